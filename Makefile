@@ -1,0 +1,41 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer:
+#   make demo   the light core, the toy data, a benchmark, its leaderboard
+#   make test   the full test set: notebooks clean and exported, their tests, pytest
+# They work in .venv; PYTHON=python3.12 picks another interpreter.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CHECK  := import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d. Try: make demo PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)
+
+.PHONY: demo test sync export clean
+
+demo: $(VENV)/core
+	@$(BIN)/saliency-playground toy
+	@$(BIN)/saliency-playground run --config demo
+	@$(BIN)/saliency-playground report demo/outputs --picture
+
+test: $(VENV)/full
+	$(BIN)/python tests/check_sync.py
+	$(BIN)/nbdev_test --n_workers 0
+	$(BIN)/pytest --durations=20
+
+# after editing a notebook: write the modules anew and clean the notebooks
+export: $(VENV)/full
+	$(BIN)/nbdev_export
+	$(BIN)/nbdev_clean
+
+$(VENV)/core: settings.ini setup.py
+	@$(PYTHON) -c '$(CHECK)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the light core into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/full: $(VENV)/core
+	@echo "installing the test set into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

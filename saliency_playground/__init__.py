@@ -1,0 +1,37 @@
+"""Measure, compare, fine-tune and see models of where people look.
+
+The names below are the package's face; each is imported when it is first used, so `import saliency_playground` stays quick.
+"""
+__version__ = "0.1.0"
+
+_FACE = {"create": "core", "names": "core", "options": "core", "register": "core", "use": "core", "complete": "core",
+         "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core", "SaliencyModel": "core",
+         "make_toy": "toy", "load_config": "bench.config", "Run": "report", "leaderboard": "report"}
+__all__ = ["benchmark", *_FACE]
+
+
+def benchmark(config="baseline", **changes):
+    """Run a benchmark and return its `Run`, from which `leaderboard()` and the rest are read.
+
+    config: a packaged config's name, a path to a YAML file, or a dict. changes: top-level keys of the config that
+    replace its own, e.g. `models=["center_bias"]`, `datasets=[{"name": "folder", "root": "data/toy"}]`.
+    Raises ConfigError with every fault of the config; a bad image costs that image only, see `Run.errors`.
+    """
+    import json
+
+    from .bench.config import load_config
+    from .bench.runner import run
+    from .report import Run
+    config = load_config(config, sets=[f"{key}={json.dumps(value)}" for key, value in changes.items()])
+    return Run(run(config).output_dir)
+
+
+def __getattr__(name):
+    if name in _FACE:
+        from importlib import import_module
+        return getattr(import_module(f"{__name__}.{_FACE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_FACE])
