@@ -1,0 +1,109 @@
+"""A run that is killed again and again ends with the same tables, and leaves no half files."""
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import command
+
+from saliency_playground.images import read_image
+
+# Runs the command line with a file system that dies: the n-th write gets half its bytes to the disk, then SIGKILL.
+DYING = """
+import builtins, os, signal, sys
+from saliency_playground import files
+from saliency_playground.cli import main
+
+class Dying:
+    writes = 0
+    def __init__(self, file): self.file = file
+    def __enter__(self): return self
+    def __exit__(self, *_): self.file.close()
+    def __getattr__(self, name): return getattr(self.file, name)
+    def write(self, data):
+        Dying.writes += 1
+        if Dying.writes == int(sys.argv[1]):
+            self.file.write(bytes(data)[:len(data) // 2])
+            self.file.flush()
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+        return self.file.write(data)
+
+def dying_open(path, mode="r", **options):
+    file = builtins.open(path, mode, **options)
+    return Dying(file) if set(mode) & set("wa") else file
+
+files.open = dying_open
+main(sys.argv[2:])
+"""
+
+RUN = ["run", "--config", "run.yaml", "--quiet"]
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+
+
+def whole_files(*folders: Path) -> int:
+    "Open every prediction and picture; fails on a half one. Returns how many there are."
+    n = 0
+    for folder in folders:
+        assert not list(folder.rglob("*.part")), "a killed write left its crumbs"
+        for path in folder.rglob("*.npy"):
+            assert np.isfinite(np.load(path, allow_pickle=False)).all()
+            n += 1
+        for path in folder.rglob("*.png"):
+            assert read_image(path).ndim == 3
+            n += 1
+    return n
+
+
+def killed_ten_times(config: str, scratch: Path) -> None:
+    (scratch / "run.yaml").write_text(config, encoding="utf-8")
+    undisturbed = time.perf_counter()
+    command(*RUN, "--set", "output_dir=calm", "--set", "prediction_cache_dir=calm_predictions")
+    undisturbed = time.perf_counter() - undisturbed
+    expected = tables(scratch / "calm")
+    n_files = whole_files(scratch / "calm", scratch / "calm_predictions")
+
+    rng = random.Random(0)
+    at_write = set(rng.sample(range(10), 4))
+    died = 0
+    for attempt in range(10):
+        if attempt in at_write:
+            process = subprocess.Popen([sys.executable, "-c", DYING, str(rng.randint(1, max(2, n_files // 6))), *RUN])
+            assert process.wait(timeout=600) != 0
+            died += 1
+            continue
+        process = subprocess.Popen([sys.executable, "-m", "saliency_playground.cli", *RUN], stdout=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.05, undisturbed / 5))
+        process.kill()
+        died += process.wait() != 0
+    assert died >= 9, "the run was over before it could be killed"
+
+    command(*RUN)
+    assert tables(scratch / "outputs") == expected
+    assert whole_files(scratch / "outputs", scratch / "predictions") == n_files
+    assert "computed 0 predictions and 0 metric rows" in command(*RUN).stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no SIGKILL")
+def test_toy(scratch):
+    command("toy", "--out", "toy")
+    killed_ten_times("""
+datasets: [{name: folder, as: toy, root: toy}]
+models: [uniform, center_bias, blur_baseline, spectral_residual]
+heatmaps_png: {enabled: true}
+""", scratch)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no SIGKILL")
+def test_osie50(scratch, osie50):
+    killed_ten_times(f"""
+datasets: [{{name: csv_indexed, as: osie50, index_csv: "{osie50.as_posix()}/fixations.csv", index_base: 1, sigma_px: 24}}]
+models: [uniform, center_bias, blur_baseline, spectral_residual]
+heatmaps_png: {{enabled: true, overlay: true}}
+""", scratch)

@@ -1,0 +1,55 @@
+"""The whole path on real fixations: 50 images of OSIE, 15 observers."""
+import re
+
+import numpy as np
+import pandas as pd
+from conftest import command
+
+CONFIG = """
+experiment: osie50
+datasets:
+  - {{name: csv_indexed, as: osie50, index_csv: "{root}/fixations.csv", index_base: 1, sigma_px: 24}}
+models: [uniform, center_bias, blur_baseline, spectral_residual]
+heatmaps_png: {{enabled: true, overlay: true}}
+"""
+METRICS = ["AUC", "sAUC", "NSS", "LL", "CC", "KL", "SIM", "AUC_Judd"]
+
+
+def test_baselines(scratch, osie50):
+    (scratch / "osie50.yaml").write_text(CONFIG.format(root=osie50.as_posix()), encoding="utf-8")
+    first = command("run", "--config", "osie50.yaml")
+    assert "computed 200 predictions and 200 metric rows" in first.stdout
+
+    means = {}
+    for model in ["uniform", "center_bias", "blur_baseline", "spectral_residual"]:
+        table = pd.read_csv(f"outputs/osie50__{model}.csv", dtype={"image_id": str})
+        assert list(table.columns) == ["dataset", "model", "image_id", *METRICS, "error"] and len(table) == 50
+        assert table.error.isna().all()
+        assert table[["CC", "KL", "SIM"]].notna().all(axis=None)
+        assert table.LL.notna().all() == (model in ("uniform", "center_bias"))           # the two densities
+        means[model] = table[METRICS].mean()
+    assert (pd.read_csv("outputs/osie50__uniform.csv").AUC == 0.5).all()
+    assert np.allclose(pd.read_csv("outputs/osie50__uniform.csv").LL, 0, atol=1e-6)       # float32 of -log(800·600)
+    assert 0.45 < means["center_bias"].sAUC < 0.55
+    # OSIE's published orientation for a fitted center bias: AUC .73, NSS .83, CC .30, SIM .38, LL .53 bit
+    for metric, expected, near in [("AUC", 0.7315, 0.03), ("NSS", 0.833, 0.15), ("CC", 0.304, 0.06), ("SIM", 0.376, 0.06), ("LL", 0.525, 0.25)]:
+        assert abs(means["center_bias"][metric] - expected) < near, metric
+    assert means["spectral_residual"].sAUC > 0.55 > means["center_bias"].sAUC             # it looks at the picture
+
+    summary = pd.read_csv("outputs/ALL_SUMMARY.csv")
+    assert len(summary) == 4 * len(METRICS) and summary.definition.notna().all()
+    assert len(list(scratch.glob("outputs/heatmaps/osie50/*/*.png"))) == 400
+
+    again = command("run", "--config", "osie50.yaml")
+    assert "computed 0 predictions and 0 metric rows" in again.stdout
+    assert float(re.search(r"in ([\d.]+) s", again.stdout)[1]) < 30                       # seen: under 1 s; speed is not tested here
+
+
+def test_limit_keeps_the_others(scratch, osie50):
+    "sAUC's other images are all of the data set, not those that `limit_images` leaves."
+    (scratch / "osie50.yaml").write_text(CONFIG.format(root=osie50.as_posix()), encoding="utf-8")
+    one = ["run", "--config", "osie50.yaml", "--set", "models=[spectral_residual]", "--set", "heatmaps_png.enabled=false", "--set", "metrics=[sAUC]"]
+    command(*one, "--set", "output_dir=all")
+    command(*one, "--set", "output_dir=five", "--set", "limit_images=5")
+    everything, five = (pd.read_csv(f"{folder}/osie50__spectral_residual.csv") for folder in ("all", "five"))
+    assert len(five) == 5 and (five.sAUC == everything.sAUC[:5]).all()
