@@ -31,23 +31,27 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(context, args)
         except click.UsageError as error:
-            if not getattr(error, "possibilities", None):                  # newer clicks say it themselves
+            if not getattr(error, "possibilities", None):              # newer clicks say it themselves
                 error.message += nearest(args[0], self.commands)
             raise
 
     def list_commands(self, context):
-        return list(self.commands)                                         # in the order of use, not of the alphabet
+        return list(self.commands)                                     # in the order of use
 
 
 def _refusals() -> tuple[type[Exception], ...]:
     "The errors that are answers to the user, not bugs of ours."
     from saliency_playground.bench.config import ConfigError
     from saliency_playground.bench.runner import RunError
-    return ConfigError, RunError, FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError, TimeoutError
+    return (ConfigError, RunError, FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError,
+            TimeoutError)
 
-# %% ../nbs/60_cli.ipynb #52e7fe0d
-@click.group(cls=_Commands, context_settings={"token_normalize_func": lambda word: word.replace("_", "-"),
-                                              "help_option_names": ["--help", "-h"], "max_content_width": 100})
+# %% ../nbs/60_cli.ipynb #f54f5df5
+_HABITS = {"token_normalize_func": lambda word: word.replace("_", "-"), "help_option_names": ["--help", "-h"],
+           "max_content_width": 100}
+
+
+@click.group(cls=_Commands, context_settings=_HABITS)
 @click.version_option(__version__, "-V", "--version", prog_name="saliency-playground")
 def main():
     """Measure and compare models of where people look.
@@ -64,18 +68,20 @@ def main():
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")       # a console that lacks a character shows "?" and goes on
+            stream.reconfigure(errors="replace")       # a console that lacks a character shows "?"
 
 # %% ../nbs/60_cli.ipynb #91923d2e
 @main.command()
-@click.option("--out", default="data/toy", show_default=True, type=click.Path(path_type=Path), help="The folder to write.")
-@click.option("--images", default=12, show_default=True, type=click.IntRange(min=1), help="How many scenes.")
+@click.option("--out", default="data/toy", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
+              help="The folder to write.")
+@click.option("--images", default=12, show_default=True, type=click.IntRange(min=1), metavar="N",
+              help="How many scenes.")
 @click.option("--seed", default=0, show_default=True, type=int, help="Another seed gives other scenes.")
 def toy(out, images, seed):
     """Write a small data set of painted scenes and invented observers.
 
-    The same command always writes the same files. They are free of rights, and good for trying things out; about
-    models they say nothing.
+    The same command always writes the same files. They are free of rights, and good for trying things out;
+    about models they say nothing.
 
     \b
     Then:
@@ -100,15 +106,19 @@ def _first_comment(text: str) -> str:
 def _shelves() -> dict[str, dict[str, str]]:
     "Everything that has a name: shelf -> name -> a line about it."
     from saliency_playground import core, metrics
-    from saliency_playground.bench import config
-    return {"datasets": core.names("dataset"), "models": core.names("model"),
+    from saliency_playground.bench.config import packaged
+    presets = {"default": metrics.DEFAULT, **metrics.PRESETS}
+    configs = {name: file.read_text(encoding="utf-8") for name, file in packaged().items()}
+    return {"datasets": core.names("dataset"),
+            "models": core.names("model"),
             "metrics": {name: metric.definition for name, metric in metrics.METRICS.items()},
-            "presets": {"default": ", ".join(metrics.DEFAULT)} | {name: ", ".join(of) for name, of in metrics.PRESETS.items()},
-            "configs": {name: _first_comment(file.read_text(encoding="utf-8")) for name, file in config.packaged().items()}}
+            "presets": {name: ", ".join(members) for name, members in presets.items()},
+            "configs": {name: _first_comment(text) for name, text in configs.items()}}
 
 # %% ../nbs/60_cli.ipynb #a53841c6
 @main.command("list")
-@click.argument("what", required=False, type=click.Choice(["datasets", "models", "metrics", "presets", "configs"]))
+@click.argument("what", required=False, metavar="[datasets|models|metrics|presets|configs]",
+                type=click.Choice(["datasets", "models", "metrics", "presets", "configs"]))
 def list_(what):
     """List the datasets, models, metrics, presets and configs.
 
@@ -121,14 +131,14 @@ def list_(what):
     pages = []
     for shelf, rows in _shelves().items():
         if what in (None, shelf):
+            page = _table(rows) if what else f"{shelf}\n{_table(rows, '  ')}"
             coming = [name for name in ANNOUNCED.get(shelf.removesuffix("s"), ()) if name not in rows]
-            page = _table(rows, indent="" if what else "  ")
-            pages.append((page if what else f"{shelf}\n{page}") + (f"\n\n  to come: {', '.join(coming)}" if coming else ""))
+            pages.append(page + (f"\n\n  to come: {', '.join(coming)}" if coming else ""))
     click.echo("\n\n".join(pages))
 
 # %% ../nbs/60_cli.ipynb #da6dd104
 def _about_adapter(kind: str, name: str) -> str:
-    "A data set or model: its docstring, card, options."
+    "A data set or model: its docstring, card, options, and how a config names it."
     from inspect import getdoc
 
     from saliency_playground.core import adapter, options
@@ -136,23 +146,35 @@ def _about_adapter(kind: str, name: str) -> str:
         cls, known = adapter(kind, name), options(kind, name)
     except ImportError as error:
         return f"{kind} {name}\n\n{error}"
-    card = {"kind": cls.kind} | dict(cls.card) if kind == "model" else dict(getattr(cls, "card", {}))
-    parts = [f"{kind} {name}", getdoc(cls) or "", _table({key: " ".join(str(text).split()) for key, text in card.items()}, "  ")]
+    card = ({"kind": cls.kind} if hasattr(cls, "kind") else {}) | dict(getattr(cls, "card", {}))
+    card = {key: _one_line(text) for key, text in card.items()}
+    parts = [f"{kind} {name}", getdoc(cls) or "", _table(card, "  ")]
     if known:
-        parts.append("options\n" + _table({str(p).partition(":")[0].partition("=")[0]: _option_line(p) for p in known.values()}, "  "))
-    needed = "".join(f", {p.name}: …" for p in known.values() if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))
-    parts.append(f"in a config\n  {kind}s:\n    - {f'{{name: {name}{needed}}}' if needed else name}")
+        parts.append("options\n" + _options_table(known))
+    needed = [p.name for p in known.values()
+              if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    entry = f"{{name: {name}, {': …, '.join(needed)}: …}}" if needed else name
+    parts.append(f"in a config\n  {kind}s:\n    - {entry}")
     return "\n\n".join(part for part in parts if part)
 
 
-def _option_line(parameter) -> str:
-    "An option's default as a config writes it, and its type if the adapter names one."
+def _one_line(value) -> str:
+    return " ".join(str(value).split())
+
+
+def _options_table(known: dict) -> str:
+    "A constructor's parameters: name, default as a config writes it, type if it is annotated."
     import json
-    required = parameter.default is parameter.empty
-    default = "any other option" if parameter.kind is parameter.VAR_KEYWORD else "required" if required else json.dumps(
-        parameter.default, ensure_ascii=False, default=str)
-    kind = "" if parameter.annotation is parameter.empty else str(parameter.replace(default=parameter.empty)).partition(": ")[2]
-    return f"{default:<12}  {kind.replace('pathlib.', '')}".rstrip()
+    from inspect import formatannotation
+    rows = {}
+    for p in known.values():
+        default = "required" if p.default is p.empty else json.dumps(p.default, ensure_ascii=False, default=str)
+        if p.kind is p.VAR_KEYWORD:
+            rows["…"] = "any other option"
+        else:
+            kind = "" if p.annotation is p.empty else formatannotation(p.annotation).replace("pathlib.", "")
+            rows[p.name] = f"{default:<12}  {kind}".rstrip()
+    return _table(rows, "  ")
 
 # %% ../nbs/60_cli.ipynb #c71e4a9e
 def _about_metric(name: str) -> str:
@@ -161,8 +183,10 @@ def _about_metric(name: str) -> str:
 
     from saliency_playground.metrics import METRICS
     metric = METRICS[name]
-    facts = {"definition": metric.definition, "better": "higher" if metric.higher_is_better else "lower",
-             "range": f"{metric.lowest:g} to {metric.highest:g}", "a constant map": f"{metric.constant_map:g}"}
+    facts = {"definition": metric.definition,
+             "better": "higher" if metric.higher_is_better else "lower",
+             "range": f"{metric.lowest:g} to {metric.highest:g}",
+             "a constant map": f"{metric.constant_map:g}"}
     return f"metric {name}\n\n{getdoc(metric.function)}\n\n{_table(facts, '  ')}"
 
 
@@ -192,42 +216,20 @@ def info(name):
     from saliency_playground.bench.config import ANNOUNCED
     shelves = _shelves()
     found = [_about(shelf, name, rows[name]) for shelf, rows in shelves.items() if name in rows]
-    found = found or [f"{kind} {name}\n\nIt is planned; this version does not have it yet." for kind in ANNOUNCED if name in ANNOUNCED[kind]]
+    if not found:
+        found = [f"{kind} {name}\n\nIt is planned; this version does not have it yet."
+                 for kind, planned in ANNOUNCED.items() if name in planned]
     if not found:
         near = nearest(name, [known for rows in shelves.values() for known in rows])
-        raise click.UsageError(f'nothing is called "{name}".{near} `saliency-playground list` shows what there is.')
+        raise click.UsageError(f'nothing is called "{name}".{near} `saliency-playground list` shows all names.')
     click.echo("\n\n".join(found))
 
-# %% ../nbs/60_cli.ipynb #7fbf0ffc
-@main.command()
-@click.option("--config", "-c", required=True, metavar="NAME_OR_PATH", help="A YAML file, or a packaged config such as baseline or demo.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Write over a key of the config; as often as needed.")
-@click.option("--limit-images", type=click.IntRange(min=1), metavar="N", help="Only the first N images of each dataset.")
-@click.option("--overwrite", type=click.Choice(["only-missing", "always", "never"]), help="What to compute if there are results already.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many threads read and score; all cores if not given.")
-@click.option("--strict", is_flag=True, help="Stop at the first image that fails.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
-def run(config, sets, limit_images, overwrite, workers, strict, quiet):
-    """Predict and score the cells of a config.
-
-    A cell is one dataset with one active model. Only what is missing is computed, so the same command goes on where an interrupted one stopped.
-
-    \b
-    Examples:
-      saliency-playground run --config baseline
-      saliency-playground run --config mine.yaml --limit-images 5
-      saliency-playground run --config baseline --set "models=[uniform, center_bias]" --set heatmaps_png.enabled=true
-      saliency-playground run --config mine.yaml --set datasets.0.root=/data/mine --set models.blur_baseline.ksize=21
-
-    \b
-    Exit code: 0 all is well, 1 images failed, 2 the config or a path is at fault.
-    """
-    from saliency_playground.bench import config as configs
+# %% ../nbs/60_cli.ipynb #ad0c4d95
+def _run(config, strict: bool, quiet: bool):
+    "Run a config; if the run is stopped, say how to go on and leave with exit code 130 (Ctrl-C) or 1 (--strict)."
     from saliency_playground.bench import runner
-    given = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
-    loaded = configs.load_config(config, [*sets, *(f"{key}={value}" for key, value in given.items() if value is not None)])
     try:
-        result = runner.run(loaded, strict=strict, quiet=quiet or None)
+        return runner.run(config, strict=strict, quiet=quiet or None)
     except KeyboardInterrupt:
         click.echo("\nStopped. The same command goes on where it was.", err=True)
         sys.exit(130)
@@ -236,6 +238,43 @@ def run(config, sets, limit_images, overwrite, workers, strict, quiet):
             raise
         click.echo(f"{error}\nStopped, because of --strict.", err=True)
         sys.exit(1)
+
+# %% ../nbs/60_cli.ipynb #7fbf0ffc
+@main.command()
+@click.option("--config", "-c", required=True, metavar="NAME_OR_PATH",
+              help="A YAML file, or a packaged config such as baseline or demo.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
+              help="Write over a key of the config; as often as needed.")
+@click.option("--limit-images", type=click.IntRange(min=1), metavar="N",
+              help="Only the first N images of each dataset.")
+@click.option("--overwrite", type=click.Choice(["only-missing", "always", "never"]),
+              help="What to compute if there are results already.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N",
+              help="How many threads read and score; all cores if not given.")
+@click.option("--strict", is_flag=True, help="Stop at the first image that fails.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
+def run(config, sets, limit_images, overwrite, workers, strict, quiet):
+    """Predict and score the cells of a config.
+
+    A cell is one dataset with one active model. Only what is missing is computed, so the same command goes on
+    where an interrupted one stopped.
+
+    \b
+    Examples:
+      saliency-playground run --config baseline
+      saliency-playground run --config mine.yaml --limit-images 5
+      saliency-playground run --config baseline --set "models=[uniform, center_bias]"
+      saliency-playground run --config baseline --set heatmaps_png.enabled=true --set datasets.0.root=data/mine
+      saliency-playground run --config baseline --set models.blur_baseline.ksize=21
+
+    \b
+    Exit code: 0 all is well, 1 images failed, 2 the config or a path is at fault.
+    """
+    from saliency_playground.bench.config import load_config
+    given = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
+    given = [f"{key}={value}" for key, value in given.items() if value is not None]
+    loaded = load_config(config, [*sets, *given])
+    result = _run(loaded, strict, quiet)
     if not quiet or result.n_errors:
         click.echo(result.summary(), err=quiet)
     if not (quiet or loaded.predict_only):
@@ -245,8 +284,10 @@ def run(config, sets, limit_images, overwrite, workers, strict, quiet):
 # %% ../nbs/60_cli.ipynb #8ff2d9cd
 @main.command()
 @click.argument("output_dir", default="outputs", type=click.Path(path_type=Path))
-@click.option("--csv", type=click.Path(path_type=Path, dir_okay=False), help="Also write the leaderboard to this file.")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also write a PNG of images and predictions side by side.")
+@click.option("--csv", type=click.Path(path_type=Path, dir_okay=False),
+              help="Also write the leaderboard to this file.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False),
+              help="Also write a PNG of images and predictions side by side.")
 def report(output_dir, csv, picture):
     """Print the leaderboard of the run in OUTPUT_DIR (default: outputs).
 
@@ -260,6 +301,7 @@ def report(output_dir, csv, picture):
     of_run = Run(output_dir)
     click.echo(f"{of_run}\n\n{of_run.where()}")
     if csv:
-        click.echo(f"written: {files.write_text(csv, of_run.leaderboard().to_csv(lineterminator=chr(10)))}")
+        table = of_run.leaderboard().to_csv(lineterminator="\n")
+        click.echo(f"written: {files.write_text(csv, table)}")
     if picture:
         click.echo(f"written: {files.write_bytes(picture, images.png_bytes(of_run.contact_sheet()))}")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, PydanticUserError, TypeAdapter,
-                      ValidationError, model_validator)
+from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, PydanticUserError,
+                      TypeAdapter, ValidationError, model_validator)
 
 from .. import metrics as _metrics
 from ..core import adapter, names, options, use
@@ -43,8 +43,9 @@ class ConfigError(ValueError):
 class Document:
     """What a config says and where it says it.
 
-    name: the file, as its reader knows it; "" for settings that come from Python. data: dicts, lists and plain values.
-    marks: what wrote the value at a path: a line number, or the text of a `--set`. faults: found so far, (mark, line of text).
+    name: the file, as its reader knows it; "" for settings that come from Python.
+    data: dicts, lists and plain values. marks: what wrote the value at a path, a line number or a `--set …`.
+    faults: what was found so far, (mark, line of text).
     """
     name: str = ""
     data: Any = field(default_factory=dict)
@@ -52,7 +53,7 @@ class Document:
     faults: list[tuple] = field(default_factory=list)
 
     def mark(self, path: Iterable) -> int | str | None:
-        "The line number or `--set …` that wrote the value at a path, or else what is around it; None if nobody knows."
+        "The line number or `--set …` that wrote the value at a path, or what is around it; None if unknown."
         path = tuple(map(str, path))
         return next((self.marks[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.marks), None)
 
@@ -70,8 +71,9 @@ class Document:
     def check(self) -> None:
         "Raise ConfigError with all faults, in the order of the file, those of `--set` last."
         if self.faults:
-            rank = {id(fault): fault[0] if isinstance(fault[0], int) else float("inf") for fault in self.faults}
-            raise ConfigError(text for _, text in sorted(self.faults, key=lambda fault: rank[id(fault)]))
+            in_file = [fault for fault in self.faults if isinstance(fault[0], int)]
+            elsewhere = [fault for fault in self.faults if not isinstance(fault[0], int)]
+            raise ConfigError(text for _, text in [*sorted(in_file, key=lambda fault: fault[0]), *elsewhere])
 
 # %% ../../nbs/30_bench/01_config.ipynb #eddba6b9
 class _Loader(yaml.SafeLoader):
@@ -80,7 +82,8 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
 # %% ../../nbs/30_bench/01_config.ipynb #f2cf9347
 def _collect(document: Document, node: yaml.Node, path: tuple = (), above: tuple = ()) -> None:
@@ -103,7 +106,7 @@ def _collect(document: Document, node: yaml.Node, path: tuple = (), above: tuple
 # %% ../../nbs/30_bench/01_config.ipynb #f3d9e508
 _YAML_WORDS = {                                       # what the parser says -> what it means
     r"character '\\t'": "a tab. Indent with spaces.",
-    r"mapping values are not allowed": 'a ":" that cannot stand here. Indent the line like its neighbours, or put the text in quotes.',
+    r"mapping values are not allowed": 'a ":" that cannot stand here. Mend the indent, or quote the text.',
     r"expected <block end>": "indented unlike the lines around it, or a list where keys are expected.",
     r"could not find expected ':'": 'neither "key: value" nor "- entry".',
     r"expected ',' or": "a bracket that is not closed.",
@@ -116,7 +119,7 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[int, str]:
     "The line of a YAML error and what is wrong there."
     words = next((words for pattern, words in _YAML_WORDS.items() if re.search(pattern, error.problem or "")),
                  f"not YAML: {error.problem}.")
-    begun = re.search("flow|quoted|simple key", error.context or "")     # it shows later, but went wrong where it began
+    begun = re.search("flow|quoted|simple key", error.context or "")     # it shows later than it went wrong
     mark = error.context_mark if begun else error.problem_mark or error.context_mark
     return mark.line + 1, words
 
@@ -139,7 +142,8 @@ def parse(text: str, name: str = "") -> Document:
         raise ConfigError([document.line((), words)]) from None
     except yaml.reader.ReaderError as error:
         document.marks[()] = text.count("\n", 0, error.position) + 1
-        raise ConfigError([document.line((), f"a character that is no text (code {ord(text[error.position])}).")]) from None
+        words = f"a character that is no text (code {ord(text[error.position])})."
+        raise ConfigError([document.line((), words)]) from None
     except ConfigError:
         raise
     except ValueError as error:                        # a tag such as !!float before a text that is none
@@ -151,9 +155,8 @@ def parse(text: str, name: str = "") -> Document:
 # %% ../../nbs/30_bench/01_config.ipynb #44691ff1
 def packaged() -> dict[str, Any]:
     "The configs that come with the package: name -> file (`read_text` works even from a zipped package)."
-    folder = files("saliency_playground")/"configs"
-    return {file.name.removesuffix(".yaml"): file for file in sorted(folder.iterdir(), key=lambda file: file.name)
-            if file.name.endswith(".yaml")}
+    found = {file.name: file for file in (files("saliency_playground")/"configs").iterdir()}
+    return {name.removesuffix(".yaml"): found[name] for name in sorted(found) if name.endswith(".yaml")}
 
 
 def read(source: str | Path | Mapping) -> Document:
@@ -164,23 +167,23 @@ def read(source: str | Path | Mapping) -> Document:
     if isinstance(source, Mapping):
         return Document(data=dict(source))
     shipped, path = packaged(), Path(os.path.expanduser(source))
-    file = shipped.get(str(source), path)
+    file, name = (shipped[source], f"{source}.yaml") if source in shipped else (path, str(source))
     if file is path and not path.is_file():
-        raise ConfigError([f"{source}: there is no such file, and no packaged config of that name ({', '.join(shipped)})."
-                           f"{nearest(path.stem, shipped)}"])
+        raise ConfigError([f"{name}: there is no such file, and no packaged config of that name "
+                           f"({', '.join(shipped)}).{nearest(path.stem, shipped)}"])
     try:
-        return parse(file.read_text(encoding="utf-8-sig"), f"{source}.yaml" if file is not path else str(source))
+        return parse(file.read_text(encoding="utf-8-sig"), name)
     except (UnicodeDecodeError, OSError) as error:
         raise ConfigError([f"{source}: cannot be read as UTF-8 text: {error}."]) from None
 
 # %% ../../nbs/30_bench/01_config.ipynb #5194f44e
 def _step(holder: Any, step: str) -> str | int:
-    "The key or index that a step means in a dict or a list; an entry of a list is called by index, `as` or name."
+    "The key or index that a step means in a dict or a list, whose entries are called by index, `as` or name."
     if isinstance(holder, dict):
         return step
     if not isinstance(holder, list):
         raise ValueError(f"there is nothing below {_shown(holder)}.")
-    called = [str(item.get("as", item.get("name"))) if isinstance(item, dict) else str(item) for item in holder]
+    called = [str((item.get("as") or item.get("name")) if isinstance(item, dict) else item) for item in holder]
     if step in called:
         return called.index(step)
     if step.isdecimal() and int(step) < len(holder):
@@ -197,7 +200,8 @@ def _shown(value: Any) -> str:
 def assign(document: Document, assignment: str) -> None:
     """Write one `key=value` over a document, as `--set` does. What is wrong with it is noted as a fault.
 
-    assignment: "limit_images=5", "models=[uniform]", "datasets.0.root=data/x", "models.blur_baseline.ksize=21"; the value is YAML.
+    assignment: "limit_images=5", "models=[uniform]", "datasets.0.root=data/x", "models.blur_baseline.ksize=21";
+    the value is YAML.
     """
     keys, equals, text = assignment.partition("=")
     where, path, holder = f"--set {assignment}", [], document.data
@@ -223,26 +227,32 @@ def assign(document: Document, assignment: str) -> None:
         document.faults.append((where, f"{where}: {_not_yaml(error)[1]}"))
     else:
         written = tuple(map(str, path))
-        document.marks = {key: mark for key, mark in document.marks.items() if key[:len(written)] != written} | {written: where}
+        kept = {key: mark for key, mark in document.marks.items() if key[:len(written)] != written}
+        document.marks = kept | {written: where}
 
 # %% ../../nbs/30_bench/01_config.ipynb #1e681d42
 class Block(BaseModel):
-    "A block of settings: unknown keys are faults, nothing changes after reading, an empty key means its default."
+    "A block of settings: unknown keys are faults, an empty key means its default, nothing changes afterwards."
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, data: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+        if not isinstance(data, Mapping):
+            return data
+        return {key: value for key, value in data.items() if value is not None}
+
+
+def _unknown(what: str, known: Iterable[str], name: str) -> str:
+    "That a name is not among those known, and the nearest one or else all of them."
+    known = list(known)
+    return f'unknown {what} "{name}".{nearest(name, known) or " There are: " + ", ".join(known) + "."}'
 
 
 def _one_of(what: str, known: Iterable[str], name: str) -> str:
-    "The name, or a ValueError with the nearest right one."
-    known = list(known)
+    "The name. Raises ValueError if it is not known."
     if name not in known:
-        near = nearest(name, known)
-        listed = f" There are: {', '.join(known)}." if len(known) <= 20 or not near else ""
-        raise ValueError(f'unknown {what} "{name}".{near or listed}')
+        raise ValueError(_unknown(what, known, name))
     return name
 
 
@@ -255,7 +265,8 @@ class Heatmaps(Block):
     "The block `heatmaps_png`: predictions as pictures."
     enabled: bool = Field(False, description="write a PNG of every prediction")
     overlay: bool = Field(True, description="and one of it laid over the image")
-    normalize: Literal["max", "sum", "none"] = Field("max", description="full colour is: the map's own maximum, ten times a uniform map, or 1")
+    normalize: Literal["max", "sum", "none"] = Field(
+        "max", description="full colour is: max, the map's own maximum; sum, ten times a uniform map; none, 1")
     colormap: Annotated[str, AfterValidator(_colormap)] = Field("jet", description="any of matplotlib's")
     alpha: float = Field(0.5, ge=0, le=1, description="opacity of the overlay")
     out_dir: Path | None = Field(None, strict=False, description="null: <output_dir>/heatmaps")
@@ -265,8 +276,8 @@ class Heatmaps(Block):
 class Entry:
     """One dataset or model of a run.
 
-    name: the adapter's. as_: what paths, tables and `active_models` call it. options: what the adapter is made with.
-    paths: where each option stands in the config, and the entry itself under "".
+    name: the adapter's. as_: what paths, tables and `active_models` call it.
+    options: what the adapter is made with. paths: where each stands in the config, the entry itself under "".
     """
     name: str
     as_: str
@@ -277,42 +288,56 @@ class Entry:
         "The entry as a config would write it."
         return {"name": self.name, "as": self.as_, **self.options}
 
-# %% ../../nbs/30_bench/01_config.ipynb #33bfd84b
-_Metric = Annotated[str, AfterValidator(lambda name: _one_of("metric", _metrics.METRICS, name))]
-_Preset = Annotated[str, AfterValidator(lambda name: _one_of("preset", ("default", *_metrics.PRESETS), name))]
+# %% ../../nbs/30_bench/01_config.ipynb #cb28faa8
+def _metric(name: str) -> str:
+    return _one_of("metric", _metrics.METRICS, name)
+
+
+def _preset(name: str) -> str:
+    return _one_of("preset", ("default", *_metrics.PRESETS), name)
+
+
+_Metrics = Annotated[list[Annotated[str, AfterValidator(_metric)]], Field(min_length=1)]
+_Preset = Annotated[str, AfterValidator(_preset)]
 _Count = Annotated[int, Field(ge=1)]
 
-
+# %% ../../nbs/30_bench/01_config.ipynb #ef34ca51
 class Config(Block):
     "A checked config: what to run, on what, and where the results go. Made by `load_config`."
     experiment: str = Field("benchmark", description="a title for the run")
-    output_dir: Path = Field(Path("outputs"), strict=False, description="tables, pictures and run.json")
-    prediction_cache_dir: Path = Field(Path("predictions"), strict=False, description="predictions, kept between runs")
-    cache_predictions: bool = Field(True, description="keep them at all")
-    overwrite: Literal["only-missing", "always", "never"] = Field("only-missing", description="compute what is missing, everything, nothing")
-    limit_images: _Count | None = Field(None, description="only the first so many images of each dataset")
-    predict_only: bool = Field(False, description="predict, do not score")
+    # what runs on what
     datasets: list[Entry] = Field(description="names, or {name, as, …options}")
     models: list[Entry] = Field(description="names, or {name, as, …options}")
     active_models: list[str] | None = Field(None, description="the models to run, by `as`; null: all")
     model_kwargs: dict[str, dict[str, Any] | None] = Field({}, description="options by model, the short form")
-    preset: _Preset = Field("default", description="a named set of metrics")
-    metrics: Annotated[list[_Metric], Field(min_length=1)] | None = Field(None, description="metrics by name; null: the preset's")
-    heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as pictures")
     plugins: list[str] = Field([], description="more places with adapters: folders, files, modules")
+    # how much of it
+    limit_images: _Count | None = Field(None, description="only the first so many images of each dataset")
+    predict_only: bool = Field(False, description="predict, do not score")
+    overwrite: Literal["only-missing", "always", "never"] = Field("only-missing", description="what to compute")
+    # what is measured
+    preset: _Preset = Field("default", description="a named set of metrics")
+    metrics: _Metrics | None = Field(None, description="metrics by name; null: the preset's")
+    # where it goes
+    output_dir: Path = Field(Path("outputs"), strict=False, description="tables, pictures and run.json")
+    cache_predictions: bool = Field(True, description="keep predictions for the next run")
+    prediction_cache_dir: Path = Field(Path("predictions"), strict=False, description="where")
+    heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as pictures, the block above")
+    # the machine
     workers: _Count | None = Field(None, description="threads that read and score; null: one a core")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="of everything random")
-    _document: Document = PrivateAttr(default_factory=Document)          # for messages that name a line
+    _document: Document = PrivateAttr(default_factory=Document)        # for messages that name a line
 
     def plain(self) -> dict[str, Any]:
         "The config as JSON-able values with all defaults filled in; `load_config` reads it again."
         entries = {key: [entry.plain() for entry in getattr(self, key)] for key in ("datasets", "models")}
         return self.model_dump(mode="json", exclude={"datasets", "models"}) | entries
 
-# %% ../../nbs/30_bench/01_config.ipynb #f30d3e23
-_EXPECTED = {"int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number", "bool_type": "true or false",
-             "string_type": "text", "path_type": "a path", "list_type": "a list", "tuple_type": "a list", "too_short": "at least one",
-             "dict_type": "a block of keys", "model_type": "a block of keys", "none_required": "null"}
+# %% ../../nbs/30_bench/01_config.ipynb #7b224433
+_EXPECTED = {"int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
+             "bool_type": "true or false", "string_type": "text", "path_type": "a path", "list_type": "a list",
+             "tuple_type": "a list", "too_short": "at least one", "none_required": "null",
+             "dict_type": "a block of keys", "model_type": "a block of keys"}
 
 
 def _expected(error: dict) -> str:
@@ -350,7 +375,7 @@ def _check_schema(document: Document, schema: type[Block], data: dict) -> Block 
 
 # %% ../../nbs/30_bench/01_config.ipynb #efbdc897
 _PATHS = ("root", "path", "participant_maps")
-_ENDINGS = ("_dir", "_path", "_file", "_csv")           # index_csv, images_dir, weights_path, gt_cache_dir, split_file, …
+_ENDINGS = ("_dir", "_path", "_file", "_csv")      # images_dir, weights_path, split_file, index_csv, …
 
 
 def _filled(text: str) -> str:
@@ -377,8 +402,9 @@ def _fill_paths(document: Document, value: Any, path: tuple = ()) -> Any:
             document.fault(path, str(error))
     return value
 
-# %% ../../nbs/30_bench/01_config.ipynb #7d5139e9
-ANNOUNCED = {"model": ("msi_net", "msi_net_tf", "deepgaze_v3", "deepgaze_iie"), "dataset": ()}     # to come; strike out what has arrived
+# %% ../../nbs/30_bench/01_config.ipynb #bd034650
+# names that this version only knows; what has arrived counts as there, and may be struck out here
+ANNOUNCED = {"model": ("msi_net", "msi_net_tf", "deepgaze_v3", "deepgaze_iie"), "dataset": ()}
 
 
 def _known(document: Document, kind: str) -> tuple[str, ...] | None:
@@ -390,31 +416,33 @@ def _known(document: Document, kind: str) -> tuple[str, ...] | None:
 
 # %% ../../nbs/30_bench/01_config.ipynb #634d99f1
 _PLAIN = re.compile(r"(?![. ])[\w .+()-]+(?<![. ])")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)           # Windows keeps these for devices
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)    # Windows: devices
 
 
 def _entry(document: Document, kind: str, known: tuple | None, path: tuple, item: Any) -> Entry | None:
     "One item of `models` or `datasets`; None if it cannot be told what is meant. Faults are noted."
-    bare, item = isinstance(item, str), {"name": item} if isinstance(item, str) else item
+    named_at = path if isinstance(item, str) else (*path, "name")
+    item = {"name": item} if isinstance(item, str) else item
     if not isinstance(item, dict):
-        return document.fault(path, f"expected a name or {{name: …, as: …, options}}, got {_shown(item)}.")
+        document.fault(path, f"expected a name or {{name: …, as: …, options}}, got {_shown(item)}.")
+        return None
     if "name" not in item:
         inner = next((key for key in item if key in (known or ())), None)
         cure = f"Write {{name: {inner}, …}}." if inner else f"There are: {', '.join(known or ())}."
-        return document.fault(path, f"a {kind} without `name`. {cure}")
+        document.fault(path, f"a {kind} without `name`. {cure}")
+        return None
     name, as_ = item["name"], item.get("as") or item["name"]
-    for key, text in {"name": name, "as": as_}.items():
+    for where, text in [(named_at, name), ((*path, "as"), as_)]:
         if not isinstance(text, str):
-            return document.fault((*path, key), f"expected text, got {_shown(text)}. Put it in quotes.")
-    if known is not None:
-        try:
-            _one_of(kind, known, name)
-        except ValueError as error:
-            document.fault(path if bare else (*path, "name"), str(error))
+            document.fault(where, f"expected text, got {_shown(text)}. Put it in quotes.")
+            return None
+    if known is not None and name not in known:
+        document.fault(named_at, _unknown(kind, known, name))
     if not _PLAIN.fullmatch(as_) or _RESERVED.fullmatch(as_):
-        document.fault((*path, "as"), f"{_shown(as_)} cannot name a folder. Use letters, digits, spaces inside, and any of _ . + ( ) -")
-    own = {key: value for key, value in item.items() if key not in ("name", "as")}
-    return Entry(name, as_, own, {"": path} | {key: (*path, key) for key in own})
+        document.fault((*path, "as"), f"{_shown(as_)} cannot name a folder. "
+                                      "Use letters, digits, spaces inside, and any of _ . + ( ) -")
+    options = {key: value for key, value in item.items() if key not in ("name", "as")}
+    return Entry(name, as_, options, {"": path} | {key: (*path, key) for key in options})
 
 # %% ../../nbs/30_bench/01_config.ipynb #7ac99b6b
 def _entries(document: Document, kind: str, data: dict) -> list[Entry]:
@@ -422,11 +450,13 @@ def _entries(document: Document, kind: str, data: dict) -> list[Entry]:
     key, known = f"{kind}s", _known(document, kind)
     items = data.get(key)
     if items is None or items == []:
-        return document.fault([key], f"{'missing' if items is None else 'empty'}. "
-                                     f"List at least one. There are: {', '.join(known or ())}.") or []
+        how = "missing" if items is None else "empty"
+        document.fault([key], f"{how}. List at least one. There are: {', '.join(known or ())}.")
+        return []
     if not isinstance(items, list):
         cure = f" Write [{items}]." if isinstance(items, str) else ""
-        return document.fault([key], f"expected a list, got {_shown(items)}.{cure}") or []
+        document.fault([key], f"expected a list, got {_shown(items)}.{cure}")
+        return []
     entries, holders = [], {}
     for i, item in enumerate(items):
         entry = _entry(document, kind, known, (key, i), item)
@@ -436,43 +466,45 @@ def _entries(document: Document, kind: str, data: dict) -> list[Entry]:
         if holder == i:
             entries.append(entry)
         else:
-            document.fault((key, i), f'"{entry.as_}" is taken by {key}.{holder}. Give one of the two a name of its own with `as`.')
+            document.fault((key, i), f'"{entry.as_}" is taken by {key}.{holder}. Give one of them another `as`.')
     return entries
 
 # %% ../../nbs/30_bench/01_config.ipynb #4353d2b8
 def _check_tables(document: Document, models: list[Entry], datasets: list[Entry]) -> None:
     "Note cells whose tables would have one name."
     holders = {}
-    for dataset in datasets:
-        for model in models:
-            for stem in (f"{dataset.as_}__{model.as_}", f"{dataset.as_}__{model.as_}_summary"):
-                holder = holders.setdefault(stem.casefold(), (dataset, model))
-                if holder != (dataset, model):
-                    document.fault(model.paths[""], f'"{model.as_}" on "{dataset.as_}" would write {stem}.csv, as does '
-                                                    f'"{holder[1].as_}" on "{holder[0].as_}". Give one another `as`.')
+    for dataset, model in ((dataset, model) for dataset in datasets for model in models):
+        cell = f'"{model.as_}" on "{dataset.as_}"'
+        for stem in (f"{dataset.as_}__{model.as_}", f"{dataset.as_}__{model.as_}_summary"):
+            holder = holders.setdefault(stem.casefold(), cell)
+            if holder != cell:
+                document.fault(model.paths[""], f"{cell} would write {stem}.csv, as does {holder}. "
+                                                "Give one another `as`.")
 
 # %% ../../nbs/30_bench/01_config.ipynb #f6189312
 def _share_kwargs(document: Document, models: list[Entry], kwargs: Any) -> list[Entry]:
     "The models with `model_kwargs` merged in. Blocks for models that are not listed are noted."
-    kwargs = {key: block or {} for key, block in kwargs.items() if isinstance(block or {}, dict)} if isinstance(kwargs, dict) else {}
-    called = [*dict.fromkeys(text for model in models for text in (model.as_, model.name))]
+    if not isinstance(kwargs, dict):
+        return models
+    blocks = {key: block for key, block in kwargs.items() if isinstance(block, dict)}
+    called = list(dict.fromkeys(text for model in models for text in (model.as_, model.name)))
     for key in kwargs:
         if key not in called:
             document.fault(["model_kwargs", key], f"`models` lists no such model.{nearest(key, called)}")
     shared = []
     for model in models:
-        keys = [key for key in dict.fromkeys((model.name, model.as_)) if key in kwargs]
-        given = {option: value for key in keys for option, value in kwargs[key].items()}
-        paths = {option: ("model_kwargs", key, option) for key in keys for option in kwargs[key]}
-        shared.append(Entry(model.name, model.as_, given | model.options, paths | model.paths))
+        options, paths = {}, {}
+        for key in dict.fromkeys((model.name, model.as_)):
+            options |= blocks.get(key, {})
+            paths |= {option: ("model_kwargs", key, option) for option in blocks.get(key, {})}
+        shared.append(Entry(model.name, model.as_, options | model.options, paths | model.paths))
     return shared
 
 # %% ../../nbs/30_bench/01_config.ipynb #a5596f78
 def _misfit(annotation: Any, value: Any) -> str:
-    "What a value should be by an annotation, in words; empty if it is that, or if the annotation says nothing we can check."
+    "What a value should be by an annotation, in words; empty if it is that, or if we cannot tell."
     try:
-        fits = TypeAdapter(annotation)
-        fits.validate_json(json.dumps(value), strict=True)              # as JSON, a list may be a tuple and text a Path
+        TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)     # a JSON list may be a tuple
     except ValidationError as error:
         return " or ".join(dict.fromkeys(_expected(one) for one in error.errors()))
     except (PydanticUserError, NameError, TypeError, ValueError):
@@ -480,25 +512,36 @@ def _misfit(annotation: Any, value: Any) -> str:
     return ""
 
 
+def _wrong_with(option: str, value: Any, known: dict, who: str) -> str:
+    "What is wrong with an option, in words; empty if nothing. known: the parameters of who's constructor."
+    takes = [name for name, p in known.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if option in takes:
+        annotation = known[option].annotation
+        expected = "" if annotation is known[option].empty else _misfit(annotation, value)
+        return expected and f"expected {expected}, got {_shown(value)}."
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return ""
+    listed = f" It has: {', '.join(takes)}." if takes else " It has none."
+    return f"{who} has no such option.{nearest(option, takes) or listed}"
+
+# %% ../../nbs/30_bench/01_config.ipynb #8175e55c
 def _check_options(document: Document, kind: str, entry: Entry) -> None:
     "Note the options of an entry that its adapter does not have, needs, or would not understand."
+    who = f'{kind} "{entry.name}"'
     try:
         known = options(kind, entry.name)
-    except (LookupError, ImportError):                 # an unknown name is noted already, a missing extra is for `missing`
+    except (LookupError, ImportError):         # a wrong name is noted already, a missing extra is for `missing`
         return
-    except Exception as error:                         # a loose file may raise anything
-        return document.fault(entry.paths[""], f'{kind} "{entry.name}" cannot be loaded: {type(error).__name__}: {error}')
-    takes = {name: p for name, p in known.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    except Exception as error:                 # a loose file may raise anything
+        document.fault(entry.paths[""], f"{who} cannot be loaded: {type(error).__name__}: {error}")
+        return
     for option, value in entry.options.items():
-        if option not in takes:
-            if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-                listed = f" It has: {', '.join(takes)}." if takes else " It has none."
-                document.fault(entry.paths[option], f'{kind} "{entry.name}" has no such option.{nearest(option, takes) or listed}')
-        elif takes[option].annotation is not takes[option].empty and (words := _misfit(takes[option].annotation, value)):
-            document.fault(entry.paths[option], f"expected {words}, got {_shown(value)}.")
-    for option, parameter in takes.items():
-        if parameter.default is parameter.empty and option not in entry.options:
-            document.fault(entry.paths[""], f'{kind} "{entry.name}" needs the option `{option}`.')
+        if words := _wrong_with(option, value, known, who):
+            document.fault(entry.paths[option], words)
+    for option, p in known.items():
+        needed = p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        if needed and option not in entry.options:
+            document.fault(entry.paths[""], f"{who} needs the option `{option}`.")
 
 # %% ../../nbs/30_bench/01_config.ipynb #56ea8633
 def _use_plugins(document: Document, plugins: Any) -> None:
@@ -517,48 +560,58 @@ def _active(document: Document, models: list[Entry], wanted: Any) -> list[str]:
     if not isinstance(wanted, list):
         return called
     if not wanted:
-        document.fault(["active_models"], "empty, so nothing would run. Name a model, or leave the key out to run all.")
+        document.fault(["active_models"], "empty, so nothing would run. Leave the key out to run all models.")
     for i, name in enumerate(wanted):
         if name not in called:
-            document.fault(["active_models", i], f"`models` lists nothing called {_shown(name)}.{nearest(name, called)}")
+            near = nearest(name, called) or f" It lists: {', '.join(called)}."
+            document.fault(["active_models", i], f"`models` lists nothing called {_shown(name)}.{near}")
     return [name for name in called if name in wanted]
 
 # %% ../../nbs/30_bench/01_config.ipynb #3db37130
 def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ()) -> Config:
     """Read, check and resolve a config.
 
-    source: a YAML file, the name of a packaged config ("baseline"), a mapping, or a Config that was made already.
+    source: a YAML file, the name of a packaged config ("baseline"), a mapping, or a finished Config.
     sets: `key=value` texts that go over it, see `assign`.
-    Returns a Config whose `active_models`, `metrics` and `heatmaps_png.out_dir` are filled in and whose paths are expanded.
+    Returns a Config with paths expanded and `active_models`, `metrics`, `heatmaps_png.out_dir` filled in.
     Raises ConfigError with every fault of the whole config.
     """
     document = read(source.plain() if isinstance(source, Config) else source)
-    if not document.marks:
-        document.data = _fill_paths(Document(), document.data)          # a copy: `--set` must not write into the caller's mapping
+    if not document.marks:                                             # from Python: work on a copy
+        document.data = _fill_paths(Document(), document.data)
     for assignment in sets:
         assign(document, assignment)
     data = document.data = _fill_paths(document, document.data)
     _use_plugins(document, data.get("plugins"))
     datasets = _entries(document, "dataset", data)
     models = _share_kwargs(document, _entries(document, "model", data), data.get("model_kwargs"))
-    for kind, entry in [*(("model", model) for model in models), *(("dataset", dataset) for dataset in datasets)]:
-        _check_options(document, kind, entry)
+    for entry in datasets:
+        _check_options(document, "dataset", entry)
+    for entry in models:
+        _check_options(document, "model", entry)
     _check_tables(document, models, datasets)
     active = _active(document, models, data.get("active_models"))
     config = _check_schema(document, Config, data | {"models": models, "datasets": datasets})
     document.check()
-    pictures = config.heatmaps_png.model_copy(update={"out_dir": config.heatmaps_png.out_dir or config.output_dir/"heatmaps"})
-    measured = config.metrics or {"default": _metrics.DEFAULT, **_metrics.PRESETS}[config.preset]
-    config = config.model_copy(update={"active_models": active, "metrics": list(dict.fromkeys(measured)), "heatmaps_png": pictures})
+    return _resolved(config, active, document)
+
+
+def _resolved(config: Config, active: list[str], document: Document) -> Config:
+    "The config with what it leaves open filled in."
+    metrics = config.metrics or {"default": _metrics.DEFAULT, **_metrics.PRESETS}[config.preset]
+    pictures = config.heatmaps_png
+    pictures = pictures.model_copy(update={"out_dir": pictures.out_dir or config.output_dir/"heatmaps"})
+    config = config.model_copy(update={"active_models": active, "metrics": list(dict.fromkeys(metrics)),
+                                       "heatmaps_png": pictures})
     config._document = document
     return config
 
-# %% ../../nbs/30_bench/01_config.ipynb #5489684e
-_INPUTS = ("root", "path", "index_csv", "images_dir", "split_file", "weights_path", "base_weights_path")     # read, never written
+# %% ../../nbs/30_bench/01_config.ipynb #5ccf86e3
+_INPUTS = ("root", "path", "index_csv", "images_dir", "split_file", "weights_path", "base_weights_path")
 
 
 def missing(config: Config) -> list[str]:
-    """What a run of this config would look for in vain: the active models, the datasets, and the files they read.
+    """What a run of this config would look for in vain: active models, datasets, and the files they read.
 
     Returns a line each, `file:line: key: what is missing and what to do`; empty if everything is there.
     """
@@ -580,7 +633,8 @@ def missing(config: Config) -> list[str]:
 def _absent(kind: str, name: str) -> str:
     "Why an adapter cannot be used; empty if it can."
     if name not in names(kind):
-        return f'{kind} "{name}" is planned, this version does not have it yet. Leave it out of this run (`active_models`).'
+        return (f'{kind} "{name}" is planned, this version does not have it yet. '
+                "Leave it out of this run (`active_models`).")
     try:
         adapter(kind, name)
     except ImportError as error:
