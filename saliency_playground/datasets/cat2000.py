@@ -11,8 +11,8 @@ from pathlib import Path
 
 from .. import images
 from ..core import register
-from .base import (FIXATION_SUFFIXES, MAP_SUFFIXES, DatasetError, FileDataset, Record,
-                                               by_stem, plain, visible)
+from .base import FileDataset, Record
+from .points import FIXATION_SUFFIXES, MAP_SUFFIXES, DatasetError, by_stem, plain, visible
 
 # %% ../../nbs/10_datasets/03_cat2000.ipynb #e8b34198
 _PARTS = {"stimuli": "Stimuli", "images": "Stimuli", "fixationlocs": "FIXATIONLOCS", "fixations": "FIXATIONLOCS",

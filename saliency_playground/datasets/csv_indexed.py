@@ -10,8 +10,8 @@ from pathlib import Path
 
 from .. import files, images
 from ..core import register
-from .base import (DatasetError, FileDataset, Record, below, plain, points_from_columns,
-                                               read_table)
+from .base import FileDataset, Record
+from .points import DatasetError, below, plain, points_from_columns, read_table
 
 # %% ../../nbs/10_datasets/02_csv_indexed.ipynb #9563c487
 def _path(folder: Path, text: str) -> Path | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from .. import files, images
 from ..core import register
-from .base import (FIXATION_SUFFIXES, MAP_SUFFIXES, DatasetError, FileDataset, Record,
-                                               by_stem, visible)
+from .base import FileDataset, Record
+from .points import FIXATION_SUFFIXES, MAP_SUFFIXES, DatasetError, by_stem, visible
 
 # %% ../../nbs/10_datasets/01_folder.ipynb #3cd58ec4
 def folders_of(root: str | Path, split: str | None = None) -> dict[str, Path]:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ARRAY_SUFFIXES', 'MAP_SUFFIXES', 'FIXATION_SUFFIXES', 'MAT_NAMES', 'DatasetError', 'natural', 'plain', 'visible',
            'by_stem', 'below', 'read_table', 'numbers', 'points_from_array', 'points_from_picture', 'mat_variable',
-           'fixation_order', 'points_from_columns', 'read_fixations']
+           'fixation_order', 'points_from_columns', 'load_npy', 'read_fixations']
 
 # %% ../../nbs/10_datasets/00_points.ipynb #e5d8c7b6
 import csv
@@ -218,9 +218,9 @@ def points_from_columns(columns: dict[str, list[str]], lines: list[int], index_b
     known = duration is not None and np.isfinite(duration).any()
     return Fixations(x - index_base, y - index_base, observer, order, duration if known else None)
 
-# %% ../../nbs/10_datasets/00_points.ipynb #2eb92497
-def _npy(path: Path) -> np.ndarray:
-    "The array of a `.npy` file; never unpickles."
+# %% ../../nbs/10_datasets/00_points.ipynb #e6eb1ae2
+def load_npy(path: str | Path) -> np.ndarray:
+    "The array of a `.npy` file, never unpickled. Raises DatasetError naming the file."
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -241,7 +241,7 @@ def read_fixations(path: str | Path, size: tuple[int, int], index_base: int = 0)
     if suffix == ".mat":
         return points_from_array(images.read_map(path, mat_variable(path, size)), size, index_base, source=path)
     if suffix == ".npy":
-        return points_from_array(_npy(path), size, index_base, source=path)
+        return points_from_array(load_npy(path), size, index_base, source=path)
     if suffix in images.IMAGE_SUFFIXES:
         return points_from_picture(path, size)
     raise DatasetError(f"{path}: fixations are read from {', '.join(FIXATION_SUFFIXES)}.")
