@@ -13,7 +13,7 @@ CHECK  := import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d. T
 demo: $(VENV)/core
 	@$(BIN)/saliency-playground toy
 	@$(BIN)/saliency-playground run --config demo
-	@$(BIN)/saliency-playground report demo/outputs --picture
+	@$(BIN)/saliency-playground report demo/outputs --picture demo/contact_sheet.png
 
 test: $(VENV)/full
 	$(BIN)/python tests/check_sync.py

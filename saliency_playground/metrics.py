@@ -42,7 +42,7 @@ def pixels_of(x: ArrayLike, y: ArrayLike, size: tuple[int, int], what: str = "fi
     """
     (height, width), x, y = size, np.asarray(x), np.asarray(y)
     if x.ndim != 1 or x.shape != y.shape or x.size == 0:
-        raise ValueError(f"{what} are two lists x and y of n >= 1 numbers, got shapes {x.shape} and {y.shape}.")
+        raise ValueError(f"{what} are two lists x and y of n >= 1 numbers, got shapes {x.shape}, {y.shape}.")
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     if outside.any():
         first = np.argmax(outside)
@@ -55,7 +55,7 @@ def pixels_of(x: ArrayLike, y: ArrayLike, size: tuple[int, int], what: str = "fi
 def values_at(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, what: str = "fixations") -> np.ndarray:
     """Read the map's value at every fixation.
 
-    saliency_map: (height, width). x, y: (n,) pixels, 0-based; fractions are cut off. what: as for `pixels_of`.
+    saliency_map: (height, width). x, y: (n,) pixels, 0-based; fractions are cut off. what: their name.
     Returns (n,) floats in the order of the fixations. Raises ValueError as `as_map` and `pixels_of` do.
     """
     saliency_map = as_map(saliency_map)
@@ -84,8 +84,8 @@ def nss(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:
 
 # %% ../nbs/02_metrics.ipynb #dfe99fe3
 def _beaten(positives: np.ndarray, negatives: np.ndarray) -> float:
-    "The share of all pairs that the positives (n,) win against the negatives (m,), sorted upwards; a draw is half a win."
-    lower = np.searchsorted(negatives, positives, side="left")              # (n,) negatives below each positive
+    "The share of pairs that positives (n,) win against negatives (m,), sorted upwards; a draw is half a win."
+    lower = np.searchsorted(negatives, positives, side="left")              # (n,) negatives below each one
     lower_or_tied = np.searchsorted(negatives, positives, side="right")     # (n,) the same and its ties
     return float(np.mean((lower + lower_or_tied) / 2) / negatives.size)
 
@@ -117,10 +117,10 @@ def sauc(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike
 def auc_judd(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, ranked: np.ndarray | None = None) -> float:
     """AUC as the MIT benchmark's MATLAB code of 2014 computes it, without its random jitter.
 
-    saliency_map: (height, width). x, y: (n,) pixels, 0-based, each pixel counted once; the negatives are the rest.
+    saliency_map: (height, width). x, y: (n,) pixels, 0-based; each pixel counts once, the rest is negative.
     ranked: the map's values in ascending order, if the caller has them.
-    Returns a number from 0 to 1 with chance level 0.5 + 1 / (2 (n + 1)); NaN for a constant map or if every pixel
-    is fixated. Small maps full of ties can leave the range. Raises as `values_at` does.
+    Returns a number from 0 to 1 with chance level 0.5 + 1 / (2 (n + 1)); NaN for a constant map and if every
+    pixel is fixated. Small maps full of ties can leave the range. Raises as `values_at` does.
     Source: Judd, Ehinger, Durand & Torralba, ICCV 2009; AUC_Judd.m of github.com/cvzoya/saliency.
     """
     saliency_map = as_map(saliency_map)
@@ -155,11 +155,11 @@ def _pair(saliency_map: ArrayLike, gt_map: ArrayLike) -> tuple[np.ndarray, np.nd
     "Both maps, checked, as float64."
     saliency_map, gt_map = as_map(saliency_map), as_map(gt_map, "ground-truth map")
     if saliency_map.shape != gt_map.shape:
-        raise ValueError(f"the saliency map has the shape {saliency_map.shape}, the ground-truth map {gt_map.shape}.\n"
-                         "Resize the prediction to the image's size, then score it.")
+        raise ValueError(f"the saliency map has the shape {saliency_map.shape}, the ground-truth map "
+                         f"{gt_map.shape}.\nResize the prediction to the image's size, then score it.")
     if gt_map.min() < 0 or not gt_map.any():
-        raise ValueError(f"a ground-truth map is a density, got values from {gt_map.min():g} to {gt_map.max():g}.\n"
-                         "Nothing may be negative, and somebody must have looked somewhere.")
+        raise ValueError(f"a ground-truth map is a density, got values from {gt_map.min():g} to "
+                         f"{gt_map.max():g}.\nNothing may be negative, and somebody must have looked.")
     return saliency_map, gt_map
 
 # %% ../nbs/02_metrics.ipynb #bb9eba50
@@ -181,10 +181,10 @@ EPS = 2**-52     # what MATLAB calls eps
 def kl_div(saliency_map: ArrayLike, gt_map: ArrayLike, eps: float = EPS) -> float:
     """Kullback-Leibler divergence KL(ground truth || prediction) in nats: sum of q * ln(eps + q / (p + eps)).
 
-    saliency_map: (height, width), becomes p: shifted by its minimum if that is negative, then scaled to sum 1.
+    saliency_map: (height, width), becomes p: shifted by its minimum if that is negative, scaled to sum 1.
     gt_map: (height, width), becomes q: scaled to sum 1. eps: scores with another one are not comparable.
     Returns 0 (rounding aside) for equal maps, at most -ln(eps) = 36.04. Raises as `cc` does.
-    Source: Bylinskii et al., IEEE TPAMI 41 (2019), section 4; the same in MATLAB and on saliency.tuebingen.ai.
+    Source: Bylinskii et al., IEEE TPAMI 41 (2019), section 4; so in MATLAB and on saliency.tuebingen.ai.
     """
     saliency_map, gt_map = _pair(saliency_map, gt_map)
     p, q = maps.normalise_map(saliency_map), maps.normalise_map(gt_map)
@@ -194,7 +194,7 @@ def kl_div(saliency_map: ArrayLike, gt_map: ArrayLike, eps: float = EPS) -> floa
 def sim(saliency_map: ArrayLike, gt_map: ArrayLike) -> float:
     """Similarity, or histogram intersection: the sum over all pixels of min(p, q).
 
-    saliency_map: (height, width), becomes p: shifted by its minimum if that is negative, then scaled to sum 1.
+    saliency_map: (height, width), becomes p: shifted by its minimum if that is negative, scaled to sum 1.
     gt_map: (height, width), becomes q: scaled to sum 1. Neither is stretched to its full range first.
     Returns a number from 0 to 1. Raises as `cc` does.
     Source: Bylinskii et al., IEEE TPAMI 41 (2019), section 4; without min-max as on saliency.tuebingen.ai.
@@ -211,8 +211,8 @@ class Metric(NamedTuple):
     higher_is_better: bool
     lowest: float              # no map scores below this
     highest: float             # nor above this
-    constant_map: float        # score of a map that says nothing; NaN: undefined, or another one for every ground truth
-    definition: str            # travels with every score; `gt=given` is said more exactly by `definitions`
+    constant_map: float        # score of a map that says nothing; NaN: undefined, or it depends on gt_map
+    definition: str            # travels with every score; `definitions` says more exactly what `gt=given` is
     order_only: bool = False   # True: any rescaling that keeps the order of the pixels keeps the score
 
     @property
@@ -225,11 +225,14 @@ METRICS = {metric.name: metric for metric in [
     Metric("AUC", auc, ("fixations",), True, 0.0, 1.0, 0.5, "AUC[neg=all,ties=half]", order_only=True),
     Metric("sAUC", sauc, ("fixations", "others"), True, 0.0, 1.0, 0.5, "sAUC[others=all]", order_only=True),
     Metric("NSS", nss, ("fixations",), True, -np.inf, np.inf, 0.0, "NSS[ddof=0]"),
-    Metric("LL", log_likelihood, ("density", "fixations"), True, -np.inf, np.inf, 0.0, "LL[over=uniform,unit=bit/fixation]"),
+    Metric("LL", log_likelihood, ("density", "fixations"), True, -np.inf, np.inf, 0.0,
+           "LL[over=uniform,unit=bit]"),
     Metric("CC", cc, ("gt_map",), True, -1.0, 1.0, 0.0, "CC[gt=given]"),
-    Metric("KL", kl_div, ("gt_map",), False, 0.0, -np.log(EPS), np.nan, "KL[eps=2.2e-16,gt=given,dir=gt||pred]"),
+    Metric("KL", kl_div, ("gt_map",), False, 0.0, -np.log(EPS), np.nan,
+           "KL[eps=2.2e-16,gt=given,dir=gt||pred]"),
     Metric("SIM", sim, ("gt_map",), True, 0.0, 1.0, np.nan, "SIM[minmax=no,gt=given]"),
-    Metric("AUC_Judd", auc_judd, ("fixations",), True, 0.0, 1.0, np.nan, "AUC_Judd[neg=unfixated,jitter=no]", order_only=True),
+    Metric("AUC_Judd", auc_judd, ("fixations",), True, 0.0, 1.0, np.nan, "AUC_Judd[neg=unfixated,jitter=no]",
+           order_only=True),
 ]}
 
 # %% ../nbs/02_metrics.ipynb #af589476
@@ -242,19 +245,21 @@ def _chosen(metrics: Iterable[str]) -> list[Metric]:
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
         if name not in METRICS:
-            raise ValueError(f'no metric is called "{name}".{files.nearest(name, METRICS)} There are: {", ".join(METRICS)}.')
+            raise ValueError(f'no metric is called "{name}".{files.nearest(name, METRICS)} '
+                             f'There are: {", ".join(METRICS)}.')
     return [METRICS[name] for name in names]
 
 
-def definitions(metrics: Iterable[str] = DEFAULT, sigma: float | None = None, gt: str | None = None) -> dict[str, str]:
+def definitions(metrics: Iterable[str] = DEFAULT, sigma: float | None = None,
+                gt: str | None = None) -> dict[str, str]:
     """The definition string of every metric asked for, name -> string.
 
-    sigma: pixels, the blur that made the ground-truth maps out of fixations. gt: if they were not made like that,
-    a word for where they come from, such as "file". With neither, they are called "given".
+    metrics: names. sigma: pixels, the blur that made the ground-truth maps out of fixations.
+    gt: a word for where the maps come from if not from such a blur, "file" say. With neither: "given".
     Raises ValueError for an unknown name, with the list of those there are.
     """
     source = gt or "given" if sigma is None else f"sigma{sigma:g}"
-    return {metric.name: metric.definition.replace("gt=given", f"gt={source}") for metric in _chosen(metrics)}
+    return {metric.name: metric.definition.replace("=given", f"={source}") for metric in _chosen(metrics)}
 
 # %% ../nbs/02_metrics.ipynb #40a167a7
 def _faces(prediction) -> dict[str, np.ndarray | None]:
@@ -262,7 +267,7 @@ def _faces(prediction) -> dict[str, np.ndarray | None]:
     values = np.asarray(prediction.values)
     if prediction.kind == "map":
         return {"map": as_map(values), "order": values, "density": None}
-    with np.errstate(over="ignore"):                                      # what is too large is named by as_map
+    with np.errstate(over="ignore"):                                # as_map names what is too large
         density = as_map(np.exp(np.asarray(values, dtype=float)))
     return {"map": density, "order": np.maximum(values, np.finfo(np.float32).min), "density": values}
 
@@ -271,9 +276,9 @@ def _truth(sample, nonfix) -> dict[str, tuple | None]:
     "What metrics need of a picture, as the arguments they take; None for what is missing."
     def points(fixations):
         return None if fixations is None or len(fixations.x) == 0 else (fixations.x, fixations.y)
-    stands_in = sample.gt_map is None or sample.meta.get("gt_map") == "uniform"
-    return {"fixations": points(sample.fixations), "others": points(sample.nonfix if nonfix is None else nonfix),
-            "gt_map": None if stands_in else (sample.gt_map,)}
+    unknown = sample.gt_map is None or sample.meta.get("gt_map") == "uniform"
+    return {"fixations": points(sample.fixations), "gt_map": None if unknown else (sample.gt_map,),
+            "others": points(sample.nonfix if nonfix is None else nonfix)}
 
 
 def _check_sizes(prediction, sample) -> None:
@@ -289,8 +294,8 @@ def _check_sizes(prediction, sample) -> None:
 def row(prediction, sample, metrics: Iterable[str] = DEFAULT, nonfix=None) -> dict[str, float]:
     """Score one prediction on one picture by every metric asked for.
 
-    prediction: has .values (height, width) and .kind: "density" (values are its natural logarithm) or "map".
-    sample: has .fixations and .nonfix (objects with .x and .y, 0-based pixels; or None), .gt_map (height, width) or
+    prediction: has .values (height, width) and .kind, "density" (they are its natural logarithm) or "map".
+    sample: has .fixations and .nonfix (with .x and .y, 0-based pixels; or None), .gt_map (height, width) or
     None, and .meta, a dict whose "gt_map" is "uniform" if that map only stands in for a missing one.
     nonfix: fixations on other pictures, rescaled to this one; None: the sample's own.
     Returns name -> score in the order of `metrics`, NaN where something the metric needs is missing.
@@ -299,15 +304,16 @@ def row(prediction, sample, metrics: Iterable[str] = DEFAULT, nonfix=None) -> di
     chosen = _chosen(metrics)
     _check_sizes(prediction, sample)
     faces, truth = _faces(prediction), _truth(sample, nonfix)
-    sorting = {auc, auc_judd}                                    # both want all pixels sorted: done once
-    ranked = np.sort(faces["order"], axis=None) if sorting & {metric.function for metric in chosen} else None
+    sorting = [metric for metric in chosen if metric.function in (auc, auc_judd)]      # one sort for both
+    ranked = np.sort(faces["order"], axis=None) if sorting and truth["fixations"] else None
     scores = {}
     for metric in chosen:
-        face = faces[metric.reads]
-        needed = [truth[need] for need in metric.needs if need != "density"]
+        face, needed = faces[metric.reads], [truth[need] for need in metric.needs if need != "density"]
         if face is None or None in needed:
             scores[metric.name] = float("nan")
         else:
-            options = {"ranked": ranked} if metric.function in sorting else {}
-            scores[metric.name] = metric.function(face, *(part for parts in needed for part in parts), **options)
+            arguments, options = [part for parts in needed for part in parts], {}
+            if metric in sorting:
+                options["ranked"] = ranked
+            scores[metric.name] = metric.function(face, *arguments, **options)
     return scores

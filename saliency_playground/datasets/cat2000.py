@@ -27,7 +27,7 @@ def _parts_of(folder: Path) -> dict[str, Path]:
 def sets_below(root: str | Path, depth: int = 3) -> list[tuple[str, dict[str, Path]]]:
     """The sets in a folder: for each "train" or "test" and its folders Stimuli, FIXATIONLOCS, FIXATIONMAPS as far as they exist.
 
-    root: the folder of both sets, a set, its Stimuli, or up to `depth` levels above. Raises DatasetError if there is no such folder.
+    root: the folder of both sets, a set, its Stimuli, or up to `depth` levels above. Raises DatasetError if it is not there.
     """
     root = Path(root)
     if root.name.lower() in ("stimuli", "images") and not _parts_of(root):
@@ -46,7 +46,8 @@ def _by_category(folder: Path | None, suffixes: tuple[str, ...]) -> dict[str, Pa
     if folder is None:
         return {}
     categories = [path for path in visible(folder) if path.is_dir() and path.name.lower() != "output"]
-    found = {f"{plain(category.name)}/{stem}": path for category in categories for stem, path in by_stem(category, suffixes).items()}
+    found = {f"{plain(category.name)}/{stem}": path
+             for category in categories for stem, path in by_stem(category, suffixes).items()}
     return found or by_stem(folder, suffixes)
 
 
@@ -64,8 +65,8 @@ def cat2000_records(root: str | Path) -> list[Record]:
             records.append(Record(image_id, path, points.get(image_id), truths.get(image_id), meta))
     if not records:
         inside = [path.name for path in visible(root)]
-        raise DatasetError(f"{root}: there is no trainSet/Stimuli/<Category>/*.jpg nor testSet/Stimuli/… in it, nor in the folders in it. "
-                           f"It holds {', '.join(inside[:8]) or 'nothing'}.")
+        raise DatasetError(f"{root}: there is no trainSet/Stimuli/<Category>/*.jpg nor testSet/Stimuli/… in it, nor in the "
+                           f"folders in it. It holds {', '.join(inside[:8]) or 'nothing'}.")
     return records
 
 # %% ../../nbs/10_datasets/03_cat2000.ipynb #95f82090

@@ -33,10 +33,11 @@ def index_records(path: Path, columns: dict[str, list[str]], lines: list[int]) -
         if not cells["image_id"] or not cells["image_path"]:
             raise DatasetError(f"{path}, line {line}: image_id and image_path must not be empty.")
         if cells["image_id"] in seen:
-            raise DatasetError(f"{path}, line {line}: image_id {cells['image_id']!r} stands on line {seen[cells['image_id']]} already.")
+            raise DatasetError(f"{path}, line {line}: image_id {cells['image_id']!r} stands on line "
+                               f"{seen[cells['image_id']]} already.")
         seen[cells["image_id"]] = line
-        records.append(Record(plain(cells["image_id"]), _path(path.parent, cells["image_path"]), _path(path.parent, cells.get("fix_path", "")),
-                              _path(path.parent, cells.get("map_path", "")), {name: cells[name] for name in extra}))
+        picture, points, truth = (_path(path.parent, cells.get(name, "")) for name in ("image_path", "fix_path", "map_path"))
+        records.append(Record(plain(cells["image_id"]), picture, points, truth, {name: cells[name] for name in extra}))
     if records and not any(record.image.exists() for record in records):
         raise DatasetError(f"{path}: none of its {len(records)} pictures is there, {records[0].image} first. "
                            "Paths in the table start at the folder of the table.")
@@ -61,12 +62,13 @@ def find_pictures(folder: str | Path, ids: list[str]) -> dict[str, Path]:
                            f"{', '.join(list(found)[::2][:3]) or 'no picture'}. Say where they are with `images_dir`.")
     return {image_id: found[image_id][0] if image_id in found else Path(folder)/image_id for image_id in ids}
 
-# %% ../../nbs/10_datasets/02_csv_indexed.ipynb #dbcdd31a
-def long_records(path: Path, columns: dict[str, list[str]], lines: list[int], images_dir: str | Path | None = None) -> list[Record]:
+# %% ../../nbs/10_datasets/02_csv_indexed.ipynb #40947dae
+def long_records(path: Path, columns: dict[str, list[str]], lines: list[int],
+                 images_dir: str | Path | None = None) -> list[Record]:
     """The records of a long table: a row a fixation; images in the order in which they first appear.
 
     path: the CSV. columns, lines: as from `read_table`. images_dir: where the pictures are, from the working directory or
-    else from the CSV's folder; None is `images`, unless there is a column image_path. Raises DatasetError as `find_pictures` does.
+    else from the CSV's folder; None is `images` there, unless a column image_path says it. Raises DatasetError.
     """
     rows: dict[str, list[int]] = {}
     for i, image_id in enumerate(columns["image_id"]):
@@ -81,7 +83,8 @@ def long_records(path: Path, columns: dict[str, list[str]], lines: list[int], im
     for image_id, own in rows.items():
         taken = {name: [values[i] for i in own] for name, values in columns.items()}
         points = points_from_columns(taken, [lines[i] for i in own], source=path)
-        records.append(Record(image_id, pictures[image_id], points, None, {name: taken[name][0] for name in extra if len(set(taken[name])) == 1}))
+        meta = {name: taken[name][0] for name in extra if len(set(taken[name])) == 1}
+        records.append(Record(image_id, pictures[image_id], points, None, meta))
     return records
 
 # %% ../../nbs/10_datasets/02_csv_indexed.ipynb #ce500d52

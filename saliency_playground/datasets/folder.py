@@ -30,12 +30,13 @@ def folders_of(root: str | Path, split: str | None = None) -> dict[str, Path]:
     if split is not None and (root/"images").is_dir():
         inside += [f"images/{path.name}" for path in visible(root/"images") if path.is_dir()]
     looked = " or ".join(place("images").relative_to(root).as_posix() for place in nestings)
-    raise DatasetError(f"{root}: there is no folder {looked}.{files.nearest(split or 'images', [Path(name).name for name in inside])} "
+    hint = files.nearest(split or "images", [Path(name).name for name in inside])
+    raise DatasetError(f"{root}: there is no folder {looked}.{hint} "
                        f"It holds {'the folders ' + ', '.join(inside[:8]) if inside else 'no folders'}.")
 
 # %% ../../nbs/10_datasets/01_folder.ipynb #eb988017
 def _match(folder: Path, suffixes: tuple[str, ...], stems: set[str]) -> dict[str, Path]:
-    "The files of a folder that belong to one of the stems; none if there is no folder. Raises DatasetError if there are files and none does."
+    "The files of a folder, if there is one, that belong to one of the stems. Raises DatasetError if there are files and none does."
     found = by_stem(folder, suffixes) if folder.is_dir() else {}
     if found and not stems & set(found):
         raise DatasetError(f"{folder} holds {len(found)} files and none is named like an image: there {next(iter(found))!r}, "
@@ -51,10 +52,10 @@ def folder_records(root: str | Path, split: str | None = None) -> list[Record]:
     places = folders_of(root, split)
     pictures = by_stem(places["images"], images.IMAGE_SUFFIXES)
     if not pictures:
-        inside = [path.name for path in visible(places["images"])]
-        raise DatasetError(f"{places['images']}: there is no image ({', '.join(s[1:] for s in images.IMAGE_SUFFIXES)}) in it. It holds "
-                           f"{', '.join(inside[:5]) + (', …' if len(inside) > 5 else '') or 'nothing'}."
-                           + (" For a folder in it, give `split`." if any((places["images"]/name).is_dir() for name in inside) else ""))
+        inside = visible(places["images"])
+        listed = ", ".join([path.name for path in inside[:5]] + ["…"] * (len(inside) > 5)) or "nothing"
+        raise DatasetError(f"{places['images']}: there is no image in it ({', '.join(s[1:] for s in images.IMAGE_SUFFIXES)}). "
+                           f"It holds {listed}." + " For a folder in it, give `split`." * any(map(Path.is_dir, inside)))
     points = _match(places["fixations"], FIXATION_SUFFIXES, set(pictures))
     truths = _match(places["gt_maps"], MAP_SUFFIXES, set(pictures))
     meta = {} if split is None else {"split": split}
