@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['main', 'toy', 'list_', 'info', 'run', 'report']
 
-# %% ../nbs/60_cli.ipynb #f16a2dc7
+# %% ../nbs/60_cli.ipynb #1ab4a28b
+import re
 import sys
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def main():
               help="The folder to write.")
 @click.option("--images", default=12, show_default=True, type=click.IntRange(min=1), metavar="N",
               help="How many scenes.")
-@click.option("--seed", default=0, show_default=True, type=int, help="Another seed gives other scenes.")
+@click.option("--seed", default=0, show_default=True, type=int, metavar="N", help="Another one gives other scenes.")
 def toy(out, images, seed):
     """Write a small data set of painted scenes and invented observers.
 
@@ -98,22 +99,22 @@ def _table(rows: dict[str, str], indent: str = "") -> str:
     return "\n".join(f"{indent}{name:<{wide}}  {line}".rstrip() for name, line in rows.items())
 
 
-def _first_comment(text: str) -> str:
-    "What a config file says about itself in its first line."
-    return text.partition("\n")[0].lstrip("# ")
-
-
 def _shelves() -> dict[str, dict[str, str]]:
     "Everything that has a name: shelf -> name -> a line about it."
+    from inspect import getdoc
+
     from saliency_playground import core, metrics
     from saliency_playground.bench.config import packaged
     presets = {"default": metrics.DEFAULT, **metrics.PRESETS}
     configs = {name: file.read_text(encoding="utf-8") for name, file in packaged().items()}
-    return {"datasets": core.names("dataset"),
-            "models": core.names("model"),
-            "metrics": {name: metric.definition for name, metric in metrics.METRICS.items()},
-            "presets": {name: ", ".join(members) for name, members in presets.items()},
-            "configs": {name: _first_comment(text) for name, text in configs.items()}}
+    try:
+        adapters = {"datasets": core.names("dataset"), "models": core.names("model")}
+    except ValueError as error:                        # two files give one name to different adapters
+        raise click.UsageError(str(error)) from None
+    return adapters | {
+        "metrics": {name: getdoc(metric.function).partition("\n")[0] for name, metric in metrics.METRICS.items()},
+        "presets": {name: ", ".join(members) for name, members in presets.items()},
+        "configs": {name: text.partition("\n")[0].lstrip("# ") for name, text in configs.items()}}
 
 # %% ../nbs/60_cli.ipynb #a53841c6
 @main.command("list")
@@ -133,7 +134,7 @@ def list_(what):
         if what in (None, shelf):
             page = _table(rows) if what else f"{shelf}\n{_table(rows, '  ')}"
             coming = [name for name in ANNOUNCED.get(shelf.removesuffix("s"), ()) if name not in rows]
-            pages.append(page + (f"\n\n  to come: {', '.join(coming)}" if coming else ""))
+            pages.append(page + (f"\n{'' if what else '  '}(to come: {', '.join(coming)})" if coming else ""))
     click.echo("\n\n".join(pages))
 
 # %% ../nbs/60_cli.ipynb #da6dd104
@@ -146,11 +147,13 @@ def _about_adapter(kind: str, name: str) -> str:
         cls, known = adapter(kind, name), options(kind, name)
     except ImportError as error:
         return f"{kind} {name}\n\n{error}"
+    except Exception as error:                         # a file of the user's own may raise anything
+        return f"{kind} {name}\n\nIt cannot be loaded: {type(error).__name__}: {error}"
     card = ({"kind": cls.kind} if hasattr(cls, "kind") else {}) | dict(getattr(cls, "card", {}))
     card = {key: _one_line(text) for key, text in card.items()}
     parts = [f"{kind} {name}", getdoc(cls) or "", _table(card, "  ")]
     if known:
-        parts.append("options\n" + _options_table(known))
+        parts.append("options\n" + _options_table(known, _meanings(cls)))
     needed = [p.name for p in known.values()
               if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     entry = f"{{name: {name}, {': …, '.join(needed)}: …}}" if needed else name
@@ -161,19 +164,33 @@ def _about_adapter(kind: str, name: str) -> str:
 def _one_line(value) -> str:
     return " ".join(str(value).split())
 
+# %% ../nbs/60_cli.ipynb #bf7f061f
+def _meanings(cls: type) -> dict[str, str]:
+    "What the modules of a class and its bases say of `name: type = default  # …`: name -> comment."
+    from inspect import getmodule, getsource
+    found = {}
+    for module in dict.fromkeys(getmodule(base) for base in cls.__mro__):
+        if module is not None and module.__name__ not in ("builtins", "saliency_playground.core"):
+            try:
+                lines = re.findall(r"^\s+(\w+): [^#\n]*# *(\S.*)$", getsource(module), flags=re.MULTILINE)
+            except (OSError, TypeError):               # typed into a notebook: there is no file to read
+                continue
+            found = dict(lines) | found
+    return found
 
-def _options_table(known: dict) -> str:
-    "A constructor's parameters: name, default as a config writes it, type if it is annotated."
+
+def _options_table(known: dict, meanings: dict[str, str]) -> str:
+    "A constructor's parameters: name, default as a config writes it, what it is."
     import json
     from inspect import formatannotation
     rows = {}
     for p in known.values():
         default = "required" if p.default is p.empty else json.dumps(p.default, ensure_ascii=False, default=str)
+        kind = "" if p.annotation is p.empty else re.sub(r"\w+(\.\w+)*\.(?=\w)", "", formatannotation(p.annotation))
         if p.kind is p.VAR_KEYWORD:
-            rows["…"] = "any other option"
+            rows["…"] = "and whatever else it is given"
         else:
-            kind = "" if p.annotation is p.empty else formatannotation(p.annotation).replace("pathlib.", "")
-            rows[p.name] = f"{default:<12}  {kind}".rstrip()
+            rows[p.name] = f"{default:<10}  {meanings.get(p.name, kind)}"
     return _table(rows, "  ")
 
 # %% ../nbs/60_cli.ipynb #c71e4a9e
@@ -183,10 +200,12 @@ def _about_metric(name: str) -> str:
 
     from saliency_playground.metrics import METRICS
     metric = METRICS[name]
+    constant = metric.constant_map
     facts = {"definition": metric.definition,
+             "needs": ", ".join(metric.needs),
              "better": "higher" if metric.higher_is_better else "lower",
              "range": f"{metric.lowest:g} to {metric.highest:g}",
-             "a constant map": f"{metric.constant_map:g}"}
+             "constant map": f"{constant:g}" if constant == constant else "undefined, or as the picture is"}
     return f"metric {name}\n\n{getdoc(metric.function)}\n\n{_table(facts, '  ')}"
 
 

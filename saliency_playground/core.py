@@ -594,7 +594,7 @@ def check_options(kind: str, name: str, given: Iterable[str]) -> list[str]:
             + [f"{kind} {name!r} needs the option {option!r}." for option in needed if option not in given])
 
 
-def create(kind: str, name: str, **given) -> SaliencyDataset | SaliencyModel:
+def create(kind: str, name: str, /, **given) -> SaliencyDataset | SaliencyModel:
     """Make the data set or model of this name.
 
     kind: "dataset" or "model". given: its options, see `options(kind, name)`.

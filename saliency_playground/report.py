@@ -12,10 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import heatmaps, maps, metrics
-from .core import Prediction, Sample, complete, create
+from . import heatmaps, metrics
+from .core import Prediction, SaliencyDataset, complete, create
 
-# %% ../nbs/50_view/01_report.ipynb #9299cba9
+# %% ../nbs/50_view/01_report.ipynb #65ab4603
+_WORDS = ["dataset", "model", "image_id", "metric", "definition", "error"]        # columns of text; all others are numbers
+
+
 class Run:
     """A finished run, read from the files in its output folder.
 
@@ -48,16 +51,18 @@ class Run:
         if not path.is_file():
             why = " The run was predict_only." if self.about["config"].get("predict_only") else ""
             raise FileNotFoundError(f"there is no {name} in {self.output_dir}.{why}")
-        return pd.read_csv(path, dtype={"dataset": str, "model": str, "image_id": str}, float_precision="round_trip", keep_default_na=False,
-                           na_values=[""])
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        for name in table.columns.difference(_WORDS):                        # Python's float reads back every bit that was written
+            table[name] = [float(value) if value else np.nan for value in table[name]]
+        return table.astype({name: int for name in ("n", "n_undefined") if name in table})
 
     def leaderboard(self) -> "pandas.DataFrame":
         "Means by data set and model, best first; see `leaderboard`."
         return leaderboard(self)
 
-    def contact_sheet(self, n: int = 4, dataset: str | None = None) -> np.ndarray:
+    def contact_sheet(self, shown: int | list[str] = 4, dataset: str | None = None) -> np.ndarray:
         "Pictures of what was measured and predicted; see `contact_sheet`."
-        return contact_sheet(self, n, dataset)
+        return contact_sheet(self, shown, dataset)
 
     def where(self) -> str:
         "Where everything of the run lies."
@@ -96,7 +101,7 @@ def _cells(run: Run) -> tuple[list[str], list[list[str]], list[str]]:
         if np.isnan(row["mean"]):
             return "–"
         half = (row.ci_high - row.ci_low) / 2
-        return f"{row['mean']:.3f}" + (f" ±{half:.3f}" if half > 0 else "")
+        return f"{row['mean']:.3f}" + (f" ±{half:.3f}" if half >= 0.0005 else "")
     rows = [[*key, *(shown(summary.loc[(*key, name)]) for name in board.columns)] for key in board.index]
     images = {name: cell["images"] for name, cell in run.about["datasets"].items()}
     notes = [f"mean over {' + '.join(f'{n} images of {name}' for name, n in images.items())} ± half the 95 % bootstrap interval"]
@@ -143,7 +148,7 @@ def kept_prediction(run: Run, dataset: str, model: str, image_id: str) -> Predic
     return Prediction(np.load(path, allow_pickle=False), json.loads((folder/"cell.json").read_text(encoding="utf-8"))["kind"])
 
 
-def dataset_of(run: Run, name: str):
+def dataset_of(run: Run, name: str) -> SaliencyDataset:
     "The data set that a run knew under this name, made again from its config."
     for entry in run.about["config"]["datasets"]:
         entry = {"name": entry} if isinstance(entry, str) else dict(entry)
@@ -152,28 +157,28 @@ def dataset_of(run: Run, name: str):
             return create("dataset", entry.pop("name"), **entry)
     raise LookupError(f"the run has no dataset {name!r}, but {', '.join(run.about['datasets'])}.")
 
-# %% ../nbs/50_view/01_report.ipynb #8cac6515
-def contact_sheet(run: Run, n: int = 4, dataset: str | None = None) -> np.ndarray:
-    """A picture (uint8) of n images in rows: fixations, ground truth, and each model's prediction.
+# %% ../nbs/50_view/01_report.ipynb #d51f5c5e
+def contact_sheet(run: Run, shown: int | list[str] = 4, dataset: str | None = None) -> np.ndarray:
+    """A picture (uint8) of some images in rows: fixations, ground truth, and each model's prediction.
 
-    n: rows, spread evenly over the data set. dataset: its name in the run; None: the run's first.
+    shown: how many, spread evenly over the images that did not fail, or their ids. dataset: its name in the run; None: the first.
+    Raises ValueError if every image failed, FileNotFoundError if a prediction was not kept.
     """
     dataset = dataset or next(iter(run.about["datasets"]))
-    source = dataset_of(run, dataset)
+    source, failed = dataset_of(run, dataset), set(run.errors.image_id)
     models = [cell["model"] for cell in run.about["cells"] if cell["dataset"] == dataset]
-    total = run.about["datasets"][dataset]["images"]
-    failed = set(run.errors.image_id)
-    pictures, rows = [], []
-    for i in np.unique(np.linspace(0, total - 1, min(n, total)).round().astype(int)):
-        image_id = source.ids[i]
-        if image_id in failed:
-            continue
-        sample = complete(source[int(i)])
+    good = [image_id for image_id in source.ids[:run.about["datasets"][dataset]["images"]] if image_id not in failed]
+    if not good:
+        raise ValueError(f"every image of {dataset} failed, there is nothing to show. See {run.output_dir/'errors.csv'}.")
+    if isinstance(shown, int):
+        shown = [good[i] for i in np.unique(np.linspace(0, len(good) - 1, min(shown, len(good))).round().astype(int))]
+    pictures = []
+    for image_id in shown:
+        sample = complete(source[source.ids.index(image_id)])
         seen = sample.image if sample.fixations is None else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y)
         guesses = [kept_prediction(run, dataset, model, image_id).density() for model in models]
         pictures += [seen, *(heatmaps.overlay(sample.image, heatmaps.colorize(heatmaps.scale(one)), 0.6) for one in [sample.gt_map, *guesses])]
-        rows.append(image_id)
-    return heatmaps.contact_sheet(pictures, columns=2 + len(models), captions=["fixations", "ground truth", *models], row_labels=rows)
+    return heatmaps.contact_sheet(pictures, columns=2 + len(models), captions=["fixations", "ground truth", *models], row_labels=shown)
 
 # %% ../nbs/50_view/01_report.ipynb #c8444f3f
 def where(run: Run) -> str:

@@ -30,7 +30,8 @@ def folders_of(root: str | Path, split: str | None = None) -> dict[str, Path]:
     if split is not None and (root/"images").is_dir():
         inside += [f"images/{path.name}" for path in visible(root/"images") if path.is_dir()]
     looked = " or ".join(place("images").relative_to(root).as_posix() for place in nestings)
-    hint = files.nearest(split or "images", [Path(name).name for name in inside])
+    candidates = {Path(name).name for name in inside} - ({"images", "fixations", "gt_maps"} if split is not None else set())
+    hint = files.nearest("images" if split is None else split, sorted(candidates))
     raise DatasetError(f"{root}: there is no folder {looked}.{hint} "
                        f"It holds {'the folders ' + ', '.join(inside[:8]) if inside else 'no folders'}.")
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ARRAY_SUFFIXES', 'MAP_SUFFIXES', 'FIXATION_SUFFIXES', 'MAT_NAMES', 'DatasetError', 'natural', 'plain', 'visible',
-           'by_stem', 'below', 'read_table', 'numbers', 'points_from_array', 'points_from_picture', 'mat_variable',
-           'fixation_order', 'points_from_columns', 'load_npy', 'read_fixations']
+           'by_stem', 'below', 'read_table', 'numbers', 'points_from_array', 'points_from_picture', 'mat_contents',
+           'mat_variable', 'load_mat', 'fixation_order', 'points_from_columns', 'load_npy', 'read_fixations']
 
 # %% ../../nbs/10_datasets/00_points.ipynb #e5d8c7b6
 import csv
@@ -165,30 +165,53 @@ def points_from_picture(path: str | Path, size: tuple[int, int]) -> Fixations:
 
 # %% ../../nbs/10_datasets/00_points.ipynb #448348d1
 MAT_NAMES = ("fixLocs", "fixations", "I", "fixationPts")
+_NO_NUMBERS = ("cell", "struct", "char", "object", "function", "opaque")
 
 
-def mat_variable(path: str | Path, size: tuple[int, int]) -> str | None:
-    """The variable of a `.mat` file that holds the fixations; None (version 7.3) leaves the choice to `images.read_map`.
-
-    Known names first, then the only numeric array of shape `size`, then the only one of shape (n, 2).
-    Raises DatasetError listing what there is.
-    """
+def mat_contents(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    "The variables of a MATLAB file, each with its shape and class, without loading them. Raises DatasetError."
     from scipy.io import whosmat
     try:
-        found = {name: (shape, kind) for name, shape, kind in whosmat(path)}
-    except NotImplementedError:
-        return None
+        return {name: (shape, kind) for name, shape, kind in whosmat(path)}
+    except NotImplementedError:                                   # version 7.3
+        import h5py
+        with h5py.File(path, "r") as file:
+            return {name: (item.shape[::-1], item.attrs.get("MATLAB_class", b"double").decode())
+                    for name, item in file.items() if isinstance(item, h5py.Dataset)}
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: there is no such file.") from None
     except Exception as error:                                    # scipy's reader fails in many ways on a broken file
         raise DatasetError(f"{path}: not a whole MATLAB file ({error}).") from None
-    no_numbers = ("cell", "struct", "char", "object", "function", "opaque")
-    numeric = {name: shape for name, (shape, kind) in found.items() if kind not in no_numbers}
-    for fits in (lambda name: name in MAT_NAMES, lambda name: numeric[name] == tuple(size),
-                 lambda name: len(numeric[name]) == 2 and numeric[name][1] == 2):
-        if len(names := [name for name in numeric if fits(name)]) == 1:
+
+
+def mat_variable(path: str | Path, size: tuple[int, int]) -> str:
+    """The variable of a MATLAB file that holds the fixations on a picture of this size (height, width).
+
+    A known name first, then the only numeric array of shape `size`, then the only one of shape (n, 2).
+    Raises DatasetError listing what there is.
+    """
+    found = mat_contents(path)
+    shapes = {name: shape for name, (shape, kind) in found.items() if kind not in _NO_NUMBERS}
+    for fits in (lambda name: name in MAT_NAMES, lambda name: shapes[name] == tuple(size),
+                 lambda name: len(shapes[name]) == 2 and shapes[name][1] == 2):
+        if len(names := [name for name in shapes if fits(name)]) == 1:
             return names[0]
     listed = ", ".join(f"{name} ({kind} {'×'.join(map(str, shape))})" for name, (shape, kind) in found.items())
-    raise DatasetError(f"{path}: which variable holds the fixations? There are: {listed or 'none'}. Name it {MAT_NAMES[0]}, "
-                       "the size of the image, or n × 2.")
+    raise DatasetError(f"{path}: which variable holds the fixations? There are: {listed or 'none'}. "
+                       f"Call it {MAT_NAMES[0]}, or make it as large as the picture, or n × 2.")
+
+# %% ../../nbs/10_datasets/00_points.ipynb #189fa254
+def load_mat(path: str | Path, size: tuple[int, int]) -> np.ndarray:
+    "The array of fixations in a MATLAB file of any version, see `mat_variable`. Raises DatasetError or MapError naming the file."
+    from scipy.io import loadmat
+    name = mat_variable(path, size)
+    try:
+        values = loadmat(path, variable_names=[name])[name]
+    except NotImplementedError:
+        return images.read_map(path, name)
+    except Exception as error:
+        raise DatasetError(f"{path}: not a whole MATLAB file ({error}).") from None
+    return values.toarray() if hasattr(values, "toarray") else values
 
 # %% ../../nbs/10_datasets/00_points.ipynb #8b02ab10
 def fixation_order(observer: np.ndarray, t: np.ndarray | None = None) -> np.ndarray:
@@ -239,7 +262,7 @@ def read_fixations(path: str | Path, size: tuple[int, int], index_base: int = 0)
     if suffix == ".csv":
         return points_from_columns(*read_table(path, needs=("x", "y")), index_base, source=path)
     if suffix == ".mat":
-        return points_from_array(images.read_map(path, mat_variable(path, size)), size, index_base, source=path)
+        return points_from_array(load_mat(path, size), size, index_base, source=path)
     if suffix == ".npy":
         return points_from_array(load_npy(path), size, index_base, source=path)
     if suffix in images.IMAGE_SUFFIXES:
