@@ -25,7 +25,7 @@ def osie50():
     return OSIE50
 
 
-def command(*words, code=0, program="saliency_playground.cli", **options):
+def command(*words, code=0, program="saliency_playground", **options):
     "Run the command line in a process of its own, as a user does; returns the finished process."
     done = subprocess.run([sys.executable, "-m", program, *map(str, words)], capture_output=True, text=True, encoding="utf-8",
                           env=os.environ | {"PYTHONUTF8": "1"}, **options)

@@ -76,7 +76,7 @@ class ThreeDots(SaliencyDataset):
     def __getitem__(self, i):
         image = np.full((40, 60, 3), 90, np.uint8)
         image[20, 15 * (i + 1)] = 255
-        return Sample(f"dot{i}", image, Fixations(x=[15.5 * (i + 1)], y=[20.5]))
+        return Sample(f"dot{i}", image, Fixations(x=[15.5 + 15 * i], y=[20.5]))
 '''
 MODEL = '''
 from saliency_playground import SaliencyModel, register
@@ -119,4 +119,4 @@ def test_two_precomputed_models_in_one_run(scratch):
     command("run", "--config", "theirs.yaml")
     sharp, flat = (pd.read_csv(f"outputs/toy__{name}.csv") for name in ("sharp", "flat"))
     assert np.allclose(sharp.AUC, flat.AUC, atol=1e-3)                            # a power moves no pixel's rank
-    assert (sharp.NSS > flat.NSS).all() and np.allclose(flat.CC, 1, atol=1e-6)
+    assert np.allclose(flat.CC, 1, atol=1e-6) and (sharp.CC < 0.99).all()          # and changes what is not about ranks

@@ -227,7 +227,7 @@ def predict(square: Square, outcomes: Iterable[Outcome], strict: bool) -> Iterat
             batch = []
     yield from _predicted(square, batch, strict)
 
-
+# %% ../../nbs/30_bench/03_runner.ipynb #c1e00002
 def _predicted(square: Square, batch: list[Outcome], strict: bool) -> list[Outcome]:
     "A batch with its predictions, kept if the config says so."
     try:
@@ -282,7 +282,7 @@ def _opened(square: Square) -> Iterator[None]:
             square.kept.journal.close()
             square.rows.close()
 
-
+# %% ../../nbs/30_bench/03_runner.ipynb #c1a00002
 def run_cell(square: Square, workers: int, strict: bool = False, quiet: bool = True) -> Tally:
     """Compute what a cell owes, write it down, and tell what was done.
 
@@ -307,7 +307,7 @@ def run_cell(square: Square, workers: int, strict: bool = False, quiet: bool = T
         tally.seconds = time.perf_counter() - start
     return tally
 
-
+# %% ../../nbs/30_bench/03_runner.ipynb #c1b00002
 def _write_down(square: Square, outcome: Outcome, tally: Tally) -> None:
     "Write one image's pictures and row, and count it."
     debt, image_id = outcome.debt, outcome.debt.item.image_id
@@ -448,7 +448,7 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
         _write_records(result, config)
     return result
 
-
+# %% ../../nbs/30_bench/03_runner.ipynb #c1c00002
 def _squares(config: Config) -> list[Square]:
     "The cells of a run, in the config's order; data sets surveyed and models made before the first is computed."
     models = [(entry, _made("model", entry)) for entry in config.models if entry.as_ in config.active_models]
@@ -457,8 +457,8 @@ def _squares(config: Config) -> list[Square]:
         dataset = _made("dataset", entry)
         try:
             items = survey(dataset, config.limit_images)
-        except RunError as error:
-            raise RunError(f"dataset {entry.as_}: {error}") from None
+        except ValueError as error:
+            raise RunError(f"dataset {entry.as_}: {error}") from error
         squares += [Square(entry.as_, of_model.as_, dataset, model, items, config) for of_model, model in models]
     return squares
 
@@ -470,7 +470,7 @@ def _made(kind: str, entry: Entry):
     except (ValueError, OSError, LookupError, TypeError, ImportError) as error:
         raise RunError(f"{kind} {entry.as_}: {error}") from error
 
-
+# %% ../../nbs/30_bench/03_runner.ipynb #c1d00002
 def _write_records(result: Result, config: Config) -> None:
     "Write errors.csv and run.json."
     write_table(result.output_dir/"errors.csv", ["dataset", "model", "image_id", "error"],

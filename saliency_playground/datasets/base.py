@@ -269,7 +269,7 @@ def truth_digest(dataset: "FileDataset", i: int) -> str:
     else:
         map_files = None if record.gt_map is None else files.sha256(record.gt_map)
     return files.digest([None if points is None else [points.x, points.y, points.observer], map_files,
-                         list(dataset._pool) if options.provide_sauc_nonfix else None,
+                         dataset.pool_fingerprint if options.provide_sauc_nonfix else None,
                          options.gt_resize_interp, options.sigma_px, options.px_per_dva])
 
 # %% ../../nbs/10_datasets/00_base.ipynb #ca9c7240

@@ -1,0 +1,5 @@
+"""`python -m saliency_playground …` is `saliency-playground …`."""
+from .cli import main
+
+if __name__ == "__main__":
+    main(prog_name="saliency-playground")
