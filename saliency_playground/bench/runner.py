@@ -113,7 +113,8 @@ class Square:
     def scored_with(self) -> str:
         "A digest of the metrics, their code, and the other images' fixations if a metric needs them."
         others = self.dataset.pool_fingerprint if "sAUC" in self.config.metrics else None
-        return files.digest([self.config.metrics, others, *(files.sha256(module.__file__) for module in (metrics, maps))])
+        code = [maps.__file__, *sorted(Path(metrics.__file__).parent.glob("*.py"))]
+        return files.digest([self.config.metrics, others, *map(files.sha256, code)])
 
     def picture_paths(self, image_id: str) -> dict[str, Path]:
         "Which pictures of an image the config asks for, and where they go."
