@@ -5,7 +5,7 @@ The names below are the package's face; each is imported when it is first used, 
 __version__ = "0.1.0"
 
 _FACE = {"create": "core", "names": "core", "options": "core", "register": "core", "use": "core", "complete": "core",
-         "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core", "SaliencyModel": "core",
+         "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core", "SaliencyModel": "core", "Ceiling": "core",
          "make_toy": "toy", "load_config": "bench.config", "Run": "report", "leaderboard": "report"}
 __all__ = ["benchmark", *_FACE]
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'Fixations', 'Sample', 'picture_of', 'as_fixations', 'as_sample', 'complete', 'Prediction', 'pooled',
-           'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'SaliencyModel', 'register', 'Entry', 'use',
-           'Names', 'names', 'adapter', 'options', 'check_options', 'create']
+           'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'SaliencyModel', 'Ceiling', 'register', 'Entry',
+           'use', 'Names', 'names', 'adapter', 'options', 'check_options', 'create']
 
 # %% ../nbs/00_core.ipynb #92d69235
 import ast
@@ -415,6 +415,26 @@ class SaliencyModel:
     def __repr__(self):
         given = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.name or type(self).__name__}({given}) → {self.kind}"
+
+# %% ../nbs/00_core.ipynb #55422d50
+class Ceiling(SaliencyModel):
+    """A model made of the fixations themselves: `fit` it to a data set, then ask for predictions of that data set's samples.
+
+    role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
+    """
+    kind = "density"
+    role = "baseline"
+
+    def fit(self, dataset: SaliencyDataset) -> None:
+        "Learn what is needed of the data set. Raises ValueError if it lacks that, say fixations or observers."
+        raise TypeError(f"model {self.name or type(self).__name__} has no fit(dataset) method.")
+
+    def left_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
+        """With which prediction each observer is scored: (observers, a prediction made without any of them), …
+
+        Empty, the default: the one prediction of `predictions` serves all.
+        """
+        return []
 
 # %% ../nbs/00_core.ipynb #a90c2243
 _live: dict[tuple[str, str], type] = {}                  # classes whose code has run
