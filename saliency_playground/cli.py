@@ -105,7 +105,6 @@ def _shelves() -> dict[str, dict[str, str]]:
 
     from saliency_playground import core, metrics
     from saliency_playground.bench.config import packaged
-    presets = {"default": metrics.DEFAULT, **metrics.PRESETS}
     configs = {name: file.read_text(encoding="utf-8") for name, file in packaged().items()}
     try:
         adapters = {"datasets": core.names("dataset"), "models": core.names("model")}
@@ -113,7 +112,7 @@ def _shelves() -> dict[str, dict[str, str]]:
         raise click.UsageError(str(error)) from None
     return adapters | {
         "metrics": {name: getdoc(metric.function).partition("\n")[0] for name, metric in metrics.METRICS.items()},
-        "presets": {name: ", ".join(members) for name, members in presets.items()},
+        "presets": {name: ", ".join(members) for name, members in metrics.PRESETS.items()},
         "configs": {name: text.partition("\n")[0].lstrip("# ") for name, text in configs.items()}}
 
 # %% ../nbs/60_cli.ipynb #a53841c6
@@ -201,7 +200,7 @@ def _about_metric(name: str) -> str:
     from saliency_playground.metrics import METRICS
     metric = METRICS[name]
     constant = metric.constant_map
-    facts = {"definition": metric.definition,
+    facts = {"definition": metric.defined(),
              "needs": ", ".join(metric.needs),
              "better": "higher" if metric.higher_is_better else "lower",
              "range": f"{metric.lowest:g} to {metric.highest:g}",

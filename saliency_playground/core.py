@@ -369,7 +369,7 @@ class SaliencyModel:
 
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network wants.
     batch_size: how many pictures of one size `predict_batch` likes at once. weights: files the prediction depends on.
-    card: citation, licence, input and whatever else a reader should know.
+    card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt; None: unknown.
     """
     name = ""
     options: dict[str, Any] = {}
@@ -377,6 +377,7 @@ class SaliencyModel:
     card: dict[str, str] = {}
     requires_size: tuple[int, int] | None = None
     batch_size = 1
+    n_parameters: int | None = None
     weights: Sequence[str | Path] = ()
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 
     return float(low), float(high)
 
 # %% ../nbs/04_stats.ipynb #74ab537d
-def summarise(values: ArrayLike, seed: int = 0) -> dict[str, float | int]:
+def summarise(values: ArrayLike, seed: int = 0, weights=None) -> dict[str, float | int]:
     """What the scores of one cell say: mean, median, sd, ci_low, ci_high, n, n_undefined.
 
     values: (n,) scores, one an image, NaN where undefined. ci: 95 % percentile bootstrap of the mean over images.

@@ -64,12 +64,13 @@ class Cell:
             return None
         return Prediction(values, self.recipe["kind"]) if values.ndim == 2 and values.dtype == np.float32 else None
 
-    def put(self, image_id: str, key: str, prediction: Prediction, image_digest: str) -> None:
-        "Keep a prediction. Raises OSError if the disk is full; what was kept before stays or is gone, never half there."
+    def put(self, image_id: str, key: str, prediction: Prediction, image_digest: str, seconds: float | None = None) -> None:
+        "Keep a prediction, and how long it took. Raises OSError if the disk is full; what was kept before stays or is gone, never half there."
         if not self._described:
             files.write_text(self.folder/"cell.json", json.dumps(self.recipe, indent=1, default=str) + "\n")
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)
         files.write_array(self.path(image_id), prediction.values)
-        self.journal.put(image_id, key=key, image=image_digest, weights=self._model.fingerprint(image_id))
+        self.journal.put(image_id, key=key, image=image_digest, weights=self._model.fingerprint(image_id),
+                         seconds=seconds)

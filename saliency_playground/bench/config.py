@@ -289,16 +289,6 @@ class Entry:
         return {"name": self.name, "as": self.as_, **self.options}
 
 # %% ../../nbs/30_bench/01_config.ipynb #cb28faa8
-def _metric(name: str) -> str:
-    return _one_of("metric", _metrics.METRICS, name)
-
-
-def _preset(name: str) -> str:
-    return _one_of("preset", ("default", *_metrics.PRESETS), name)
-
-
-_Metrics = Annotated[list[Annotated[str, AfterValidator(_metric)]], Field(min_length=1)]
-_Preset = Annotated[str, AfterValidator(_preset)]
 _Count = Annotated[int, Field(ge=1)]
 
 # %% ../../nbs/30_bench/01_config.ipynb #ef34ca51
@@ -316,8 +306,9 @@ class Config(Block):
     predict_only: bool = Field(False, description="predict, do not score")
     overwrite: Literal["only-missing", "always", "never"] = Field("only-missing", description="what to compute")
     # what is measured
-    preset: _Preset = Field("default", description="a named set of metrics")
-    metrics: _Metrics | None = Field(None, description="metrics by name; null: the preset's")
+    preset: str = Field("default", description="a named set of metrics")
+    metrics: dict[str, dict[str, Any]] | None = Field(None, description="metrics by name, or {name: {metric, …constants}}; null: the preset's")
+    baseline: Entry | None = Field(None, description="the model that IG gains upon; null: center_bias_crossval")
     # where it goes
     output_dir: Path = Field(Path("outputs"), strict=False, description="tables, pictures and run.json")
     cache_predictions: bool = Field(True, description="keep predictions for the next run")
@@ -331,7 +322,8 @@ class Config(Block):
     def plain(self) -> dict[str, Any]:
         "The config as JSON-able values with all defaults filled in; `load_config` reads it again."
         entries = {key: [entry.plain() for entry in getattr(self, key)] for key in ("datasets", "models")}
-        return self.model_dump(mode="json", exclude={"datasets", "models"}) | entries
+        entries["baseline"] = self.baseline and self.baseline.plain()
+        return self.model_dump(mode="json", exclude=set(entries)) | entries
 
 # %% ../../nbs/30_bench/01_config.ipynb #7b224433
 _EXPECTED = {"int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
@@ -543,6 +535,31 @@ def _check_options(document: Document, kind: str, entry: Entry) -> None:
         if needed and option not in entry.options:
             document.fault(entry.paths[""], f"{who} needs the option `{option}`.")
 
+# %% ../../nbs/30_bench/01_config.ipynb #c0f10002
+def _columns(document: Document, data: dict) -> dict[str, dict] | None:
+    "The columns that `preset` and `metrics` ask for: name -> {metric, constants}. What is wrong with them is noted."
+    preset, wanted = data.get("preset") or "default", data.get("metrics")
+    if not isinstance(preset, str) or preset not in _metrics.PRESETS:
+        document.fault(["preset"], _unknown("preset", _metrics.PRESETS, str(preset)))
+        preset = "default"
+    specs = _metrics.PRESETS[preset]
+    if isinstance(wanted, list) and wanted:
+        asked = {str(name): (("metrics", i), specs.get(str(name))) for i, name in enumerate(wanted)}
+    elif wanted is None or (isinstance(wanted, Mapping) and wanted):
+        asked = {str(name): (("metrics", name), spec) for name, spec in (wanted or specs).items()}
+    else:
+        document.fault(["metrics"], f"expected a list of names, got {_shown(wanted)}." + f" Write [{wanted}]." * isinstance(wanted, str))
+        asked = {}
+    found = {}
+    for name, (path, spec) in asked.items():
+        try:
+            metric = _metrics.column(name, spec)
+            found[name] = dict(spec or {}) | {"metric": (spec or {}).get("metric", name.removesuffix("_per_fixation"))}
+            metric.defined()
+        except (ValueError, TypeError) as error:
+            document.fault(path, str(error))
+    return found
+
 # %% ../../nbs/30_bench/01_config.ipynb #56ea8633
 def _use_plugins(document: Document, plugins: Any) -> None:
     "Make the adapters of the plugins known. Those that are not there are noted."
@@ -590,19 +607,27 @@ def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ())
     for entry in models:
         _check_options(document, "model", entry)
     _check_tables(document, models, datasets)
+    parts = {"models": models, "datasets": datasets, "metrics": _columns(document, data), "baseline": _baseline(document, data)}
     active = _active(document, models, data.get("active_models"))
-    config = _check_schema(document, Config, data | {"models": models, "datasets": datasets})
+    config = _check_schema(document, Config, data | parts)
     document.check()
     return _resolved(config, active, document)
 
 
+
+def _baseline(document: Document, data: dict) -> Entry | None:
+    "The model that IG gains upon. What is wrong with it is noted."
+    entry = _entry(document, "model", _known(document, "model"), ("baseline",), data.get("baseline") or "center_bias_crossval")
+    if entry is not None:
+        _check_options(document, "model", entry)
+    return entry
+
+
 def _resolved(config: Config, active: list[str], document: Document) -> Config:
     "The config with what it leaves open filled in."
-    metrics = config.metrics or {"default": _metrics.DEFAULT, **_metrics.PRESETS}[config.preset]
     pictures = config.heatmaps_png
     pictures = pictures.model_copy(update={"out_dir": pictures.out_dir or config.output_dir/"heatmaps"})
-    config = config.model_copy(update={"active_models": active, "metrics": list(dict.fromkeys(metrics)),
-                                       "heatmaps_png": pictures})
+    config = config.model_copy(update={"active_models": active, "heatmaps_png": pictures})
     config._document = document
     return config
 
