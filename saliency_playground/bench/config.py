@@ -23,7 +23,7 @@ from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr,
 
 from .. import metrics as _metrics
 from ..core import adapter, names, options, use
-from ..files import nearest
+from ..files import RESERVED, nearest
 
 # %% ../../nbs/30_bench/01_config.ipynb #3e4a09c6
 class ConfigError(ValueError):
@@ -403,12 +403,12 @@ def _known(document: Document, kind: str) -> tuple[str, ...] | None:
     "The names an entry may have; None if they cannot be told, which is noted."
     try:
         return tuple(dict.fromkeys((*names(kind), *ANNOUNCED[kind])))
-    except ValueError as error:                        # two files give one name to different adapters
-        document.fault((), str(error))
+    except ValueError as error:                        # two files give one name to different adapters: say it once
+        if not any(str(error) in line for _, line in document.faults):
+            document.fault((), str(error))
 
 # %% ../../nbs/30_bench/01_config.ipynb #634d99f1
 _PLAIN = re.compile(r"(?![. ])[\w .+()-]+(?<![. ])")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)    # Windows: devices
 
 
 def _entry(document: Document, kind: str, known: tuple | None, path: tuple, item: Any) -> Entry | None:
@@ -430,7 +430,7 @@ def _entry(document: Document, kind: str, known: tuple | None, path: tuple, item
             return None
     if known is not None and name not in known:
         document.fault(named_at, _unknown(kind, known, name))
-    if not _PLAIN.fullmatch(as_) or _RESERVED.fullmatch(as_):
+    if not _PLAIN.fullmatch(as_) or RESERVED.fullmatch(as_):
         document.fault((*path, "as"), f"{_shown(as_)} cannot name a folder. "
                                       "Use letters, digits, spaces inside, and any of _ . + ( ) -")
     options = {key: value for key, value in item.items() if key not in ("name", "as")}
@@ -524,10 +524,16 @@ def _check_options(document: Document, kind: str, entry: Entry) -> None:
         known = options(kind, entry.name)
     except (LookupError, ImportError):         # a wrong name is noted already, a missing extra is for `missing`
         return
+    except ValueError as error:
+        if not any(str(error) in line for _, line in document.faults):
+            document.fault(entry.paths[""], str(error))
+        return
     except Exception as error:                 # a loose file may raise anything
         document.fault(entry.paths[""], f"{who} cannot be loaded: {type(error).__name__}: {error}")
         return
     for option, value in entry.options.items():
+        if isinstance(value, str) and option in known and "Path" in str(known[option].annotation):
+            entry.options[option] = value = _fill_paths(document, value, (*entry.paths[option], "path"))
         if words := _wrong_with(option, value, known, who):
             document.fault(entry.paths[option], words)
     for option, p in known.items():

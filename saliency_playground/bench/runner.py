@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LEAVES_OUT', 'SUMMARY', 'RunError', 'Item', 'survey', 'ahead', 'Square', 'Debt', 'debts', 'Outcome', 'step',
            'measure', 'seen_by', 'together', 'decode', 'score', 'predict', 'Tally', 'run_cell', 'write_table',
-           'cell_tables', 'origin', 'Result', 'run']
+           'cell_tables', 'origin', 'looked', 'remarks', 'Result', 'run']
 
 # %% ../../nbs/30_bench/03_runner.ipynb #e5d8c7b6
 import csv
@@ -18,7 +18,8 @@ import platform
 import subprocess
 import sys
 import time
-from collections import deque
+import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -56,9 +57,11 @@ def survey(dataset: SaliencyDataset, limit: int | None = None) -> list[Item]:
     ids = dataset.ids
     if not ids:
         raise RunError(f"{dataset.name}: no image is left. Look at root, split and the other options: {dataset.options}.")
-    if len(set(ids)) < len(ids):
-        twice = next(one for one in ids if ids.count(one) > 1)
-        raise RunError(f"{dataset.name}: two images have the id {twice!r}. Ids must differ.")
+    called: dict[str, str] = {}
+    for image_id in ids:
+        if (name := image_id.casefold()) in called:
+            raise RunError(f"{dataset.name}: two images have the ids {called[name]!r} and {image_id!r}. Ids must differ, and not by capitals only.")
+        called[name] = image_id
     items = []
     for i, image_id in enumerate(ids[:limit]):
         try:
@@ -72,7 +75,20 @@ def survey(dataset: SaliencyDataset, limit: int | None = None) -> list[Item]:
 def _said(error: Exception) -> str:
     "An error in one line; the type is named where the message alone would puzzle."
     text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}".removesuffix(": ")
+    if isinstance(error, OSError) and error.filename:
+        text = f"{error.filename}: {error.strerror}"
+    known = isinstance(error, (ValueError, OSError, ImportError)) and text
+    return (text if known else f"{type(error).__name__}: {text}".removesuffix(": ")) + _where(error)
+
+
+def _where(error: Exception) -> str:
+    "The line of the user's own file in which an error arose, ` (models/mine.py:11)`; empty if it arose in none."
+    home, found = Path(files.__file__).resolve().parent, ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(Path.cwd()) and not path.resolve().is_relative_to(home) and "site-packages" not in path.parts:
+            found = f" ({path.relative_to(Path.cwd()).as_posix()}:{frame.lineno})"
+    return found
 
 # %% ../../nbs/30_bench/03_runner.ipynb #c257361b
 def ahead(pool: ThreadPoolExecutor, function: Callable, items: Iterable, in_flight: int) -> Iterator:
@@ -103,10 +119,15 @@ class Square:
         "What its tables are called."
         return f"{self.dataset_as}__{self.model_as}"
 
+    @property
+    def folder(self) -> Path:
+        "Where its predictions lie."
+        return Path(self.config.prediction_cache_dir, self.dataset_as, self.model_as)
+
     @functools.cached_property
     def kept(self) -> Cell:
-        "Its predictions."
-        return Cell(Path(self.config.prediction_cache_dir, self.dataset_as, self.model_as), self.model)
+        "Its predictions. Read only once the folder is held: another run may be adding to it."
+        return Cell(self.folder, self.model)
 
     @functools.cached_property
     def rows(self) -> files.Journal:
@@ -265,6 +286,8 @@ def predict(square: Square, outcomes: Iterable[Outcome], strict: bool) -> Iterat
             continue
         if square.config.overwrite == "never":
             outcome.error = "there is no prediction of this model, with these options, for this picture, and overwrite is never."
+            if strict:
+                raise RunError(f"image {outcome.debt.item.image_id}: {outcome.error}")
             yield outcome
             continue
         if batch and batch[0].sample.size != outcome.sample.size:
@@ -303,8 +326,8 @@ def _check(prediction: Prediction, sample: Sample) -> None:
     if not isinstance(prediction, Prediction) or prediction.values.shape != sample.size:
         what = f"shape {prediction.values.shape}" if isinstance(prediction, Prediction) else f"a {type(prediction).__name__}"
         raise ValueError(f"the model gave {what}, expected a Prediction of shape {sample.size}.")
-    if np.isnan(prediction.values).any():
-        raise ValueError("the model's prediction holds NaN.")
+    if np.isnan(prediction.values).any() or prediction.values.dtype != np.float32:
+        raise ValueError("the model's prediction holds NaN, or is not float32. Make it with Prediction.of.")
 
 # %% ../../nbs/30_bench/03_runner.ipynb #5cb9d23e
 @dataclass
@@ -322,11 +345,11 @@ class Tally:
 def _opened(square: Square) -> Iterator[None]:
     "Hold the cell's folders, and sweep up after a killed run."
     with ExitStack() as stack:
-        if square.config.cache_predictions:
-            stack.enter_context(files.lock(square.kept.folder))
-            files.sweep(square.kept.folder)
-        if square.config.heatmaps_png.enabled:
-            files.sweep(Path(square.config.heatmaps_png.out_dir, square.dataset_as, square.model_as))
+        pictures = Path(square.config.heatmaps_png.out_dir, square.dataset_as, square.model_as)
+        held = [square.folder] * (square.config.cache_predictions and square.config.overwrite != "never")
+        for folder in held + [pictures] * square.config.heatmaps_png.enabled:
+            stack.enter_context(files.lock(folder))
+            files.sweep(folder)
         try:
             yield
         finally:
@@ -372,7 +395,7 @@ def _write_down(square: Square, outcome: Outcome, tally: Tally) -> None:
         sample = outcome.sample
         square.rows.put(image_id, key=debt.row_key, scores=outcome.scores, observers=outcome.observers, outside=sample.meta["outside"],
                         n=0 if sample.fixations is None else len(sample.fixations),
-                        gt=f"sigma{sample.sigma_px:g}" if sample.meta["gt_map"] == "fixations" else sample.meta["gt_map"])
+                        gt=sample.meta["gt"])
         tally.n_scored += 1
 
 # %% ../../nbs/30_bench/03_runner.ipynb #2e71e593
@@ -446,6 +469,37 @@ def origin(config: Config) -> dict:
             "machine": {"system": platform.platform(), "processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
             "config": config.plain()}
 
+# %% ../../nbs/30_bench/03_runner.ipynb #c1500002
+def looked(dataset: SaliencyDataset) -> dict[str, int | bool]:
+    """The fixations of a data set in numbers: how many there are, how many lie outside, and whether they seem to count from 1.
+
+    They seem to if some lie just one pixel beyond the right or lower edge, none farther, and none in the first row or column.
+    """
+    points = [np.empty((4, 0))]
+    for i in range(len(dataset)):
+        try:
+            fixations, (height, width) = dataset.fixations_of(i), dataset.size_of(i)
+        except Exception:                                # its row says why
+            continue
+        if fixations is not None:
+            points.append(np.stack([fixations.x, fixations.y, *np.full((2, len(fixations)), [[width], [height]], float)]))
+    x, y, width, height = np.concatenate(points, axis=1)
+    outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
+    from_1 = outside.any() and min(x.min(), y.min()) >= 1 and bool(((x < width + 1) & (y < height + 1)).all())
+    return {"fixations": len(x), "outside": int(outside.sum()), "seem_to_count_from_1": bool(from_1)}
+
+
+def remarks(tally: Tally) -> list[str]:
+    "What should be said of a cell's data set: points outside, images that no metric can score."
+    name, facts = tally.square.dataset_as, looked(tally.square.dataset)
+    rows = [tally.square.rows.get(debt.item.image_id) for debt in tally.debts if debt.item.image_id not in tally.errors]
+    empty = sum(all(math.isnan(score) for score in row["scores"].values()) for row in rows if row)
+    lines = [f"{name}: {empty} of {len(rows)} images have nothing to score against: no fixation and no map."] if empty else []
+    if facts["outside"]:
+        hint = " They seem to count from 1: try `index_base: 1`." if facts["seem_to_count_from_1"] else ""
+        lines.append(f"{name}: {facts['outside']} of {facts['fixations']} fixations lie outside their pictures and were left out.{hint}")
+    return lines
+
 # %% ../../nbs/30_bench/03_runner.ipynb #856521f1
 @dataclass(frozen=True)
 class Result:
@@ -472,13 +526,14 @@ class Result:
     def summary(self) -> str:
         "In a few lines what was computed, what was there, and what failed."
         total = sum(len(tally.debts) for tally in self.tallies)
+        rest = "; the rest was there" if any(t.n_scored + t.n_predicted < len(t.debts) - len(t.errors) for t in self.tallies) else ""
         lines = [f"{len(self.tallies)} cells, {total} images: computed {self.n_predicted} predictions and {self.n_scored} metric rows "
-                 f"in {self.seconds:.1f} s; the rest was there."]
+                 f"in {self.seconds:.1f} s{rest}."]
         if self.n_errors:
-            lines.append(f"{self.n_errors} images failed: {self.output_dir/'errors.csv'}")
-        outside = {t.square.dataset_as: sum((t.square.rows.get(d.item.image_id) or {}).get("outside", 0) for d in t.debts) for t in self.tallies}
-        lines += [f"{name}: {n} fixations outside their picture were left out." for name, n in outside.items() if n]
-        return "\n".join(lines)
+            said, times = Counter(error for t in self.tallies for error in t.errors.values()).most_common(1)[0]
+            lines.append(f"{self.n_errors} images failed (counted once a cell), {times} of them: {said}\n  all of them: {self.output_dir/'errors.csv'}")
+        datasets = {t.square.dataset_as: t for t in self.tallies}
+        return "\n".join(lines + [line for tally in datasets.values() for line in remarks(tally)])
 
 # %% ../../nbs/30_bench/03_runner.ipynb #e2d1f743
 def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> Result:
@@ -514,14 +569,16 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
 def _squares(config: Config) -> list[Square]:
     "The cells of a run, in the config's order; data sets surveyed, models made and fitted before the first is computed."
     asked = [entry for entry in config.models if entry.as_ in config.active_models]
-    made, squares = {entry.as_: _made("model", entry) for entry in asked}, []
+    made = _all_made(config, asked)
+    squares = []
     for entry in config.datasets:
-        dataset = _made("dataset", entry)
+        dataset = made["dataset", entry.as_]
         try:
             items = survey(dataset, config.limit_images)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
-        models = {name: _fitted(model, dataset, entry.as_) for name, model in made.items()}
+        _check_pictures(config, items)
+        models = {one.as_: _fitted(made["model", one.as_], dataset, entry.as_) for one in asked}
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
         squares += [Square(entry.as_, name, dataset, model, items, config, _baseline(config, dataset), single)
                     for name, model in models.items()]
@@ -545,17 +602,31 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
     if all("baseline" not in metric.needs for metric in metrics.columns(config.metrics).values()):
         return None
     try:
-        return _fitted(_made("model", config.baseline), dataset, dataset.name)
-    except RunError:
+        return _fitted(create("model", config.baseline.name, **config.baseline.options), dataset, dataset.name)
+    except ValueError:
         return None
 
 
-def _made(kind: str, entry: Entry):
-    "The adapter of a config's entry."
-    try:
-        return create(kind, entry.name, **entry.options)
-    except (ValueError, OSError, LookupError, TypeError, ImportError) as error:
-        raise RunError(f"{kind} {entry.as_}: {error}") from error
+def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
+    "The adapters of a config by kind and name. Raises RunError with a line for each that could not be made."
+    made, faults = {}, []
+    for kind, entry in [*(("model", entry) for entry in models), *(("dataset", entry) for entry in config.datasets)]:
+        try:
+            made[kind, entry.as_] = create(kind, entry.name, **entry.options)
+        except Exception as error:                       # a user's own adapter may raise anything
+            faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {_said(error)}"))
+    if faults:
+        raise RunError("\n".join(faults))
+    return made
+
+
+def _check_pictures(config: Config, items: list[Item]) -> None:
+    "Refuse a run in which one image's overlay would be another one's picture."
+    ids = {item.image_id for item in items}
+    clash = [one for one in ids if f"{one}_overlay" in ids]
+    if clash and config.heatmaps_png.enabled and config.heatmaps_png.overlay:
+        raise RunError(f"the overlay of image {clash[0]!r} and the picture of {clash[0]}_overlay have one name. "
+                       "Set heatmaps_png.overlay to false, or rename one.")
 
 # %% ../../nbs/30_bench/03_runner.ipynb #c1d00002
 def _write_records(result: Result, config: Config) -> None:
@@ -564,7 +635,7 @@ def _write_records(result: Result, config: Config) -> None:
                 ([t.square.dataset_as, t.square.model_as, id, error] for t in result.tallies for id, error in t.errors.items()))
     about = origin(config)
     about["datasets"] = {t.square.dataset_as: {"images": len(t.square.items), "px_per_dva": t.square.dataset.options.get("px_per_dva"),
-                                               "digest": files.digest([list(item) for item in t.square.items])} for t in result.tallies}
+                                               **looked(t.square.dataset), "digest": files.digest([list(item) for item in t.square.items])} for t in result.tallies}
     about["cells"] = [_about(tally) for tally in result.tallies]
     about["seconds"] = round(result.seconds, 3)
     files.write_text(result.output_dir/"run.json", json.dumps(about, indent=1, default=str) + "\n")
@@ -575,7 +646,7 @@ def _about(tally: Tally) -> dict:
     square, model = tally.square, tally.square.model
     known = (square.kept.journal.get(debt.item.image_id) or {} for debt in tally.debts)
     took = [entry["seconds"] for entry in known if entry.get("seconds") is not None]
-    return {"dataset": square.dataset_as, "model": square.model_as, "kind": model.kind,
+    return {"dataset": square.dataset_as, "model": square.model_as, "name": model.name, "kind": model.kind,
             "role": model.role if isinstance(model, Ceiling) else None, "card": model.card, "parameters": model.n_parameters,
             "ms_per_image": round(1000 * float(np.median(took)), 2) if took else None, "predicted": tally.n_predicted,
             "scored": tally.n_scored, "errors": len(tally.errors), "seconds": round(tally.seconds, 3)}
