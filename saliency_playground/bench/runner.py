@@ -142,7 +142,7 @@ class Square:
     @functools.cached_property
     def needs(self) -> set[str]:
         "What the metrics need of a picture."
-        return {need for metric in self.columns.values() for need in metric.needs}
+        return {need.removesuffix("_map") if need == "baseline_map" else need for metric in self.columns.values() for need in metric.needs}
 
     @functools.cached_property
     def scored_with(self) -> str:
@@ -229,10 +229,12 @@ def measure(square: Square, i: int, sample: Sample, prediction: Prediction) -> t
     nonfix = sample.nonfix or (square.dataset.nonfix(i) if "others" in square.needs else None)
     baseline = square.baseline.predictions([sample])[0].values if square.baseline and "baseline" in square.needs else None
     scored = functools.partial(metrics.row, metrics=square.columns, nonfix=nonfix, baseline=baseline)
-    pairs = square.model.left_out(sample) if isinstance(square.model, Ceiling) else []
+    observers = sample.fixations.observers if sample.fixations is not None else []
     apart = isinstance(square.model, Ceiling) and square.model.role in LEAVES_OUT
-    if not pairs and square.by_observer and not apart and sample.fixations is not None:
-        pairs = [([observer], prediction) for observer in sample.fixations.observers]
+    if apart:
+        pairs = square.model.left_out(sample) if len(observers) > 1 else []
+    else:
+        pairs = [([observer], prediction) for observer in observers * square.by_observer]
     single = [{"observers": who, "n": len(seen.fixations), "scores": scored(guess, seen)}
               for who, guess in pairs if len((seen := seen_by(sample, who)).fixations)]
     return (together(single, square.columns) if apart else scored(prediction, sample)), single
@@ -439,6 +441,7 @@ def cell_tables(tally: Tally) -> list[list]:
 def _summarised(square: Square, entries: list[dict]) -> Iterator[tuple[str, dict, str]]:
     "For every column its name, what its scores say, and its definition."
     made_from = {entry["gt"] for entry in entries} - {"uniform"}
+    made_from = {"left-out observer"} if isinstance(square.model, Ceiling) and square.model.role in LEAVES_OUT else made_from
     against = {"gt": made_from.pop() if len(made_from) == 1 else "mixed" if made_from else "none",
                "baseline": square.config.baseline.as_ if square.baseline else "none"}
     for name, metric in square.columns.items():
@@ -580,8 +583,8 @@ def _squares(config: Config) -> list[Square]:
         _check_pictures(config, items)
         models = {one.as_: _fitted(made["model", one.as_], dataset, entry.as_) for one in asked}
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
-        squares += [Square(entry.as_, name, dataset, model, items, config, _baseline(config, dataset), single)
-                    for name, model in models.items()]
+        baseline = _baseline(config, dataset)
+        squares += [Square(entry.as_, name, dataset, model, items, config, baseline, single) for name, model in models.items()]
     return squares
 
 
@@ -599,7 +602,7 @@ def _fitted(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> 
 
 def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
     "What IG gains upon, fitted; None if no metric wants it, or if the data set does not allow it: IG is empty then."
-    if all("baseline" not in metric.needs for metric in metrics.columns(config.metrics).values()):
+    if not any({"baseline", "baseline_map"} & set(metric.needs) for metric in metrics.columns(config.metrics).values()):
         return None
     try:
         return _fitted(create("model", config.baseline.name, **config.baseline.options), dataset, dataset.name)

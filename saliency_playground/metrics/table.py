@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import files
-from .tuebingen import (EPS, as_map, auc, auc_judd, cc, information_gain, kl_div, log_likelihood, nss,
-                                                   sauc, sim)
+from .mit import auc_borji, auc_judd, auc_shuffled, cc_salicon, emd, information_gain_mit
+from .tuebingen import EPS, as_map, auc, cc, information_gain, kl_div, log_likelihood, nss, sauc, sim
 
 # %% ../../nbs/02_metrics/04_table.ipynb #b1bc1fa4
 class Metric(NamedTuple):
@@ -38,7 +38,7 @@ class Metric(NamedTuple):
 
     def defined(self, gt: str = "given", baseline: str = "baseline") -> str:
         "The definition with its constants. gt: what the ground-truth maps were made from, `sigma24` say. baseline: what IG gains upon."
-        shown = {name: _constant(value) for name, value in self.constants.items()}
+        shown = {name: "all" if (name, value) == ("splits", None) else _constant(value) for name, value in self.constants.items()}
         text = self.definition.format(**shown, gt=gt, baseline=baseline)
         return text if self.average == "images" else text.removesuffix("]") + ",avg=fixations]"
 
@@ -54,7 +54,8 @@ _INF = np.inf
 METRICS = {metric.name: metric for metric in [
     Metric("AUC", auc, ("fixations",), True, 0, 1, 0.5, "AUC[neg={negatives},ties=half]", True, True, {"negatives": "all"}),
     Metric("sAUC", sauc, ("fixations", "others"), True, 0, 1, 0.5, "sAUC[others=all]", True, True),
-    Metric("NSS", nss, ("fixations",), True, -_INF, _INF, 0, "NSS[ddof={ddof}]", False, True, {"ddof": 0}),
+    Metric("NSS", nss, ("fixations",), True, -_INF, _INF, 0, "NSS[ddof={ddof},repeats={repeats}]", False, True,
+           {"ddof": 0, "repeats": True}),
     Metric("IG", information_gain, ("density", "fixations", "baseline"), True, -_INF, _INF, np.nan,
            "IG[over={baseline},unit=bit/fixation]", False, True),
     Metric("LL", log_likelihood, ("density", "fixations"), True, -_INF, _INF, 0, "LL[over=uniform,unit=bit/fixation]", False, True),
@@ -63,11 +64,27 @@ METRICS = {metric.name: metric for metric in [
     Metric("SIM", sim, ("gt_map",), True, 0, 1, np.nan, "SIM[minmax={minmax},gt={gt}]", constants={"minmax": False}),
     Metric("AUC_Judd", auc_judd, ("fixations",), True, 0, 1, np.nan, "AUC_Judd[neg=unfixated,jitter={jitter}]", True,
            constants={"jitter": None}),
+    Metric("AUC_Borji", auc_borji, ("fixations",), True, 0, 1, 0.5,
+           "AUC_Borji[neg=random,splits={splits},step={step},seed={seed},repeats={repeats},top={top}]",
+           constants={"splits": 100, "step": 0.1, "seed": 0, "repeats": False, "top": True}),
+    Metric("AUC_shuffled", auc_shuffled, ("fixations", "others"), True, 0, 1, 0.5,
+           "AUC_shuffled[others={negatives},splits={splits},step={step},seed={seed},repeats={repeats},top={top}]",
+           constants={"splits": 100, "step": 0.1, "seed": 0, "repeats": False, "top": True, "negatives": "all"}),
+    Metric("IG_mit", information_gain_mit, ("fixations", "baseline_map"), True, -52, 52, np.nan,
+           "IG_mit[over={baseline},minmax=yes,eps={eps},unit=bit/fixation]", constants={"eps": EPS}),
+    Metric("EMD", emd, ("gt_map",), False, 0, _INF, np.nan, "EMD[gt={gt},downsize={downsize},unit=cell]", constants={"downsize": 32}),
+    Metric("CC_salicon", cc_salicon, ("fixations",), True, -1, 1, 0, "CC_salicon[gt=sigma{sigma},repeats=no]", constants={"sigma": 19.0}),
 ]}
 
 # %% ../../nbs/02_metrics/04_table.ipynb #7ab1e013
 PRESETS = {
     "tuebingen": {"AUC": {}, "sAUC": {}, "NSS": {}, "IG": {}, "LL": {}, "CC": {}, "KL": {}, "SIM": {}},
+    "mit-2014": {"AUC_Judd": {}, "AUC_Borji": {}, "AUC_shuffled": {}, "NSS": {"ddof": 1, "repeats": False}, "CC": {}, "KL": {},
+                 "SIM": {"minmax": True}, "IG": {"metric": "IG_mit"}, "EMD": {}},
+    "salicon-2015": {"AUC": {"metric": "AUC_Borji", "splits": None, "step": 0.01, "repeats": True, "top": False},
+                     "sAUC": {"metric": "AUC_shuffled", "splits": None, "step": 0.01, "repeats": True, "top": False,
+                              "negatives": "unfixated"},
+                     "NSS": {"ddof": 1}, "CC": {"metric": "CC_salicon"}},
     "deepgaze": {"LL": {}, "IG": {}},
 }
 PRESETS = {"default": PRESETS["tuebingen"] | {"AUC_Judd": {}}, **PRESETS}
@@ -119,13 +136,15 @@ def _faces(prediction) -> dict[str, np.ndarray | None]:
     return {"map": density, "order": np.maximum(values, np.finfo(np.float32).min), "density": values}
 
 
-def _truth(sample, nonfix) -> dict[str, tuple | None]:
+def _truth(sample, nonfix, baseline) -> dict[str, tuple | None]:
     "What metrics need of a picture, as the arguments they take; None for what is missing."
     def points(fixations):
         return None if fixations is None or len(fixations.x) == 0 else (fixations.x, fixations.y)
     unknown = sample.gt_map is None or sample.meta.get("gt_map") == "uniform"
     return {"fixations": points(sample.fixations), "gt_map": None if unknown else (sample.gt_map,),
-            "others": points(sample.nonfix if nonfix is None else nonfix)}
+            "others": points(sample.nonfix if nonfix is None else nonfix),
+            "baseline": None if baseline is None else (baseline,),
+            "baseline_map": None if baseline is None else (np.exp(np.asarray(baseline, dtype=float)),)}
 
 
 def _check_sizes(prediction, sample) -> None:
@@ -151,7 +170,7 @@ def row(prediction, sample, metrics="default", nonfix=None, baseline=None) -> di
     """
     chosen = metrics if _are_columns(metrics) else columns(metrics)
     _check_sizes(prediction, sample)
-    faces, truth = _faces(prediction), _truth(sample, nonfix) | {"baseline": None if baseline is None else (baseline,)}
+    faces, truth = _faces(prediction), _truth(sample, nonfix, baseline)
     sorting = [metric for metric in chosen.values() if metric.function in (auc, auc_judd)]      # one sort for both
     ranked = np.sort(faces["order"], axis=None) if sorting and truth["fixations"] else None
     scores = {}
