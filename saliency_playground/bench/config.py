@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -658,6 +659,10 @@ def missing(config: Config) -> list[str]:
             for path in given if isinstance(given, list) else [given]:
                 if isinstance(path, str) and "://" not in path and not Path(path).exists():
                     lines.append(config._document.line(entry.paths.get(option, ()), _no_such(path)))
+    for name, metric in _metrics.columns(config.metrics).items():
+        if metric.library and find_spec(metric.library) is None:
+            cure = 'pip install "saliency_playground[metrics]"'
+            lines.append(config._document.line(("metrics", name), f"{name} needs {metric.library}, which is not installed. {cure}."))
     return lines
 
 

@@ -30,6 +30,7 @@ class Metric(NamedTuple):
     pointwise: bool = False    # True: a mean over fixations, so that single observers add up
     constants: dict = {}       # keyword arguments of the function
     average: str = "images"    # "fixations": a picture counts as often as it was fixated
+    library: str = ""          # a module of the extra `metrics` that it cannot do without
 
     @property
     def reads(self) -> str:
@@ -71,9 +72,10 @@ METRICS = {metric.name: metric for metric in [
            "AUC_shuffled[others={negatives},splits={splits},step={step},seed={seed},repeats={repeats},top={top}]",
            constants={"splits": 100, "step": 0.1, "seed": 0, "repeats": False, "top": True, "negatives": "all"}),
     Metric("IG_mit", information_gain_mit, ("fixations", "baseline_map"), True, -52, 52, np.nan,
-           "IG_mit[over={baseline},minmax=yes,eps={eps},unit=bit/fixation]", constants={"eps": EPS}),
-    Metric("EMD", emd, ("gt_map",), False, 0, _INF, np.nan, "EMD[gt={gt},downsize={downsize},unit=cell]", constants={"downsize": 32}),
-    Metric("CC_salicon", cc_salicon, ("fixations",), True, -1, 1, 0, "CC_salicon[gt=sigma{sigma},repeats=no]", constants={"sigma": 19.0}),
+           "IG_mit[over={baseline},minmax=yes,eps={eps},repeats=no,unit=bit/fixation]", constants={"eps": EPS}),
+    Metric("EMD", emd, ("gt_map",), False, 0, _INF, np.nan, "EMD[gt={gt},downsize={downsize},unit=cell]", constants={"downsize": 32},
+           library="ot"),
+    Metric("CC_salicon", cc_salicon, ("fixations",), True, -1, 1, 0, "CC_salicon[gt=sigma{sigma},repeats=no,border=mirror]", constants={"sigma": 19.0}),
 ]}
 
 # %% ../../nbs/02_metrics/04_table.ipynb #7ab1e013
@@ -84,7 +86,7 @@ PRESETS = {
     "salicon-2015": {"AUC": {"metric": "AUC_Borji", "splits": None, "step": 0.01, "repeats": True, "top": False},
                      "sAUC": {"metric": "AUC_shuffled", "splits": None, "step": 0.01, "repeats": True, "top": False,
                               "negatives": "unfixated"},
-                     "NSS": {"ddof": 1}, "CC": {"metric": "CC_salicon"}},
+                     "NSS": {}, "CC": {"metric": "CC_salicon"}},
     "deepgaze": {"LL": {}, "IG": {}},
 }
 PRESETS = {"default": PRESETS["tuebingen"] | {"AUC_Judd": {}}, **PRESETS}
