@@ -156,7 +156,7 @@ def sim_terms(saliency_map: ArrayLike, gt_map: ArrayLike) -> tuple[np.ndarray, n
     shared = np.minimum(p, q)
     return shared, q - shared, p - shared
 
-# %% ../../nbs/02_metrics/06_explain.ipynb #bd780dab
+# %% ../../nbs/02_metrics/06_explain.ipynb #aec2ae39
 class Explanation(NamedTuple):
     "A score and where it comes from."
     name: str
@@ -173,7 +173,7 @@ class Terms(NamedTuple):
     needs: tuple[str, ...]             # of explain's arguments
     adds_up: str
     unit: str
-    good: float                        # 1: large terms are good; −1: they cost; 0: neither
+    good: int                          # 1: large terms are good; −1: they cost
 
 
 EXPLAINED = {
