@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'Fixations', 'Sample', 'picture_of', 'as_fixations', 'as_sample', 'complete', 'Prediction', 'pooled',
-           'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'fitted', 'SaliencyModel', 'Ceiling', 'register',
-           'Entry', 'use', 'Names', 'names', 'adapter', 'options', 'check_options', 'create']
+           'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'fitted', 'SaliencyModel', 'labelled', 'Ceiling',
+           'register', 'Entry', 'use', 'Names', 'names', 'adapter', 'options', 'check_options', 'create']
 
 # %% ../nbs/00_core.ipynb #92d69235
 import ast
@@ -463,17 +463,42 @@ class SaliencyModel:
         return f"{self.name or type(self).__name__}({given}) → {self.kind}"
 
 # %% ../nbs/00_core.ipynb #55422d50
+def labelled(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
+    "Index of a picture -> who made each of the fixations on it, in the order of `dataset.pool`; only pictures labelled throughout."
+    looks = {int(i): dataset.fixations_of(int(i)).inside(dataset.size_of(int(i))) for i in np.unique(dataset.pool[4])}
+    return {i: seen.observer for i, seen in looks.items()
+            if seen.observer is not None and all(who is not None and who == who for who in seen.observer)}
+
+
 class Ceiling(SaliencyModel):
-    """A model made of the fixations themselves: `fit` it to a data set, then ask for predictions of that data set's samples.
+    """A model made of the fixations themselves. An adapter defines `fit` and `predictions`, and `left_out` if it leaves out observers.
 
     role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
     """
     kind = "density"
     role = "baseline"
+    ready = False                             # whether `fit` has been done
+
+    def read(self, dataset: SaliencyDataset) -> None:
+        """Learn which data set it will be fitted to, which tells kept predictions apart, without the fit itself.
+
+        Raises ValueError if observers are needed and no picture was seen by two who are told apart.
+        """
+        who = labelled(dataset)
+        if self.role != "baseline" and not any(len(np.unique(seen)) > 1 for seen in who.values()):
+            raise ValueError(f"{self.name} needs a picture seen by two observers who are told apart. Name the observers in the data set.")
+        self.places = {image_id: i for i, image_id in enumerate(dataset.ids)}
+        self._read = files.digest([dataset.pool_fingerprint, {str(i): list(map(str, seen)) for i, seen in who.items()}])
 
     def fit(self, dataset: SaliencyDataset) -> None:
-        "Learn what is needed of the data set. Raises ValueError if it lacks that, say fixations or observers."
+        "Read the data set, and learn from it what takes long. Raises ValueError if it lacks something, say fixations or observers."
         raise TypeError(f"model {self.name or type(self).__name__} has no fit(dataset) method.")
+
+    def place(self, image_id: str) -> int:
+        "The index of an image in the data set. Raises ValueError if it is none of them, or nothing was fitted."
+        if image_id not in getattr(self, "places", ()):
+            raise ValueError(f"{self.name} knows no image {image_id!r}. Call fit(dataset) with the data set it belongs to first.")
+        return self.places[image_id]
 
     def left_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
         """With which prediction each observer is scored: (observers, a prediction made without any of them), …
@@ -481,6 +506,10 @@ class Ceiling(SaliencyModel):
         Empty, the default: the one prediction of `predictions` serves all.
         """
         return []
+
+    def fingerprint(self, image_id: str) -> str:
+        "A digest of what the fit is made of: all fixations, who made them, and `weights`, among them the code of the fit."
+        return files.digest([super().fingerprint(image_id), self._read])
 
 # %% ../nbs/00_core.ipynb #a90c2243
 _live: dict[tuple[str, str], type] = {}                  # classes whose code has run

@@ -227,7 +227,8 @@ def step(strict: bool) -> Callable:
 def measure(square: Square, i: int, sample: Sample, prediction: Prediction) -> tuple[dict[str, float], list[dict]]:
     "The scores of image i, and those of single observers: {observers, n, scores} each."
     nonfix = sample.nonfix or (square.dataset.nonfix(i) if "others" in square.needs else None)
-    baseline = square.baseline.predictions([sample])[0].values if square.baseline and "baseline" in square.needs else None
+    baseline = square.baseline if "baseline" in square.needs and getattr(square.baseline, "ready", square.baseline) else None
+    baseline = baseline and baseline.predictions([sample])[0].values
     scored = functools.partial(metrics.row, metrics=square.columns, nonfix=nonfix, baseline=baseline)
     observers = sample.fixations.observers if sample.fixations is not None else []
     apart = isinstance(square.model, Ceiling) and square.model.role in LEAVES_OUT
@@ -343,6 +344,18 @@ class Tally:
     seconds: float = 0.0
 
 
+def _fit(square: Square, rows: bool) -> None:
+    "Let ceilings learn from the data set what they need; for rows the baseline too, which if it cannot leaves IG empty."
+    for model in [square.model] + [square.baseline] * rows:
+        if isinstance(model, Ceiling) and not model.ready:
+            try:
+                model.fit(square.dataset)
+                model.ready = True
+            except ValueError as error:
+                if model is square.model:
+                    raise RunError(f"model {square.model_as} on {square.dataset_as}: {error}") from error
+
+
 @contextmanager
 def _opened(square: Square) -> Iterator[None]:
     "Hold the cell's folders, and sweep up after a killed run."
@@ -372,6 +385,8 @@ def run_cell(square: Square, workers: int, strict: bool = False, quiet: bool = T
         if strict and tally.errors:
             raise RunError("image {}: {}".format(*next(iter(tally.errors.items()))))
         todo = [Outcome(debt) for debt in owed if debt.prediction or debt.row or debt.pictures]
+        if todo:
+            _fit(square, rows=any(debt.row for debt in owed))
         careful = step(strict)
         with ThreadPoolExecutor(workers) as pool, tqdm(total=len(todo), desc=f"{square.dataset_as} × {square.model_as}",
                                                        unit="image", disable=quiet or not todo, leave=True) as bar:
@@ -570,7 +585,7 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
 
 # %% ../../nbs/30_bench/03_runner.ipynb #c1c00002
 def _squares(config: Config) -> list[Square]:
-    "The cells of a run, in the config's order; data sets surveyed, models made and fitted before the first is computed."
+    "The cells of a run, in the config's order; data sets surveyed and models made before the first is computed."
     asked = [entry for entry in config.models if entry.as_ in config.active_models]
     made = _all_made(config, asked)
     squares = []
@@ -581,20 +596,20 @@ def _squares(config: Config) -> list[Square]:
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
         _check_pictures(config, items)
-        models = {one.as_: _fitted(made["model", one.as_], dataset, entry.as_) for one in asked}
+        models = {one.as_: _for(made["model", one.as_], dataset, entry.as_) for one in asked}
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
         baseline = _baseline(config, dataset)
         squares += [Square(entry.as_, name, dataset, model, items, config, baseline, single) for name, model in models.items()]
     return squares
 
 
-def _fitted(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
-    "The model, or if it is a ceiling a copy of it that has read the data set."
+def _for(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
+    "The model, or if it is a ceiling a copy of it that knows its data set."
     if not isinstance(model, Ceiling):
         return model
     model = copy(model)
     try:
-        model.fit(dataset)
+        model.read(dataset)
     except ValueError as error:
         raise RunError(f"model {model.name} on {dataset_as}: {error} Leave it out of this run (`active_models`).") from error
     return model
@@ -605,7 +620,7 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
     if not any({"baseline", "baseline_map"} & set(metric.needs) for metric in metrics.columns(config.metrics).values()):
         return None
     try:
-        return _fitted(create("model", config.baseline.name, **config.baseline.options), dataset, dataset.name)
+        return _for(create("model", config.baseline.name, **config.baseline.options), dataset, dataset.name)
     except ValueError:
         return None
 
