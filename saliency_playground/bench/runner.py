@@ -230,15 +230,16 @@ def measure(square: Square, i: int, sample: Sample, prediction: Prediction) -> t
     baseline = square.baseline if "baseline" in square.needs and getattr(square.baseline, "ready", square.baseline) else None
     baseline = baseline and baseline.predictions([sample])[0].values
     scored = functools.partial(metrics.row, metrics=square.columns, nonfix=nonfix, baseline=baseline)
+    whole = functools.partial(scored, prediction, faces=metrics.faces_of(prediction))
     observers = sample.fixations.observers if sample.fixations is not None else []
     apart = isinstance(square.model, Ceiling) and square.model.role in LEAVES_OUT
     if apart:
         pairs = square.model.left_out(sample) if len(observers) > 1 else []
     else:
         pairs = [([observer], prediction) for observer in observers * square.by_observer]
-    single = [{"observers": who, "n": len(seen.fixations), "scores": scored(guess, seen)}
+    single = [{"observers": who, "n": len(seen.fixations), "scores": scored(guess, seen) if guess is not prediction else whole(seen)}
               for who, guess in pairs if len((seen := seen_by(sample, who)).fixations)]
-    return (together(single, square.columns) if apart else scored(prediction, sample)), single
+    return (together(single, square.columns) if apart else whole(sample)), single
 
 
 def seen_by(sample: Sample, observers: list) -> Sample:

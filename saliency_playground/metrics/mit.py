@@ -215,6 +215,9 @@ def cc_salicon(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, sigma: float
 
 def _mirrored_gaussians(length: int, at: np.ndarray, sigma: float) -> np.ndarray:
     "For each position `at`, the Gaussian around it and around its mirror images over 0 … length−1: (length, len(at))."
-    turns = 1 + int(4 * sigma + 0.5) // (2 * length)
-    return sum(maps._kernel_columns(length, 2 * length * turn + image, sigma)
-               for turn in range(-turns, turns + 1) for image in (at, -1 - at))
+    radius = int(4 * sigma + 0.5)
+    bell = np.exp(-0.5 * (np.arange(radius + 1) / sigma)**2)                # by distance from the middle
+    bell = np.append(bell / (2 * bell.sum() - 1), 0)                        # 0 beyond the cut
+    turns = 1 + radius // (2 * length)
+    images = [2 * length * turn + image for turn in range(-turns, turns + 1) for image in (at, -1 - at)]
+    return sum(bell[np.minimum(abs(np.arange(length)[:, None] - image), radius + 1)] for image in images)
