@@ -138,7 +138,7 @@ def faces_of(prediction) -> dict[str, np.ndarray | None]:
     return {"map": density, "order": np.maximum(values, np.finfo(np.float32).min), "density": values}
 
 
-def _truth(sample, nonfix, baseline) -> dict[str, tuple | None]:
+def _truth(sample, nonfix, baseline, needs: set[str]) -> dict[str, tuple | None]:
     "What metrics need of a picture, as the arguments they take; None for what is missing."
     def points(fixations):
         return None if fixations is None or len(fixations.x) == 0 else (fixations.x, fixations.y)
@@ -146,7 +146,7 @@ def _truth(sample, nonfix, baseline) -> dict[str, tuple | None]:
     return {"fixations": points(sample.fixations), "gt_map": None if unknown else (sample.gt_map,),
             "others": points(sample.nonfix if nonfix is None else nonfix),
             "baseline": None if baseline is None else (baseline,),
-            "baseline_map": None if baseline is None else (np.exp(np.asarray(baseline, dtype=float)),)}
+            "baseline_map": None if baseline is None or "baseline_map" not in needs else (fast.density_of(baseline),)}
 
 
 def _check_sizes(prediction, sample) -> None:
@@ -172,7 +172,7 @@ def row(prediction, sample, metrics="default", nonfix=None, baseline=None, faces
     """
     chosen = metrics if _are_columns(metrics) else columns(metrics)
     _check_sizes(prediction, sample)
-    faces, truth = faces or faces_of(prediction), _truth(sample, nonfix, baseline)
+    faces, truth = faces or faces_of(prediction), _truth(sample, nonfix, baseline, {need for metric in chosen.values() for need in metric.needs})
     scores = dict.fromkeys(chosen, float("nan"))
     possible = {name: metric for name, metric in chosen.items()
                 if faces[metric.reads] is not None and all(truth[need] is not None for need in metric.needs if need != "density")}
