@@ -35,7 +35,7 @@ def read_scores(path: str | Path) -> "pandas.DataFrame":
         table[name] = [float(value) if value else np.nan for value in table[name]]
     return table.astype({name: int for name in ("n", "n_undefined", "n_fixations") if name in table})
 
-# %% ../../nbs/50_view/01_run.ipynb #b4e66df6
+# %% ../../nbs/50_view/01_run.ipynb #d953d2d4
 class Files:
     "The tables of a finished run; `Run` is this and everything that can be said about them."
     def __init__(self, output_dir: str | Path):
@@ -43,7 +43,10 @@ class Files:
         if not (self.output_dir/"run.json").is_file():
             raise FileNotFoundError(f"{self.output_dir} holds no finished run: there is no run.json in it. "
                                     "Give the output_dir of a run, or run it to its end.")
-        self.about: dict[str, Any] = json.loads((self.output_dir/"run.json").read_text(encoding="utf-8"))
+        try:
+            self.about: dict[str, Any] = json.loads((self.output_dir/"run.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{self.output_dir/'run.json'} is damaged: {error}. Run again; what was computed is kept.") from None
         self.read = functools.lru_cache(self._read)
 
     def _read(self, name: str) -> "pandas.DataFrame":
@@ -158,7 +161,7 @@ def where(run: Files) -> str:
         lines.append(("errors", out/"errors.csv"))
     return "\n".join(f"{what:<12} {path}" for what, path in lines)
 
-# %% ../../nbs/50_view/01_run.ipynb #90691835
+# %% ../../nbs/50_view/01_run.ipynb #4d45673f
 class Run(Files):
     """A finished run, read from the files in its output folder.
 
@@ -183,10 +186,15 @@ class Run(Files):
         from saliency_playground.report.pictures import contact_sheet
         return contact_sheet(self, shown, dataset)
 
-    def page(self) -> str:
-        "The whole report as one HTML page; see `page`."
-        from saliency_playground.report.page import page
-        return page(self)
+    def page(self, published: bool = False, sensitive: bool = False) -> str:
+        "The whole report as one HTML page; see `page` and `extras_of`."
+        from saliency_playground.report.page import extras_of, page
+        return page(self, extras_of(self, published, sensitive))
+
+    def export(self, model: str, to: str, out: str | Path, dataset: str | None = None) -> dict[str, str | int]:
+        "A model's kept predictions in one file; see `export`."
+        from saliency_playground.report.exported import export
+        return export(self, dataset, model, to, out)
 
     def where(self) -> str:
         "Where everything of the run lies."
