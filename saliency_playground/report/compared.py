@@ -109,7 +109,7 @@ def shown_p(p: float) -> str:
     "A p value for people."
     return "–" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
-# %% ../../nbs/50_view/03_compare.ipynb #12004bf3
+# %% ../../nbs/50_view/03_compare.ipynb #fd139a89
 def _rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     "Header and rows of a comparison as it is printed."
     header = ["metric", comparison.a, comparison.b, "difference [95 %]", "p", "p (Holm)", "dz", "better on", ""]
@@ -117,7 +117,7 @@ def _rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     for name, row in comparison.table.iterrows():
         ahead = comparison.a if (row.difference > 0) == comparison.better[name] else comparison.b
         interval = f" [{shown(row.ci_low, sign=True)}, {shown(row.ci_high, sign=True)}]" if np.isfinite(row.ci_low) else ""
-        verdict = f"{ahead} is better" if row.p_holm < 0.05 else "could be luck" if row.p_holm >= 0.05 else "undefined for one" if row.n == 0 else ""
+        verdict = f"{ahead} is better" if row.p_holm < 0.05 else "could be luck" if row.p_holm >= 0.05 else ("no common targets" if comparison.by_observer else "undefined for one") if row.n == 0 else ""
         rows.append([f"{name} {'↑' if comparison.better[name] else '↓'}", shown(row.mean_a), shown(row.mean_b),
                      f"{shown(row.difference, sign=True)}{interval}", shown_p(row.p), shown_p(row.p_holm), shown(row.dz, 2),
                      f"{row.wins:.0f} : {row.losses:.0f}" if row.n else "–", verdict])
@@ -134,7 +134,7 @@ def _remarks(comparison: Comparison, most: int = 3) -> list[str]:
     if lost.any():
         remarks.append("left out, because only one of the two has a score: " + ", ".join(f"{n} images in {name}" for name, n in lost[lost > 0].items()))
     if comparison.by_observer:
-        remarks.append("both scored observer by observer, CC, KL and SIM on the map of each observer alone, because the gold standard is made so")
+        remarks.append("both scored observer by observer, CC, KL and SIM on the map of each observer alone, as the gold standard is")
     remarks.append(f"difference: {comparison.a} − {comparison.b}, mean over {comparison.table.n.max()} images, bootstrap interval; p: paired "
                    "permutation test, corrected over the metrics (Holm); dz: difference in its own standard deviations; better on: images")
     return remarks

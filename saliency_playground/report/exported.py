@@ -85,7 +85,7 @@ def write_pngs(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
             gray = (heatmaps.scale(prediction.density()) * 255).round().astype(np.uint8)
             archive.writestr(f"{name}.png", images.png_bytes(gray))
 
-# %% ../../nbs/50_view/09_export.ipynb #197f4696
+# %% ../../nbs/50_view/09_export.ipynb #96dd2f29
 FORMATS = {"pysaliency": write_hdf5, "npz": write_npz, "png": write_pngs}
 
 
@@ -113,7 +113,8 @@ def export(run: Files, dataset: str | None, model: str, to: str, out: str | Path
 
 def _remark(to: str, cell: dict) -> str:
     "What one must know of a file to read it rightly."
-    own = f"{cell['model']} was made of all fixations on each image, its scores in the run were not: do not score this file. " if cell.get("role") == "gold standard" else ""
+    own = (f"{cell['model']} is made of the fixations on each image, and not in the way in which the run scored it: do not score this file. "
+           if cell.get("role") in ("gold standard", "single observer") else "")
     said = {"png": NOT_FOR_SCORES.strip(), "npz": "natural-log densities" if cell["kind"] == "density" else "maps of sum 1",
             "pysaliency": "read it with pysaliency.HDF5Model" if cell["kind"] == "density" else
             "these are maps, no densities: read it with pysaliency.HDF5SaliencyMapModel"}

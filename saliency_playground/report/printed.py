@@ -78,11 +78,12 @@ def standing(run: Files, dataset: str, metric: str) -> dict[str, str]:
     inside = list(group.index[group.in_group])
     return dict.fromkeys(inside, "best" if len(inside) == 1 else "tied")
 
-# %% ../../nbs/50_view/04_printed.ipynb #75d0d074
+# %% ../../nbs/50_view/04_printed.ipynb #56c5807b
 _MARKS = {"best": "significantly better than every other model that has a score (paired permutation test on the images, Holm over all pairs, p < 0.05)",
           "tied": "may be the best: not significantly worse than the best number"}
-_APART = ("the gold standard and the single observer are scored on one observer at a time, CC, KL and SIM on the map of that observer alone: "
-          "hold models against them by the % of explainable, not by these rows")
+_APART = {"gold standard": "the gold standard is scored on one observer at a time, CC, KL and SIM on the map of that observer alone: "
+                           "hold models against it by the % of explainable, not by these rows",
+          "single observer": "the single observer is scored on everybody else together, once for each observer"}
 
 
 def notes_of(run: Files, dataset: str) -> list[str]:
@@ -96,9 +97,7 @@ def notes_of(run: Files, dataset: str) -> list[str]:
         notes.append(f"fewer images where a score is undefined or an image failed, {few.model} has {few.n} in {few.metric}")
     if all(anchors := anchors_of(run, dataset)):
         notes.append("% of explainable: (model − {}) / ({} − {}), all three on the same targets".format(*anchors, anchors[0]))
-    if any(cell.get("role") in ("gold standard", "single observer") for cell in cells_of(run, dataset)):
-        notes.append(_APART)
-    return notes
+    return notes + [_APART[role] for role in dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset)) if role in _APART]
 
 
 def definitions_of(run: Files, dataset: str) -> dict[str, str]:
