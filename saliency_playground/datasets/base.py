@@ -275,10 +275,9 @@ def truth_digest(dataset: "FileDataset", i: int) -> str:
         map_files = [{who: files.sha256(path) for who, path in participants.items()}, options.gt_aggregate]
     else:
         map_files = None if record.gt_map is None else files.sha256(record.gt_map)
-    blur = None if map_files else [options.sigma_px, options.px_per_dva]                  # no part of a map that lies there
     return files.digest([None if points is None else [points.x, points.y, points.observer], map_files,
                          dataset.pool_fingerprint if options.provide_sauc_nonfix else None,
-                         options.gt_resize_interp, blur])
+                         options.gt_resize_interp, options.sigma_px, options.px_per_dva])
 
 # %% ../../nbs/10_datasets/00_base.ipynb #ca9c7240
 class FileDataset(SaliencyDataset):
