@@ -309,6 +309,7 @@ class Config(Block):
     # what is measured
     preset: str = Field("default", description="a named set of metrics")
     metrics: dict[str, dict[str, Any]] | None = Field(None, description="metrics by name, or {name: {metric, …constants}}; null: the preset's")
+    metric_maps: Literal["auto"] | None = Field(None, description="auto: score a density on the best map for each metric")
     baseline: Entry | None = Field(None, description="the model that IG gains upon; null: center_bias_crossval")
     # where it goes
     output_dir: Path = Field(Path("outputs"), strict=False, description="tables, pictures and run.json")

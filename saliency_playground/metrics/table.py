@@ -31,6 +31,7 @@ class Metric(NamedTuple):
     pointwise: bool = False    # True: a mean over fixations, so that single observers add up
     constants: dict = {}       # keyword arguments of the function
     average: str = "images"    # "fixations": a picture counts as often as it was fixated
+    base: str = ""             # its name in METRICS, if the column has another
     library: str = ""          # a module of the extra `metrics` that it cannot do without
 
     @property
@@ -111,7 +112,7 @@ def column(name: str, spec: Mapping | None = None) -> Metric:
         if constant not in metric.constants:
             raise ValueError(f"{name}: {base} has no constant {constant!r}.{files.nearest(constant, metric.constants)} "
                              f"It has: {', '.join(metric.constants) or 'none'}.")
-    return metric._replace(name=name, constants=metric.constants | spec, average=average)
+    return metric._replace(name=name, base=base, constants=metric.constants | spec, average=average)
 
 
 def columns(metrics: str | Iterable[str] | Mapping[str, Mapping] = "default") -> dict[str, Metric]:
