@@ -10,8 +10,8 @@ from conftest import ROOT, command
 
 PACKAGE = ROOT / "saliency_playground"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "_modidx.py")
-HEAVY = ["torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
-FLOORS = [["maps", "images", "heatmaps", "files"], ["metrics.tuebingen"], ["metrics.table"], ["core", "metrics", "stats"],
+HEAVY = ["numba", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
+FLOORS = [["compiled"], ["maps", "images", "heatmaps", "files"], ["metrics.tuebingen"], ["metrics.fast"], ["metrics.table"], ["core", "metrics", "stats"],
           ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["datasets", "models", "toy"],
           ["bench.config", "bench.cache"], ["bench.runner"], ["report"], ["cli", "__main__", ""]]
 
