@@ -17,13 +17,12 @@ def benchmark(config="baseline", **changes):
     replace its own, e.g. `models=["center_bias"]`, `datasets=[{"name": "folder", "root": "data/toy"}]`.
     Raises ConfigError with every fault of the config; a bad image costs that image only, see `Run.errors`.
     """
-    import json
-
-    from .bench.config import load_config
+    from .bench.config import load_config, read
     from .bench.runner import run
     from .report import Run
-    config = load_config(config, sets=[f"{key}={json.dumps(value)}" for key, value in changes.items()])
-    return Run(run(config).output_dir)
+    if changes:
+        config = dict(read(config.plain() if hasattr(config, "plain") else config).data) | changes
+    return Run(run(load_config(config)).output_dir)
 
 
 def __getattr__(name):

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'Fixations', 'Sample', 'picture_of', 'as_fixations', 'as_sample', 'complete', 'Prediction', 'pooled',
-           'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'SaliencyModel', 'Ceiling', 'register', 'Entry',
-           'use', 'Names', 'names', 'adapter', 'options', 'check_options', 'create']
+           'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'fitted', 'SaliencyModel', 'labelled', 'Ceiling',
+           'register', 'Entry', 'use', 'Names', 'names', 'adapter', 'options', 'check_options', 'create']
 
 # %% ../nbs/00_core.ipynb #92d69235
 import ast
@@ -80,6 +80,10 @@ class Fixations:
         return f"{len(self)} fixations{by}"
 
 # %% ../nbs/00_core.ipynb #bc0b4cf1
+_MADE_FROM = {"file": "map from a file", "participants": "map from participants' maps", "fixations": "map from fixations",
+              "uniform": "no map"}
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One picture and what was measured on it.
@@ -108,7 +112,7 @@ class Sample:
     def __repr__(self):
         height, width = self.size
         looked = "no fixations" if self.fixations is None else repr(self.fixations)
-        return f"{self.image_id}: {width}×{height} px, {looked}, map from {self.meta.get('gt_map', 'nothing yet')}"
+        return f"{self.image_id}: {width}×{height} px, {looked}, {_MADE_FROM.get(self.meta.get('gt_map'), 'no map yet')}"
 
     def _repr_png_(self):
         return images.png_bytes(picture_of(self))
@@ -121,7 +125,7 @@ def picture_of(sample: Sample, width: int = 360) -> np.ndarray:
     if sample.fixations is not None:
         seen = heatmaps.draw_fixations(seen, sample.fixations.x, sample.fixations.y)
     row = [seen]
-    if sample.gt_map is not None:
+    if sample.gt_map is not None and sample.meta.get("gt_map") != "uniform":
         row.append(heatmaps.overlay(sample.image, heatmaps.colorize(heatmaps.scale(sample.gt_map)), alpha=0.6))
     return heatmaps.contact_sheet(row, columns=len(row), width=width * len(row))
 
@@ -179,7 +183,7 @@ def complete(item: Sample | Mapping) -> Sample:
     """The sample ready to be scored: points outside dropped and counted, `gt_map` there and of sum 1.
 
     item: a Sample or a dict as for `as_sample`. Returns a new Sample; completing it again changes nothing.
-    meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform".
+    meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform". meta["gt"]: the same as definitions name it, `sigma24` say.
     sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional or not finite.
     """
     sample = as_sample(item)
@@ -189,6 +193,7 @@ def complete(item: Sample | Mapping) -> Sample:
     kept = None if fixations is None else fixations.inside(size)
     outside = 0 if fixations is None else len(fixations) - len(kept)
     sigma_px = sample.sigma_px or maps.default_sigma(size, sample.px_per_dva)
+    blur = f"sigma{sample.sigma_px:g}" if sample.sigma_px else "sigma=1dva" if sample.px_per_dva else "sigma=24/1024side"
     try:
         if sample.gt_map is not None:
             source, gt_map = "file", maps.normalise_map(maps.resize(sample.gt_map, size))
@@ -202,7 +207,7 @@ def complete(item: Sample | Mapping) -> Sample:
         raise ValueError(f"image {sample.image_id}, ground truth: {error}") from None
     nonfix = None if sample.nonfix is None else sample.nonfix.inside(size)
     return replace(sample, fixations=kept, gt_map=gt_map, nonfix=nonfix, sigma_px=sigma_px,
-                   meta={"gt_map": source} | sample.meta | {"outside": outside})
+                   meta={"gt_map": source, "gt": blur if source == "fixations" else source} | sample.meta | {"outside": outside})
 
 # %% ../nbs/00_core.ipynb #a18809a5
 KINDS = ("density", "map")
@@ -251,7 +256,7 @@ def pooled(dataset: "SaliencyDataset") -> np.ndarray:
     for i in range(len(dataset)):
         try:
             fixations, (height, width) = dataset.fixations_of(i), dataset.size_of(i)
-        except (ValueError, OSError):                    # the runner names it, once it comes to this picture
+        except Exception:                                # the runner names it, once it comes to this picture
             continue
         if fixations is not None and len(fixations):
             kept = fixations.inside((height, width))
@@ -282,13 +287,21 @@ class SaliencyDataset:
 
     @functools.cached_property
     def _facts(self) -> list[tuple]:
-        "(image_id, size, fixations, fingerprint) of every sample. Raises ValueError that says which one cannot be read."
+        "(image_id, size, fixations, fingerprint) of every sample; for one that cannot be read an id, and the error in all places."
         facts = []
-        try:
-            facts.extend((s.image_id, s.size, s.fixations, _fingerprint(s)) for s in map(as_sample, self))
-        except Exception as error:
-            raise ValueError(f"sample {len(facts)} (counted from 0) cannot be read: {type(error).__name__}: {error}") from error
+        for i in range(len(self)):
+            try:
+                sample = as_sample(self[i])
+                facts.append((sample.image_id, sample.size, sample.fixations, _fingerprint(sample)))
+            except Exception as error:
+                facts.append((f"sample {i}", *[error] * 3))
         return facts
+
+    def _fact(self, i: int, which: int):
+        fact = self._facts[i][which]
+        if isinstance(fact, Exception):
+            raise fact
+        return fact
 
     @property
     def ids(self) -> list[str]:
@@ -297,15 +310,15 @@ class SaliencyDataset:
 
     def size_of(self, i: int) -> tuple[int, int]:
         "(height, width) of picture i in pixels."
-        return self._facts[i][1]
+        return self._fact(i, 1)
 
     def fixations_of(self, i: int) -> Fixations | None:
         "The fixations on picture i."
-        return self._facts[i][2]
+        return self._fact(i, 2)
 
     def fingerprint(self, i: int) -> dict[str, str]:
         """What sample i was read from: {"image": digest of the picture, "truth": digest of all it is scored against}."""
-        return self._facts[i][3]
+        return self._fact(i, 3)
 
     def nonfix(self, i: int) -> Fixations | None:
         """The fixations on all *other* pictures, rescaled to the size of picture i: the negatives of shuffled AUC.
@@ -340,9 +353,17 @@ def _fingerprint(sample: Sample) -> dict[str, str]:
 def sheet_of(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
     "The first n pictures of a data set with their fixations, as one picture (uint8)."
     from saliency_playground import heatmaps
-    shown = [complete(dataset[i]) for i in range(min(len(dataset), n))]
-    pictures = [s.image if s.fixations is None else heatmaps.draw_fixations(s.image, s.fixations.x, s.fixations.y) for s in shown]
-    return heatmaps.contact_sheet(pictures, columns=min(6, len(pictures)), captions=[s.image_id for s in shown])
+    pictures, captions = [], []
+    for i in range(min(len(dataset), n)):
+        try:
+            sample = complete(dataset[i])
+            seen = sample.fixations
+            pictures.append(sample.image if seen is None else heatmaps.draw_fixations(sample.image, seen.x, seen.y))
+            captions.append(sample.image_id)
+        except Exception:
+            pictures.append(np.full((60, 80, 3), 230, np.uint8))
+            captions.append(f"{dataset.ids[i]}: cannot be read")
+    return heatmaps.contact_sheet(pictures, columns=min(6, len(pictures)), captions=captions)
 
 # %% ../nbs/00_core.ipynb #39ce3dcb
 class _Yielded(SaliencyDataset):
@@ -362,6 +383,26 @@ def as_dataset(source) -> SaliencyDataset:
     if isinstance(source, SaliencyDataset) and hasattr(source, "__getitem__"):
         return source
     return _Yielded(source)
+
+# %% ../nbs/00_core.ipynb #c0a1b2e0
+def fitted(values, size: tuple[int, int], kind: str, fed: tuple[int, int] | None = None) -> np.ndarray:
+    """A model's numbers at the size (height, width) of the picture.
+
+    values: (h, w) of about the aspect of what the model was fed: a picture of size `fed`, or else the picture itself. kind: "density" (natural logarithms, resized as probabilities) or "map".
+    Raises ValueError for anything else.
+    """
+    values = np.asarray(values) if values is not None else None
+    if values is None or values.ndim != 2 or values.size == 0:
+        got = "nothing (None)" if values is None else f"shape {values.shape}"
+        raise ValueError(f"a model's answer is a map of shape (height, width), got {got}.")
+    (h, w), (height, width) = values.shape, fed or size
+    if abs(h * width - w * height) > max(0.1 * h * width, h, w, height, width):
+        raise ValueError(f"the model's map has the shape {values.shape}, the picture (height, width) {tuple(size)}: "
+                         + ("height and width are exchanged." if values.shape == tuple(size)[::-1] else "another aspect."))
+    if values.shape == tuple(size) or kind == "map":
+        return maps.resize(values, size)
+    with np.errstate(divide="ignore"):
+        return np.log(np.maximum(maps.resize(np.exp(maps.normalise_log_density(values)), size), 0))
 
 # %% ../nbs/00_core.ipynb #88e49d25
 class SaliencyModel:
@@ -393,42 +434,71 @@ class SaliencyModel:
         return [self.predict(image) for image in batch]
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
-        "The model's numbers as a `Prediction` of the picture's size (height, width)."
-        return Prediction.of(maps.resize(np.asarray(values), size), self.kind)
+        """The model's numbers as a `Prediction` of the picture's size (height, width).
+
+        Raises ValueError if they are no map, or if their aspect is neither the picture's nor that of `requires_size`, within 10 %.
+        """
+        return Prediction.of(fitted(values, size, self.kind, self.requires_size), self.kind)
 
     def __call__(self, image: np.ndarray) -> Prediction:
-        "The prediction for one picture (height, width, 3) uint8."
-        return self.postprocess(self.predict(self.preprocess(image)), image.shape[:2])
+        "The prediction for one picture (height, width, 3) uint8, or for a Sample."
+        return self.predictions([image if isinstance(image, Sample) else as_sample({"image_id": "", "image": image})])[0]
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The predictions for several samples of one size; a model that looks things up by `image_id` overrides this."
-        values = self.predict_batch([self.preprocess(sample.image) for sample in samples])
+        values = self.predict_batch([self.preprocess(sample.image.copy()) for sample in samples])       # a model may write into it
         return [self.postprocess(one, sample.size) for one, sample in zip(values, samples, strict=True)]
 
     def fingerprint(self, image_id: str) -> str:
-        "A digest of what the prediction depends on besides picture, options and code: the weight files."
+        "A digest of what the prediction depends on besides picture, options and code: `weights`, and every option that is a file."
         return self._weights_digest
 
     @functools.cached_property
     def _weights_digest(self) -> str:
-        return files.digest([files.sha256(Path(path)) for path in self.weights])
+        given = [value for value in self.options.values() if isinstance(value, (str, Path)) and Path(value).is_file()]
+        return files.digest([files.sha256(Path(path)) for path in [*self.weights, *given]])
 
     def __repr__(self):
         given = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.name or type(self).__name__}({given}) → {self.kind}"
 
 # %% ../nbs/00_core.ipynb #55422d50
+def labelled(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
+    "Index of a picture -> who made each of the fixations on it, in the order of `dataset.pool`; only pictures labelled throughout."
+    looks = {int(i): dataset.fixations_of(int(i)).inside(dataset.size_of(int(i))) for i in np.unique(dataset.pool[4])}
+    return {i: seen.observer for i, seen in looks.items()
+            if seen.observer is not None and all(who is not None and who == who for who in seen.observer)}
+
+
 class Ceiling(SaliencyModel):
-    """A model made of the fixations themselves: `fit` it to a data set, then ask for predictions of that data set's samples.
+    """A model made of the fixations themselves. An adapter defines `fit` and `predictions`, and `left_out` if it leaves out observers.
 
     role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
     """
     kind = "density"
     role = "baseline"
+    ready = False                             # whether `fit` has been done
+
+    def read(self, dataset: SaliencyDataset) -> None:
+        """Learn which data set it will be fitted to, which tells kept predictions apart, without the fit itself.
+
+        Raises ValueError if observers are needed and no picture was seen by two who are told apart.
+        """
+        who = labelled(dataset)
+        if self.role != "baseline" and not any(len(np.unique(seen)) > 1 for seen in who.values()):
+            raise ValueError(f"{self.name} needs a picture seen by two observers who are told apart. Name the observers in the data set.")
+        self.places = {image_id: i for i, image_id in enumerate(dataset.ids)}
+        self._read = files.digest([dataset.pool_fingerprint, {str(i): list(map(str, seen)) for i, seen in who.items()}])
 
     def fit(self, dataset: SaliencyDataset) -> None:
-        "Learn what is needed of the data set. Raises ValueError if it lacks that, say fixations or observers."
+        "Read the data set, and learn from it what takes long. Raises ValueError if it lacks something, say fixations or observers."
         raise TypeError(f"model {self.name or type(self).__name__} has no fit(dataset) method.")
+
+    def place(self, image_id: str) -> int:
+        "The index of an image in the data set. Raises ValueError if it is none of them, or nothing was fitted."
+        if image_id not in getattr(self, "places", ()):
+            raise ValueError(f"{self.name} knows no image {image_id!r}. Call fit(dataset) with the data set it belongs to first.")
+        return self.places[image_id]
 
     def left_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
         """With which prediction each observer is scored: (observers, a prediction made without any of them), …
@@ -436,6 +506,10 @@ class Ceiling(SaliencyModel):
         Empty, the default: the one prediction of `predictions` serves all.
         """
         return []
+
+    def fingerprint(self, image_id: str) -> str:
+        "A digest of what the fit is made of: all fixations, who made them, and `weights`, among them the code of the fit."
+        return files.digest([super().fingerprint(image_id), self._read])
 
 # %% ../nbs/00_core.ipynb #a90c2243
 _live: dict[tuple[str, str], type] = {}                  # classes whose code has run
@@ -545,12 +619,17 @@ def _announced() -> tuple[str, ...]:
 
 def _found() -> dict[tuple[str, str], Entry]:
     "Every entry of every place. Raises ValueError if two files give one name to different classes."
-    house = Path(files.__file__).parent
+    house = Path(files.__file__).resolve().parent
     places = [(path, f"saliency_playground.{folder}.{path.stem}") for folder in ("datasets", "models")
               for path in sorted((house/folder).glob("*.py"))]
     own = [place for place in ("datasets", "models") if Path(place).is_dir()]
-    for place in [*own, *_used, *_announced()]:
+    for place in [*own, *_used]:
         places += _files_of(place)
+    for place in _announced():
+        try:
+            places += list(_files_of(place))
+        except ValueError:
+            warnings.warn(f"an installed package announces adapters in {place}, which is not there. Install it again.", stacklevel=2)
     entries: dict[tuple[str, str], Entry] = {}
     for path, module in places:
         for entry in _entries_in(path, module, path.stat().st_mtime_ns):
@@ -599,9 +678,17 @@ def adapter(kind: str, name: str) -> type:
     try:
         _run(entry)
     except ImportError as error:
-        cure = f'pip install "saliency_playground[{entry.extra}]"' if entry.extra else f"Install it, or mend {entry.path}"
-        raise ImportError(f"{kind} {name!r} needs {error.name or error}, which is not installed. {cure}.", name=error.name) from error
+        raise _lacking(kind, name, error) from error
     return _live[kind, name]
+
+
+def _lacking(kind: str, name: str, error: ImportError) -> ImportError:
+    "An import that failed on the way to an adapter, with what to install."
+    entry = _found().get((kind, name))
+    cure = f'pip install "saliency_playground[{entry.extra}]"' if entry and entry.extra else \
+        f"Install it, or mend {entry.path if entry else 'the adapter'}"
+    what = f"needs {error.name}, which is not installed" if error.name else f"cannot be imported: {error}"
+    return ImportError(f"{kind} {name!r} {what}. {cure}.", name=error.name)
 
 
 def _run(entry: Entry) -> None:
@@ -613,6 +700,8 @@ def _run(entry: Entry) -> None:
     if _loaded.get(entry.path) == changed:
         return
     _live.pop((entry.kind, entry.name), None)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())                     # so that `from models.common import …` works in ./models/*.py
     spec = importlib.util.spec_from_file_location(f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}", entry.path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -650,7 +739,10 @@ def create(kind: str, name: str, /, **given) -> SaliencyDataset | SaliencyModel:
     cls = adapter(kind, name)
     if faults := check_options(kind, name, given):
         raise TypeError(" ".join(faults))
-    made = cls(**given)
+    try:
+        made = cls(**given)
+    except ImportError as error:
+        raise _lacking(kind, name, error) from error
     made = as_dataset(made) if kind == "dataset" else made
     bound = inspect.signature(cls).bind(**given)
     bound.apply_defaults()

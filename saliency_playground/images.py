@@ -8,6 +8,8 @@ __all__ = ['IMAGE_SUFFIXES', 'ImageError', 'MapError', 'read_image', 'image_size
 
 # %% ../nbs/06_images.ipynb #06661e2f
 import io
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +68,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
             return image.height, image.width
     except FileNotFoundError:
         raise ImageError(f"{path}: there is no such file.") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a picture ({str(error).removesuffix('.')}).") from None
 
 # %% ../nbs/06_images.ipynb #450a9d1b
@@ -143,7 +145,7 @@ def read_map(path: str | Path, key: str | None = None) -> np.ndarray:
             values = np.load(path, allow_pickle=False)
         elif suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
-                values = _only_map(dict(arrays), key, path)
+                values = _only_map({name: arrays[name] for name in arrays if key in (None, name)}, key, path)
         elif suffix == ".mat":
             values = _only_map(_mat(path, key), key, path)
         elif suffix in (".h5", ".hdf5"):
@@ -154,7 +156,7 @@ def read_map(path: str | Path, key: str | None = None) -> np.ndarray:
         raise MapError(f"{path}: there is no such file.") from None
     except ValueError as error:
         raise (error if isinstance(error, MapError) else MapError(f"{path}: {error}")) from None
-    except (OSError, EOFError, KeyError, NotImplementedError) as error:
+    except (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise MapError(f"{path}: not a whole {suffix} file ({error}).") from None
     squeezed = np.squeeze(values) if np.ndim(values) > 2 else np.asarray(values)
     if squeezed.ndim != 2 or squeezed.dtype.kind not in "buif":

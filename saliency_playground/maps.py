@@ -7,7 +7,7 @@ __all__ = ['normalise_map', 'normalise_log_density', 'check_log_density', 'resiz
            'default_sigma', 'aggregate']
 
 # %% ../nbs/01_maps.ipynb #151a2039
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -115,14 +115,37 @@ def counts(x: ArrayLike, y: ArrayLike, size: tuple[int, int]) -> np.ndarray:
     return np.bincount(rows * size[1] + columns, minlength=size[0] * size[1]).reshape(size).astype(float)
 
 # %% ../nbs/01_maps.ipynb #9340d011
-def _kernel_columns(length: int, at: np.ndarray, sigma: float) -> np.ndarray:
-    "For each position `at`, the truncated Gaussian around it over 0 … length−1: shape (length, len(at))."
+_STRIP = 64                                                                # rows that one matrix product makes
+
+
+def _bells(length: int, at: np.ndarray, sigma: float) -> np.ndarray:
+    "For each position `at`, the truncated Gaussian around it over 0 … length−1: shape (len(at), length)."
     radius = int(4 * sigma + 0.5)
-    offsets = np.arange(-radius, radius + 1)
-    weights = np.exp(-0.5 * (offsets / sigma)**2)
-    weights /= weights.sum()
-    away = np.arange(length)[:, None] - at + radius
-    return np.where((0 <= away) & (away <= 2 * radius), weights[np.clip(away, 0, 2 * radius)], 0.0)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma)**2)
+    padded = np.pad(weights / weights.sum(), length)
+    return np.lib.stride_tricks.sliding_window_view(padded, length)[length + radius - at]
+
+
+def _strips(height: int, sigma: float) -> Iterator[tuple[int, int, int, int]]:
+    "Strips of rows: the first, the end, and the first and the end of the rows that reach it."
+    radius = int(4 * sigma + 0.5)
+    for top in range(0, height, _STRIP):
+        yield top, min(top + _STRIP, height), max(top - radius, 0), min(top + _STRIP + radius, height)
+
+# %% ../nbs/01_maps.ipynb #353d2d89
+def _positive(sigma: float) -> float:
+    if not sigma > 0:
+        raise ValueError(f"sigma is a positive number of pixels, not {sigma!r}.")
+    return float(sigma)
+
+
+def _blur_down(values: np.ndarray, sigma: float) -> np.ndarray:
+    "Every column under a Gaussian."
+    blurred = np.empty(values.shape)
+    for top, end, first, last in _strips(len(values), sigma):
+        bells = _bells(len(values), np.arange(top, end), sigma)
+        np.matmul(bells[:, first:last], values[first:last], out=blurred[top:end])
+    return blurred
 
 
 def gaussian_blur(values: ArrayLike, sigma: float) -> np.ndarray:
@@ -132,14 +155,7 @@ def gaussian_blur(values: ArrayLike, sigma: float) -> np.ndarray:
     Source: equals `scipy.ndimage.gaussian_filter(values, sigma, mode="constant", truncate=4)`.
     """
     values, sigma = _as_map(values), _positive(sigma)
-    height, width = values.shape
-    return _kernel_columns(height, np.arange(height), sigma) @ values @ _kernel_columns(width, np.arange(width), sigma).T
-
-
-def _positive(sigma: float) -> float:
-    if not sigma > 0:
-        raise ValueError(f"sigma is a positive number of pixels, not {sigma!r}.")
-    return float(sigma)
+    return np.ascontiguousarray(_blur_down(_blur_down(values, sigma).T, sigma).T)
 
 # %% ../nbs/01_maps.ipynb #71c04e4e
 def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> np.ndarray:
@@ -153,12 +169,18 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
     sigma, (height, width) = _positive(sigma), size
     if rows.size == 0:
         raise ValueError("no fixations, no density.")
-    if rows.size > min(size):                                              # many points: group them by row, the product is the same
-        across = counts(x, y, size) @ _kernel_columns(width, np.arange(width), sigma).T
-        blurred = _kernel_columns(height, np.arange(height), sigma) @ across
-    else:
-        blurred = _kernel_columns(height, rows, sigma) @ _kernel_columns(width, columns, sigma).T
-    return blurred / blurred.sum()
+    if rows.size > height + width:                                         # many points: blurring all pixels is less work
+        blurred = gaussian_blur(counts(x, y, size), sigma)
+        return blurred / blurred.sum()
+    order = np.argsort(rows)
+    rows, columns = rows[order], columns[order]
+    down, across = _bells(height, rows, sigma), _bells(width, columns, sigma)
+    down /= down.sum(axis=1) @ across.sum(axis=1)
+    blurred = np.empty(size)
+    for top, end, first, last in _strips(height, sigma):
+        near = slice(*np.searchsorted(rows, [first, last]))
+        np.matmul(down[near, top:end].T, across[near], out=blurred[top:end])
+    return blurred
 
 # %% ../nbs/01_maps.ipynb #95eafd91
 def default_sigma(size: tuple[int, int], px_per_dva: float | None = None) -> float:

@@ -11,7 +11,9 @@ from conftest import ROOT, command
 PACKAGE = ROOT / "saliency_playground"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "_modidx.py")
 HEAVY = ["torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
-FLOORS = [["maps", "images", "heatmaps", "files"], ["metrics.tuebingen"], ["metrics.table"], ["core", "metrics", "stats"],
+FLOORS = [["maps", "images", "heatmaps", "files"], ["metrics.tuebingen"], ["metrics.mit"],
+          ["metrics.compiled"], ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"], ["metrics", "ceilings", "stats"],
+          ["core", "comparisons"],
           ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["datasets", "models", "toy"],
           ["bench.config", "bench.cache"], ["bench.runner"], ["report"], ["cli", "__main__", ""]]
 
@@ -69,7 +71,7 @@ def test_what_is_imported_is_declared():
     settings.read(ROOT / "settings.ini", encoding="utf-8")
     declared = {need.split(">")[0].split("=")[0].split("<")[0] for key, value in settings["DEFAULT"].items() if key.endswith("requirements")
                 and not key.startswith("dev") for need in value.split()}
-    sold_as = {"cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml"}
+    sold_as = {"ot": "POT", "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml"}
     for path in MODULES:
         for module in imports(path):
             top = module.partition(".")[0]

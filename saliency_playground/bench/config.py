@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,7 @@ from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr,
 
 from .. import metrics as _metrics
 from ..core import adapter, names, options, use
-from ..files import nearest
+from ..files import RESERVED, nearest
 
 # %% ../../nbs/30_bench/01_config.ipynb #3e4a09c6
 class ConfigError(ValueError):
@@ -308,6 +309,7 @@ class Config(Block):
     # what is measured
     preset: str = Field("default", description="a named set of metrics")
     metrics: dict[str, dict[str, Any]] | None = Field(None, description="metrics by name, or {name: {metric, …constants}}; null: the preset's")
+    metric_maps: Literal["auto"] | None = Field(None, description="auto: score a density on the best map for each metric")
     baseline: Entry | None = Field(None, description="the model that IG gains upon; null: center_bias_crossval")
     # where it goes
     output_dir: Path = Field(Path("outputs"), strict=False, description="tables, pictures and run.json")
@@ -403,12 +405,12 @@ def _known(document: Document, kind: str) -> tuple[str, ...] | None:
     "The names an entry may have; None if they cannot be told, which is noted."
     try:
         return tuple(dict.fromkeys((*names(kind), *ANNOUNCED[kind])))
-    except ValueError as error:                        # two files give one name to different adapters
-        document.fault((), str(error))
+    except ValueError as error:                        # two files give one name to different adapters: say it once
+        if not any(str(error) in line for _, line in document.faults):
+            document.fault((), str(error))
 
 # %% ../../nbs/30_bench/01_config.ipynb #634d99f1
 _PLAIN = re.compile(r"(?![. ])[\w .+()-]+(?<![. ])")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)    # Windows: devices
 
 
 def _entry(document: Document, kind: str, known: tuple | None, path: tuple, item: Any) -> Entry | None:
@@ -430,7 +432,7 @@ def _entry(document: Document, kind: str, known: tuple | None, path: tuple, item
             return None
     if known is not None and name not in known:
         document.fault(named_at, _unknown(kind, known, name))
-    if not _PLAIN.fullmatch(as_) or _RESERVED.fullmatch(as_):
+    if not _PLAIN.fullmatch(as_) or RESERVED.fullmatch(as_):
         document.fault((*path, "as"), f"{_shown(as_)} cannot name a folder. "
                                       "Use letters, digits, spaces inside, and any of _ . + ( ) -")
     options = {key: value for key, value in item.items() if key not in ("name", "as")}
@@ -524,10 +526,16 @@ def _check_options(document: Document, kind: str, entry: Entry) -> None:
         known = options(kind, entry.name)
     except (LookupError, ImportError):         # a wrong name is noted already, a missing extra is for `missing`
         return
+    except ValueError as error:
+        if not any(str(error) in line for _, line in document.faults):
+            document.fault(entry.paths[""], str(error))
+        return
     except Exception as error:                 # a loose file may raise anything
         document.fault(entry.paths[""], f"{who} cannot be loaded: {type(error).__name__}: {error}")
         return
     for option, value in entry.options.items():
+        if isinstance(value, str) and option in known and "Path" in str(known[option].annotation):
+            entry.options[option] = value = _fill_paths(document, value, (*entry.paths[option], "path"))
         if words := _wrong_with(option, value, known, who):
             document.fault(entry.paths[option], words)
     for option, p in known.items():
@@ -652,6 +660,10 @@ def missing(config: Config) -> list[str]:
             for path in given if isinstance(given, list) else [given]:
                 if isinstance(path, str) and "://" not in path and not Path(path).exists():
                     lines.append(config._document.line(entry.paths.get(option, ()), _no_such(path)))
+    for name, metric in _metrics.columns(config.metrics).items():
+        if metric.library and find_spec(metric.library) is None:
+            cure = 'pip install "saliency_playground[metrics]"'
+            lines.append(config._document.line(("metrics", name), f"{name} needs {metric.library}, which is not installed. {cure}."))
     return lines
 
 

@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,6 +40,8 @@ def split_ids(split_file: str | Path, split: str | None = None, fold: int | None
     if path.suffix.lower() != ".json":
         if split and path.stem in ("train", "val", "test") and path.stem != split:
             raise DatasetError(f"split_file {path} is a list for {path.stem}, but split is {split!r}.")
+        if fold is not None:
+            raise DatasetError(f"split_file {path} is one list and has no fold {fold}. Leave `fold` out, or give the split.json.")
         ids = [line.partition("#")[0].strip() for line in text.splitlines()]
         return [plain(image_id) for image_id in ids if image_id]
     try:
@@ -75,14 +77,14 @@ class FileOptions:
     split_file: str | Path | None = None        # a split made once, see `split_ids`; it decides, not the data set's own
     fold: int | None = None                     # which fold of split_file, from 1
     # which points
-    first_fixation: str = "keep"                # "drop": leave out every observer's first, which the fixation cross made
-    index_base: int = 0                         # 1: points in the files are counted from 1; 1 is subtracted
+    first_fixation: Literal["keep", "drop"] = "keep"       # drop: leave out every observer's first, which the fixation cross made
+    index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
     # the ground-truth map
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
     px_per_dva: float | None = None             # pixels per degree of visual angle; without sigma_px, one degree is the blur
     participant_maps: str | Path | list | None = None      # a folder of several maps an image, the ground truth then
-    gt_aggregate: str = "mean"                  # how they become one: "mean" or "median"
-    gt_resize_interp: str = "bilinear"          # how maps are brought to the picture's size: "bilinear" or "bicubic"
+    gt_aggregate: Literal["mean", "median"] = "mean"       # how they become one
+    gt_resize_interp: Literal["bilinear", "bicubic"] = "bilinear"      # how maps are brought to the picture's size
     gt_cache_dir: str | Path | None = None      # keep the aggregated map as <gt_cache_dir>/<image_id>.npy
     # for shuffled AUC
     provide_sauc_nonfix: bool = False           # give every sample the fixations on all other images
@@ -132,19 +134,24 @@ def choose(records: list[Record], options: FileOptions, where: object) -> list[R
     where: what errors call the data set. A split file may name images with or without their suffix.
     Raises DatasetError if an id stands twice, if nothing is left, or if the split file names an image that is not there.
     """
+    if options.split is not None and options.split_file is None:
+        records = _of_split(records, str(options.split), where)
     twice = [image_id for image_id, times in Counter(record.image_id for record in records).items() if times > 1]
     if twice:
         raise DatasetError(f"{where}: {twice[0]!r} is the id of more than one image ({len(twice)} such ids). Ids must differ.")
-    if options.split_file is not None:
-        return _listed(records, split_ids(options.split_file, options.split, options.fold), options.split_file, where)
-    if options.split is None:
+    if options.split_file is None:
         return records
+    return _listed(records, split_ids(options.split_file, options.split, options.fold), options.split_file, where)
+
+
+def _of_split(records: list[Record], split: str, where: object) -> list[Record]:
+    "The records of one part. Raises DatasetError if there is none."
     parts = Counter(str(record.meta["split"]) for record in records if "split" in record.meta)
-    if str(options.split) not in parts:
+    if split not in parts:
         there = ", ".join(f"{name!r} ({n})" for name, n in sorted(parts.items()))
-        raise DatasetError(f"{where}: no image has the split {options.split!r}.{files.nearest(options.split, parts)} "
+        raise DatasetError(f"{where}: no image has the split {split!r}.{files.nearest(split, parts)} "
                            f"There is: {there or 'no split at all; leave `split` out, or give a split_file'}.")
-    return [record for record in records if str(record.meta.get("split")) == str(options.split)]
+    return [record for record in records if str(record.meta.get("split")) == split]
 
 # %% ../../nbs/10_datasets/00_base.ipynb #1735b9ab
 def ground_truth(record: Record, participants: dict[str, Path] | None, size: tuple[int, int],
@@ -156,14 +163,14 @@ def ground_truth(record: Record, participants: dict[str, Path] | None, size: tup
     """
     if participants:
         names, stack = read_participants(participants, size, options.gt_resize_interp)
-        if not names:
-            return {}
+        if not names or not np.median(stack, axis=0).any() and options.gt_aggregate == "median":
+            return {}                                          # nobody looked, or no pixel that half of them looked at
         return {"gt_map": maps.aggregate(list(stack), options.gt_aggregate), "participant_maps": stack,
-                "meta": {"gt_map": "participants", "participants": names}}
+                "meta": {"gt_map": "participants", "gt": f"participants-{options.gt_aggregate}", "participants": names}}
     if record.gt_map is None:
         return {}
     values = fitted(images.read_map(record.gt_map), size, options.gt_resize_interp, record.gt_map)
-    return {"gt_map": maps.normalise_map(values), "meta": {"gt_map": "file" if np.ptp(values) > 0 else "uniform"}}
+    return {"gt_map": maps.normalise_map(values), "meta": dict.fromkeys(("gt_map", "gt"), "file" if np.ptp(values) > 0 else "uniform")}
 
 # %% ../../nbs/10_datasets/00_base.ipynb #bb0f5345
 def cached_map(folder: str | Path, record: Record, participants: dict[str, Path], size: tuple[int, int],
@@ -254,7 +261,7 @@ def read_sample(dataset: "FileDataset", i: int) -> Sample:
         truth = cached_map(options.gt_cache_dir, record, participants, image.shape[:2], options)
     else:
         truth = ground_truth(record, participants, image.shape[:2], options)
-    meta = {key: value for key, value in record.meta.items() if key not in ("gt_map", "outside")} | truth.pop("meta", {})
+    meta = {key: value for key, value in record.meta.items() if key not in ("gt_map", "gt", "outside")} | truth.pop("meta", {})
     nonfix = dataset.nonfix(i) if options.provide_sauc_nonfix else None
     return complete(Sample(record.image_id, image, dataset.fixations_of(i), nonfix=nonfix, px_per_dva=options.px_per_dva,
                            sigma_px=options.sigma_px, meta=meta, **truth))
@@ -315,7 +322,9 @@ class FileDataset(SaliencyDataset):
         return self._known["points", i]
 
     def fingerprint(self, i: int) -> dict[str, str]:
-        "Digests of picture i's file and of all it is scored against."
+        "Digests of picture i's file and of all it is scored against. Raises ImageError, DatasetError or MapError naming the file."
+        if not self.records[i].image.is_file():
+            raise images.ImageError(f"{self.records[i].image}: there is no such file.")
         return {"image": files.sha256(self.records[i].image), "truth": truth_digest(self, i)}
 
 # %% ../../nbs/10_datasets/00_base.ipynb #95cf5695

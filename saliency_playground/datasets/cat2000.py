@@ -24,21 +24,21 @@ def _parts_of(folder: Path) -> dict[str, Path]:
     return {_PARTS[path.name.lower()]: path for path in visible(folder) if path.is_dir() and path.name.lower() in _PARTS}
 
 
-def sets_below(root: str | Path, depth: int = 3) -> list[tuple[str, dict[str, Path]]]:
+def sets_below(root: str | Path, split: str | None = None, depth: int = 3) -> list[tuple[str, dict[str, Path]]]:
     """The sets in a folder: for each "train" or "test" and its folders Stimuli, FIXATIONLOCS, FIXATIONMAPS as far as they exist.
 
-    root: the folder of both sets, a set, its Stimuli, or up to `depth` levels above. Raises DatasetError if it is not there.
+    root: the folder of both sets, a set, its Stimuli, or up to `depth` levels above. split: what a set without a name is taken for. Raises DatasetError if it is not there.
     """
-    root = Path(root)
+    root = Path(root).resolve() if Path(root).name == "" else Path(root)            # "." says no name
     if root.name.lower() in ("stimuli", "images") and not _parts_of(root):
         root = root.resolve().parent
     parts = _parts_of(root)
     if "Stimuli" in parts:
         called = [match[1] for name in (root.resolve().name, root.resolve().parent.name)
                   if (match := re.fullmatch(r"(train|test)(?:ing)?[ _-]?(?:set)?", name.lower()))]
-        return [(called[0] if called else "train" if len(parts) > 1 else "test", parts)]
+        return [(called[0] if called else split or ("train" if len(parts) > 1 else "test"), parts)]
     folders = [path for path in visible(root) if path.is_dir()] if depth else []
-    return [found for folder in folders for found in sets_below(folder, depth - 1)]
+    return [found for folder in folders for found in sets_below(folder, split, depth - 1)]
 
 # %% ../../nbs/10_datasets/03_cat2000.ipynb #ca8e173f
 def _by_category(folder: Path | None, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -51,13 +51,14 @@ def _by_category(folder: Path | None, suffixes: tuple[str, ...]) -> dict[str, Pa
     return found or by_stem(folder, suffixes)
 
 
-def cat2000_records(root: str | Path) -> list[Record]:
+def cat2000_records(root: str | Path, split: str | None = None) -> list[Record]:
     """The records of a copy of CAT2000, both parts; meta holds `split` ("train" or "test") and `category`.
 
+    split: what a set that lost its name is taken for; None: train if it has fixations or maps.
     Raises DatasetError that says what was looked for and what is there, if there is no picture.
     """
     records = []
-    for split, parts in sets_below(root):
+    for split, parts in sets_below(root, split):
         points = _by_category(parts.get("FIXATIONLOCS"), FIXATION_SUFFIXES)
         truths = _by_category(parts.get("FIXATIONMAPS"), MAP_SUFFIXES)
         for image_id, path in _by_category(parts["Stimuli"], images.IMAGE_SUFFIXES).items():
@@ -81,4 +82,5 @@ class Cat2000(FileDataset):
     def __init__(self, root: str | Path, **options):
         if isinstance(options.get("split"), str) and options.get("split_file") is None:
             options["split"] = options["split"].lower().removesuffix("set")
-        super().__init__(cat2000_records(root), options, root)
+        asked = options.get("split") if options.get("split_file") is None else None
+        super().__init__(cat2000_records(root, asked if asked in ("train", "test") else None), options, root)

@@ -51,7 +51,7 @@ def find_pictures(folder: str | Path, ids: list[str]) -> dict[str, Path]:
     """
     found: dict[str, list[Path]] = {}
     for stem, path in below(folder, images.IMAGE_SUFFIXES):
-        for name in (stem, stem + path.suffix):
+        for name in dict.fromkeys((stem, stem + path.suffix, stem + path.suffix.lower())):
             found.setdefault(name, []).append(path)
     for image_id in ids:
         if len(found.get(image_id, ())) > 1:
@@ -92,6 +92,8 @@ def long_records(path: Path, columns: dict[str, list[str]], lines: list[int],
 class CsvIndexed(FileDataset):
     """Images listed in a CSV: one row an image with its paths, or one row a fixation.
 
+    One row an image: columns image_id, image_path, and if there are any fix_path, map_path, split and others; paths start at
+    the CSV. One row a fixation: image_id, x, y, and if there are any observer, t, duration.
     index_csv: the table. images_dir: where the long form's pictures are; by default `images/` beside the table.
     options: see `FileOptions`; `split` is a value of the column `split`. Raises DatasetError naming file, line and column.
     """

@@ -9,6 +9,7 @@ __all__ = ['ARRAY_SUFFIXES', 'MAP_SUFFIXES', 'FIXATION_SUFFIXES', 'MAT_NAMES', '
 
 # %% ../../nbs/10_datasets/00_points.ipynb #e5d8c7b6
 import csv
+import zipfile
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -91,6 +92,8 @@ def read_table(path: str | Path, needs: Iterable[str] = ()) -> tuple[dict[str, l
                            f"here {Path.cwd()}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not a UTF-8 text file ({error}). Save it again as CSV in UTF-8.") from None
+    if not text.strip():
+        raise DatasetError(f"{path}: the file is empty. A table without rows still names its columns.")
     first = text.partition("\n")[0]
     reader = csv.reader(text.splitlines(), delimiter=";" if ";" in first and "," not in first else ",")
     names = [name.strip().lower() for name in next(reader, [])]
@@ -245,9 +248,14 @@ def points_from_columns(columns: dict[str, list[str]], lines: list[int], index_b
 def load_npy(path: str | Path) -> np.ndarray:
     "The array of a `.npy` file, never unpickled. Raises DatasetError naming the file."
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        values = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: there is no such file.") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path}: not a whole .npy file of numbers ({error}).") from None
+    if not isinstance(values, np.ndarray):
+        raise DatasetError(f"{path}: this is an .npz, renamed. Save one array with numpy.save.")
+    return values
 
 
 def read_fixations(path: str | Path, size: tuple[int, int], index_base: int = 0) -> Fixations:

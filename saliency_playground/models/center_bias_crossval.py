@@ -8,7 +8,7 @@ __all__ = ['CenterBiasCrossval']
 # %% ../../nbs/20_models/06_center_bias_crossval.ipynb #c165bed7
 from collections.abc import Sequence
 
-from .. import ceilings, files
+from .. import ceilings
 from ..core import Ceiling, Prediction, Sample, SaliencyDataset, register
 
 # %% ../../nbs/20_models/06_center_bias_crossval.ipynb #02fa9eda
@@ -20,6 +20,7 @@ class CenterBiasCrossval(Ceiling):
     """
     role = "baseline"
     card = {"citation": "Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain", "input": "fixations on the other pictures"}
+    weights = (ceilings.__file__,)
 
     def __init__(self, bandwidth: float | None = None,        # of the kernels, as a share of height and width; None: fitted
                  uniform: float = 0.01,                        # the uniform density's share, from 0 to below 1
@@ -31,22 +32,12 @@ class CenterBiasCrossval(Ceiling):
 
     def fit(self, dataset: SaliencyDataset) -> None:
         "Read all fixations and fit the bandwidth. Raises ValueError if fewer than three pictures were looked at and none is given."
+        self.read(dataset)
         def fitted(kept): return self.bandwidth or ceilings.fit_bandwidth(dataset.pool[:, kept], self.uniform)
         self.bandwidths = ceilings.cross_fit(dataset.pool, len(dataset), fitted, self.folds)        # one a picture, in order
         self._bias = ceilings.CenterBias(dataset.pool, self.bandwidths, self.uniform)
-        self._index = {image_id: i for i, image_id in enumerate(dataset.ids)}
-        self._made_from = files.digest([dataset.pool_fingerprint, files.sha256(ceilings.__file__)])
-
-    def _of(self, image_id: str) -> int:
-        if image_id not in getattr(self, "_index", ()):
-            raise ValueError(f"center_bias_crossval knows no image {image_id!r}. Call fit(dataset) with the data set it belongs to first.")
-        return self._index[image_id]
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The density for each picture, from the fixations on the others."
-        places = [self._of(sample.image_id) for sample in samples]
+        places = [self.place(sample.image_id) for sample in samples]
         return [Prediction.of(self._bias(i, sample.size), "density") for i, sample in zip(places, samples)]
-
-    def fingerprint(self, image_id: str) -> str:
-        "A digest of all fixations, the bandwidth for this picture, and the code of the ceilings."
-        return files.digest([self._made_from, self.bandwidths[self._of(image_id)]])

@@ -8,6 +8,7 @@ __all__ = ['index', 'find', 'stored_names', 'read_stored', 'Precomputed', 'as_pr
 # %% ../../nbs/20_models/05_precomputed.ipynb #0fdb6a12
 import functools
 import tempfile
+import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,41 +18,45 @@ import numpy as np
 
 from .. import files, images, maps
 from ..core import Prediction, Sample, SaliencyModel, register
+from ..images import IMAGE_SUFFIXES
 
 # %% ../../nbs/20_models/05_precomputed.ipynb #c34449c4
 _SUFFIXES = (".npy", ".npz", ".png", ".jpg", ".jpeg", ".mat", ".h5", ".hdf5")
 
 
 def index(names: Iterable[str]) -> dict[str, list[str]]:
-    """Files by what an image's id may say of them: `/path/without/suffix`, and the bare name.
+    """Files by what an image's id may say of them: every end of their path, `c`, `b/c`, `a/b/c`, without suffix.
 
-    names: paths with `/`, relative to the folder or the zip that holds them.
+    names: paths with `/`, relative to the folder or the zip that holds them. Accents count the same however they are encoded.
     """
     found = defaultdict(list)
     for name in names:
-        path = PurePosixPath(name).with_suffix("")
-        found[f"/{path}"].append(name)
-        found[path.name].append(name)
+        parts = unicodedata.normalize("NFC", str(PurePosixPath(name).with_suffix(""))).split("/")
+        for i in range(len(parts)):
+            found["/".join(parts[i:])].append(name)
+        found["/" + "/".join(parts)].append(name)                  # the whole path goes before any end of another
     return dict(found)
 
 
 def find(image_id: str, indexed: dict[str, list[str]], where: str) -> str:
-    """Which file holds an image's prediction.
+    """Which file holds an image's prediction: `<image_id>.*`, in whatever folder; the folders in the id must be its own.
 
     indexed: from `index`. where: the folder or file, for the messages. Raises ValueError if there is none, or more than one.
     """
-    found = indexed.get(f"/{image_id}") or indexed.get(PurePosixPath(image_id).name, [])
+    wanted = unicodedata.normalize("NFC", image_id)
+    plain = str(PurePosixPath(wanted).with_suffix("")) if PurePosixPath(wanted).suffix.lower() in IMAGE_SUFFIXES else wanted
+    found = next((hits for name in (f"/{wanted}", wanted, f"/{plain}", plain) if (hits := indexed.get(name))), [])
     if len(found) == 1:
         return found[0]
     if found:
         raise ValueError(f"{where} holds {len(found)} predictions for this image: {', '.join(sorted(found)[:3])}. Keep one.")
-    some = next((f" (it has {names[0]}, for example)" for names in indexed.values()), " (it is empty)")
-    raise ValueError(f"{where} holds no prediction for this image{some}. Files are found by the image's id.")
+    some = next((f"it has {names[0]}, for example" for names in indexed.values()), f"it has no {', '.join(_SUFFIXES)}")
+    raise ValueError(f"{where} holds no prediction for this image ({some}). Files are found by the image's id.")
 
 # %% ../../nbs/20_models/05_precomputed.ipynb #c1f00002
 def _arrays_in(path: Path) -> list[str]:
     "The names of the arrays in one `.npz` or `.hdf5` file."
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             return list(arrays)
     import h5py
@@ -62,14 +67,20 @@ def _arrays_in(path: Path) -> list[str]:
 
 
 def stored_names(path: Path) -> list[str]:
-    "The predictions in a folder or a zip, by relative path, or the arrays in one `.npz` or `.hdf5`, as if each were a `.npy`."
-    if not path.is_dir() and path.suffix != ".zip":
-        return [f"{name}.npy" for name in _arrays_in(path)]
+    """The predictions in a folder or a zip, by relative path, or the arrays in one `.npz` or `.hdf5`, as if each were a `.npy`.
+
+    Raises ValueError if the file is none of these.
+    """
     if path.is_dir():
         names = [file.relative_to(path).as_posix() for file in path.rglob("*")]
     else:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        try:
+            if path.suffix.lower() != ".zip":
+                return [f"{name}.npy" for name in _arrays_in(path)]
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is not a folder, nor a whole zip, npz or hdf5 ({error}).") from None
     return sorted(name for name in names
                   if PurePosixPath(name).suffix.lower() in _SUFFIXES and not PurePosixPath(name).name.startswith("."))
 
@@ -78,8 +89,8 @@ def read_stored(path: Path, name: str, key: str | None) -> np.ndarray:
     "The numbers stored under one of the `stored_names`. Raises MapError naming the file."
     if path.is_dir():
         return images.read_map(path/name, key)
-    if path.suffix != ".zip":
-        return images.read_map(path, str(PurePosixPath(name).with_suffix("")))
+    if path.suffix.lower() != ".zip":
+        return images.read_map(path, name.removesuffix(".npy"))
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
         member = Path(folder, "member" + PurePosixPath(name).suffix.lower())         # a name of ours: a zip's are not trusted
         member.write_bytes(archive.read(name))
@@ -114,7 +125,7 @@ class Precomputed(SaliencyModel):
         "A digest of the numbers stored for this image."
         try:
             return files.digest(self._values(image_id))
-        except ValueError as error:
+        except (ValueError, OSError, zipfile.BadZipFile) as error:
             return str(error)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
@@ -126,8 +137,11 @@ def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int]) -> 
     """Stored numbers as a Prediction of the picture's size.
 
     values: (h, w). stored_as: "map", "density" or "log_density". size: (height, width) of the picture.
-    Raises ValueError if what is called a density does not sum to 1 within a thousandth, or if values are negative, NaN or infinite.
+    Raises ValueError if what is called a density does not sum to 1 within a thousandth, if values are negative, NaN or infinite,
+    or if they have height and width exchanged.
     """
+    if values.shape == size[::-1] != tuple(size):
+        raise ValueError(f"stored as {values.shape} for a picture of (height, width) {tuple(size)}: transpose it.")
     if stored_as == "map":
         return Prediction.of(maps.resize(values, size), "map")
     if stored_as == "density" and (values < 0).any():

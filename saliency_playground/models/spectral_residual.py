@@ -30,6 +30,7 @@ def spectral_residual(gray: np.ndarray) -> np.ndarray:
 class SpectralResidual(SaliencyModel):
     """What breaks a picture's texture, from its Fourier spectrum (Hou & Zhang 2007).
 
+    Borders light up where opposite edges of the picture differ: the spectrum takes it for periodic.
     long_side: pixels of the longer side to compute at, >= 8. sigma: blur in pixels of that size, > 0.
     Raises ValueError if either is out of range.
     """
