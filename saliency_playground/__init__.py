@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 
 _FACE = {"create": "core", "names": "core", "options": "core", "register": "core", "use": "core", "complete": "core",
          "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core", "SaliencyModel": "core", "Ceiling": "core",
-         "make_toy": "toy", "load_config": "bench.config", "Run": "report", "leaderboard": "report"}
+         "make_toy": "toy", "load_config": "bench.config", "Run": "report", "leaderboard": "report", "explainable": "report.explained", "compare": "report.compared", "export": "report.exported"}
 __all__ = ["benchmark", *_FACE]
 
 

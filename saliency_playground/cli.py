@@ -193,7 +193,7 @@ def _options_table(known: dict, meanings: dict[str, str]) -> str:
             rows[p.name] = f"{default:<10}  {meanings.get(p.name, kind)}"
     return _table(rows, "  ")
 
-# %% ../nbs/60_cli.ipynb #c71e4a9e
+# %% ../nbs/60_cli.ipynb #5fe6e4a0
 def _about_metric(name: str) -> str:
     "A metric: what it asks, its definition, its range."
     from inspect import getdoc
@@ -220,7 +220,7 @@ def _about(shelf: str, name: str, line: str) -> str:
         return packaged()[name].read_text(encoding="utf-8").rstrip("\n")
     return f"preset {name}\n\n  {line}\n\nin a config\n  preset: {name}"
 
-
+# %% ../nbs/60_cli.ipynb #b1abf041
 @main.command()
 @click.argument("name")
 def info(name):

@@ -48,7 +48,7 @@ def figure_png(figure, dpi: int = 160) -> bytes:
     Image.open(buffer).convert("RGBA").quantize(96, Image.Quantize.FASTOCTREE).save(small, format="PNG", optimize=True)
     return small.getvalue()
 
-# %% ../../nbs/50_view/06_charts.ipynb #75063c09
+# %% ../../nbs/50_view/06_charts.ipynb #12a45c07
 def distributions(run: Files, dataset: str, metric: str, dark: bool = False):
     "A Matplotlib figure: every image's score (dots), mean and 95 % interval, a line a model, the leaderboard's best on top; None if nobody has a score."
     from matplotlib.figure import Figure
@@ -65,7 +65,7 @@ def distributions(run: Files, dataset: str, metric: str, dark: bool = False):
             dots = scores[np.unique(np.linspace(0, len(scores) - 1, min(len(scores), 300)).round().astype(int))]
             wobble = 0.26 * np.sin(2.4 * np.arange(len(dots)))                      # neighbours step aside
             number, color = row.numbers[place], ink_of[row.model]
-            axis.plot(dots, y + 0.06 + wobble * 0.5, "o", ms=2.6, mec="none", color=color, alpha=0.45)
+            axis.plot(dots, y + 0.06 + wobble * 0.5, "o", ms=2.6, mec="none", color=color, alpha=0.45 if len(dots) <= 100 else 0.2)
             axis.plot([number.low, number.high], [y - 0.24] * 2, color=color, lw=2.2, solid_capstyle="round")
             axis.plot(number.mean, y - 0.24, "D", ms=4.2, mec="none", color=color)
         axis.set(title=f"{metric} {board.arrows[place]}", yticks=range(len(rows)), yticklabels=[row.model for row in rows], ylim=(len(rows) - 0.5, -0.6))
@@ -127,13 +127,15 @@ def _names_at_the_right(axis, table: "pandas.DataFrame", ink_of: dict[str, str])
     for model, height in zip(last.index, heights):
         axis.annotate(model, (table.shape[1] - 0.8, height), va="center", color=ink_of[model], annotation_clip=False)
 
-# %% ../../nbs/50_view/06_charts.ipynb #71e2991f
+# %% ../../nbs/50_view/06_charts.ipynb #f3f3e4d1
 def agreement(run: Files, dataset: str) -> "pandas.DataFrame":
     """How far metrics agree, metric × metric, −1 to 1: above the diagonal Kendall's tau_b of the models' means, below it Spearman's rho
     over images, averaged over the models; 1 on the diagonal. Ceilings left out; NaN where fewer than two models, or three images, tell.
     """
     import pandas as pd
     models = models_of(run, dataset, ceilings=False)
+    if not models:
+        return pd.DataFrame(np.nan, list(run.columns), list(run.columns))
     scores = {metric: goodness(run, metric, scores_of(run, dataset, metric, models)) for metric in run.columns}
     above = comparisons.rank_agreement({metric: table.mean() for metric, table in scores.items()}, dict.fromkeys(scores, True)).to_numpy()
     below = np.stack([_rank_correlations(pd.DataFrame({metric: table[model] for metric, table in scores.items()})) for model in models])
@@ -150,14 +152,14 @@ def _rank_correlations(table: "pandas.DataFrame") -> np.ndarray:
     finite.loc[:, ~(finite.max() - finite.min() > 1e-9)] = np.nan
     return finite.corr(method="spearman", min_periods=3).to_numpy()
 
-# %% ../../nbs/50_view/06_charts.ipynb #afc733eb
+# %% ../../nbs/50_view/06_charts.ipynb #13c587bc
 def agreement_chart(run: Files, dataset: str, dark: bool = False):
     "A Matplotlib figure of `agreement`; None if there are fewer than two metrics."
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
     table = agreement(run, dataset)
     n, paper, text = len(table), "#14181d" if dark else "#ffffff", _INK[dark]["text"]
-    if n < 2:
+    if n < 2 or table.isna().all(axis=None):
         return None
     colors = LinearSegmentedColormap.from_list("", [_COLORS[dark][1], paper, _COLORS[dark][0]])
     with ink(dark):
@@ -167,7 +169,7 @@ def agreement_chart(run: Files, dataset: str, dark: bool = False):
         axis.imshow(np.ma.masked_invalid(values), cmap=colors, vmin=-widest, vmax=widest)
         for (i, j), value in np.ndenumerate(values):
             if i != j:
-                axis.text(j, i, shown(round(value, 2) + 0.0, 2), ha="center", va="center", fontsize=8, color=text)
+                axis.text(j, i, shown(value, 2), ha="center", va="center", fontsize=8, color=text)
         axis.plot([-0.5, n - 0.5], [-0.5, n - 0.5], color=_INK[dark]["gray"], lw=1)
         axis.set(xticks=range(n), xticklabels=table.columns, yticks=range(n), yticklabels=table.columns, xlabel="below the diagonal: same images? (ρ)")
         axis.set_title("above the diagonal: same order of models? (τ)", fontsize=9, fontweight="normal", loc="center")

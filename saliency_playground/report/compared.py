@@ -53,7 +53,7 @@ def differing_images(run: Files, a: str, b: str, dataset: str, by: str | None = 
         advantage = goodness(run, by, table[a] - table[b])
     return table.assign(advantage=advantage).sort_values("advantage", ascending=False, kind="stable")
 
-# %% ../../nbs/50_view/03_compare.ipynb #e8db64a2
+# %% ../../nbs/50_view/03_compare.ipynb #b14492ef
 @dataclass(frozen=True)
 class Comparison:
     """Two models on the same images; shows itself as a table.
@@ -76,7 +76,7 @@ class Comparison:
     def _repr_html_(self):
         return comparison_html(self)
 
-
+# %% ../../nbs/50_view/03_compare.ipynb #c60b1e4e
 def compare(run: Files, a: str, b: str, dataset: str | None = None, by: str | None = None) -> Comparison:
     """Compare two models of a run, metric by metric, on the images that both have.
 
@@ -96,12 +96,12 @@ def compare(run: Files, a: str, b: str, dataset: str | None = None, by: str | No
     return Comparison(dataset, a, b, table, differing_images(run, a, b, dataset, by), by,
                       {name: metric.higher_is_better for name, metric in run.columns.items()}, by_observer(run, dataset, a, b))
 
-# %% ../../nbs/50_view/03_compare.ipynb #91ece507
+# %% ../../nbs/50_view/03_compare.ipynb #16e42d5a
 def shown(value: float, digits: int = 3, sign: bool = False) -> str:
     "A number for people: `–` for NaN, `−∞`, a true minus."
     if np.isnan(value):
         return "–"
-    text = f"{value:{'+' if sign else ''}.{digits}f}" if np.isfinite(value) else ("+∞" if sign else "∞") if value > 0 else "-∞"
+    text = f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}" if np.isfinite(value) else ("+∞" if sign else "∞") if value > 0 else "-∞"
     return text.replace("-", "−")
 
 

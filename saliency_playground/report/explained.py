@@ -24,7 +24,7 @@ def anchors_of(run: Files, dataset: str) -> tuple[str | None, str | None]:
     golds = [model for model, role in roles.items() if role == "gold standard"]
     return named if named in roles else next(iter(baselines), None), next(iter(golds), None)
 
-# %% ../../nbs/50_view/02_explainable.ipynb #2727c047
+# %% ../../nbs/50_view/02_explainable.ipynb #5d12f46b
 def on_targets(run: Files, dataset: str, models: list[str], metric: str) -> "pandas.DataFrame":
     """Scores of several models, each the mean over the observers of an image, on the observers that all of them have.
 
@@ -33,15 +33,22 @@ def on_targets(run: Files, dataset: str, models: list[str], metric: str) -> "pan
     """
     import pandas as pd
     try:
-        tables = [run.read(f"{dataset}__{model}_observers.csv").set_index(["image_id", "observer"]) for model in models]
+        tables = [_by_observer(run, dataset, model) for model in models]
     except FileNotFoundError:
         return pd.DataFrame({name: [] for name in [*models, "n_fixations"]}, index=pd.Index([], name="image_id"), dtype=float)
-    scores = pd.concat([table[metric] for table in tables], axis=1, join="inner", keys=range(len(models))).dropna()
+    join = "outer" if all(table.index.equals(tables[0].index) for table in tables) else "inner"          # equal, as a rule: no need to search
+    scores = pd.concat([table[metric] for table in tables], axis=1, join=join, keys=range(len(models))).dropna()
     n = tables[0].n_fixations.reindex(scores.index)
     weights = n if run.columns[metric].pointwise else n**0
     of_image = {"level": "image_id", "sort": False}
     means = scores.mul(weights, axis=0).groupby(**of_image).sum().div(weights.groupby(**of_image).sum(), axis=0)
     return means.set_axis(models, axis=1).assign(n_fixations=n.groupby(**of_image).sum())
+
+
+@functools.lru_cache(maxsize=64)
+def _by_observer(run: Files, dataset: str, model: str) -> "pandas.DataFrame":
+    "A cell's scores by observer, index (image_id, observer)."
+    return run.read(f"{dataset}__{model}_observers.csv").set_index(["image_id", "observer"])
 
 # %% ../../nbs/50_view/02_explainable.ipynb #c84a9da8
 def shares(score: Any, baseline: Any, gold: Any, higher_is_better: bool) -> np.ndarray:
@@ -63,7 +70,7 @@ def explainable_by_image(run: Files, dataset: str, metric: str) -> "pandas.DataF
         found[model] = pd.Series(shares(*table.iloc[:, :3].T.to_numpy(), run.columns[metric].higher_is_better), table.index)
     return pd.DataFrame(found)
 
-# %% ../../nbs/50_view/02_explainable.ipynb #5623212a
+# %% ../../nbs/50_view/02_explainable.ipynb #77c47f6a
 def share_of_means(table: "pandas.DataFrame", higher_is_better: bool, per_fixation: bool = False, seed: int = 0) -> tuple[float, float, float]:
     """(percent, low, high): % of explainable of the means over images, and its 95 % bootstrap interval.
 
@@ -78,16 +85,17 @@ def share_of_means(table: "pandas.DataFrame", higher_is_better: bool, per_fixati
     percent = float(shares(*np.average(scores, axis=0, weights=weights), higher_is_better))
     if len(table) < 2 or not np.isfinite(scores).all() or np.isnan(percent):
         return percent, np.nan, np.nan
-    sums = stats.resampled_sums([column * weights for column in scores.T], seed=seed)
-    drawn = shares(*sums, higher_is_better)
+    model, baseline, gold = scores.T * weights
+    gained, room = stats.resampled_sums([model - baseline, gold - baseline], seed=seed)
+    drawn = shares(gained, 0, room, higher_is_better)
     low, high = np.quantile(drawn, [0.025, 0.975]) if not np.isnan(drawn).any() else (np.nan, np.nan)
     return percent, float(low), float(high)
 
-# %% ../../nbs/50_view/02_explainable.ipynb #fb28d00e
+# %% ../../nbs/50_view/02_explainable.ipynb #6aafab2f
 def against_gold(run: Files, dataset: str, model: str) -> "pandas.DataFrame":
     """Is a model above the gold standard? A row a metric: difference (positive if the model is better), p_holm, above_gold.
 
-    above_gold: better, and p_holm < 0.05. The test is `comparisons.paired`'s permutation of images, corrected over the metrics.
+    above_gold: better, and p_holm < 0.05. The test is `comparisons.sign_flip_p` on the images, corrected over the metrics.
     Everything is empty (NaN, False) without a gold standard, and for the ceilings: an upper bound is above by right.
     """
     import pandas as pd
@@ -95,18 +103,19 @@ def against_gold(run: Files, dataset: str, model: str) -> "pandas.DataFrame":
     tested = gold and model in models_of(run, dataset, ceilings=False)
     for name, metric in run.columns.items():
         table = on_targets(run, dataset, [model, gold], name) if tested else []
-        found = comparisons.paired(*table.iloc[:, :2].T.to_numpy()) if len(table) else {"difference": np.nan, "p_permutation": np.nan}
-        rows.append({"difference": found["difference"] * (1 if metric.higher_is_better else -1), "p": found["p_permutation"]})
+        ahead = (table[model] - table[gold]).to_numpy() * (1 if metric.higher_is_better else -1) if len(table) else np.array([np.nan])
+        rows.append({"difference": ahead.mean(), "p": float(comparisons.sign_flip_p(ahead))})
     table = pd.DataFrame(rows, index=pd.Index(list(run.columns), name="metric"))
     table["p_holm"] = comparisons.holm(table.p)
     return table.assign(above_gold=(table.difference > 0) & (table.p_holm < 0.05)).drop(columns="p")
 
-# %% ../../nbs/50_view/02_explainable.ipynb #04ecc172
+# %% ../../nbs/50_view/02_explainable.ipynb #f9e47bf0
 def explainable(run: Files) -> "pandas.DataFrame":
     """How much of the way from the baseline to the gold standard each model goes.
 
     Returns a row a data set, model and metric: score, baseline, gold (means over images, all on the same targets), percent,
-    ci_low, ci_high (see `share_of_means`), n (images), p_holm and above_gold (see `against_gold`). NaN where undefined:
+    ci_low, ci_high (see `share_of_means`), n (images), p_holm and above_gold (see `against_gold`; False where the gold standard
+    is not better than the baseline, and so no ceiling). NaN where undefined:
     no gold standard or baseline in the run, no observers, a metric that one of the three lacks, a gold standard that is not better.
     """
     return _of_run(run).copy()
@@ -124,7 +133,8 @@ def _of_run(run: Files) -> "pandas.DataFrame":
                 row = {"dataset": dataset, "model": model, "metric": name, **dict.fromkeys(_MEANS, np.nan), "n": 0}
                 if all(anchors):
                     row |= _explained(on_targets(run, dataset, [model, *anchors], name), metric, seed)
-                rows.append(row | tests.loc[name, ["p_holm", "above_gold"]].to_dict())
+                above = bool(tests.above_gold[name]) and (row["percent"] > 100 or not all(anchors))
+                rows.append(row | {"p_holm": tests.p_holm[name], "above_gold": above})
     return pd.DataFrame(rows)
 
 
@@ -139,7 +149,7 @@ def _explained(table: "pandas.DataFrame", metric: Any, seed: int) -> dict[str, f
     means = np.average(table.iloc[:, :3].to_numpy(), axis=0, weights=table.n_fixations if per_fixation else None)
     return dict(zip(_MEANS, [*map(float, means), *share_of_means(table, metric.higher_is_better, per_fixation, seed)])) | {"n": len(table)}
 
-# %% ../../nbs/50_view/02_explainable.ipynb #c126f0fe
+# %% ../../nbs/50_view/02_explainable.ipynb #ba894f3a
 def percent_table(run: Files) -> "pandas.DataFrame":
     "% of explainable: index (dataset, model), a column a metric, in the run's order; see `explainable`."
     table = explainable(run).pivot(index=["dataset", "model"], columns="metric", values="percent")[list(run.columns)]
@@ -151,7 +161,8 @@ def leaks(run: Files) -> list[str]:
     "A sentence for each model that is above the gold standard in some metric; empty if none is."
     found, sentences = explainable(run).query("above_gold"), []
     for (dataset, model), rows in found.groupby(["dataset", "model"], sort=False):
-        which = ", ".join(f"{row.metric} ({row.percent:.0f} %, p {'< 0.001' if row.p_holm < 0.001 else f'= {row.p_holm:.3f}'})" for row in rows.itertuples())
+        which = ", ".join(f"{row.metric} ({'' if np.isnan(row.percent) else f'{row.percent:.0f} %, '}p {'< 0.001' if row.p_holm < 0.001 else f'= {row.p_holm:.3f}'})"
+                          for row in rows.itertuples())
         sentences.append(f"{model} is above the gold standard on {dataset} in {which}: a leak, or an artefact? "
                          "Has it seen these images or their fixations?")
     return sentences

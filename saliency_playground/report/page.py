@@ -60,7 +60,7 @@ def rows_of(rows: list[printed.Row]) -> list[dict[str, Any]]:
     "Rows of the leaderboard as the template wants them."
     return [{"model": row.model, "role": row.role or "", "numbers": [number_of(number) for number in row.numbers]} for row in rows]
 
-# %% ../../nbs/50_view/10_page.ipynb #d8c3a5cb
+# %% ../../nbs/50_view/10_page.ipynb #e0078963
 def headline(run: Files, board: printed.Board) -> str:
     "Who is best by the leading metric, how clearly, and how much of what can be explained that is."
     by = leading_metric(run)
@@ -71,19 +71,25 @@ def headline(run: Files, board: printed.Board) -> str:
     number = best.numbers[place]
     clear = ("significantly better than every other model" if number.best else f"not significantly better than {', '.join(others)}" if others else "")
     explained = f"; {number.share()} of what is explainable" if number.share() else ""
-    return f"Best by {by}: {best.model}, {number.text()}{', ' + clear if clear else ''}{explained}."
+    doubt = " It is above the gold standard: see the warning." if any(one.leak for one in best.numbers) else ""
+    return f"Best by {by}: {best.model}, {number.text()}{', ' + clear if clear else ''}{explained}.{doubt}"
 
-# %% ../../nbs/50_view/10_page.ipynb #b7158efa
+# %% ../../nbs/50_view/10_page.ipynb #48a3e520
 def stability_of(run: Files, dataset: str) -> dict[str, Any] | None:
     "The tables of rank stability: that of the leading metric, the others in its `others`. None if there are fewer than two models."
     found = []
     for metric in sorted(run.columns, key=lambda name: name != leading_metric(run)):
         table = charts.stability(run, dataset, metric)
         if len(table) and table.notna().all(axis=None):
-            cells = [[{"percent": round(100 * share), "text": "" if share < 0.0005 else "< 1 %" if share < 0.005 else f"{100 * share:.0f} %"} for share in row]
+            cells = [[{"percent": round(100 * share), "text": _percent(share)} for share in row]
                      for row in table.to_numpy()]
             found.append({"metric": metric, "ranks": list(table.columns), "rows": list(zip(table.index, cells))})
     return found[0] | {"others": found[1:]} if found else None
+
+
+def _percent(share: float) -> str:
+    "A share in %; what is almost all or almost nothing is not rounded to either."
+    return "" if share == 0 else "< 1 %" if share < 0.005 else "> 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 def strips_of(run: Files, dataset: str, most_models: int = 6) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from .compared import aligned, shown
 from .explained import anchors_of, explainable, leaks
 from .run import Files, cells_of, datasets_of, leaderboard, models_of, role_of, scores_of
 
-# %% ../../nbs/50_view/04_printed.ipynb #1b75ed74
+# %% ../../nbs/50_view/04_printed.ipynb #c1808764
 @dataclass(frozen=True)
 class Number:
     "One number of a leaderboard."
@@ -43,7 +43,7 @@ class Number:
         "`46 %`, or nothing."
         return "" if np.isnan(self.percent) else f"{shown(self.percent, 0)} %"
 
-
+# %% ../../nbs/50_view/04_printed.ipynb #60c005f4
 @dataclass(frozen=True)
 class Row:
     "A model's numbers, in the order of the board's columns."

@@ -14,7 +14,7 @@ from pathlib import Path
 from .printed import definitions_of
 from .run import Files
 
-# %% ../../nbs/50_view/07_published.ipynb #8e3afcb8
+# %% ../../nbs/50_view/07_published.ipynb #40daa682
 @dataclass(frozen=True)
 class Published:
     "One model's scores as somebody else measured them: an entry of the file, see the explanation at its head."
@@ -28,6 +28,17 @@ class Published:
     note: str = ""
 
 
+def _fault(entry) -> str:
+    "What is wrong with an entry, in words; empty if nothing."
+    fields = Published.__annotations__
+    if not isinstance(entry, dict) or not isinstance(entry.get("scores"), dict):
+        return f"an entry is a block of {', '.join(fields)}, the scores a block of metrics"
+    missing, unknown = [name for name in fields if name not in entry and name != "note"], [name for name in entry if name not in fields]
+    bare = [metric for metric, score in entry["scores"].items() if not isinstance(score, dict) or not {"value", "definition"} <= set(score)]
+    return ("it lacks " + ", ".join(missing) if missing else "it has the unknown " + ", ".join(unknown) if unknown else
+            f"{', '.join(bare)} needs a value and a definition; a number without them says nothing" if bare else "")
+
+# %% ../../nbs/50_view/07_published.ipynb #82c59164
 def read_published(path: str | Path | None = None) -> list[Published]:
     """The entries of a file of published numbers. path: a YAML file; None: the one that comes with the package.
 
@@ -46,17 +57,6 @@ def read_published(path: str | Path | None = None) -> list[Published]:
         if fault := _fault(entry):
             raise ValueError(f"{source}, entry {i}: {fault}.")
     return [Published(**entry) for entry in entries]
-
-
-def _fault(entry) -> str:
-    "What is wrong with an entry, in words; empty if nothing."
-    fields = Published.__annotations__
-    if not isinstance(entry, dict) or not isinstance(entry.get("scores"), dict):
-        return f"an entry is a block of {', '.join(fields)}, the scores a block of metrics"
-    missing, unknown = [name for name in fields if name not in entry and name != "note"], [name for name in entry if name not in fields]
-    bare = [metric for metric, score in entry["scores"].items() if not isinstance(score, dict) or not {"value", "definition"} <= set(score)]
-    return ("it lacks " + ", ".join(missing) if missing else "it has the unknown " + ", ".join(unknown) if unknown else
-            f"{', '.join(bare)} needs a value and a definition; a number without them says nothing" if bare else "")
 
 # %% ../../nbs/50_view/07_published.ipynb #6038d23c
 def difference_of(theirs: str, ours: str) -> str:

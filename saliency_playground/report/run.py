@@ -6,7 +6,8 @@
 __all__ = ['read_scores', 'Files', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_dataset', 'pick_model', 'scores_of',
            'leading_metric', 'goodness', 'leaderboard', 'where', 'Run']
 
-# %% ../../nbs/50_view/01_run.ipynb #93e3d836
+# %% ../../nbs/50_view/01_run.ipynb #7a34e2f0
+import csv
 import functools
 import json
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from .. import metrics
 from ..files import nearest
 
-# %% ../../nbs/50_view/01_run.ipynb #dbbaf22e
+# %% ../../nbs/50_view/01_run.ipynb #f4fa12d0
 _WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "error"]
 
 
@@ -25,14 +26,18 @@ def read_scores(path: str | Path) -> "pandas.DataFrame":
     """A table that a run wrote, as a pandas DataFrame.
 
     path: the CSV file. Columns of words are strings, `n`, `n_undefined` and `n_fixations` are integers, all others float64, NaN where empty.
-    Raises FileNotFoundError naming the file.
+    Raises FileNotFoundError naming the file, ValueError with the line that is torn.
     """
     import pandas as pd
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no {Path(path).name} in {Path(path).parent}.")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for name in table.columns.difference(_WORDS):
-        table[name] = [float(value) if value else np.nan for value in table[name]]
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    torn = next((i for i, row in enumerate(rows, start=2) if len(row) != len(header)), None)
+    if torn:
+        raise ValueError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. The file was cut or edited; run again, what was computed is kept.")
+    columns = dict(zip(header, zip(*rows) if rows else [()] * len(header)))
+    table = pd.DataFrame({name: list(values) if name in _WORDS else np.array([value or "nan" for value in values], dtype=float) for name, values in columns.items()})
     return table.astype({name: int for name in ("n", "n_undefined", "n_fixations") if name in table})
 
 # %% ../../nbs/50_view/01_run.ipynb #d953d2d4
@@ -161,12 +166,9 @@ def where(run: Files) -> str:
         lines.append(("errors", out/"errors.csv"))
     return "\n".join(f"{what:<12} {path}" for what, path in lines)
 
-# %% ../../nbs/50_view/01_run.ipynb #4d45673f
-class Run(Files):
-    """A finished run, read from the files in its output folder.
-
-    output_dir: the folder that holds run.json. Raises FileNotFoundError if it does not.
-    """
+# %% ../../nbs/50_view/01_run.ipynb #f22479fd
+class _Numbers(Files):
+    "What a run says in numbers."
     def leaderboard(self) -> "pandas.DataFrame":
         "Means by data set and model, best first; see `leaderboard`."
         return leaderboard(self)
@@ -181,6 +183,12 @@ class Run(Files):
         from saliency_playground.report.compared import compare
         return compare(self, a, b, dataset)
 
+# %% ../../nbs/50_view/01_run.ipynb #14b933dd
+class Run(_Numbers):
+    """A finished run, read from the files in its output folder.
+
+    output_dir: the folder that holds run.json. Raises FileNotFoundError if it does not, ValueError if that is damaged.
+    """
     def contact_sheet(self, shown: int | list[str] = 4, dataset: str | None = None) -> np.ndarray:
         "Pictures of what was measured and predicted; see `contact_sheet`."
         from saliency_playground.report.pictures import contact_sheet

@@ -130,7 +130,7 @@ def rescored(run: Files, dataset: str, image_ids: list[str], variants: list[Vari
         table = [row for rows_of_one in pool.map(rows, tasks) for row in rows_of_one]
     return pd.DataFrame(table, columns=["variant", "model", "image_id", *run.columns])
 
-# %% ../../nbs/50_view/08_sensitivity.ipynb #35bd39f8
+# %% ../../nbs/50_view/08_sensitivity.ipynb #42e51ac2
 @dataclass(frozen=True)
 class Sensitivity:
     """What other definitions do to the order of the models on one data set; shows itself as a table.
@@ -154,7 +154,7 @@ def swapped_pairs(before: "pandas.Series", after: "pandas.Series") -> tuple[list
     pairs = [(a, b) for a in models for b in models if before[a] > before[b]]
     return [(a, b) for a, b in pairs if after[b] > after[a]], len(pairs)
 
-
+# %% ../../nbs/50_view/08_sensitivity.ipynb #d8f9082d
 def sensitivity(run: Files, dataset: str, most: int = 50, variants: list[Variant] = VARIANTS) -> Sensitivity:
     """Score a run's kept predictions in other ways, and see which ranks change.
 

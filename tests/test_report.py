@@ -1,0 +1,151 @@
+"""What is said of a finished run, from outside: pages, tables, comparisons, exports; of poor runs, of edited ones, from elsewhere."""
+import json
+import re
+import shutil
+import zipfile
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from conftest import command
+from PIL import Image
+
+from saliency_playground import Run, benchmark
+from saliency_playground.cli import main
+from saliency_playground.core import Prediction, SaliencyModel, register
+from saliency_playground.toy import make_toy
+
+EVIL = "<script>alert(1)</script>"
+
+
+def toy_run(models=("uniform", "spectral_residual"), images=3, **changes):
+    "A small run in the working directory; its output_dir."
+    make_toy("toy", n_images=images)
+    asked = {"metrics": {"AUC": {}, "NSS": {}}} | changes
+    return benchmark("baseline", datasets=[{"name": "folder", "root": "toy"}], models=list(models), **asked).output_dir
+
+
+def cli(*words, code=0):
+    "The command, in this process: what it printed, errors after the rest."
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == code, (done.exit_code, done.output, done.exception)
+    return done.output
+
+
+def test_every_form(scratch):
+    "One command writes the page, Markdown, LaTeX, CSV and a picture, and prints the leaderboard."
+    out = toy_run(["uniform", "center_bias", "spectral_residual"])
+    before = {path: path.read_bytes() for path in out.glob("*.[cj]s*")}
+    done = command("report", out, "--html", "r.html", "--markdown", "r.md", "--latex", "r.tex", "--csv", "r.csv", "--picture", "r.png")
+    assert "spectral_residual" in done.stdout and "AUC[neg=all,ties=half]" in done.stdout
+    html = (scratch / "r.html").read_text(encoding="utf-8")
+    assert not re.search(r"<script|<link|https?:|url\(|@import", re.sub(r'"data:[^"]*"', '""', html))       # it needs nothing else
+    assert html.count("data:image/png") == 2 * 4 and html.count("data:image/jpeg") >= 4 and "prefers-color-scheme: dark" in html
+    assert (scratch / "r.md").read_text(encoding="utf-8").count("| spectral_residual |") >= 1
+    assert r"spectral\_residual" in (scratch / "r.tex").read_text(encoding="utf-8")
+    assert len(pd.read_csv("r.csv")) == 3
+    Image.open("r.png").verify()
+    assert before == {path: path.read_bytes() for path in out.glob("*.[cj]s*")}                              # the run is as it was
+
+
+def test_from_another_folder(scratch, monkeypatch):
+    "A report finds pictures and predictions of a run that was started elsewhere."
+    out = toy_run()
+    elsewhere = scratch / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    cli("report", scratch / out, "--html", "r.html")
+    assert "data:image/jpeg" in (elsewhere / "r.html").read_text(encoding="utf-8")
+    cli("export", scratch / out, "--to", "npz", "--model", "uniform", "--out", "u.npz")
+    assert len(np.load(elsewhere / "u.npz").files) == 3
+
+
+POOR = {
+    "one image, one model": dict(models=["uniform"], limit_images=1),
+    "no ground truth": dict(models=["uniform", "spectral_residual"]),
+    "a map, and no metric for it": dict(models=["spectral_residual"], metrics={"LL": {}}),
+    "only ceilings": dict(models=["center_bias_crossval"]),
+    "every image broken": dict(models=["uniform", "center_bias"]),
+    "own columns": dict(models=["uniform", "center_bias"], metrics={"KL loose": {"metric": "KL", "eps": 0.001}, "NSS_per_fixation": {}}),
+}
+
+
+@pytest.mark.parametrize("case", POOR)
+def test_poor_runs(scratch, case):
+    "Runs that lack almost everything have a report that says so, not a traceback."
+    make_toy("toy", n_images=3)
+    if case == "no ground truth":
+        for folder in ("fixations", "gt_maps", "participant_maps"):
+            shutil.rmtree(scratch / "toy" / folder)
+    if case == "every image broken":
+        for picture in (scratch / "toy" / "images").iterdir():
+            picture.write_bytes(b"")
+    benchmark("baseline", datasets=[{"name": "folder", "root": "toy"}], **{"metrics": {"AUC": {}, "KL": {}}} | POOR[case])
+    said = cli("report", "--html", "r.html", "--markdown", "r.md", "--latex", "r.tex")
+    assert "mean over" in said and (scratch / "r.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
+
+
+def test_names_are_not_trusted(scratch):
+    "A run that somebody edited cannot put markup into a page."
+    out = toy_run()
+    about = json.loads((out / "run.json").read_text())
+    about["experiment"] = about["git_commit"] = EVIL
+    about["cells"][0]["card"] = {"citation": EVIL, EVIL: EVIL}
+    about["config"]["prediction_cache_dir"] = EVIL
+    (out / "run.json").write_text(json.dumps(about))
+    for path in out.glob("*.csv"):
+        text = path.read_text(encoding="utf-8").replace("01_meadow", EVIL).replace("NSS[ddof=0]", f"NSS[{EVIL}]")
+        path.write_text(text, encoding="utf-8")
+    (out / "errors.csv").write_text(f"dataset,model,image_id,error\nfolder,uniform,{EVIL},{EVIL}\n")
+    cli("report", out, "--html", "r.html", "--markdown", "r.md")
+    html = (scratch / "r.html").read_text(encoding="utf-8")
+    assert "<script" not in html and html.count("&lt;script&gt;") >= 5
+    outside_code = re.sub(r"`[^`]*`", "", (scratch / "r.md").read_text(encoding="utf-8"))
+    assert not re.search(r"(?<!\\)<script", outside_code)
+
+
+@register("model", "handed_in")
+class HandedIn(SaliencyModel):
+    "The ground truth, as a prediction."
+    kind = "density"
+
+    def predictions(self, samples):
+        return [Prediction.of(np.log(sample.gt_map + 1e-9), "density") for sample in samples]
+
+
+def test_leak_is_flagged(scratch):
+    "A model that returns the ground truth stands above the gold standard, and every form says so; an honest one is not accused."
+    out = toy_run(["handed_in", "spectral_residual", "center_bias_crossval", "gold_standard"], images=9, metrics={"AUC": {}, "NSS": {}, "IG": {}})
+    printed = cli("report", out, "--html", "r.html", "--latex", "r.tex", "--markdown", "r.md")
+    files = [(scratch / name).read_text(encoding="utf-8").replace("\\_", "_") for name in ("r.html", "r.tex", "r.md")]
+    said = [" ".join(text.split()) for text in [printed, *files]]
+    assert all("handed_in is above the gold standard on folder" in text for text in said)
+    assert not any("spectral_residual is above" in text for text in said)
+    found = Run(out).explainable().set_index(["model", "metric"])
+    assert found.above_gold.groupby("model").sum()["handed_in"] >= 2 and not found.above_gold["spectral_residual"].any()
+    assert 0 < found.percent["spectral_residual", "NSS"] < 100
+
+
+def test_compare_and_its_refusals(scratch):
+    "Exit codes and messages of `compare`."
+    out = toy_run()
+    assert "NSS" in cli("compare", "uniform", "spectral_residual", out, "--csv", "c.csv") and len(pd.read_csv("c.csv")) == 2
+    for words in (["uniform", "spectral"], ["uniform", "uniform"], ["uniform", "spectral_residual", "nowhere"], ["uniform", "spectral_residual", "--by", "EMDD"]):
+        assert len(cli("compare", *words, code=2).splitlines()) == 1
+
+
+def test_exports(scratch):
+    "The three forms of `export`, whole or not there."
+    out = toy_run()
+    kept = np.load("predictions/folder/uniform/01_meadow.npy")
+    for to, name in [("pysaliency", "u.hdf5"), ("npz", "u.npz"), ("png", "u.zip")]:
+        cli("export", out, "--to", to, "--model", "uniform", "--out", name)
+    with h5py.File("u.hdf5") as file:
+        assert np.array_equal(file["01_meadow.png"][:], kept) and len(file) == 3
+    assert np.array_equal(np.load("u.npz")["01_meadow"], kept)
+    assert sorted(zipfile.ZipFile("u.zip").namelist()) == ["01_meadow.png", "02_sea.png", "03_night.png", "README.txt"]
+    (scratch / "predictions/folder/uniform/02_sea.npy").unlink()
+    cli("export", out, "--to", "npz", "--model", "uniform", "--out", "again.npz", code=2)
+    assert not list(scratch.glob("*again*")) and not list(scratch.glob(".*.part"))
