@@ -22,7 +22,7 @@ from .compared import aligned, shown
 from .explained import anchors_of, explainable, leaks
 from .run import Files, cells_of, datasets_of, leaderboard, models_of, role_of, scores_of
 
-# %% ../../nbs/50_view/04_printed.ipynb #c1808764
+# %% ../../nbs/50_view/04_printed.ipynb #a9f807f0
 @dataclass(frozen=True)
 class Number:
     "One number of a leaderboard."
@@ -33,11 +33,12 @@ class Number:
     best: bool = False            # significantly better than every other model
     tied: bool = False            # the best, or not significantly worse than it, and not alone in that
     leak: bool = False            # above the gold standard
+    own_map: bool = False         # of a density, on the best map for this metric
 
     def text(self) -> str:
-        "`0.739 ±0.028`; the interval is left out where it is narrower than the digits."
+        "`0.739 ±0.028`, with ° after the mean if on an own map; the interval is left out where it is narrower than the digits."
         half = (self.high - self.low) / 2
-        return shown(self.mean) + (f" ±{half:.3f}" if half >= 0.0005 else "")
+        return shown(self.mean) + "°" * self.own_map + (f" ±{half:.3f}" if half >= 0.0005 else "")
 
     def share(self) -> str:
         "`46 %`, or nothing."
@@ -78,7 +79,7 @@ def standing(run: Files, dataset: str, metric: str) -> dict[str, str]:
     inside = list(group.index[group.in_group])
     return dict.fromkeys(inside, "best" if len(inside) == 1 else "tied")
 
-# %% ../../nbs/50_view/04_printed.ipynb #56c5807b
+# %% ../../nbs/50_view/04_printed.ipynb #774b3589
 _MARKS = {"best": "significantly better than every other model that has a score (paired permutation test on the images, Holm over all pairs, p < 0.05)",
           "tied": "may be the best: not significantly worse than the best number"}
 _APART = {"gold standard": "the gold standard is scored on one observer at a time, CC, KL and SIM on the map of that observer alone: "
@@ -95,6 +96,8 @@ def notes_of(run: Files, dataset: str) -> list[str]:
     if len(fewer):
         few = fewer.loc[fewer.n.idxmin()]
         notes.append(f"fewer images where a score is undefined or an image failed, {few.model} has {few.n} in {few.metric}")
+    if summary.definition.str.endswith("map=own]").any():
+        notes.append("° of a density, on the map that is best for this metric (Kümmerer et al. 2018); maps are scored as they are")
     if all(anchors := anchors_of(run, dataset)):
         notes.append("% of explainable: (model − {}) / ({} − {}), all three on the same targets".format(*anchors, anchors[0]))
     return notes + [_APART[role] for role in dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset)) if role in _APART]
@@ -112,7 +115,7 @@ def warnings_of(run: Files, dataset: str | None = None) -> list[str]:
     found = [f"{len(failed)} images failed, see errors.csv"] if len(failed) else []
     return found + [sentence for sentence in leaks(run) if dataset is None or f" on {dataset} in " in sentence]
 
-# %% ../../nbs/50_view/04_printed.ipynb #a5863fb1
+# %% ../../nbs/50_view/04_printed.ipynb #a56c67e8
 @functools.lru_cache(maxsize=4)
 def boards_of(run: Files) -> list[Board]:
     "The leaderboard of each data set of a run."
@@ -125,7 +128,8 @@ def boards_of(run: Files) -> list[Board]:
         def number(model: str, metric: str) -> Number:
             key = dataset, model, metric
             row, place = summary.loc[key], stands[metric].get(model)
-            return Number(row["mean"], row.ci_low, row.ci_high, explained.percent[key], place == "best", place == "tied", bool(explained.above_gold[key]))
+            return Number(row["mean"], row.ci_low, row.ci_high, explained.percent[key], place == "best", place == "tied", bool(explained.above_gold[key]),
+                          bool(np.isfinite(row["mean"])) and row.definition.endswith("map=own]"))
         rows = [Row(model, role_of(run, dataset, model), [number(model, metric) for metric in run.columns]) for name, model in order if name == dataset]
         boards.append(Board(dataset, list(run.columns), ["↑" if metric.higher_is_better else "↓" for metric in run.columns.values()],
                             [row for row in rows if row.role is None], [row for row in rows if row.role], notes_of(run, dataset)))
@@ -201,10 +205,10 @@ def as_markdown(run: Files, extras: Sequence[Extra] = ()) -> str:
         pages.append("\n\n".join(parts))
     return "\n\n".join(pages) + "\n"
 
-# %% ../../nbs/50_view/04_printed.ipynb #b3864150
+# %% ../../nbs/50_view/04_printed.ipynb #f67e61ee
 _LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "_": r"\_", "^": r"\^{}", "~": r"\~{}",
           "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}", "−": "$-$", "–": "--", "±": r"$\pm$", "∞": r"$\infty$",
-          "↑": r"$\uparrow$", "↓": r"$\downarrow$", "·": r"$\cdot$"}
+          "↑": r"$\uparrow$", "↓": r"$\downarrow$", "·": r"$\cdot$", "°": r"$^\circ$"}
 
 
 def latex_text(text: str) -> str:

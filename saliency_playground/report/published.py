@@ -68,7 +68,7 @@ def difference_of(theirs: str, ours: str) -> str:
     different = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
     return ", ".join(f"{key + ' ' if key else ''}{theirs.get(key, 'not said')}, here {ours.get(key, 'not said')}" for key in different)
 
-# %% ../../nbs/50_view/07_published.ipynb #7428cdeb
+# %% ../../nbs/50_view/07_published.ipynb #c372e11e
 @dataclass(frozen=True)
 class Beside:
     "A published entry as it stands beside a run's data set."
@@ -94,8 +94,8 @@ def published_beside(run: Files, dataset: str, path: str | Path | None = None) -
         columns = {name: score for name in run.columns for metric, score in entry.scores.items() if re.match(rf"{re.escape(metric)}\[", definitions[name])}
         if columns:
             conditions = ", ".join(filter(None, [entry.selection if entry.selection != "all" else f"all {entry.images} images", f"held against {entry.target}", entry.note]))
-            found.append(Beside(entry, {name: score["value"] for name, score in columns.items()}, conditions, "; ".join(_unlike(run, dataset, entry)),
-                                {name: difference_of(score["definition"], definitions[name]) for name, score in columns.items()}))
+            defined = {name: min((difference_of(score["definition"], ours) for ours in definitions[name].split(" · ")), key=len) for name, score in columns.items()}
+            found.append(Beside(entry, {name: score["value"] for name, score in columns.items()}, conditions, "; ".join(_unlike(run, dataset, entry)), defined))
     return found
 
 
