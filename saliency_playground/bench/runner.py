@@ -212,6 +212,7 @@ class Outcome:
 def step(strict: bool) -> Callable:
     "Decorator for a step `outcome -> outcome`: skip it after an error, and turn an exception into one (unless `strict`)."
     def decorate(function):
+        "The step, made careful."
         def careful(outcome: Outcome) -> Outcome:
             if not outcome.error:
                 try:
@@ -248,6 +249,7 @@ def measure(square: Square, i: int, sample: Sample, prediction: Prediction) -> t
     baseline = square.baseline if "baseline" in square.needs and getattr(square.baseline, "ready", square.baseline) else None
     baseline = baseline and baseline.predictions([sample])[0].values
     def scorer(guess):
+        "What scores a sample on this prediction; its passes over the pixels are shared by all samples."
         faced = [(face, columns, metrics.faces_of(face)) for face, columns in faces_for(square, sample, guess, baseline)]
         def scores(seen):
             parts = [metrics.row(face, seen, columns, nonfix, baseline, faces) for face, columns, faces in faced]
@@ -629,7 +631,7 @@ def _squares(config: Config) -> list[Square]:
         squares += [Square(entry.as_, name, dataset, model, items, config, baseline, single) for name, model in models.items()]
     return squares
 
-
+# %% ../../nbs/30_bench/03_runner.ipynb #c1800002
 def _for(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
     "The model, or if it is a ceiling a copy of it that knows its data set."
     if not isinstance(model, Ceiling):
@@ -651,7 +653,7 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
     except ValueError:
         return None
 
-
+# %% ../../nbs/30_bench/03_runner.ipynb #c1800004
 def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
     "The adapters of a config by kind and name. Raises RunError with a line for each that could not be made."
     made, faults = {}, []
@@ -659,7 +661,7 @@ def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], Sali
         try:
             made[kind, entry.as_] = create(kind, entry.name, **entry.options)
         except Exception as error:                       # a user's own adapter may raise anything
-            faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {_said(error)}"))
+            faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {_said(error).removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return made
