@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .maps import pixels
+
 # %% ../nbs/03_ceilings.ipynb #4ac58666
 def _mass(length: int, at: np.ndarray, bandwidth: float) -> np.ndarray:
     "What a Gaussian of height 1 around each of the pixels `at` sums to over the pixels 0 … length−1."
@@ -42,16 +44,6 @@ def _added(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int], bandwid
     return kernels(height, np.arange(height), down)[ys] @ counts @ kernels(width, np.arange(width), across)[xs].T
 
 # %% ../nbs/03_ceilings.ipynb #93f031ec
-def _pixels(x: ArrayLike, y: ArrayLike, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    "Rows and columns of fixations. Raises ValueError if one lies outside."
-    x, y, (height, width) = np.asarray(x, dtype=float), np.asarray(y, dtype=float), size
-    outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
-    if outside.any():
-        raise ValueError(f"{outside.sum()} of {x.size} fixations lie outside the picture of width {width} and height {height}, the first "
-                         f"at x={x[outside][0]:g}, y={y[outside][0]:g}. Drop them, or subtract 1 from 1-based coordinates.")
-    return y.astype(int), x.astype(int)
-
-
 def kde(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float) -> np.ndarray:
     """The kernel density of fixations: the mean of their kernels.
 
@@ -59,7 +51,7 @@ def kde(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float) -> 
     Returns (height, width) float64, sum 1. Raises ValueError if there is no fixation, one lies outside, or bandwidth is not positive.
     Source: Silverman, Density Estimation (1986), section 2.10, on densities that end at a border.
     """
-    rows, columns = _pixels(x, y, size)
+    rows, columns = pixels(x, y, size)
     if len(rows) == 0 or not bandwidth > 0:
         raise ValueError(f"a kernel density needs fixations and a bandwidth above 0, got {len(rows)} fixations and {bandwidth!r}.")
     return _added(rows, columns, size, bandwidth) / len(rows)
@@ -235,7 +227,7 @@ def panel_at(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float
     Returns (n, p) float64: the kernel density of predictor p at fixation k, times height · width; NaN where k is part of p.
     Raises ValueError if a fixation lies outside.
     """
-    pairs = _pairs(*_pixels(x, y, size), size, bandwidth)
+    pairs = _pairs(*pixels(x, y, size), size, bandwidth)
     return np.where(panel, np.nan, pairs @ (panel / panel.sum(axis=0)) * (size[0] * size[1]))
 
 # %% ../nbs/03_ceilings.ipynb #5c51bd02

@@ -68,6 +68,8 @@ METRICS = {metric.name: metric for metric in [
     Metric("SIM", sim, ("gt_map",), True, 0, 1, np.nan, "SIM[minmax={minmax},gt={gt}]", constants={"minmax": False}),
     Metric("AUC_Judd", auc_judd, ("fixations",), True, 0, 1, np.nan, "AUC_Judd[neg=unfixated,jitter={jitter}]", True,
            constants={"jitter": None}),
+    Metric("AUC_unfixated", auc, ("fixations",), True, 0, 1, 0.5, "AUC[neg={negatives},ties=half]", True, True,
+           {"negatives": "unfixated"}),
     Metric("AUC_Borji", auc_borji, ("fixations",), True, 0, 1, 0.5,
            "AUC_Borji[neg=random,splits={splits},step={step},seed={seed},repeats={repeats},top={top}]",
            constants={"splits": 100, "step": 0.1, "seed": 0, "repeats": False, "top": True}),
