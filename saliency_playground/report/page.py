@@ -22,6 +22,7 @@ from .compared import shown
 from .published import published_lines
 from .run import Files, cells_of, datasets_of, leading_metric, models_of
 from .sensitivity import sensitivity, sensitivity_lines
+from .observers import observer_tables
 
 # %% ../../nbs/50_view/10_page.ipynb #4188aa25
 def data_uri(data: bytes, kind: str) -> str:
@@ -175,7 +176,7 @@ def page(run: Files, extras: Sequence[printed.Extra] = (), most_errors: int = 20
 
     from saliency_playground import __version__
     about, errors = run.about, run.errors.to_dict("records")
-    sets = [set_of(run, board, i, extras) for i, board in enumerate(printed.boards_of(run), start=1)]
+    sets = [set_of(run, board, i, [*observer_tables(run), *extras]) for i, board in enumerate(printed.boards_of(run), start=1)]
     environment = Environment(loader=PackageLoader("saliency_playground"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     images = ", ".join(f"{one['images']} images of {name}" for name, one in about["datasets"].items())
     return environment.get_template("report.html").render(
