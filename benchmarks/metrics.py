@@ -198,13 +198,13 @@ class Theirs:
 
 def take_turns(sides: dict, repeats: int) -> dict[str, list[float]]:
     "CPU seconds of each call, all sides in turn, one round before the clock starts."
-    times = {name: [] for name in sides}
-    for round_ in range(repeats + 1):
+    seconds = {name: [] for name in sides}
+    for _ in range(repeats + 1):
         for name, call in sides.items():
             start = time.process_time()
             call()
-            times[name].append(time.process_time() - start)
-    return {name: spent[1:] for name, spent in times.items()}
+            seconds[name].append(time.process_time() - start)
+    return {name: spent[1:] for name, spent in seconds.items()}
 
 
 def medians(sides: dict, repeats: int, images: int) -> dict[str, float]:
@@ -222,6 +222,11 @@ def apart(one: list[dict], other: list[dict]) -> float:
     "The largest difference of two lists of rows, relative where the value is above 1."
     pairs = [(row[name], value) for row, values in zip(one, other) for name, value in values.items()]
     return max(0.0 if a == b else abs(a - b) / max(1, abs(b)) for a, b in pairs)
+
+
+def times(one: float, other: float) -> str:
+    "A ratio in print."
+    return f"{one / other:.1f}×" if one < 10 * other else f"{one / other:.0f}×"
 
 
 def table(head: list[str], lines: list[list]) -> str:
@@ -255,13 +260,13 @@ def whole_row(images: int) -> str:
              "pysaliency, from fixations": theirs.rows_from_fixations, "fused, from fixations": from_fixations,
              "fused, from fixations, all logarithms": lambda: from_fixations(True), "metrics.row": lambda: each_in_turn(row, images)}
     values = {name: call() for name, call in sides.items()}
-    spent = {name: 1000 * np.array(times) / images for name, times in take_turns(sides, 9).items()}
+    spent = {name: 1000 * np.array(seconds) / images for name, seconds in take_turns(sides, 9).items()}
     once = medians({"all": lambda: CenterBias(world.x, world.y, world.size, BANDWIDTH)}, 5, 1)["all"]
     lines = []
-    for name, times in spent.items():
+    for name, each in spent.items():
         reference = "pysaliency, from fixations" if "from" in name else "pysaliency"
-        ratio = "" if name in (reference, "metrics.row") else f"**{np.median(spent[reference] / times):.1f}×**"
-        lines.append([name, float(np.median(times)), float(np.min(times)), ratio, f"{apart(values[name], values[reference]):.0e}" if ratio else ""])
+        ratio = "" if name in (reference, "metrics.row") else f"**{np.median(spent[reference] / each):.1f}×**"
+        lines.append([name, float(np.median(each)), float(np.min(each)), ratio, f"{apart(values[name], values[reference]):.0e}" if ratio else ""])
     further = spent["fused, from fixations"] - once / images
     text = (f"AUC, sAUC, NSS, IG, CC, KL and SIM of {images} pictures, 1024 × 768, 100 fixations each, float64. Milliseconds a picture; a ratio is the "
             "median over the rounds, in which all take turns; the last column is the largest difference of any value from pysaliency's.\n\n"
@@ -286,8 +291,8 @@ def blur_parts(world: World, theirs: Theirs) -> str:
     off_truth = max(np.abs(m / m.sum() - calls["truth"](i)).max() / calls["truth"](i).max() for i, m in ((i, calls["truth theirs"](i)) for i in range(n)))
     off_bias = max(np.abs(calls["bias theirs"](i) - np.log(bias.density(i))).max() for i in range(n))
     return (table(["", "pysaliency", "ours", "ratio", "differs by"],
-                  [["ground truth, sigma 24", spent["truth theirs"], spent["truth"], f"{spent['truth theirs'] / spent['truth']:.0f}×", f"{off_truth:.0e} of the maximum"],
-                   ["center bias, leave one out", spent["bias theirs"], spent["bias"], f"{spent['bias theirs'] / spent['bias']:.0f}×", f"{off_bias:.0e} nats"]])
+                  [["ground truth, sigma 24", spent["truth theirs"], spent["truth"], times(spent["truth theirs"], spent["truth"]), f"{off_truth:.0e} of the maximum"],
+                   ["center bias, leave one out", spent["bias theirs"], spent["bias"], times(spent["bias theirs"], spent["bias"]), f"{off_bias:.0e} nats"]])
             + f"\nThe trap: if a picture's own fixations are alone in a corner, all − own leaves rounding noise there. Recomputed, our center bias is "
               f"{trap():.0e} nats from pysaliency's at every pixel; by subtraction alone it would be {trap(recompute=False):.0f} nats off.\n")
 
@@ -320,10 +325,10 @@ def each_metric(images: int) -> str:
         if name in one:
             sides["plain"] = lambda: [one[name](world.p[i], *((world.gt[i],) if name in ("CC", "KL", "SIM") else (world.x[i], world.y[i]))) for i in range(images)]
         spent = medians(sides, 5, images)
-        lines.append([name, spent["pysaliency"], spent.get("plain", "–"), spent["NumPy"], spent["Numba"], f"{spent['pysaliency'] / spent['Numba']:.0f}×"])
+        lines.append([name, spent["pysaliency"], spent.get("plain", "–"), spent["NumPy"], spent["Numba"], times(spent["pysaliency"], spent["Numba"])])
     quicker = medians({"": lambda: theirs.model.AUCs(theirs.stimuli, theirs.fixations)}, 5, images)[""]
-    text = ("Each metric alone, everything given, milliseconds a picture. Alone, IG has to check that the prediction is a density, and KL and SIM need the "
-            "sums first; in a row, these come from passes that are made anyway.\n\n"
+    text = ("Each metric alone, everything given, milliseconds a picture. Alone, sAUC and IG pay for a check of the whole map (is it finite, is it a density), "
+            "and KL and SIM come together and need the sums first; in a row, all of these come from passes that are made anyway.\n\n"
             + table(["", "pysaliency", "plain", "NumPy", "Numba", "pysaliency / Numba"], lines)
             + f"\npysaliency's AUC is that of `AUC`, which is also what its benchmark calls; its `AUCs`, per fixation, takes {quicker:.1f} ms.\n")
     print(text, flush=True)
@@ -339,7 +344,7 @@ def kinds(images: int) -> str:
         sides = {"theirs": theirs.rows, "numpy": lambda: [ours(world, i, "numpy") for i in range(images)], "ours": lambda: [ours(world, i) for i in range(images)],
                  "AUC theirs": theirs.metrics()["AUC"], "AUC": lambda: [fast.fused(world.p[i], world.x[i], world.y[i], wanted=["AUC"]) for i in range(images)]}
         spent = medians(sides, 3, images)
-        lines.append([kind, spent["AUC theirs"], spent["AUC"], spent["theirs"], spent["numpy"], spent["ours"], f"{spent['theirs'] / spent['ours']:.0f}×",
+        lines.append([kind, spent["AUC theirs"], spent["AUC"], spent["theirs"], spent["numpy"], spent["ours"], times(spent["theirs"], spent["ours"]),
                       f"{apart(sides['ours'](), sides['theirs']()):.0e}"])
     text = "Maps of other kinds, milliseconds a picture.\n\n" + table(["", "AUC: pysaliency", "AUC: Numba", "row: pysaliency", "row: NumPy", "row: Numba", "ratio", "differs by"], lines)
     print(text, flush=True)
@@ -360,7 +365,7 @@ def growth() -> str:
                      "blur": lambda: each_in_turn(lambda i: maps.density(world.x[i], world.y[i], size, SIGMA), 2), "bias": lambda: each_in_turn(bias.density, 2)}
             spent = medians(sides, 5 if size[0] < 1100 else 3, 2)
             lines.append([f"{size[0] * size[1] / 1e6:.1f} ({size[1]} × {size[0]})" if title == "megapixels" else f"{n:,}", spent["theirs"], spent["numpy"], spent["ours"],
-                          f"{spent['theirs'] / spent['ours']:.0f}×", spent["blur"], spent["bias"]])
+                          times(spent["theirs"], spent["ours"]), spent["blur"], spent["bias"]])
         texts.append(table([title, "row: pysaliency", "row: NumPy", "row: Numba", "ratio", "ground truth", "center bias"], lines))
     text = "How the cost grows with the picture (100 fixations) and with the fixations (1024 × 768), milliseconds a picture.\n\n" + "\n".join(texts)
     print(text, flush=True)

@@ -85,7 +85,7 @@ def _count(values, thresholds, low, base, scale, first, slots):
             counts[(j & At(3)) * row + At(slot)] += 1
     return counts, strange
 
-# %% ../nbs/01_compiled.ipynb #726bb28e
+# %% ../nbs/01_compiled.ipynb #7a8e13d3
 def rank(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Count the values below each threshold, those equal to it, and those that are NaN or infinite.
 
@@ -93,6 +93,8 @@ def rank(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.nda
     Returns (n,) int64, (n,) int64 and a number; the counts mean nothing if that is not 0.
     """
     n = thresholds.size
+    if n == 1 and (values == thresholds[0]).all():
+        return np.array([0]), np.array([values.size]), 0
     bins = min(max(2**14, 2**(64 * n - 1).bit_length()), 2**18)
     divided = _divide(thresholds, bins, 0, False)
     for trim, ratio in ((0, True), (n // 8, False)):

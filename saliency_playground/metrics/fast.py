@@ -88,7 +88,7 @@ def _passes(pixels: int, engine: str | None = None):
         raise ImportError('the engine "numba" needs Numba. pip install "saliency_playground[metrics]"', name="numba")
     return maps.compiled_loops() or _NUMPY
 
-# %% ../../nbs/02_metrics/03_fast.ipynb #69e4a1c5
+# %% ../../nbs/02_metrics/03_fast.ipynb #0ab9b763
 def rank_counts(values: ArrayLike, thresholds: ArrayLike, engine: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Count the values below each threshold and those equal to it, exactly, without sorting the values.
 
@@ -97,7 +97,7 @@ def rank_counts(values: ArrayLike, thresholds: ArrayLike, engine: str | None = N
     Raises ValueError if a value or a threshold is NaN or infinite (clip -inf to the lowest float first).
     """
     values = np.asarray(values)
-    values = np.ascontiguousarray(values if values.dtype == np.float32 else values.astype(float, copy=False)).ravel()
+    values = np.require(values, None if values.dtype == np.float32 else float, ["C", "W"]).ravel()
     distinct, which = np.unique(np.asarray(thresholds, dtype=float), return_inverse=True)
     if distinct.size == 0:
         return np.zeros((2, 0), np.int64)
@@ -127,15 +127,15 @@ def _spread(values: np.ndarray, variance: float) -> float:
         return float(np.sqrt(variance))
     return 0.0 if values.min() == values.max() else float("nan")
 
-# %% ../../nbs/02_metrics/03_fast.ipynb #5ef3a4bf
+# %% ../../nbs/02_metrics/03_fast.ipynb #c2fbf93b
 def moments(p: ArrayLike, q: ArrayLike | None = None, engine: str | None = None) -> Moments:
     """Means, standard deviations, covariance, lows and sums of two maps in one pass; stable for any offset and scale.
 
     p, q: (height, width), any scale; q None: p itself. engine: as for `rank_counts`.
     Raises ValueError if the shapes differ, or as `metrics.tuebingen.as_map` does.
     """
-    p = np.ascontiguousarray(p, dtype=float)
-    q = p if q is None else np.ascontiguousarray(q, dtype=float)
+    p = np.require(p, float, ["C", "W"])                                    # Numba would compile anew for maps that are read-only
+    q = p if q is None else np.require(q, float, ["C", "W"])
     if p.ndim != 2 or p.size == 0 or p.shape != q.shape:
         tuebingen.as_map(p), tuebingen.as_map(q)
         raise ValueError(f"two maps of one size are needed, got the shapes {p.shape} and {q.shape}.")
@@ -150,7 +150,7 @@ def moments(p: ArrayLike, q: ArrayLike | None = None, engine: str | None = None)
         return Moments(p0 + u, q0 + v, _spread(flat_p, uu - u * u), _spread(flat_q, vv - v * v), uv - u * v,
                        low_p, low_q, n * ((p0 - low_p) + u), n * ((q0 - low_q) + v))
 
-# %% ../../nbs/02_metrics/03_fast.ipynb #86b328cd
+# %% ../../nbs/02_metrics/03_fast.ipynb #ff483abe
 def overlap(p: ArrayLike, q: ArrayLike, of: Moments | None = None, eps: float = tuebingen.EPS,
             engine: str | None = None) -> tuple[float, float]:
     """KL and SIM of a saliency map p and a ground-truth map q in one pass.
@@ -158,7 +158,7 @@ def overlap(p: ArrayLike, q: ArrayLike, of: Moments | None = None, eps: float = 
     p, q: (height, width). of: their `moments`, if the caller has them. eps: as for `metrics.tuebingen.kl_div`; 1e-100 to 1.
     engine: as for `rank_counts`. Returns KL in nats and SIM, from 0 to 1. Raises as `kl_div` and `sim` do.
     """
-    p, q = np.ascontiguousarray(p, dtype=float), np.ascontiguousarray(q, dtype=float)
+    p, q = np.require(p, float, ["C", "W"]), np.require(q, float, ["C", "W"])
     if of is None and p.shape == q.shape:
         of = moments(p, q, engine)
     if of is None or of.low_q < 0 or not (1e-290 < of.mass_p < 1e290 and 1e-290 < of.mass_q < 1e290 and 1e-100 <= eps <= 1):
@@ -173,7 +173,7 @@ def density_of(log_density: ArrayLike) -> np.ndarray:
     log_density = np.asarray(log_density, dtype=float)
     return cv2.exp(log_density).reshape(log_density.shape)
 
-# %% ../../nbs/02_metrics/03_fast.ipynb #76089bca
+# %% ../../nbs/02_metrics/03_fast.ipynb #65efdf5d
 NEEDS = {"AUC": ("x",), "sAUC": ("x", "other_x"), "NSS": ("x",), "LL": ("x", "log_density"), "IG": ("x", "baseline"),
          "CC": ("gt_map",), "KL": ("gt_map",), "SIM": ("gt_map",), "AUC_Judd": ("x",)}
 
@@ -183,6 +183,7 @@ def _chosen(wanted, given: dict) -> tuple[str, ...]:
     there = {name for name, value in given.items() if value is not None}
     if wanted is None:
         return tuple(name for name, needs in NEEDS.items() if there.issuperset(needs))
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
     for name in wanted:
         if name not in NEEDS:
             raise ValueError(f"no fast metric is called {name!r}. There are: {', '.join(NEEDS)}.")
@@ -238,7 +239,7 @@ def _by_value(p: np.ndarray, q: np.ndarray | None, at: np.ndarray | None, of: Mo
         scores["KL"], scores["SIM"] = overlap(p, q, of, engine=engine)
     return scores
 
-# %% ../../nbs/02_metrics/03_fast.ipynb #da9634f3
+# %% ../../nbs/02_metrics/03_fast.ipynb #1f66ee67
 def _logs_at(values: ArrayLike, at: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
     "Logarithms (n,): of a map of this size those at the pixels, or those that were given for the fixations."
     values = np.asarray(values)
@@ -259,9 +260,9 @@ def _by_bits(p: np.ndarray, at: np.ndarray, of: Moments, log_density: ArrayLike 
         if not np.all(np.abs(np.exp(logs) - here) <= 3e-3 * here + 1e-300):
             raise ValueError("at the fixations, log_density is not the natural logarithm of the saliency map.\n"
                              "Hand over the density as the map, and its own logarithm.")
-    bits = {"LL": float((logs.mean() + np.log(p.size)) / np.log(2))}
-    if baseline is not None:
-        bits["IG"] = float(np.mean(logs - _logs_at(baseline, at, p.shape, "baseline")) / np.log(2))
+        bits = {"LL": float((logs.mean() + np.log(p.size)) / np.log(2))}
+        if baseline is not None:
+            bits["IG"] = float(np.mean(logs - _logs_at(baseline, at, p.shape, "baseline")) / np.log(2))
     return bits
 
 # %% ../../nbs/02_metrics/03_fast.ipynb #997cd27c
@@ -274,7 +275,7 @@ def _check_shapes(p: np.ndarray, others: dict) -> None:
             raise ValueError(f"the saliency map has the shape {p.shape}, the {name} {np.shape(other)}.\n"
                              "Resize the prediction to the image's size, then score it.")
 
-# %% ../../nbs/02_metrics/03_fast.ipynb #57568fa5
+# %% ../../nbs/02_metrics/03_fast.ipynb #411afc5d
 def fused(saliency_map: ArrayLike, x=None, y=None, other_x=None, other_y=None, gt_map=None, log_density=None, baseline=None,
           order=None, wanted=None, engine: str | None = None) -> dict[str, float]:
     """Score one map by many metrics in few passes; equal to the functions of `metrics.tuebingen`, the AUCs exactly.
@@ -287,14 +288,14 @@ def fused(saliency_map: ArrayLike, x=None, y=None, other_x=None, other_y=None, g
     wanted: names from `NEEDS`; None: all that can be had. engine: as for `rank_counts`.
     Returns name -> score in the order of `wanted`. Raises ValueError as the plain functions do, and for what is missing.
     """
-    p, q, at = np.asarray(saliency_map, dtype=float), None, None
+    p, q, at = np.require(saliency_map, float, ["C", "W"]), None, None
     chosen = _chosen(wanted, {"x": x, "other_x": other_x, "gt_map": gt_map, "log_density": log_density, "baseline": baseline})
     asked, scores = set(chosen), {}
     _check_shapes(p, {"ground-truth map": gt_map, "order": order})
     if asked - {"CC", "KL", "SIM"}:
         at = tuebingen.pixels_of(x, y, p.shape)
     if asked & {"CC", "KL", "SIM"}:
-        q = np.asarray(gt_map, dtype=float)
+        q = np.require(gt_map, float, ["C", "W"])
     if asked - {"AUC", "sAUC", "AUC_Judd"}:
         of = moments(p, q, engine)
         if q is not None and (of.low_q < 0 or of.mass_q == 0):
