@@ -10,10 +10,10 @@ from conftest import ROOT, command
 
 PACKAGE = ROOT / "saliency_playground"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "_modidx.py")
-HEAVY = ["torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
-FLOORS = [["maps", "images", "heatmaps", "files"], ["metrics.tuebingen"], ["metrics.mit"],
-          ["metrics.compiled"], ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"], ["metrics", "ceilings", "stats"],
-          ["core", "comparisons"],
+HEAVY = ["numba", "ot", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
+FLOORS = [["compiled"], ["maps", "images", "heatmaps", "files"], ["metrics.tuebingen"], ["metrics.mit"],
+          ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"],
+          ["metrics", "ceilings", "stats"], ["core", "comparisons"],
           ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["datasets", "models", "toy"],
           ["bench.config", "bench.cache"], ["bench.runner"], ["report"], ["cli", "__main__", ""]]
 

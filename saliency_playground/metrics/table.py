@@ -42,6 +42,7 @@ class Metric(NamedTuple):
     def defined(self, gt: str = "given", baseline: str = "baseline") -> str:
         "The definition with its constants. gt: what the ground-truth maps were made from, `sigma24` say. baseline: what IG gains upon."
         shown = {name: "all" if (name, value) == ("splits", None) else _constant(value) for name, value in self.constants.items()}
+        shown["unless_repeats"] = "" if self.constants.get("repeats", True) else ",repeats=no"
         text = self.definition.format(**shown, gt=gt, baseline=baseline)
         return text if self.average == "images" else text.removesuffix("]") + ",avg=fixations]"
 
@@ -57,7 +58,7 @@ _INF = np.inf
 METRICS = {metric.name: metric for metric in [
     Metric("AUC", auc, ("fixations",), True, 0, 1, 0.5, "AUC[neg={negatives},ties=half]", True, True, {"negatives": "all"}),
     Metric("sAUC", sauc, ("fixations", "others"), True, 0, 1, 0.5, "sAUC[others=all]", True, True),
-    Metric("NSS", nss, ("fixations",), True, -_INF, _INF, 0, "NSS[ddof={ddof},repeats={repeats}]", False, True,
+    Metric("NSS", nss, ("fixations",), True, -_INF, _INF, 0, "NSS[ddof={ddof}{unless_repeats}]", False, True,
            {"ddof": 0, "repeats": True}),
     Metric("IG", information_gain, ("density", "fixations", "baseline"), True, -_INF, _INF, np.nan,
            "IG[over={baseline},unit=bit/fixation]", False, True),
