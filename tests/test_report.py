@@ -96,7 +96,7 @@ def test_names_are_not_trusted(scratch):
     about["config"]["prediction_cache_dir"] = EVIL
     (out / "run.json").write_text(json.dumps(about))
     for path in out.glob("*.csv"):
-        text = path.read_text(encoding="utf-8").replace("01_meadow", EVIL).replace("NSS[ddof=0,repeats=yes]", f"NSS[{EVIL}]")
+        text = path.read_text(encoding="utf-8").replace("01_meadow", EVIL).replace("NSS[ddof=0]", f"NSS[{EVIL}]")
         path.write_text(text, encoding="utf-8")
     (out / "errors.csv").write_text(f"dataset,model,image_id,error\nfolder,uniform,{EVIL},{EVIL}\n")
     cli("report", out, "--html", "r.html", "--markdown", "r.md")
