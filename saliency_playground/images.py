@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from . import files
+
 # %% ../nbs/06_images.ipynb #79b46d16
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -142,10 +144,9 @@ def read_map(path: str | Path, key: str | None = None) -> np.ndarray:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
+            values = files.read_array(path)
         elif suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                values = _only_map({name: arrays[name] for name in arrays if key in (None, name)}, key, path)
+            values = _only_map(files.read_array(path, key), key, path)
         elif suffix == ".mat":
             values = _only_map(_mat(path, key), key, path)
         elif suffix in (".h5", ".hdf5"):

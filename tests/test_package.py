@@ -11,7 +11,7 @@ from conftest import ROOT, command
 PACKAGE = ROOT / "saliency_playground"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "_modidx.py")
 HEAVY = ["numba", "ot", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
-FLOORS = [["compiled"], ["maps", "images", "heatmaps", "files"], ["metrics.tuebingen"], ["metrics.mit"],
+FLOORS = [["compiled"], ["files"], ["maps", "images", "heatmaps"], ["metrics.tuebingen"], ["metrics.mit"],
           ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"],
           ["metrics", "ceilings", "stats"], ["core", "comparisons"],
           ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["datasets", "models", "toy"],

@@ -99,4 +99,4 @@ def read_kept(folder: str | Path, image_id: str, journal: files.Journal | None =
         return None
     if not entry.get("key") or files.sha256(content) != entry.get("sha256"):
         return None
-    return Prediction(np.load(io.BytesIO(content), allow_pickle=False), entry["kind"])
+    return Prediction(files.read_array(io.BytesIO(content)), entry["kind"])

@@ -248,7 +248,7 @@ def points_from_columns(columns: dict[str, list[str]], lines: list[int], index_b
 def load_npy(path: str | Path) -> np.ndarray:
     "The array of a `.npy` file, never unpickled. Raises DatasetError naming the file."
     try:
-        values = np.load(path, allow_pickle=False)
+        values = files.read_array(path)
     except FileNotFoundError:
         raise DatasetError(f"{path}: there is no such file.") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -7,14 +7,15 @@ __all__ = ['home_of', 'from_home', 'dataset_of', 'sample_of', 'kept_prediction',
            'best_model', 'worst_images', 'disputed_images']
 
 # %% ../../nbs/50_view/05_pictures.ipynb #73c4d56d
-import json
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from .. import core, heatmaps
+from ..bench.cache import read_kept
 from ..core import Prediction, Sample, SaliencyDataset, complete, create
-from ..files import path_inside
+from ..files import Journal, path_inside
 from .run import Files, cells_of, datasets_of, goodness, leaderboard, leading_metric, models_of, pick_dataset, scores_of
 
 # %% ../../nbs/50_view/05_pictures.ipynb #a53341d0
@@ -63,9 +64,17 @@ def kept_prediction(run: Files, dataset: str, model: str, image_id: str) -> Pred
     "The prediction a run kept for an image. Raises FileNotFoundError if it did not keep it."
     folder = from_home(run, Path(run.about["config"]["prediction_cache_dir"], dataset, model))
     path = path_inside(folder, image_id, ".npy")
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no kept prediction {path}. Run again with cache_predictions: true, or ask from the folder in which it ran.")
-    return Prediction(np.load(path, allow_pickle=False), json.loads((folder/"cell.json").read_text(encoding="utf-8"))["kind"])
+    journal = folder/"images.jsonl"
+    kept = read_kept(folder, image_id, _journal(journal, journal.stat().st_mtime_ns)) if path.is_file() and journal.is_file() else None
+    if kept is None:
+        raise FileNotFoundError(f"there is no kept prediction {path}, or not the one that was written. "
+                                "Run again with cache_predictions: true, or ask from the folder in which it ran.")
+    return kept
+
+
+@functools.lru_cache(maxsize=32)
+def _journal(path: Path, changed: int) -> Journal:
+    return Journal(path)
 
 # %% ../../nbs/50_view/05_pictures.ipynb #118be83f
 def strip(run: Files, dataset: SaliencyDataset, dataset_as: str, image_id: str, models: list[str], metric: str | None = None) -> list[tuple[str, np.ndarray]]:
