@@ -149,7 +149,7 @@ class Square:
     def scored_with(self) -> str:
         "A digest of all that shapes a row besides prediction and sample: metrics, their code, other images, baseline."
         others = self.dataset.pool_fingerprint if self.needs & {"others", "baseline"} else None
-        code = [maps.__file__, *sorted(Path(metrics.__file__).parent.glob("*.py"))]
+        code = [maps.__file__, Path(maps.__file__).with_name("compiled.py"), *sorted(Path(metrics.__file__).parent.glob("*.py"))]
         baseline = recipe(self.baseline) if self.baseline and "baseline" in self.needs else None
         return files.digest([self.config.metrics, self.config.metric_maps, others, baseline, self.by_observer, *map(files.sha256, code)])
 
