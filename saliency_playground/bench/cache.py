@@ -13,8 +13,6 @@ import sys
 import uuid
 from pathlib import Path
 
-import numpy as np
-
 from .. import files
 from ..core import Prediction, SaliencyModel
 

@@ -562,7 +562,7 @@ def _columns(document: Document, data: dict) -> dict[str, dict] | None:
     for name, (path, spec) in asked.items():
         try:
             metric = _metrics.column(name, spec)
-            found[name] = dict(spec or {}) | {"metric": (spec or {}).get("metric", name.removesuffix("_per_fixation"))}
+            found[name] = dict(spec or {}) | {"metric": metric.base}
             metric.defined()
         except (ValueError, TypeError) as error:
             document.fault(path, str(error))

@@ -34,7 +34,7 @@ from .. import files, heatmaps, images, maps, metrics, stats
 from .cache import Cell, recipe
 from .config import Config, Entry, load_config, missing
 from ..metrics import density_maps
-from ..core import Ceiling, Prediction, Sample, SaliencyDataset, SaliencyModel, complete, create
+from ..core import Ceiling, Prediction, Sample, SaliencyDataset, SaliencyModel, all_fixations, complete, create
 
 # %% ../../nbs/30_bench/03_runner.ipynb #eb9fe711
 class RunError(ValueError):
@@ -436,7 +436,7 @@ def _write_down(square: Square, outcome: Outcome, tally: Tally) -> None:
         files.write_bytes(path, png)
     if outcome.scores is not None:
         sample = outcome.sample
-        square.rows.put(image_id, key=debt.row_key, scores=outcome.scores, observers=outcome.observers, outside=sample.meta["outside"],
+        square.rows.put(image_id, key=debt.row_key, scores=outcome.scores, observers=outcome.observers,
                         n=0 if sample.fixations is None else len(sample.fixations),
                         gt=sample.meta["gt"])
         tally.n_scored += 1
@@ -522,15 +522,7 @@ def looked(dataset: SaliencyDataset) -> dict[str, int | bool]:
 
     They seem to if some lie just one pixel beyond the right or lower edge, none farther, and none in the first row or column.
     """
-    points = [np.empty((4, 0))]
-    for i in range(len(dataset)):
-        try:
-            fixations, (height, width) = dataset.fixations_of(i), dataset.size_of(i)
-        except Exception:                                # its row says why
-            continue
-        if fixations is not None:
-            points.append(np.stack([fixations.x, fixations.y, *np.full((2, len(fixations)), [[width], [height]], float)]))
-    x, y, width, height = np.concatenate(points, axis=1)
+    x, y, width, height, _ = all_fixations(dataset)
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     from_1 = outside.any() and min(x.min(), y.min()) >= 1 and bool(((x < width + 1) & (y < height + 1)).all())
     return {"fixations": len(x), "outside": int(outside.sum()), "seem_to_count_from_1": bool(from_1)}
@@ -681,8 +673,9 @@ def _write_records(result: Result, config: Config) -> None:
     write_table(result.output_dir/"errors.csv", ["dataset", "model", "image_id", "error"],
                 ([t.square.dataset_as, t.square.model_as, id, error] for t in result.tallies for id, error in t.errors.items()))
     about = origin(config)
-    about["datasets"] = {t.square.dataset_as: {"images": len(t.square.items), "px_per_dva": t.square.dataset.options.get("px_per_dva"),
-                                               **looked(t.square.dataset), "digest": files.digest([list(item) for item in t.square.items])} for t in result.tallies}
+    squares = {tally.square.dataset_as: tally.square for tally in result.tallies}                  # one a data set
+    about["datasets"] = {name: {"images": len(one.items), "px_per_dva": one.dataset.options.get("px_per_dva"), **looked(one.dataset),
+                                "digest": files.digest([list(item) for item in one.items])} for name, one in squares.items()}
     about["cells"] = [_about(tally) for tally in result.tallies]
     about["seconds"] = round(result.seconds, 3)
     files.write_text(result.output_dir/"run.json", json.dumps(about, indent=1, default=str) + "\n")

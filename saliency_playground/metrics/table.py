@@ -181,7 +181,7 @@ def row(prediction, sample, metrics="default", nonfix=None, baseline=None, faces
     possible = {name: metric for name, metric in chosen.items()
                 if faces[metric.reads] is not None and all(truth[need] is not None for need in metric.needs if need != "density")}
     together = {name: FUSED[metric.function] for name, metric in possible.items()
-                if METRICS.get(FUSED.get(metric.function), metric).constants == metric.constants and metric.function in FUSED}
+                if metric.function in FUSED and metric.constants == METRICS[FUSED[metric.function]].constants}
     if together:
         fused = _fused(faces, truth, set(together.values()))
         scores |= {name: fused[base] for name, base in together.items()}

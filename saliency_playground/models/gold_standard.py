@@ -8,8 +8,6 @@ __all__ = ['GoldStandard', 'GoldStandardUpper']
 # %% ../../nbs/20_models/08_gold_standard.ipynb #1b8ac8f6
 from collections.abc import Sequence
 
-import numpy as np
-
 from .. import ceilings
 from ..core import Ceiling, Prediction, Sample, SaliencyDataset, labelled, register
 

@@ -6,8 +6,6 @@
 __all__ = ['observer_intervals', 'observer_tables']
 
 # %% ../../nbs/50_view/11_observers.ipynb #0b5e0003
-import numpy as np
-
 from .. import stats
 from .explained import by_observer
 from .printed import Extra

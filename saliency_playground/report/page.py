@@ -20,7 +20,7 @@ import numpy as np
 from . import charts, pictures, printed
 from .compared import shown
 from .published import published_lines
-from .run import Files, cells_of, datasets_of, leading_metric, models_of
+from .run import Files, cells_of, datasets_of, leading_metric
 from .sensitivity import sensitivity, sensitivity_lines
 from .observers import observer_tables
 
