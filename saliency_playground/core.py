@@ -416,6 +416,7 @@ class SaliencyModel:
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network wants.
     batch_size: how many pictures of one size `predict_batch` likes at once. weights: files the prediction depends on.
     card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt; None: unknown.
+    how: options that say how a prediction is computed, not what it is (device, batch size): a kept one serves whatever they are.
     """
     name = ""
     options: dict[str, Any] = {}
@@ -424,7 +425,12 @@ class SaliencyModel:
     requires_size: tuple[int, int] | None = None
     batch_size = 1
     n_parameters: int | None = None
+    how: frozenset[str] = frozenset()
     weights: Sequence[str | Path] = ()
+
+    def missing(self) -> str:
+        "What it lacks to predict, say weights, in a sentence with the cure; empty if nothing, as far as can be told without computing."
+        return ""
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture (height, width, 3) uint8 as the model wants it."
@@ -460,7 +466,8 @@ class SaliencyModel:
 
     @functools.cached_property
     def _weights_digest(self) -> str:
-        given = [value for value in self.options.values() if isinstance(value, (str, Path)) and Path(value).is_file()]
+        given = [value for name, value in self.options.items()
+                 if name not in self.how and isinstance(value, (str, Path)) and Path(value).is_file()]
         return files.digest([files.sha256(Path(path)) for path in [*self.weights, *given]])
 
     def __repr__(self):
