@@ -214,7 +214,7 @@ class TorchModel(TorchOptions, SaliencyModel):
         return [self.postprocess(one, sample.size) for one, sample in zip(values, samples, strict=True)]
 
     def _shrink(self, size: int) -> None:
-        warnings.warn(f"{self.name}: {self.batch_size} pictures at once do not fit the memory, going on with {size}.", stacklevel=2)
+        warnings.warn(f"{self.name or type(self).__name__}: {self.batch_size} pictures at once do not fit the memory, going on with {size}.", stacklevel=2)
         self.batch_size = size
 
     def fingerprint(self, image_id: str) -> str:
