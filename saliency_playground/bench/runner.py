@@ -651,12 +651,19 @@ def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], Sali
     made, faults = {}, []
     for kind, entry in [*(("model", entry) for entry in models), *(("dataset", entry) for entry in config.datasets)]:
         try:
-            made[kind, entry.as_] = create(kind, entry.name, **entry.options)
+            made[kind, entry.as_] = one = create(kind, entry.name, **entry.options)
+            if kind == "model" and not _any_kept(config, entry) and (lacks := one.missing()):
+                raise ValueError(lacks)
         except Exception as error:                       # a user's own adapter may raise anything
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {_said(error).removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return made
+
+
+def _any_kept(config: Config, model: Entry) -> bool:
+    "Whether predictions of a model are kept: then it may have nothing left to predict, and what it lacks may never be missed."
+    return any(Path(config.prediction_cache_dir, entry.as_, model.as_, "images.jsonl").exists() for entry in config.datasets)
 
 
 def _check_pictures(config: Config, items: list[Item]) -> None:

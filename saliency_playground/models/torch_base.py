@@ -183,9 +183,19 @@ class TorchModel(TorchOptions, SaliencyModel):
             return net(batch)
 
     @functools.cached_property
+    def _tried(self) -> tuple[torch.nn.Module | None, ValueError | None]:
+        try:
+            return loaded(self), None
+        except ValueError as error:                      # once, not once a picture: it may have been a minute's wait
+            return None, error
+
+    @property
     def net(self) -> torch.nn.Module:
         "The network, loaded when it is first needed. Raises ValueError, see `loaded`."
-        return loaded(self)
+        net, error = self._tried
+        if error:
+            raise error
+        return net
 
     def missing(self) -> str:
         "Why its weights cannot be had, in a sentence with the cure; empty if they can."
