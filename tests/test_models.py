@@ -1,0 +1,129 @@
+"""One contract for every model in the registry: whatever picture goes in, a whole, normalised, repeatable prediction comes out.
+
+Networks run at full size with weights given by a formula, so that nothing is downloaded and nothing is a stand-in.
+"""
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import saliency_playground as sp
+from saliency_playground import images
+from saliency_playground.core import Ceiling, as_dataset, complete
+
+SIZES = [(64, 64), (97, 131), (97, 131), (240, 320), (64, 640), (1500, 2000)]       # two of one size, so that a batch is one
+
+
+def picture(height, width, seed):
+    "Coloured blobs on a slope: smooth, never two alike."
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    image = np.stack([80 + 60 * x, 100 + 40 * y, 120 - 40 * x], axis=2)
+    for _ in range(6):
+        cy, cx, r = rng.random(3) * [height, width, 40] / max(height, width) + [0, 0, 0.02]
+        image += np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / r ** 2 * max(height, width) ** 2 / 2000)[..., None] * rng.integers(-90, 90, 3)
+    return image.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    "Pictures of every size, each seen by three observers."
+    samples, rng = [], np.random.default_rng(0)
+    for i, (height, width) in enumerate(SIZES):
+        x, y = (rng.random(2)[:, None] * 0.6 + 0.2 + rng.normal(0, 0.05, (2, 30))).clip(0, 0.99) * [[width], [height]]     # they agree
+        seen = sp.Fixations(x, y, observer=np.repeat(["ann", "bob", "cat"], 10))
+        samples.append({"image_id": f"picture {i}", "image": picture(height, width, i), "fixations": seen, "px_per_dva": 35})
+    return as_dataset(samples)
+
+
+def options_for(name, folder, dataset):
+    "What a model must be given to be made: weights by formula, files to read."
+    if name == "precomputed":
+        for i in range(len(dataset)):
+            np.save(folder / f"{dataset.ids[i]}.npy", dataset[i].image.mean(axis=2))
+        return {"path": folder}
+    cls = sp.core.adapter("model", name)
+    if getattr(cls, "published", None) is not None:
+        from formula import fill
+        from saliency_playground import weights
+        net = fill(sp.create("model", name).build())
+        return {"weights_path": weights.write_state(folder / f"{name}.pth", net.state_dict())}
+    return {}
+
+
+NAMES = list(sp.names("model"))
+ANY_PICTURE = [name for name in NAMES if name != "precomputed" and not issubclass(sp.core.adapter("model", name), Ceiling)]
+any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)           # the others know only what they were given
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def model(request, tmp_path_factory, dataset):
+    made = sp.create("model", request.param, **options_for(request.param, tmp_path_factory.mktemp(request.param), dataset))
+    if isinstance(made, Ceiling):
+        made.read(dataset)
+        made.fit(dataset)
+    return made
+
+
+@pytest.fixture(scope="module")
+def answers(model, dataset):
+    "The prediction for every picture alone."
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        return [model.predictions([complete(dataset[i])])[0] for i in range(len(dataset))]
+
+
+def test_whole_finite_normalised(model, answers):
+    for answer, size in zip(answers, SIZES):
+        assert answer.values.shape == size and answer.values.dtype == np.float32
+        assert answer.kind == model.kind
+        assert np.isfinite(answer.values).all()
+        mass = answer.values.astype(float)
+        mass = np.exp(mass) if answer.kind == "density" else mass
+        assert mass.min() >= 0 and mass.sum() == pytest.approx(1, abs=1e-4)          # float32 values, up to three million of them
+
+
+def test_the_same_twice(model, answers, dataset):
+    for i in (1, 3):
+        assert np.array_equal(model.predictions([complete(dataset[i])])[0].values, answers[i].values)
+
+
+def test_a_batch_is_one_by_one(model, answers, dataset):
+    together = model.predictions([complete(dataset[i]) for i in (1, 2)])
+    for one, i in zip(together, (1, 2)):
+        np.testing.assert_allclose(one.values, answers[i].values, atol=2e-4 if model.kind == "density" else 2e-4 / 97 / 131)
+
+
+def test_pictures_differ(model, answers):
+    "A model that looks at its picture does not give two pictures one map; the baselines that do not look say so here."
+    blind = model.name in ("uniform", "center_bias", "center_bias_crossval")
+    assert blind or not np.allclose(answers[1].values, answers[2].values, rtol=0.01)
+
+
+def test_the_picture_stays_as_it_was(model, dataset):
+    sample = complete(dataset[1])
+    before = sample.image.copy()
+    model.predictions([sample])
+    assert np.array_equal(sample.image, before)
+
+
+@any_picture
+def test_gray_and_transparent_files(model, dataset, tmp_path):
+    "A gray file is its gray as three channels; one with an opaque alpha is the picture without it."
+    image = dataset[1].image
+    Image.fromarray(image[..., 0]).save(tmp_path / "gray.png")
+    Image.fromarray(image).convert("RGBA").save(tmp_path / "opaque.png")
+    for name, same in [("gray", np.repeat(image[..., :1], 3, axis=2)), ("opaque", image)]:
+        assert np.array_equal(model(images.read_image(tmp_path / f"{name}.png")).values, model(same).values)
+    assert np.array_equal(model(image[..., 0]).values, model(np.repeat(image[..., :1], 3, axis=2)).values)
+
+
+@any_picture
+def test_one_colour_is_no_crash(model):
+    assert not np.isnan(model(np.full((80, 100, 3), 127, np.uint8)).values).any()
+
+
+def test_card(model):
+    assert {"citation", "licence", "input"} <= model.card.keys() and all(map(str.strip, map(str, model.card.values())))
+    assert (type(model).__doc__ or "").strip()
