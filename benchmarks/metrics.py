@@ -8,19 +8,20 @@ Both sides run in that one. Times are medians over repeats in which all sides ta
 """
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from configparser import ConfigParser
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
+from common import machine, table, take_turns
+
 ROOT = Path(__file__).resolve().parents[1]
 THEIRS = ["numpy<2.4", "setuptools<81", "torch", "pandas", "scikit-learn", "h5py", "matplotlib", "pysaliency==0.2.22"]
+PACKAGES = ["pysaliency", "numpy", "scipy", "numba", "opencv-python-headless", "torch"]
 SIGMA = 24                    # pixels, the blur of the ground truth
 BANDWIDTH = 0.03              # of the center bias: a share of the height and of the width
 EPS = 2.0**-52
@@ -198,20 +199,9 @@ class Theirs:
 
 # ---- measuring ----
 
-def take_turns(sides: dict, repeats: int) -> dict[str, list[float]]:
-    "CPU seconds of each call, all sides in turn, one round before the clock starts."
-    seconds = {name: [] for name in sides}
-    for _ in range(repeats + 1):
-        for name, call in sides.items():
-            start = time.process_time()
-            call()
-            seconds[name].append(time.process_time() - start)
-    return {name: spent[1:] for name, spent in seconds.items()}
-
-
 def medians(sides: dict, repeats: int, images: int) -> dict[str, float]:
     "Milliseconds an image."
-    return {name: 1000 * float(np.median(spent)) / images for name, spent in take_turns(sides, repeats).items()}
+    return {name: 1000 * float(np.median(spent)) / images for name, spent in take_turns(sides, repeats, time.process_time).items()}
 
 
 def each_in_turn(call, images: int) -> None:
@@ -229,13 +219,6 @@ def apart(one: list[dict], other: list[dict]) -> float:
 def times(one: float, other: float) -> str:
     "A ratio in print."
     return f"{one / other:.1f}×" if one < 10 * other else f"{one / other:.0f}×"
-
-
-def table(head: list[str], lines: list[list]) -> str:
-    "Markdown."
-    def cell(value): return value if isinstance(value, str) else f"{value:.2f}" if value < 20 else f"{value:,.0f}"
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in (head, rule, *lines)) + "\n"
 
 
 # ---- the tables ----
@@ -381,20 +364,8 @@ def growth() -> str:
     return text
 
 
-def machine() -> str:
-    "What this was measured on."
-    from importlib.metadata import version
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), cpu)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("pysaliency", "numpy", "scipy", "numba", "opencv-python-headless", "torch"))
-    busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return (f"{date.today()}, {cpu}, {os.cpu_count()} cores of which one is used{busy}, {platform.system()}, Python {platform.python_version()}; {packages}. "
-            "Written by `python benchmarks/metrics.py`.\n")
-
-
 def measure(arguments) -> None:
-    parts = ["# What the metrics cost\n\n" + machine(), "## A whole row\n\n" + whole_row(arguments.images)]
+    parts = ["# What the metrics cost\n\n" + machine(PACKAGES, "one core is used", __file__), "## A whole row\n\n" + whole_row(arguments.images)]
     if not arguments.quick:
         parts += ["## Metric by metric\n\n" + each_metric(arguments.images), "## Ties and tails\n\n" + kinds(3), "## Growth\n\n" + growth()]
         Path(arguments.out).write_text("\n".join(parts), encoding="utf-8")

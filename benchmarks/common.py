@@ -1,0 +1,45 @@
+"""What the benchmarks share: the machine in a sentence, a table, turns."""
+import os
+import platform
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+
+def machine(packages: list[str], used: str, script: str) -> str:
+    "What this was measured on: date, processor, how busy, versions of the packages, and by which script."
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), cpu)
+    busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return (f"{date.today()}, {cpu}, {os.cpu_count()} cores ({used}){busy}, {platform.system()}, Python {platform.python_version()}; {versions}. "
+            f"Written by `python benchmarks/{Path(script).name}`.\n")
+
+
+def table(head: list[str], lines: list[list]) -> str:
+    "Markdown."
+    def cell(value): return value if isinstance(value, str) else f"{value:.2f}" if value < 20 else f"{value:,.0f}"
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in (head, rule, *lines)) + "\n"
+
+
+def take_turns(sides: dict, repeats: int, clock=time.perf_counter) -> dict[str, list[float]]:
+    """Seconds of every side in every round; within a round all take turns, the first round warms up and does not count.
+
+    sides: name -> function without arguments. clock: of the wall, or `time.process_time` for the processor.
+    """
+    seconds = {name: [] for name in sides}
+    for _ in range(repeats + 1):
+        for name, call in sides.items():
+            start = clock()
+            call()
+            seconds[name].append(clock() - start)
+    return {name: spent[1:] for name, spent in seconds.items()}
+
+
+def ratio(took: dict[str, list[float]], slow: str, fast: str) -> float:
+    "How many times faster one side is than another: the median of the ratios within rounds."
+    return median(a / b for a, b in zip(took[slow], took[fast]))

@@ -1,0 +1,83 @@
+"""What the runner costs: a whole run from files to tables, beside the bare forward of the network on tensors that lie in memory.
+
+    python benchmarks/runner.py                                  # writes benchmarks/runner.md
+    python benchmarks/runner.py --models fastgaze --images 6     # printed only
+
+Networks have the weights they are born with: times do not depend on them. Pictures are painted, 1024 × 768, in PNG files, each with 100
+fixations. A run decodes, feeds, predicts, keeps the prediction, scores nine metrics and writes the tables. Run and bare forward take turns.
+"""
+import argparse
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from common import machine, ratio, table, take_turns
+
+import saliency_playground as sp
+from saliency_playground import files, images, weights
+from saliency_playground.models.torch_base import as_batch, exact, pick_device
+
+MODELS = ["deepgaze_iie", "deepgaze_iii", "msi_net", "unisal", "fastgaze"]
+
+
+def pictures(folder: Path, n: int, size=(768, 1024)) -> list[np.ndarray]:
+    "Painted pictures with fixations, written as a folder data set; the pictures themselves."
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    made = []
+    for i in range(n):
+        rng = np.random.default_rng(i)
+        image = sum(np.sin(x * rng.normal() / 40 + y * rng.normal() / 40 + rng.random() * 6)[..., None] * rng.uniform(-30, 30, 3) for _ in range(6)) + 127
+        made.append((image + rng.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8))
+        files.write_bytes(folder / "images" / f"{i:03}.png", images.png_bytes(made[-1]))
+        points = rng.normal(0.5, 0.15, (100, 2)).clip(0, 0.999) * [width, height]
+        files.write_text(folder / "fixations" / f"{i:03}.csv", "x,y\n" + "".join(f"{a:.1f},{b:.1f}\n" for a, b in points))
+    return made
+
+
+def sides(name: str, folder: Path, made: list[np.ndarray]) -> dict:
+    "The two sides for one model: a run that computes everything, and its forward alone."
+    path = weights.write_state(folder / f"{name}.pth", sp.create("model", name).build().state_dict())
+    model = sp.create("model", name, weights_path=path)
+    where = pick_device(model.device)
+    with exact():
+        ready = [as_batch([model.preprocess(image)], model.channels, model.mean, model.std).to(where) for image in made]
+    config = {"datasets": [{"name": "folder", "as": "painted", "root": str(folder)}], "models": [{"name": name, "weights_path": str(path)}],
+              "output_dir": str(folder / "outputs" / name), "prediction_cache_dir": str(folder / "predictions"), "overwrite": "always"}
+
+    def forward():
+        with exact():
+            for batch in ready:
+                model.forward(model.net, batch).sum().item()         # `item` waits for a card to be done
+    return {"run": lambda: sp.benchmark(config), "forward": forward}
+
+
+def measure(names: list[str], n: int, repeats: int) -> str:
+    "The table."
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        made = pictures(Path(folder), n)
+        for name in names:
+            took = take_turns(sides(name, Path(folder), made), repeats)
+            forward, run = (median(took[side]) / n for side in ("forward", "run"))
+            lines.append([name, 1000 * forward, 1000 * run, 1000 * (run - forward), f"{100 * (ratio(took, 'run', 'forward') - 1):.1f} %"])
+            print(*lines[-1], flush=True)
+    return table(["1024 × 768, ms a picture", "forward", "run", "difference", "overhead"], lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    found = measure(given.models, given.images, given.repeats)
+    where = "CUDA " + torch.cuda.get_device_name() if torch.cuda.is_available() else "processor only"
+    text = f"# What the runner costs\n\n{machine(['torch', 'numpy', 'numba'], where, __file__)}\n{found}\n"
+    text += "The overhead is the median over rounds of run divided by forward, less one. " \
+            "A run reads and scores in threads beside the forward, so on few cores they share.\n"
+    print(text)
+    if given.models == MODELS:
+        Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
