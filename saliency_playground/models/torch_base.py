@@ -105,6 +105,7 @@ class TorchOptions:
     weights_path: str | Path | None = None   # the file of weights; null: looked for, then downloaded
     device: str = "auto"                     # auto: cuda, mps, cpu, whichever is first there; or cuda:1, …
     batch_size: int = 1                      # pictures of one size at once
+    requires_size: Sequence[int] | None = None   # (height, width) every picture is resized to; null: see the next two
     input_long_side: int | None = None       # pixels of the longer side that the network is fed; null: the picture's own
     input_px_per_dva: float | None = None    # or pixels per degree that it is fed, where the data set tells its own
     channels_last: bool = False              # memory layout: sometimes faster
@@ -114,8 +115,13 @@ class TorchOptions:
     how = frozenset({"weights_path", "device", "batch_size", "channels_last", "compile"})
 
     def __post_init__(self):
-        if self.input_long_side is not None and self.input_px_per_dva is not None:
-            raise ValueError("input_long_side and input_px_per_dva both say how large a picture is fed. Give one.")
+        asked = [name for name in ("requires_size", "input_long_side", "input_px_per_dva") if getattr(self, name) is not None]
+        if len(asked) > 1:
+            raise ValueError(f"{' and '.join(asked)} each say how large a picture is fed. Give one.")
+        if self.requires_size is not None:
+            self.requires_size = tuple(self.requires_size)
+            if len(self.requires_size) != 2 or min(self.requires_size) < 1:
+                raise ValueError(f"requires_size is (height, width) in pixels, not {self.requires_size}.")
         for option in ("batch_size", "input_long_side", "input_px_per_dva"):
             value = getattr(self, option)
             if value is not None and not value > 0:
