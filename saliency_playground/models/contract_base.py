@@ -57,6 +57,8 @@ def as_answer(values: np.ndarray, kind: str) -> np.ndarray:
     values: (h, w), at the size the network gave. kind: one of ANSWERS.
     Raises ValueError if a density is negative somewhere, or it or a log density does not sum to 1 within a thousandth.
     """
+    if kind == "map" or values is None:                          # nothing is no answer, which is said elsewhere
+        return values
     if kind == "density":
         if (np.asarray(values) < 0).any():
             raise ValueError("a density is never negative. If these are logarithms, the kind is log_density or logits; else map.")
