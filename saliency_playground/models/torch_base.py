@@ -48,10 +48,13 @@ def exact() -> Iterator[None]:
         yield
 
 # %% ../../nbs/20_models/10_torch_base.ipynb #fc35d2fa
-def fed_size(size: tuple[int, int], long_side: int | None = None, scale: float = 1.0) -> tuple[int, int]:
-    "The size (height, width) at which a picture of `size` is fed: scaled, or brought to a longer side of `long_side` pixels."
+def fed_size(size: tuple[int, int], long_side: int | None = None, scale: float = 1.0, multiple: int = 1) -> tuple[int, int]:
+    """The size (height, width) at which a picture of `size` is fed: scaled, or brought to a longer side of `long_side` pixels.
+
+    multiple: both sides are rounded to multiples of it, at least one.
+    """
     scale = long_side / max(size) if long_side else scale
-    return tuple(max(1, round(n * scale)) for n in size)
+    return tuple(multiple * max(1, round(n * scale / multiple)) for n in size)
 
 # %% ../../nbs/20_models/10_torch_base.ipynb #a950f51d
 def ran_out(error: BaseException) -> bool:
@@ -159,18 +162,18 @@ def fed(model: "TorchModel", sample: Sample) -> np.ndarray:
         return model.preprocess(sample.image)
     if not sample.px_per_dva:
         raise ValueError("the data set does not say its pixels per degree. Give it px_per_dva, or the model input_long_side.")
-    scale = model.input_px_per_dva / sample.px_per_dva
-    return model.preprocess(images.resize_image(sample.image, fed_size(sample.size, scale=scale)))
+    return model.preprocess(sample.image, model.input_px_per_dva / sample.px_per_dva)
 
 # %% ../../nbs/20_models/10_torch_base.ipynb #03f66dd1
 @dataclass(kw_only=True, eq=False, repr=False)
 class TorchModel(TorchOptions, SaliencyModel):
     """A network in torch. An adapter defines `build`, and those of the class attributes that differ.
 
-    published: its weights. mean, std: what is subtracted from 0..255 and divided by, in the order of `channels`, "RGB" or "BGR".
+    published: its weights. multiple: both sides of what it is fed are multiples of this. mean, std: what is subtracted from 0..255 and divided by, in the order of `channels`, "RGB" or "BGR".
     kind: "density" if it gives natural logarithms up to a constant, "map" for anything else.
     """
     published = None
+    multiple = 1
     mean = (0.0, 0.0, 0.0)
     std = (1.0, 1.0, 1.0)
     channels = "RGB"
@@ -207,10 +210,9 @@ class TorchModel(TorchOptions, SaliencyModel):
         "Why its weights cannot be had, in a sentence with the cure; empty if they can."
         return weights.missing(self.published, self.weights_path)
 
-    def preprocess(self, image: np.ndarray) -> np.ndarray:
-        "The picture (height, width, 3) uint8 at the size the network is fed."
-        size = self.requires_size or fed_size(image.shape[:2], self.input_long_side)
-        return images.resize_image(image, size)
+    def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
+        "The picture (height, width, 3) uint8 at the size the network is fed; scaled, if no size is asked for."
+        return images.resize_image(image, fed_size(self.requires_size or image.shape[:2], self.input_long_side, scale, self.multiple))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "The network's answer (h, w) float32 for one preprocessed picture."
