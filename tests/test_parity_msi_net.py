@@ -5,24 +5,18 @@ import os
 import subprocess
 import sys
 import threading
-import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from msi_net_graph import formula, save
 
 PARITY = ROOT.parent / "shared" / "reference" / "parity" / "msi_net.npz"
 torch = pytest.importorskip("torch", reason="needs the torch extra")
 import torch.nn.functional as F  # noqa: E402
 
 from saliency_playground.models import msi_net, msi_net_base  # noqa: E402
-
-
-def formula(key, shape):
-    "The value of one tensor, decided by its name and shape; the rule of the stored outputs."
-    z = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape)
-    return np.float32(0.1 * z if key.endswith("bias") else z * np.sqrt(2 / np.prod(shape[1:])))
 
 
 @pytest.fixture(scope="module")
@@ -116,38 +110,8 @@ def test_the_adapter(stored, state, tmp_path, layout):
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     "A SavedModel of the published size, constants and signature, its weights by the formula: 100 MB."
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    tf = pytest.importorskip("tensorflow", reason="needs the tf extra")
-
-    def conv(x, name, relu=True):
-        scope, given, made, kernel, dilation = msi_net_base.LAYERS[name]
-        with tf.name_scope(scope):
-            weight = tf.constant(formula(f"{name}.weight", (made, given, kernel, kernel)).transpose(2, 3, 1, 0), name="kernel")
-            y = tf.nn.conv2d(x, weight, 1, "SAME", dilations=dilation) + tf.constant(formula(f"{name}.bias", (made,)), name="bias")
-        return tf.nn.relu(y) if relu else y
-
-    class Published(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="input_1")])
-        def serve(self, x):
-            x, depths = x - [103.939, 116.779, 123.68], []
-            for block, count in enumerate([2, 2, 3, 3, 3], 1):
-                for i in range(1, count + 1):
-                    x = conv(x, f"conv{block}_{i}")
-                x = tf.nn.max_pool2d(x, 2, 2, "VALID") if block < 4 else tf.nn.max_pool2d(x, 2, 1, "SAME")
-                depths += [x] * (block > 2)
-            x = tf.concat(depths, 3)
-            whole = conv(tf.reduce_mean(x, [1, 2], keepdims=True), "aspp_b5")
-            whole = tf.broadcast_to(whole, tf.concat([tf.shape(x)[:3], tf.shape(whole)[3:]], 0))
-            x = conv(tf.concat([*[conv(x, f"aspp_b{i}") for i in (1, 2, 3, 4)], whole], 3), "aspp_proj")
-            for i in (1, 2, 3):
-                x = conv(tf.raw_ops.ResizeBilinear(images=x, size=2 * tf.shape(x)[1:3]), f"decoder_conv{i}")
-            x = conv(x, "decoder_conv4", relu=False)
-            x -= tf.reduce_min(x, [1, 2, 3], keepdims=True)
-            return {"layer_from_saved_model": x / (1e-7 + tf.reduce_max(x, [1, 2, 3], keepdims=True))}
-
-    folder, made = tmp_path_factory.mktemp("published"), Published()
-    tf.saved_model.save(made, str(folder), signatures={"serving_default": made.serve})
-    return folder
+    pytest.importorskip("tensorflow", reason="needs the tf extra")
+    return save(tmp_path_factory.mktemp("published"))
 
 
 def test_the_published_size_converts(published, state, tmp_path):
