@@ -111,6 +111,18 @@ class InputContract:
         self.answers, self.kind = self.kind, check_answer(self.kind)
         getattr(super(), "__post_init__", lambda: None)()
 
+    def forward(self, net, batch):
+        "For a network in torch: of what it gives, the one thing asked for. Raises ValueError if it cannot take pictures of this size."
+        from saliency_playground.models.torch_base import ran_out
+        try:
+            return pick(super().forward(net, batch), self.output)
+        except RuntimeError as error:
+            if ran_out(error):
+                raise
+            said = str(error).strip().splitlines()[-1].removeprefix("RuntimeError: ").rstrip(".")
+            raise ValueError(f"the network fails on a picture fed at (height, width) {tuple(batch.shape[-2:])}: {said}. "
+                             "If it wants one size, give it as requires_size.") from error
+
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
         "The network's numbers as a prediction of the picture's size, held to its `kind`. Raises ValueError, see `as_answer`."
         return super().postprocess(as_answer(values, self.answers), size)
