@@ -92,7 +92,7 @@ def oriented(values: np.ndarray, angle: float) -> np.ndarray:
 def pop_out(odd: str, size: tuple[int, int] = (300, 400), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A field of 5 × 7 bars, one of which is odd.
 
-    odd: "colour" (red among green), "orientation" (lying among upright), "conjunction" (red lying among green lying and red upright)
+    odd: "colour" (red among green as bright), "orientation" (lying among upright), "conjunction" (red lying among green lying and red upright)
     or "nothing". size: (height, width) in pixels. seed: of the bars' places, each a little off its grid.
     Returns the picture (height, width, 3) uint8, and whose pixel is whose (height, width): 0 the ground, 1 the odd bar, 2 the others.
     """
@@ -101,13 +101,13 @@ def pop_out(odd: str, size: tuple[int, int] = (300, 400), seed: int = 0) -> tupl
     rng, (height, width) = np.random.default_rng(seed), size
     image, items = np.full((*size, 3), 110, np.uint8), np.zeros(size, np.uint8)
     for i in range(35):
-        place = (np.array(divmod(i, 7)) + 0.6 + rng.uniform(-0.12, 0.12, 2)) * [height / 5.2, width / 7.2]
+        place = (np.array(divmod(i, 7)) + 0.6 + rng.uniform(-0.08, 0.08, 2)) * [height / 5.2, width / 7.2]
         it, half = i == 12, i % 2 == 0
         red = {"colour": it, "conjunction": it or half}.get(odd, False)
         lies = {"orientation": it, "conjunction": it or not half}.get(odd, False)
-        reach = np.array([1, 6] if lies else [6, 1]) * height / 100
+        reach = np.array([2.5, 8] if lies else [8, 2.5]) * height / 100
         (top, left), (end, right) = (place - reach).round().astype(int), (place + reach).round().astype(int)
-        image[top:end, left:right] = (205, 70, 70) if red else (60, 150, 60)
+        image[top:end, left:right] = (190, 40, 40) if red else (40, 170, 60)
         items[top:end, left:right] = 1 if it else 2
     return image, items
 
