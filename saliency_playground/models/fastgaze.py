@@ -17,9 +17,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import images, weights
+from .. import weights
 from ..core import register
-from .torch_base import TorchModel, fed_size
+from .torch_base import TorchModel
 
 # %% ../../nbs/20_models/11_fastgaze.ipynb #fg060000
 class Convolution(nn.Conv2d):
@@ -162,7 +162,7 @@ class FastGaze(TorchModel):
 
     How its input is prepared was not published; what is done here is inferred from scores on photographs.
     """
-    input_long_side: int | None = 512        # pixels of the longer side that the network is fed; null: the picture's own, or with input_px_per_dva
+    input_long_side: int | None = 512        # pixels of the longer side that the network is fed; null: the picture's own, or as the other options say
 
     card = {"citation": "Theis, Korshunova, Tejani & Huszár, Faster gaze prediction with dense networks and Fisher pruning, 2018",
             "licence": "weights Apache-2.0, © 2021 Twitter, Inc.; code ours",
@@ -172,7 +172,7 @@ class FastGaze(TorchModel):
     published = weights.Published(
         "fastgaze.vxm", f"https://github.com/twitter-research/image-crop-analysis/raw/{_REVISION}/bin/fastgaze.vxm", 489_616,
         "b76cefc218ec8969cc62b26ad0f41111800421287e7f2725d808da1d90afbdf7", "Apache-2.0")
-    kind, channels, mean = "density", "BGR", (103.939, 116.779, 123.68)
+    kind, channels, mean, multiple = "density", "BGR", (103.939, 116.779, 123.68), 16
     n_parameters = 121_064
 
     def build(self) -> nn.Module:
@@ -184,8 +184,3 @@ class FastGaze(TorchModel):
         with open(path, "rb") as file:
             published = file.read(len(_MAGIC)) == _MAGIC
         return read_vxm(path) if published else weights.read_state(path)
-
-    def preprocess(self, image: np.ndarray) -> np.ndarray:
-        "The picture (height, width, 3) uint8 at the size it is fed: both sides a multiple of 16."
-        size = fed_size(image.shape[:2], self.input_long_side)
-        return images.resize_image(image, tuple(16 * max(1, round(n / 16)) for n in size))
