@@ -80,6 +80,8 @@ def pick(output: Any, which: int | str | None = None) -> Any:
     named = dict(output) if isinstance(output, Mapping) else dict(enumerate(output if isinstance(output, (list, tuple)) else [output]))
     if which is None and len(named) == 1:
         return next(iter(named.values()))
+    if isinstance(which, int) and 0 <= which < len(named):
+        return list(named.values())[which]
     if which not in named:
         there = ", ".join(f"{name} {tuple(getattr(value, 'shape', ()))}" for name, value in named.items())
         raise ValueError(f"the network gives {len(named)} outputs: {there}. " + (
