@@ -19,7 +19,7 @@ from ..core import register
 from .classical_base import FLAT, Classical, shrunk
 
 # %% ../../nbs/20_models/34_aim.ipynb #6b205dd6
-def dead_leaves(seed: int, side: int = 256, leaves: int = 1500) -> np.ndarray:
+def dead_leaves(seed: int, side: int = 256, leaves: int = 1000) -> np.ndarray:
     """Discs of random size, place and colour, each over those before: (side, side, 3) uint8.
 
     Radii from 3 pixels to two thirds of the side, with density r⁻³; colours mostly differ in brightness.
@@ -78,7 +78,7 @@ def fast_ica(z: np.ndarray, rng: np.random.Generator, rounds: int = 100, toleran
     return turn
 
 # %% ../../nbs/20_models/34_aim.ipynb #df58c55b
-def learn_basis(pictures: Sequence[np.ndarray], patch: int = 7, keep: float = 0.95, count: int = 20000, seed: int = 0) -> np.ndarray:
+def learn_basis(pictures: Sequence[np.ndarray], patch: int = 7, keep: float = 0.95, count: int = 10000, seed: int = 0) -> np.ndarray:
     """Filters whose answers on patches of these pictures are as independent as FastICA makes them.
 
     pictures: each (height, width, 3) uint8, already at the size at which they will be used. patch: side in pixels.
