@@ -92,14 +92,14 @@ def oriented(values: np.ndarray, angle: float) -> np.ndarray:
 def pop_out(odd: str, size: tuple[int, int] = (300, 400), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A field of 5 × 7 bars, one of which is odd.
 
-    odd: "colour" (red among green as bright), "orientation" (lying among upright), "conjunction" (red lying among green lying and red upright)
+    odd: "colour" (red among green of the same r + g + b, as far from the ground in Lab lightness), "orientation" (lying among upright), "conjunction" (red lying among green lying and red upright)
     or "nothing". size: (height, width) in pixels. seed: of the bars' places, each a little off its grid.
-    Returns the picture (height, width, 3) uint8, and whose pixel is whose (height, width): 0 the ground, 1 the odd bar, 2 the others.
+    Returns the picture (height, width, 3) uint8, and whose pixel is whose (height, width): 0 the ground, 1 the odd bar, 2 … 35 the others.
     """
     if odd not in ("colour", "orientation", "conjunction", "nothing"):
         raise ValueError(f"a display's odd item differs by colour, orientation, conjunction or nothing, not {odd!r}.")
     rng, (height, width) = np.random.default_rng(seed), size
-    image, items = np.full((*size, 3), 110, np.uint8), np.zeros(size, np.uint8)
+    image, items = np.full((*size, 3), 122, np.uint8), np.zeros(size, np.uint8)
     for i in range(35):
         place = (np.array(divmod(i, 7)) + 0.6 + rng.uniform(-0.08, 0.08, 2)) * [height / 5.2, width / 7.2]
         it, half = i == 12, i % 2 == 0
@@ -107,18 +107,19 @@ def pop_out(odd: str, size: tuple[int, int] = (300, 400), seed: int = 0) -> tupl
         lies = {"orientation": it, "conjunction": it or not half}.get(odd, False)
         reach = np.array([2.5, 8] if lies else [8, 2.5]) * height / 100
         (top, left), (end, right) = (place - reach).round().astype(int), (place + reach).round().astype(int)
-        image[top:end, left:right] = (190, 40, 40) if red else (40, 170, 60)
-        items[top:end, left:right] = 1 if it else 2
+        image[top:end, left:right] = (200, 35, 35) if red else (40, 160, 70)
+        items[top:end, left:right] = 1 if it else i + 2 - (i > 12)
     return image, items
 
 # %% ../../nbs/20_models/29_classical.ipynb #c1fe3c63
 def prominence(values: np.ndarray, items: np.ndarray) -> float:
-    """How far the odd item of a display stands out of a map: its highest value, over the highest on another item.
+    """How far the odd item of a display stands out of a map: its mean, over the largest mean of another item.
 
-    values, items: (height, width), as from `pop_out`. 1: no more than another; NaN if there is nothing anywhere.
+    values, items: (height, width), as from `pop_out`. 1: no more than another; NaN if there is nothing on any item.
     """
-    others = values[items == 2].max()
-    return float(values[items == 1].max() / others) if others > 0 else float("inf" if values[items == 1].max() > 0 else "nan")
+    means = np.bincount(items.ravel(), values.ravel())[1:] / np.bincount(items.ravel())[1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(means[0] / means[1:].max())
 
 # %% ../../nbs/20_models/29_classical.ipynb #e82e8d2a
 @dataclass(kw_only=True, eq=False, repr=False)
