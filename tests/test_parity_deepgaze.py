@@ -1,0 +1,141 @@
+"""DeepGaze I, IIE and III against outputs of the official implementation, for weights given by a formula; plain and fast."""
+import ast
+import io
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from formula import fill
+
+torch = pytest.importorskip("torch", reason="DeepGaze needs torch")
+pytest.importorskip("torchvision", reason="three of the backbones are torchvision's")
+from torch.nn import functional as F  # noqa: E402
+
+from saliency_playground.deepgaze import fast, network, readout  # noqa: E402
+
+REFERENCE = ROOT.parent / "shared" / "reference"
+TOLERANCE = {"i": (5e-5, 1e-5), "iie": (1e-4, 5e-6), "iii": (5e-5, 5e-6)}               # largest and mean difference, parity/README.md
+KINDS = ("i", "iii", "iie")
+pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"needs the official outputs in {REFERENCE}, which do not ship with the project")
+
+
+class Official:
+    "One model with the formula's weights, its stored inputs and outputs."
+    def __init__(self, kind):
+        self.kind, self.net = kind, fill(getattr(network, f"deepgaze_{kind}")())
+        with np.load(REFERENCE / "parity" / f"deepgaze_{kind}.npz") as arrays:
+            self.arrays = dict(arrays)
+
+    def image(self, i):
+        return torch.from_numpy(self.arrays[f"image_{i}"]).permute(2, 0, 1)[None].float()
+
+    def center_bias(self, i, which):
+        gauss = torch.from_numpy(self.arrays[f"centerbias_gauss_{i}"])[None]
+        return torch.zeros_like(gauss) if which == "zeros" else gauss
+
+    def history(self, i, which):
+        return [torch.from_numpy(self.arrays[f"{axis}_hist_{i}_{which}"]) for axis in "xy"] if self.kind == "iii" else []
+
+    def same(self, ours, name, what=TOLERANCE):
+        off = np.abs(np.asarray(ours, np.float64) - self.arrays[name])
+        largest, mean = what[self.kind]
+        assert ours.shape == self.arrays[name].shape and off.max() < largest and off.mean() < mean, (name, off.max(), off.mean())
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def official(request):
+    with torch.inference_mode():
+        yield Official(request.param)
+
+
+def test_log_densities(official):
+    "Every stored final log density: two photographs, two center biases, histories with and without gaps."
+    for i in (0, 1):
+        seen = fast.look(official.net, official.image(i))
+        for bias in ("zeros", "gauss"):
+            for past in ("full", "nan") if official.kind == "iii" else ("",):
+                name = f"log_density_{i}_{bias}" + (past and f"_{past}")
+                given = official.center_bias(i, bias), *official.history(i, past)
+                official.same(official.net(official.image(i), *given)[0], name)
+                official.same(fast.log_density(official.net, seen, *given)[0], name)
+
+
+def test_taps(official):
+    "Shapes of the taps; mean and deviation of every channel that the readouts are given."
+    for b, model in enumerate(fast.members(official.net)):
+        prefix = f"backbone{b}_" if official.kind == "iie" else ""
+        for i in (0, 1):
+            if (name := f"{prefix}tap_shape{'' if official.kind == 'i' else 's'}_{i}") in official.arrays:
+                assert [list(tap.shape[1:]) for tap in model.taps(official.image(i))] == official.arrays[name].tolist()
+        if official.kind == "i":
+            seen, name = model.taps(official.image(0))[0][0], "tap_channel"
+        else:
+            seen, name = model.seen(official.image(0))[0], f"{prefix}readout_channel"
+        for ours, which in [(seen.mean((1, 2)), "mean"), (seen.std((1, 2), unbiased=False), "std")]:
+            theirs = official.arrays[f"{name}_{which}_0"]
+            assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max()), (prefix, which)
+
+
+def test_components(official):
+    "Component 0 alone, and each backbone's mixture; plain and fast."
+    if official.kind == "i":
+        pytest.skip("DeepGaze I has one component")
+    image, zeros = official.image(0), official.center_bias(0, "zeros")
+    past = official.history(0, "full")
+    seen = fast.look(official.net, image)
+    for b, model in enumerate(fast.members(official.net)):
+        prefix, end = (f"backbone{b}_", "zeros") if official.kind == "iie" else ("", "zeros_full")
+        maps = F.interpolate(readout.scanpath_maps(*past, image.shape[2:]), size=model.grid(image.shape[2:])) if past else None
+        official.same(model.component(0, model.seen(image), zeros, maps)[0], f"{prefix}component0_log_density_0_{end}")
+        if official.kind == "iie":
+            official.same(model(image, zeros)[0], f"{prefix}log_density_0_zeros")
+            official.same(fast.log_density(model, fast.Seen(seen.size, [seen.taps[b]]), zeros)[0], f"{prefix}log_density_0_zeros")
+
+
+def test_scanpaths():
+    "The scanpath network's features, and two histories in one batch."
+    with torch.inference_mode():
+        official = Official("iii")
+        image, size = official.image(0), official.image(0).shape[2:]
+        grid = official.net.grid(size)
+        for past in ("full", "nan"):
+            given = official.history(0, past)
+            plain = official.net.scanpath_networks[0](F.interpolate(readout.scanpath_maps(*given, size), size=grid))[0]
+            for ours in (plain, fast.history(official.net, *given, size, grid)[0, 0].unflatten(1, grid)):
+                official.same(ours, f"component0_scanpath_features_0_{past}", {"iii": (1e-4, 1e-5)})
+        both = [torch.cat(pair) for pair in zip(official.history(0, "full"), official.history(0, "nan"))]
+        for forward in (official.net, lambda *given: fast.predict(official.net, *given)):
+            batch = forward(image.expand(2, -1, -1, -1), official.center_bias(0, "gauss"), *both)
+            for ours, past in zip(batch, ("full", "nan")):
+                official.same(ours, f"log_density_0_gauss_{past}")
+
+
+@pytest.mark.parametrize("kind, count", [("i", 19), ("iie", 5461), ("iii", 1587)])
+def test_layout(kind, count):
+    "Keys in their order, shapes and types as published; a checkpoint of that layout loads strictly and is saved as it came."
+    lines = (REFERENCE / "keys" / f"DeepGaze{kind.upper()}_state_dict_keys.txt").read_text().splitlines()
+    published = [line.split("\t") for line in lines if not line.startswith("#")]
+    net = getattr(network, f"deepgaze_{kind}")()
+    ours = [[key, str(tuple(value.shape)), str(value.dtype).removeprefix("torch.")] for key, value in net.state_dict().items()]
+    assert len(ours) == count and sorted(ours) == sorted(published)
+    if kind == "iie":
+        return                                                                          # 420 MB; the other two show the way back
+    state = {key: torch.randn(shape) if kind_of == "float32" else torch.randint(9, shape)
+             for key, shape, kind_of in ((key, ast.literal_eval(shape), dtype) for key, shape, dtype in published)}
+    net.load_state_dict(state, strict=True)
+    file = io.BytesIO()
+    torch.save(net.state_dict(), file)
+    file.seek(0)
+    again = torch.load(file, weights_only=True)
+    assert all(again[key].numpy().tobytes() == value.numpy().tobytes() for key, value in state.items())
+
+
+@pytest.mark.parametrize("kind", ["iie", "iii"])
+def test_epsilon(kind):
+    "1e-12 in every norm of the readouts; the stored outputs hardly tell it from 1e-5."
+    norms = [module for module in network.tiny(kind).modules() if isinstance(module, torch.nn.GroupNorm)]
+    assert len(norms) >= 10 and all(norm.eps == 1e-12 and norm.num_groups == 1 for norm in norms)
+    scale = 1e-5                                                                        # where the epsilon decides
+    x = scale * torch.randn(1, 6, 5, 4, generator=torch.Generator().manual_seed(0))
+    assert abs(float(fast.standardised([x], (10, 8))[0].std(unbiased=False)) - 1 / np.sqrt(1 + 1e-12 / float(x.var(unbiased=False)))) < 1e-4
+    assert abs(float(readout.LayerNorm(6)(x).std(unbiased=False)) - 0.995) < 0.01
