@@ -1,17 +1,10 @@
 """MSI-Net's graph as its authors published it, from TensorFlow's own operations, with weights that anybody can make again."""
 import os
-import zlib
 from pathlib import Path
 
-import numpy as np
+from formula import formula_array
 
 from saliency_playground.models.msi_net_base import LAYERS
-
-
-def formula(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    "The value of one tensor, decided by its name and shape; the rule of the stored outputs."
-    z = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape)
-    return np.float32(0.1 * z if key.endswith("bias") else z * np.sqrt(2 / np.prod(shape[1:])))
 
 
 def save(folder: Path) -> Path:
@@ -22,8 +15,8 @@ def save(folder: Path) -> Path:
     def conv(x, name, relu=True):
         scope, given, made, kernel, dilation = LAYERS[name]
         with tf.name_scope(scope):
-            weight = tf.constant(formula(f"{name}.weight", (made, given, kernel, kernel)).transpose(2, 3, 1, 0), name="kernel")
-            y = tf.nn.conv2d(x, weight, 1, "SAME", dilations=dilation) + tf.constant(formula(f"{name}.bias", (made,)), name="bias")
+            weight = tf.constant(formula_array(f"{name}.weight", (made, given, kernel, kernel)).transpose(2, 3, 1, 0), name="kernel")
+            y = tf.nn.conv2d(x, weight, 1, "SAME", dilations=dilation) + tf.constant(formula_array(f"{name}.bias", (made,)), name="bias")
         return tf.nn.relu(y) if relu else y
 
     class Published(tf.Module):

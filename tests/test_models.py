@@ -43,6 +43,10 @@ def options_for(name, folder, dataset):
         for i in range(len(dataset)):
             np.save(folder / f"{dataset.ids[i]}.npy", dataset[i].image.mean(axis=2))
         return {"path": folder}
+    if name == "msi_net_tf":
+        pytest.importorskip("tensorflow", reason="needs the tf extra")
+        from msi_net_graph import save
+        return {"local_dir": save(folder)}
     cls = sp.core.adapter("model", name)
     if getattr(cls, "published", None) is not None:
         from formula import fill

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from conftest import ROOT
-from msi_net_graph import formula, save
+from formula import fill, formula_array
+from msi_net_graph import save
 
 PARITY = ROOT.parent / "shared" / "reference" / "parity" / "msi_net.npz"
 torch = pytest.importorskip("torch", reason="needs the torch extra")
@@ -30,14 +31,12 @@ def stored():
 
 @pytest.fixture(scope="module")
 def state():
-    return {key: torch.from_numpy(formula(key, shape)) for key, shape in msi_net_base.shapes().items()}
+    return {key: torch.from_numpy(formula_array(key, shape)) for key, shape in msi_net_base.shapes().items()}
 
 
 @pytest.fixture(scope="module")
-def net(state):
-    net = msi_net.MSINet().eval().requires_grad_(False)
-    net.load_state_dict(state)
-    return net
+def net():
+    return fill(msi_net.MSINet())
 
 
 def batch(image, **layout):

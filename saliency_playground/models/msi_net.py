@@ -6,7 +6,7 @@
 __all__ = ['MEANS', 'CONVERTED', 'doubled', 'pooled_same', 'chain', 'encode', 'look_around', 'paint', 'ranged', 'MSINet',
            'MSINetModel']
 
-# %% ../../nbs/20_models/24_msi_net.ipynb #96be6907
+# %% ../../nbs/20_models/24_msi_net.ipynb #40bc340b
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .. import images, maps, weights
+from .. import maps, weights
 from ..core import Prediction, register
 from .msi_net_base import frame_of, layers, put, read, take
-from .torch_base import TorchModel, fed_size
+from .torch_base import TorchModel
 
 # %% ../../nbs/20_models/24_msi_net.ipynb #5776ae44
 def doubled(x: torch.Tensor) -> torch.Tensor:
@@ -95,7 +95,7 @@ class MSINet(torch.nn.Module):
 CONVERTED = weights.Published("msi_net.pt", licence="MIT", source=(
     "Download alexanderkroner/MSI-Net from Hugging Face and convert it with `saliency-playground weights convert FOLDER msi_net.pt`"))
 
-# %% ../../nbs/20_models/24_msi_net.ipynb #7ad23c70
+# %% ../../nbs/20_models/24_msi_net.ipynb #9e461dd0
 @register("model", "msi_net", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
 class MSINetModel(TorchModel):
@@ -111,11 +111,12 @@ class MSINetModel(TorchModel):
             "input": "RGB uint8, any size; fed in a frame of 320 × 320, 240 × 320 or 320 × 240", "trained on": "SALICON"}
     published = CONVERTED
     n_parameters = 24_934_209
+    multiple = 8
     width = 64
 
     def __post_init__(self):
         super().__post_init__()
-        self._framed = self.input_long_side is None and self.input_px_per_dva is None
+        self._framed = self.requires_size is self.input_long_side is self.input_px_per_dva is None
         graph = Path(self.weights_path)/"saved_model.pb" if self.weights_path else None
         self.weights_path = graph if graph and graph.is_file() else self.weights_path
 
@@ -126,11 +127,9 @@ class MSINetModel(TorchModel):
         "The 46 tensors of a converted file or of a TensorFlow graph."
         return {name: torch.tensor(values) for name, values in read(path).items()} if path.suffix == ".pb" else super().read_weights(path)
 
-    def preprocess(self, image: np.ndarray) -> np.ndarray:
-        "The picture in its frame, float32; whole, with sides that 8 divides, if a size is asked for."
-        if self._framed:
-            return put(image, frame_of(image.shape[:2]), self.padding)
-        return images.resize_image(image, tuple(max(8, round(n / 8) * 8) for n in fed_size(image.shape[:2], self.input_long_side)))
+    def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
+        "The picture in its frame, float32; whole, uint8, with sides that 8 divides, if a size is asked for."
+        return put(image, frame_of(image.shape[:2]), self.padding) if self._framed else super().preprocess(image, scale)
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
         "The map of the picture alone, at its size."
