@@ -151,7 +151,7 @@ class Hub(BaseHTTPRequestHandler):
         if "/tree/" in self.path:
             content = json.dumps([{"type": "file", "path": name, "size": len(data), "oid": "0"} for name, data in FILES.items()]).encode()
         elif self.path.startswith("/api/models/"):
-            content = json.dumps({"id": "them/net", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}).encode()
+            content = json.dumps({"id": "them/net", "sha": COMMIT, "private": False, "downloads": 0, "likes": 0, "tags": [], "siblings": [{"rfilename": name} for name in FILES]}).encode()
         else:
             content = FILES.get(self.path.partition(f"/resolve/{COMMIT}/")[2])
         self.send_response(404 if content is None else 200)

@@ -35,7 +35,7 @@ def tensorflow() -> ModuleType:
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return tf
 
-# %% ../../nbs/20_models/25_msi_net_tf.ipynb #f52ff33a
+# %% ../../nbs/20_models/25_msi_net_tf.ipynb #823ceee3
 GRAPH = "saved_model.pb"
 
 
@@ -45,7 +45,7 @@ def cached(repo_id: str, revision: str | None = None, download: bool = False) ->
     download: fetch it first. Raises what `huggingface_hub` raises if that fails.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.utils import LocalEntryNotFoundError
     try:
         folder = Path(snapshot_download(repo_id, revision=revision, allow_patterns=["*.pb", "variables/*"], local_files_only=not download))
     except LocalEntryNotFoundError:
