@@ -139,7 +139,7 @@ class Onnx(InputContract, SaliencyModel):
 
     Raises ValueError for an option out of range, and, once it is needed, if the file is not there or cannot be run.
     """
-    weights_path: str | Path | None = None              # the file, .onnx
+    weights_path: str | Path                            # the file, .onnx
     device: str = "auto"                                # auto: a CUDA card if onnxruntime was built for one, else cpu; or cuda:1, mps
     threads: int | None = None                          # of the processor; null: onnxruntime's own choice
     batch_size: int = 1                                 # pictures of one size at once
