@@ -11,6 +11,7 @@ from PIL import Image
 import saliency_playground as sp
 from saliency_playground import images
 from saliency_playground.core import Ceiling, as_dataset, complete
+from saliency_playground.models.contract_base import named
 
 SIZES = [(64, 64), (97, 131), (97, 131), (240, 320), (64, 640), (1500, 2000)]       # two of one size, so that a batch is one
 
@@ -37,16 +38,64 @@ def dataset():
     return as_dataset(samples)
 
 
+CONTRAST = """
+import torch
+class Contrast(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.ones(1))
+    def forward(self, batch):
+        return self.gain * (batch - torch.nn.functional.avg_pool2d(batch, 9, 1, 4)).abs().mean(1)
+def function(image):
+    with torch.inference_mode():
+        return Contrast()(torch.tensor(image.transpose(2, 0, 1)[None] / 255.0))[0].numpy()
+"""
+
+
+def written(folder):
+    "A file of code, with a network in it and a function."
+    (folder / "contrast.py").write_text(CONTRAST, encoding="utf-8")
+    return f"{folder}/contrast.py"
+
+
+def as_script(folder):
+    torch = pytest.importorskip("torch")
+    network, _ = named(f"{written(folder)}:Contrast")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(network()).save(folder / "contrast.pt")
+    return {"weights_path": folder / "contrast.pt", "device": "cpu"}
+
+
+def as_state(folder):
+    torch = pytest.importorskip("torch")
+    torch.save({"model": {"module.gain": torch.ones(1)}}, folder / "contrast.pth")
+    return {"network": f"{written(folder)}:Contrast", "weights_path": folder / "contrast.pth", "device": "cpu"}
+
+
+def as_onnx(folder):
+    onnx = pytest.importorskip("onnx")
+    make = onnx.helper
+    nodes = [make.make_node("AveragePool", ["image"], ["around"], kernel_shape=[9, 9], pads=[4, 4, 4, 4]), make.make_node("Sub", ["image", "around"], ["differs"]),
+             make.make_node("Abs", ["differs"], ["distance"]), make.make_node("ReduceMean", ["distance"], ["saliency"], axes=[1], keepdims=1)]
+    wants = make.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
+    gives = make.make_tensor_value_info("saliency", onnx.TensorProto.FLOAT, None)
+    onnx.save(make.make_model(make.make_graph(nodes, "contrast", [wants], [gives]), opset_imports=[make.make_opsetid("", 17)], ir_version=9), folder / "contrast.onnx")
+    return {"weights_path": folder / "contrast.onnx", "device": "cpu"}
+
+
+BROUGHT = {"callable": lambda folder: {"function": f"{written(folder)}:function"}, "torchscript": as_script, "onnx": as_onnx,
+           "hf_torch": as_state}                                          # models that a user brings: one network, four ways
+
+
 def options_for(name, folder, dataset):
     "What a model must be given to be made: weights by formula, files to read."
     if name == "precomputed":
         for i in range(len(dataset)):
             np.save(folder / f"{dataset.ids[i]}.npy", dataset[i].image.mean(axis=2))
         return {"path": folder}
-    if name == "msi_net_tf":
-        pytest.importorskip("tensorflow", reason="needs the tf extra")
-        from msi_net_graph import save
-        return {"local_dir": save(folder)}
+    if name in BROUGHT:
+        return BROUGHT[name](folder)
     cls = sp.core.adapter("model", name)
     if getattr(cls, "published", None) is not None:
         from formula import fill

@@ -94,12 +94,13 @@ def pick(output: Any, which: int | str | None = None) -> Any:
 class InputContract:
     """What a network wants and gives, as options. `mean` and `std` are kept in units of 0 … 255, see `in_pixels`.
 
-    Raises ValueError for a word that is none of those, a range that is neither 1 nor 255, or a std that is not positive.
+    Raises ValueError for a word that is none of those, a range that is neither 1 nor 255, or a std or multiple that is not positive.
     """
     channels: str = "RGB"                           # order of the colours it wants: RGB or BGR
     input_range: float = 1                          # of the pixels before mean and std: 1 (0 to 1) or 255 (0 to 255)
     mean: float | Sequence[float] = 0.0             # subtracted, in units of input_range: one number, or one a channel
     std: float | Sequence[float] = 1.0              # divided by, in the same units
+    multiple: int = 1                               # of which both sides that it is fed are made, as networks with strides may want
     kind: str = "map"                               # what it gives: map, density (sum 1), log_density (natural log), logits
     output: int | str | None = None                 # which, by index or name, if it gives several
 
@@ -108,6 +109,8 @@ class InputContract:
             raise ValueError(f"channels is RGB or BGR, not {self.channels!r}.")
         if self.input_range not in (1, 255):
             raise ValueError(f"input_range is 1 or 255, what white becomes before mean and std, not {self.input_range!r}.")
+        if self.multiple < 1:
+            raise ValueError(f"multiple is a number of pixels, 32 say, not {self.multiple!r}.")
         if not np.min(self.std) > 0:
             raise ValueError(f"std is what is divided by, so it is positive, not {self.std!r}.")
         self.mean, self.std = in_pixels(self.mean, self.input_range), in_pixels(self.std, self.input_range)

@@ -78,8 +78,9 @@ class HFTorch(InputContract, TorchModel):
 
     Raises ValueError for an option out of range, and, once it is needed, if the file cannot be had or does not fit the network.
     """
-    repo_id: str | None = None                        # the repository, owner/name; or else weights_path, a file that is here
-    filename: str | None = None                       # the file of it
+    weights_path: str | Path | None = None            # a file that is here, in place of the repository's
+    repo_id: str | None = None                        # the repository, owner/name
+    filename: str | None = None                       # the file of it that holds the weights
     revision: str | None = None                       # a commit or tag; null: main, which may change
     network: str | None = None                        # my.module:Class or my/file.py:Class, what makes it; null: the file is TorchScript
     arguments: Mapping[str, Any] | None = None        # what it is made with

@@ -139,7 +139,7 @@ class Onnx(InputContract, SaliencyModel):
 
     Raises ValueError for an option out of range, and, once it is needed, if the file is not there or cannot be run.
     """
-    weights_path: str | Path | None = None              # the file, .onnx
+    weights_path: str | Path                            # the file, .onnx
     device: str = "auto"                                # auto: a CUDA card if onnxruntime was built for one, else cpu; or cuda:1, mps
     threads: int | None = None                          # of the processor; null: onnxruntime's own choice
     batch_size: int = 1                                 # pictures of one size at once
@@ -164,7 +164,7 @@ class Onnx(InputContract, SaliencyModel):
         "The picture (height, width, 3) uint8 at the size the network is fed."
         size = self.network and self.requires_size         # the file knows it, if there is only one
         scale = self.input_long_side / max(image.shape[:2]) if self.input_long_side else 1
-        return images.resize_image(image, size or tuple(max(1, round(n * scale)) for n in image.shape[:2]))
+        return images.resize_image(image, size or tuple(self.multiple * max(1, round(n * scale / self.multiple)) for n in image.shape[:2]))
 
     def predict_batch(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         "The network's answers (h, w) float32 for preprocessed pictures of one size."
@@ -181,6 +181,8 @@ def fixed_size(model: Onnx, takes: Wants) -> tuple[int, int] | None:
     asked = model.requires_size and tuple(model.requires_size)
     if model.input_long_side and (asked or takes.size) or takes.size and asked not in (None, takes.size):
         raise ValueError(f"the network takes pictures of (height, width) {takes.size or asked} only. Leave requires_size and input_long_side out.")
+    if asked and any(n % model.multiple for n in asked):
+        raise ValueError(f"requires_size {asked} is no multiple of {model.multiple}. Leave one of the two out.")
     if takes.dtype is np.uint8 and (model.mean, model.std) != ((0.0,) * 3, (1.0,) * 3):
         raise ValueError("the network takes bytes, 0 to 255, and does the rest itself. Give input_range: 255, without mean and std.")
     return takes.size or asked

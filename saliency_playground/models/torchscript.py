@@ -8,7 +8,7 @@ __all__ = ['TorchScript']
 # %% ../../nbs/20_models/41_torchscript.ipynb #cec664c3
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -26,6 +26,8 @@ class TorchScript(InputContract, TorchModel):
 
     Raises ValueError for an option out of range, and, once it is needed, if the file is not there or is no TorchScript.
     """
+    weights_path: str | Path = field()                # the file, TorchScript, usually .pt
+
     card = {"citation": "whoever made the network", "licence": "theirs", "input": "as the options say"}
 
     @functools.cached_property
