@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['dead_leaves', 'patches', 'whitening', 'fast_ica', 'learn_basis', 'save_basis', 'load_basis', 'surprise', 'answers',
-           'painted_basis', 'AIM']
+           'painted_basis', 'pictures_in', 'AIM']
 
 # %% ../../nbs/20_models/34_aim.ipynb #7c22b193
 import functools
@@ -19,7 +19,7 @@ from ..core import register
 from .classical_base import FLAT, Classical, shrunk
 
 # %% ../../nbs/20_models/34_aim.ipynb #6b205dd6
-def dead_leaves(seed: int, side: int = 256, leaves: int = 1000) -> np.ndarray:
+def dead_leaves(seed: int, side: int = 256, leaves: int = 1500) -> np.ndarray:
     """Discs of random size, place and colour, each over those before: (side, side, 3) uint8.
 
     Radii from 3 pixels to two thirds of the side, with density r⁻³; colours mostly differ in brightness.
@@ -36,7 +36,7 @@ def dead_leaves(seed: int, side: int = 256, leaves: int = 1000) -> np.ndarray:
 
 # %% ../../nbs/20_models/34_aim.ipynb #946614ce
 def patches(pictures: Sequence[np.ndarray], side: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    "`count` patches of side × side pixels from random places: (count, side·side·3) float32 in 0…1. Each picture is at least that large."
+    "`count` patches of side × side pixels from random places, no picture smaller: (count, side·side·3) float32 in 0…1."
     found = []
     for picture, share in zip(pictures, np.array_split(np.arange(count), len(pictures))):
         windows = np.lib.stride_tricks.sliding_window_view(picture, (side, side), axis=(0, 1))
@@ -60,7 +60,8 @@ def whitening(x: np.ndarray, keep: float) -> np.ndarray:
 def fast_ica(z: np.ndarray, rng: np.random.Generator, rounds: int = 100, tolerance: float = 1e-3) -> np.ndarray:
     """The rotation that makes whitened data as independent as a rotation can.
 
-    z: (n, k), mean 0, covariance the identity. rng: where it starts. Returns (k, k) orthogonal; z @ result.T are the components, in no order.
+    z: (n, k), mean 0, covariance the identity. rng: where it starts.
+    Returns (k, k) orthogonal; z @ result.T are the components, in no order.
     Stops when no axis moves by more than `tolerance` (one minus the cosine), or after so many rounds.
     Source: Hyvärinen, IEEE Neural Networks 10 (1999), the symmetric fixed point with tanh.
     """
@@ -70,9 +71,9 @@ def fast_ica(z: np.ndarray, rng: np.random.Generator, rounds: int = 100, toleran
     z = z.astype(np.float32)
     turn = nearest_rotation(rng.normal(size=(z.shape[1],) * 2))
     for _ in range(rounds):
-        squashed = np.tanh(z @ turn.T.astype(np.float32))
+        squashed = np.tanh(np.einsum("nk,jk->nj", z, turn.astype(np.float32)))
         slope = 1 - (squashed**2).mean(axis=0, dtype=float)
-        before, turn = turn, nearest_rotation((squashed.T @ z).astype(float) / len(z) - slope[:, None] * turn)
+        before, turn = turn, nearest_rotation(np.einsum("nj,nk->jk", squashed, z) / len(z) - slope[:, None] * turn)
         if 1 - abs((before * turn).sum(axis=1)).min() < tolerance:
             break
     return turn
@@ -89,8 +90,8 @@ def learn_basis(pictures: Sequence[np.ndarray], patch: int = 7, keep: float = 0.
     rng, large = np.random.default_rng(seed), [p for p in pictures if min(p.shape[:2]) >= patch]
     x = patches(large, patch, count, rng) if large else np.zeros((1, 1), np.float32)
     if not large or np.ptp(x) == 0:
-        raise ValueError(f"no components can be learnt from {len(pictures)} pictures, {len(large)} of them of at least {patch} × {patch} pixels. "
-                         "Give a folder of photographs.")
+        raise ValueError(f"no components can be learnt from {len(pictures)} pictures, {len(large)} of them of at least "
+                         f"{patch} × {patch} pixels. Give a folder of photographs.")
     x -= x.mean(axis=0)
     projection = whitening(x, keep)
     return (fast_ica(x @ projection.T, rng) @ projection).reshape(-1, patch, patch, 3).astype(np.float32)
@@ -105,7 +106,8 @@ def load_basis(path: str | Path) -> np.ndarray:
     "Filters as `save_basis` wrote them. Raises ValueError naming the file if they are no filters."
     filters = files.read_array(path).get("filters") if Path(path).suffix == ".npz" else None
     if filters is None or filters.ndim != 4 or filters.shape[1] != filters.shape[2] or filters.shape[3] != 3 or not filters.shape[1] % 2:
-        raise ValueError(f"{path}: a basis is an .npz with an array `filters` of shape (k, side, side, 3), side odd. Write it with save_basis.")
+        raise ValueError(f"{path}: a basis is an .npz with an array `filters` of shape (k, side, side, 3), side odd. "
+                         "Write it with save_basis.")
     return filters.astype(np.float32)
 
 # %% ../../nbs/20_models/34_aim.ipynb #5902b874
@@ -113,7 +115,7 @@ def surprise(coefficient: np.ndarray, bins: int = 128) -> np.ndarray:
     """−log of how often a value like this one occurs in the array, in nats.
 
     coefficient: (height, width). bins: of the histogram between its lowest and highest value.
-    Returns the same shape, float64, >= 0; 0 everywhere if the values do not vary. Source: Bruce & Tsotsos 2005, section 2.
+    Returns the same shape, float64, >= 0; 0 everywhere if the values do not vary. Source: Bruce & Tsotsos 2005.
     """
     low, high = float(coefficient.min()), float(coefficient.max())
     if high - low <= FLAT:
@@ -124,11 +126,11 @@ def surprise(coefficient: np.ndarray, bins: int = 128) -> np.ndarray:
 
 
 def answers(image: np.ndarray, filters: np.ndarray) -> np.ndarray:
-    "Each filter's coefficient at each pixel: image (height, width, 3) uint8, the picture mirrored at its border. Returns (k, height, width) float32."
+    "Each filter's coefficient at each pixel of (height, width, 3) uint8, mirrored at its border: (k, height, width) float32."
     import cv2
-    shares = image.astype(np.float32) / 255
-    return np.stack([sum(cv2.filter2D(np.ascontiguousarray(shares[..., c]), -1, np.ascontiguousarray(f[..., c]), borderType=cv2.BORDER_REFLECT)
-                         for c in range(3)) for f in filters])
+    colours = cv2.split(image.astype(np.float32) / 255)
+    return np.stack([sum(cv2.filter2D(colour, -1, part, borderType=cv2.BORDER_REFLECT) for colour, part in zip(colours, cv2.split(f)))
+                     for f in filters])
 
 # %% ../../nbs/20_models/34_aim.ipynb #09bf5319
 @functools.lru_cache(maxsize=4)
@@ -137,19 +139,27 @@ def painted_basis(patch: int, keep: float, seed: int) -> np.ndarray:
     return learn_basis([dead_leaves(8 * seed + i) for i in range(8)], patch, keep, seed=seed)
 
 
+def pictures_in(folder: str | Path) -> list[Path]:
+    "The picture files in and below a folder, sorted. Raises ValueError if there is none."
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in images.IMAGE_SUFFIXES)
+    if not found:
+        raise ValueError(f"there are no pictures in {folder}.")
+    return found
+
+# %% ../../nbs/20_models/34_aim.ipynb #2f425237
 @register("model", "aim")
 @dataclass(kw_only=True, eq=False, repr=False)
 class AIM(Classical):
     """How surprising each place is, given the rest of the picture (Bruce & Tsotsos 2005, 2009).
 
-    The components are learnt here, not the published ones. Raises ValueError for an option beyond its limits or a folder without pictures.
+    The components are learnt here, not the published ones.
+    Raises ValueError for an option beyond its limits or a folder without pictures.
     """
     card = {"citation": "Bruce & Tsotsos, NIPS 18 (2005); Journal of Vision 9(3):5 (2009)", "licence": "method from a paper, code ours",
-            "input": "RGB uint8, any size", "variant": "FastICA on patches of painted or own pictures; histogram over the picture",
-            "status": "no reference implementation was compared; tests check ICA, histogram and pop-out"}
+            "input": "RGB uint8, any size", "variant": "FastICA on painted or own pictures; histogram over the picture", "status": "no reference implementation was compared; tests check ICA, histogram and pop-out"}
     long_side: int = 256          # pixels of the longer side to compute at
-    basis_images: str | None = None   # folder of pictures to learn components from; null: painted ones
-    basis: str | None = None      # file of components that were learnt before, see save_basis
+    basis_images: str | Path | None = None   # folder of pictures to learn components from; null: painted ones
+    basis: str | Path | None = None      # file of components that were learnt before, see save_basis
     patch: int = 7                # side in pixels of a patch, odd; with basis, the basis's
     keep: float = 0.95            # share of the patches' variance that the components hold
     seed: int = 0                 # of the places of patches and the start of ICA
@@ -164,16 +174,14 @@ class AIM(Classical):
         if self.patch % 2 == 0:
             raise ValueError(f"AIM: patch is odd, so that it has a middle, not {self.patch}.")
         if self.basis_images:
-            self.weights = sorted(p for p in Path(self.basis_images).rglob("*") if p.suffix.lower() in images.IMAGE_SUFFIXES)
-            if not self.weights:
-                raise ValueError(f"AIM: there are no pictures in basis_images, {self.basis_images}.")
+            self.weights = pictures_in(self.basis_images)
 
     @functools.cached_property
     def filters(self) -> np.ndarray:
         "The components, (k, side, side, 3) float32; read or learnt when first asked for."
         if self.basis:
             return load_basis(self.basis)
-        if self.basis_images:
+        if self.weights:
             own = [shrunk(images.read_image(path), self.long_side) for path in self.weights]
             return learn_basis(own, self.patch, self.keep, seed=self.seed)
         return painted_basis(self.patch, self.keep, self.seed)

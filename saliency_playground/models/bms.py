@@ -18,8 +18,8 @@ from .classical_base import Classical, lab, unit
 def whitened(colours: np.ndarray) -> np.ndarray:
     """Channels without correlation, as near to the given ones as may be.
 
-    colours: (height, width, channels). Returns the same shape, float64, means 0; variances v/(v + 1) along the principal axes of variance v.
-    Source: Zhang & Sclaroff 2016, section 3.2; the symmetric root of the inverse covariance.
+    colours: (height, width, channels). Returns the same shape, float64, of means 0; along a principal axis of variance v it is v/(v + 1).
+    Source: Zhang & Sclaroff 2016; the symmetric root of the inverse covariance.
     """
     flat = colours.reshape(-1, colours.shape[2]).astype(float)
     flat = flat - flat.mean(axis=0)
@@ -43,8 +43,8 @@ def boolean_maps(channel: np.ndarray, step: int = 8) -> Iterator[np.ndarray]:
 def surrounded(boolean: np.ndarray) -> np.ndarray:
     """The regions of a Boolean map that do not reach the border.
 
-    boolean: (height, width) uint8 of 0 and 1. Returns the same, 1 where a pixel belongs to an 8-connected region of ones inside the picture.
-    Source: Zhang & Sclaroff 2013, section 3.2.
+    boolean: (height, width) uint8 of 0 and 1. Returns the same, 1 where a pixel is of an 8-connected region of ones inside the picture.
+    Source: Zhang & Sclaroff 2013.
     """
     import cv2
     count, label = cv2.connectedComponents(boolean, connectivity=8)
@@ -60,7 +60,7 @@ def attention(channels: np.ndarray, step: int = 8, dilation: int = 7) -> np.ndar
 
     channels: (height, width, channels). step: between thresholds. dilation: width in pixels of the square by which regions grow.
     Returns (height, width) float64, >= 0; 0 everywhere if nothing is surrounded.
-    Source: Zhang & Sclaroff 2013, algorithm 1, and 2016, section 3.
+    Source: Zhang & Sclaroff 2013 and 2016.
     """
     import cv2
     square, total, votes = np.ones((dilation, dilation), np.uint8), np.zeros(channels.shape[:2], np.float32), 0

@@ -75,7 +75,7 @@ _WAVE, _SPREAD, _REACH = 4, 1.2, 3           # pixels: wavelength, standard devi
 def oriented(values: np.ndarray, angle: float) -> np.ndarray:
     """The answers of an even and an odd Gabor filter, as one complex number a pixel.
 
-    values: (height, width) float32. angle: radians from the x axis to the direction in which the stripes alternate; 0 finds vertical ones.
+    values: (height, width) float32. angle: radians from the x axis to where the stripes alternate; 0 finds upright ones.
     Returns (height, width) complex64; `.real` is the even filter, `abs` the energy. Beyond the border the edge goes on.
     Source: the cosine grating under a Gaussian of Itti et al. 1998; a wave of 4 pixels as in Greenspan et al., CVPR 1994.
     """
@@ -92,9 +92,9 @@ def oriented(values: np.ndarray, angle: float) -> np.ndarray:
 def pop_out(odd: str, size: tuple[int, int] = (300, 400), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A field of 5 × 7 bars, one of which is odd.
 
-    odd: "colour" (red among green of the same r + g + b, as far from the ground in Lab lightness), "orientation" (lying among upright), "conjunction" (red lying among green lying and red upright)
-    or "nothing". size: (height, width) in pixels. seed: of the bars' places, each a little off its grid.
-    Returns the picture (height, width, 3) uint8, and whose pixel is whose (height, width): 0 the ground, 1 the odd bar, 2 … 35 the others.
+    odd: "colour" (red among green of the same r + g + b, as far from the ground in lightness), "orientation" (lying among upright),
+    "conjunction" (red lying among green lying and red upright) or "nothing". size: (height, width) in pixels. seed: of the bars' places, each a little off its grid.
+    Returns the picture (height, width, 3) uint8, and whose pixel it is (height, width): 0 the ground, 1 the odd bar, 2 … 35 the others.
     """
     if odd not in ("colour", "orientation", "conjunction", "nothing"):
         raise ValueError(f"a display's odd item differs by colour, orientation, conjunction or nothing, not {odd!r}.")

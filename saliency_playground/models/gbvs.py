@@ -20,7 +20,7 @@ def nearness(size: tuple[int, int], share: float) -> np.ndarray:
     """F(i, j) = exp(−d²/2σ²) between all nodes of a grid.
 
     size: (height, width) of the grid, n nodes row by row. share: σ as a share of the mean of height and width.
-    Returns (n, n) float64, read-only. Source: Harel et al. 2006, section 3.2.
+    Returns (n, n) float64, read-only. Source: Harel et al. 2006.
     """
     down, across = (np.subtract.outer(np.arange(n), np.arange(n))**2 / (-2 * (share * sum(size) / 2)**2) for n in size)
     near = np.kron(np.exp(down), np.exp(across))
@@ -33,7 +33,7 @@ def activation(values: np.ndarray, reach: float = 0.15) -> np.ndarray:
 
     values: (height, width), a feature map; a few hundred nodes, a thousand at most. reach: the step's σ as a share of the mean side.
     Returns the same shape, float64, sum 1; 0 everywhere if the values do not vary.
-    Source: Harel et al. 2006, section 3.2; the weights are symmetric, so that the equilibrium is their sum at each node.
+    Source: Harel et al. 2006, the activation step; the weights are symmetric, so that the equilibrium is their sum at each node.
     """
     if np.ptp(values) <= FLAT:
         return np.zeros(values.shape)
@@ -45,8 +45,9 @@ def activation(values: np.ndarray, reach: float = 0.15) -> np.ndarray:
 def concentration(values: np.ndarray, gather: float = 0.06) -> np.ndarray:
     """Mass run together: the equilibrium of a walk with weights A(j) F(i, j).
 
-    values: (height, width), an activation >= 0. gather: the step's σ as a share of the mean side. Returns the same shape, sum 1 (0 if A is 0).
-    Source: Harel et al. 2006, section 3.3; the same walk has the symmetric weights A(i) A(j) F(i, j).
+    values: (height, width), an activation >= 0. gather: the step's σ as a share of the mean side.
+    Returns the same shape, sum 1 (0 if A is 0).
+    Source: Harel et al. 2006, the normalisation step; the same walk has the symmetric weights A(i) A(j) F(i, j).
     """
     nodes = values.ravel()
     mass = nodes * (nearness(values.shape, gather) @ nodes)
@@ -68,7 +69,8 @@ def features(image: np.ndarray, side: int) -> dict[str, list[np.ndarray]]:
         return [cv2.resize(levels[i], size, interpolation=cv2.INTER_AREA) for i in LEVELS]
     intensity, *colours = (pyramid(channel, max(LEVELS)) for channel in opponents(image))
     energies = ([abs(oriented(level, angle)) for level in intensity] for angle in np.arange(4) * np.pi / 4)
-    return {"intensity": at_levels(intensity), "colour": sum(map(at_levels, colours), []), "orientation": sum(map(at_levels, energies), [])}
+    return {"intensity": at_levels(intensity), "colour": sum(map(at_levels, colours), []),
+            "orientation": sum(map(at_levels, energies), [])}
 
 # %% ../../nbs/20_models/31_gbvs.ipynb #ac252280
 @register("model", "gbvs")

@@ -19,7 +19,7 @@ def signature(channel: np.ndarray) -> np.ndarray:
     """The signs of a channel's cosine transform: −1, 0 or 1.
 
     channel: (height, width). Returns the same shape, float64; what is below 1e-12 of the largest coefficient is 0.
-    Source: Hou, Harel & Koch 2012, equation 1: sign(DCT(x)).
+    Source: Hou, Harel & Koch 2012: sign(DCT(x)).
     """
     from scipy.fft import dctn
     spectrum = dctn(channel.astype(float), norm="ortho")
@@ -39,7 +39,8 @@ class ImageSignature(Classical):
 
     Raises ValueError for an option beyond its limits.
     """
-    card = {"citation": "Hou, Harel & Koch, IEEE PAMI 34(1) (2012)", "licence": "method from a paper, code ours", "input": "RGB uint8, any size",
+    card = {"citation": "Hou, Harel & Koch, IEEE PAMI 34(1) (2012)", "licence": "method from a paper, code ours",
+            "input": "RGB uint8, any size",
             "status": "no reference implementation was compared; tests check the paper's proposition"}
     long_side: int = 64           # pixels of the longer side to compute at
     space: Literal["lab", "rgb"] = "lab"      # the channels: CIE Lab, or red, green and blue
@@ -54,6 +55,6 @@ class ImageSignature(Classical):
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:
         "The squared picture from each channel's signs, and their blurred sum."
         from scipy.ndimage import gaussian_filter
-        channels = np.moveaxis(lab(image) if self.space == "lab" else image / 255, 2, 0)
-        parts = {f"from the signs of {name}": reconstruction(channel)**2 for name, channel in zip("Lab" if self.space == "lab" else "RGB", channels)}
+        names, values = ("Lab", lab(image)) if self.space == "lab" else ("RGB", image / 255)
+        parts = {f"from the signs of {name}": reconstruction(values[..., i])**2 for i, name in enumerate(names)}
         return parts | {"saliency": gaussian_filter(sum(parts.values()), self.blur * max(image.shape[:2]), mode="nearest")}
