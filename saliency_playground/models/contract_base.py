@@ -172,7 +172,7 @@ def _module(place: str) -> ModuleType:
             module = importlib.reload(module)
         _run[place] = digest
         return module
-    digest = files.sha256(Path(place))
+    digest = files.digest([str(Path(place).resolve()), files.sha256(Path(place))])
     name = f"_named_{digest[:12]}_{Path(place).stem}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, place)
