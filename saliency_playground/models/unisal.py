@@ -211,10 +211,11 @@ class Unisal(TorchModel):
 
     Raises ValueError for an unknown source. Without a size asked for, a picture is fed at its `official_size`.
     """
+    input_long_side: int | None = None       # pixels of the longer side that the network is fed; null: the authors' size for the aspect
     source: str = "SALICON"                  # whose normalisation, priors and blur: SALICON, DHF1K, Hollywood or UCFSports
 
     card = {"citation": "Droste, Jiao & Noble, Unified image and video saliency modeling, ECCV 2020",
-            "licence": "weights Apache-2.0; code ours", "input": "RGB, ImageNet mean and standard deviation, 288 × 384 or another of eleven such sizes",
+            "licence": "weights Apache-2.0; code ours", "input": "RGB, ImageNet mean and standard deviation, the one of eleven sizes nearest in aspect: 288 × 384 for 3 : 4",
             "status": "static pictures only; weights by hand", "source": "github.com/rdroste/unisal"}
     published = weights.Published("weights_best.pth", _ADDRESS, 15_368_928, None, "Apache-2.0", source=f"Download {_ADDRESS}")
     kind, multiple, n_parameters = "density", 32, 3_714_872
