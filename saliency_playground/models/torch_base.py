@@ -120,7 +120,8 @@ class TorchOptions:
     def __post_init__(self):
         asked = [name for name in ("requires_size", "input_long_side", "input_px_per_dva") if getattr(self, name) is not None]
         if len(asked) > 1:
-            raise ValueError(f"{' and '.join(asked)} each say how large a picture is fed. Give one.")
+            said = " and ".join(f"{name} ({getattr(self, name)})" for name in asked)
+            raise ValueError(f"{said} each say how large a picture is fed. Give one, and set the others to null.")
         if self.requires_size is not None:
             self.requires_size = tuple(self.requires_size)
             if len(self.requires_size) != 2 or min(self.requires_size) < 1:
