@@ -166,6 +166,7 @@ class AIM(Classical):
     bins: int = 128               # of the histogram of a coefficient
     blur: float = 0.03            # σ at the end, as a share of the longer side
     limits = {"long_side": (32, 1024), "patch": (3, 31), "keep": (0.1, 1.0), "seed": (0, 2**31), "bins": (4, 4096), "blur": (0.001, 0.5)}
+    n_parameters = None
 
     def __post_init__(self):
         super().__post_init__()

@@ -131,6 +131,7 @@ class Classical(SaliencyModel):
     """
     long_side: int = 640          # pixels of the longer side to compute at
     limits = {"long_side": (16, 4096)}
+    n_parameters = 0              # nothing was learnt
 
     def __post_init__(self):
         for option, (low, high) in (Classical.limits | self.limits).items():
