@@ -14,7 +14,7 @@ HEAVY = ["numba", "ot", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "s
 FLOORS = [["compiled"], ["files"], ["maps", "images", "heatmaps"], ["metrics.tuebingen"], ["metrics.mit"],
           ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"],
           ["metrics", "ceilings", "stats"], ["core", "comparisons"],
-          ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["weights"], ["deepgaze"], ["models.torch_base", "models.classical_base", "models.msi_net_base", "models.contract_base"], ["datasets", "models", "toy"],
+          ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["weights"], ["deepgaze"], ["models.torch_base", "models.deepgaze_base", "models.classical_base", "models.msi_net_base", "models.contract_base"], ["datasets", "models", "toy"],
           ["bench.config", "bench.cache"], ["bench.runner"], ["report"], ["cli", "__main__", ""]]
 
 

@@ -58,7 +58,7 @@ def standardised(taps: Sequence[Tensor], grid: tuple[int, int]) -> list[Tensor]:
     scale = (mean([tap.square() for tap in taps]) + 1e-12).rsqrt().float()
     return [tap * scale for tap in taps]
 
-# %% ../../nbs/15_deepgaze/04_fast.ipynb #1b728411
+# %% ../../nbs/15_deepgaze/04_fast.ipynb #efcc4a9d
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What a network's backbones see of pictures of one size. It depends on no readout, so it can be kept while these are trained.
@@ -82,7 +82,7 @@ def look(net: Ensemble | Mixture | DeepGazeI, image: Tensor) -> Seen:
     "image: (B, 3, H, W), RGB, 0 to 255. Runs the backbones, with channels last in memory, which convolutions like better."
     size = tuple(image.shape[2:])
     image = image.float().contiguous(memory_format=torch.channels_last)
-    taps = [model.taps(image) for model in members(net)]
+    taps = [[tap.float() for tap in model.taps(image)] for model in members(net)]                    # float32 even where the backbones are not
     return Seen(size, [maps if isinstance(model, DeepGazeI) else standardised(maps, model.grid(size)) for model, maps in zip(members(net), taps)])
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #533167dd
