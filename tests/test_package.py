@@ -75,7 +75,7 @@ def test_what_is_imported_is_declared():
     for path in MODULES:
         for module in imports(path):
             top = module.partition(".")[0]
-            if top not in sys.stdlib_module_names and top != "saliency_playground":
+            if top not in sys.stdlib_module_names and top not in ("saliency_playground", "deepgaze_pytorch"):       # the latter is on no registry
                 assert sold_as.get(top, top) in declared, f"{path.name} imports {top}, which settings.ini does not declare"
 
 
