@@ -101,7 +101,8 @@ def options_for(name, folder, dataset):
         from formula import fill
         from saliency_playground import weights
         net = fill(sp.create("model", name).build())
-        return {"weights_path": weights.write_state(folder / f"{name}.pth", net.state_dict())}
+        state = {"weights_path": weights.write_state(folder / f"{name}.pth", net.state_dict())}
+        return state | ({"center_bias": "uniform"} if "center_bias" in sp.core.options("model", name) else {})
     return {}
 
 
