@@ -5,11 +5,10 @@
     python benchmarks/deepgaze.py --quick            # three rounds, printed, nothing written
 
 All networks have random weights, which cost the same as trained ones; nothing is downloaded. Without a checkout its place is taken by
-`official_way`, our own words for what the official implementation computes and how often: the layer norm spelt out, every readout on its own at the
+`official_way`, our own words for what the official implementation computes and how often: layer norm, padding and activation spelt out, every readout on its own at the
 full grid, the history encoded anew for each of them, the finalizer at the size of the picture, the backbones to their very end.
 """
 import argparse
-import contextlib
 import copy
 import math
 import os
@@ -30,7 +29,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from saliency_playground.deepgaze import fast, network, readout  # noqa: E402
-from saliency_playground.deepgaze.backbones import InPlaceNorm  # noqa: E402
+from saliency_playground.deepgaze.backbones import DenseBlock, InPlaceNorm, MBConv, PaddedConv  # noqa: E402
 
 NAN = float("nan")
 
@@ -76,32 +75,35 @@ def official_way(net, image, center_bias, *history):
     return torch.stack(parts).logsumexp(0)
 
 
-def usual_norms(net):
-    "A copy whose batch norms are torch's own."
-    net = copy.deepcopy(net)
+class SpeltConv(PaddedConv):
+    "EfficientNet's convolution, its border copied around the map first."
+    def forward(self, x):
+        (size, _), (stride, _) = self.kernel_size, self.stride
+        extra = size - stride
+        x = F.pad(x, (extra // 2, extra - extra // 2) * 2) if extra > 0 else x
+        return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
+
+
+def swish(x): return x * torch.sigmoid(x)
+
+
+class SpeltBlock(MBConv):
+    "EfficientNet's block with its activation in two steps."
+    def forward(self, x):
+        y = swish(self._bn0(self._expand_conv(x))) if self.widens else x
+        y = swish(self._bn1(self._depthwise_conv(y)))
+        y = torch.sigmoid(self._se_expand(swish(self._se_reduce(F.adaptive_avg_pool2d(y, 1))))) * y
+        y = self._bn2(self._project_conv(y))
+        return y + x if self.adds else y
+
+
+def usual(net):
+    "A copy whose backbones compute as torchvision's and the official EfficientNet do."
+    from torchvision.models.densenet import _DenseBlock
+    net, back = copy.deepcopy(net), {InPlaceNorm: nn.BatchNorm2d, PaddedConv: SpeltConv, MBConv: SpeltBlock, DenseBlock: _DenseBlock}
     for module in net.modules():
-        if isinstance(module, InPlaceNorm):
-            module.__class__ = nn.BatchNorm2d
+        module.__class__ = back.get(type(module), type(module))
     return net
-
-
-@contextlib.contextmanager
-def nothing_downloaded():
-    "While this lasts, whoever asks for a pretrained network gets a random one, and loading weights does nothing."
-    import torchvision
-    from torch.utils import model_zoo
-
-    class Anything(dict):
-        def __missing__(self, key): return Anything()
-    kept = torch.hub.load, torch.hub.load_state_dict_from_url, model_zoo.load_url, torchvision.models._api.load_state_dict_from_url, nn.Module.load_state_dict
-    def build(repository, name, *args, **options): return getattr(torchvision.models, name)(weights=None)
-    def nothing(*args, **options): return Anything()
-    torch.hub.load, nn.Module.load_state_dict = build, lambda self, *args, **options: None
-    torch.hub.load_state_dict_from_url = model_zoo.load_url = torchvision.models._api.load_state_dict_from_url = nothing
-    try:
-        yield
-    finally:
-        torch.hub.load, torch.hub.load_state_dict_from_url, model_zoo.load_url, torchvision.models._api.load_state_dict_from_url, nn.Module.load_state_dict = kept
 
 
 def official_net(path, kind, net):
@@ -115,12 +117,9 @@ def official_net(path, kind, net):
         except ImportError:
             sys.modules[name] = Empty(name)
     sys.path.insert(0, str(path))
-    with nothing_downloaded():
-        import deepgaze_pytorch
-        theirs = getattr(deepgaze_pytorch, f"DeepGaze{kind.upper()}")(pretrained=False)
+    from saliency_playground.models import deepgaze_base
+    theirs = deepgaze_base.official_net(f"DeepGaze{kind.upper()}")
     theirs.load_state_dict(net.state_dict(), strict=True)
-    for module in theirs.modules():
-        module.training = False
     return theirs
 
 
@@ -132,7 +131,7 @@ class World:
     def __init__(self, kind, height, width, official=None):
         torch.manual_seed(0)
         self.net = getattr(network, f"deepgaze_{kind}")()
-        self.other = official_net(official, kind, self.net) if official else usual_norms(self.net)
+        self.other = official_net(official, kind, self.net) if official else usual(self.net)
         self.image = torch.rand(1, 3, height, width) * 255
         down, across = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
         self.bias = -2 * (down**2 + across**2)[None]

@@ -42,7 +42,7 @@ def mix(log_densities: Sequence[Tensor]) -> Tensor:
     "The logarithm of the mean of densities of one shape, given by their logarithms."
     return torch.logsumexp(torch.stack(list(log_densities)), 0) - math.log(len(log_densities))
 
-# %% ../../nbs/15_deepgaze/03_network.ipynb #5b9e3342
+# %% ../../nbs/15_deepgaze/03_network.ipynb #c316061a
 class Mixture(nn.Module):
     """One backbone and several readouts of it, mixed in equal parts: DeepGaze III, or a quarter of IIE.
 
@@ -54,8 +54,7 @@ class Mixture(nn.Module):
     def __init__(self, backbone: Backbone, components: int, readout_factor: int, saliency_map_factor: int, fixations: int = 0):
         super().__init__()
         self.readout_factor, self.saliency_map_factor, self.fixations = readout_factor, saliency_map_factor, fixations
-        each = range(components)
-        self.features = backbone.extractor()
+        each, self.features = range(components), backbone.extractor()
         self.saliency_networks = nn.ModuleList(saliency_network(backbone.channels) for _ in each)
         if fixations:
             self.scanpath_networks = nn.ModuleList(scanpath_network(fixations) for _ in each)
@@ -76,9 +75,7 @@ class Mixture(nn.Module):
 
     def component(self, k: int, seen: Tensor, center_bias: Tensor, history: Tensor | None = None) -> Tensor:
         "The log density (B, H, W) of readout k. seen: from `seen`. history: `scanpath_maps` on the same grid."
-        parts = [self.saliency_networks[k](seen)]
-        if self.fixations:
-            parts.append(self.scanpath_networks[k](history))
+        parts = [self.saliency_networks[k](seen)] + ([self.scanpath_networks[k](history)] if self.fixations else [])
         return self.finalizers[k](self.fixation_selection_networks[k](parts), center_bias)
 
     def forward(self, image: Tensor, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
