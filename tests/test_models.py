@@ -102,7 +102,7 @@ def options_for(name, folder, dataset):
         from saliency_playground import weights
         net = fill(sp.create("model", name).build())
         state = {"weights_path": weights.write_state(folder / f"{name}.pth", net.state_dict())}
-        return state | ({"center_bias": "uniform"} if "center_bias" in sp.core.options("model", name) else {})
+        return state | ({"center_bias": "uniform", "input_long_side": 320} if "center_bias" in sp.core.options("model", name) else {})
     return {}
 
 
