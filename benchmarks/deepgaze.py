@@ -131,7 +131,8 @@ class World:
         torch.manual_seed(0)
         self.net = getattr(network, f"deepgaze_{kind}")()
         self.other = official_net(official, kind, self.net) if official else usual(self.net)
-        self.net = self.net.to(memory_format=torch.channels_last)                        # as the adapters have it
+        for model in fast.members(self.net):
+            model.features.to(memory_format=torch.channels_last)                         # as the adapters have it
         self.image = torch.rand(1, 3, height, width) * 255
         down, across = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
         self.bias = -2 * (down**2 + across**2)[None]
