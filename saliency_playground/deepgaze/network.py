@@ -42,7 +42,7 @@ def mix(log_densities: Sequence[Tensor]) -> Tensor:
     "The logarithm of the mean of densities of one shape, given by their logarithms."
     return torch.logsumexp(torch.stack(list(log_densities)), 0) - math.log(len(log_densities))
 
-# %% ../../nbs/15_deepgaze/03_network.ipynb #c316061a
+# %% ../../nbs/15_deepgaze/03_network.ipynb #1f5aeda0
 class Mixture(nn.Module):
     """One backbone and several readouts of it, mixed in equal parts: DeepGaze III, or a quarter of IIE.
 
@@ -71,7 +71,7 @@ class Mixture(nn.Module):
 
     def seen(self, image: Tensor) -> Tensor:
         "The taps side by side on the grid of the readout, (B, C, h, w)."
-        return torch.cat([F.interpolate(tap, size=self.grid(image.shape[2:])) for tap in self.taps(image)], 1)
+        return torch.cat([F.interpolate(tap, size=self.grid(image.shape[2:])) for tap in self.taps(image)], 1).contiguous()
 
     def component(self, k: int, seen: Tensor, center_bias: Tensor, history: Tensor | None = None) -> Tensor:
         "The log density (B, H, W) of readout k. seen: from `seen`. history: `scanpath_maps` on the same grid."

@@ -13,11 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# %% ../../nbs/15_deepgaze/02_readout.ipynb #390c395a
+# %% ../../nbs/15_deepgaze/02_readout.ipynb #ef8fa902
 class LayerNorm(nn.GroupNorm):
     "(B, C, h, w) to mean 0 and variance 1 over C, h and w together, then times a weight and plus a bias a channel. Epsilon 1e-12."
     def __init__(self, channels: int):
         super().__init__(1, channels, eps=1e-12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.contiguous())                    # with channels last in memory torch's variance is a difference of large sums
+
 
 
 class Bias(nn.Module):

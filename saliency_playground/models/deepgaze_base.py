@@ -60,7 +60,7 @@ def official_net(name: str) -> nn.Module:
     net.train = lambda mode=True: net
     return net
 
-# %% ../../nbs/20_models/19_deepgaze_base.ipynb #718dc6bc
+# %% ../../nbs/20_models/19_deepgaze_base.ipynb #1193f6ec
 @dataclass(kw_only=True, eq=False, repr=False)
 class DeepGazeModel(TorchModel):
     """What DeepGaze I, IIE and III have in common. An adapter defines `network`, and `official`, the name of the official class.
@@ -69,6 +69,7 @@ class DeepGazeModel(TorchModel):
     """
     center_bias: str = "mit1003"             # mit1003, uniform, or a file (.npy) of a log density
     implementation: str = "own"              # own, or deepgaze_pytorch where the official package is installed
+    channels_last: bool = True               # memory layout: a twentieth faster
 
     kind = "density"
     official = ""
