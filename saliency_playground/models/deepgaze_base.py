@@ -9,6 +9,7 @@ __all__ = ['nothing_downloaded', 'official_net', 'DeepGazeModel']
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -73,6 +74,7 @@ class DeepGazeModel(TorchModel):
 
     kind = "density"
     official = ""
+    weights = tuple(sorted(Path(fast.__file__).parent.glob("*.py")))         # a prediction depends on this code, too
     smallest = 64                            # pixels: the backbones have nothing left of a picture whose shorter side has fewer
 
     def __post_init__(self):
