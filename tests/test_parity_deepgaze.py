@@ -1,6 +1,5 @@
 """DeepGaze I, IIE and III against outputs of the official implementation, for weights given by a formula; plain and fast."""
 import ast
-import io
 
 import numpy as np
 import pytest
@@ -11,7 +10,9 @@ torch = pytest.importorskip("torch", reason="DeepGaze needs torch")
 pytest.importorskip("torchvision", reason="three of the backbones are torchvision's")
 from torch.nn import functional as F  # noqa: E402
 
+from saliency_playground import weights  # noqa: E402
 from saliency_playground.deepgaze import fast, network, readout  # noqa: E402
+from saliency_playground.models.torch_base import exact  # noqa: E402
 
 REFERENCE = ROOT.parent / "shared" / "reference"
 TOLERANCE = {"i": (5e-5, 1e-5), "iie": (1e-4, 5e-6), "iii": (5e-5, 5e-6)}               # largest and mean difference, parity/README.md
@@ -60,6 +61,18 @@ def test_log_densities(official):
                 official.same(fast.log_density(official.net, seen, *given)[0], name)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="allowed on this system: it has no CUDA card")
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_a_card(kind):
+    "The same outputs from a CUDA card, float32 without TensorFloat-32, within twice the tolerances of a processor."
+    official = Official(kind)
+    official.net.cuda()
+    past = [values.cuda() for values in official.history(0, "full")]
+    with exact():
+        ours = fast.predict(official.net, official.image(0).cuda(), official.center_bias(0, "gauss").cuda(), *past)[0].cpu()
+    official.same(ours, "log_density_0_gauss" + "_full" * (kind == "iii"), {kind: tuple(2 * most for most in TOLERANCE[kind])})
+
+
 def test_taps(official):
     "Shapes of the taps; mean and deviation of every channel that the readouts are given."
     for b, model in enumerate(fast.members(official.net)):
@@ -76,10 +89,9 @@ def test_taps(official):
             assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max()), (prefix, which)
 
 
+@pytest.mark.parametrize("official", ["iii", "iie"], indirect=True)
 def test_components(official):
     "Component 0 alone, and each backbone's mixture; plain and fast."
-    if official.kind == "i":
-        pytest.skip("DeepGaze I has one component")
     image, zeros = official.image(0), official.center_bias(0, "zeros")
     past = official.history(0, "full")
     seen = fast.look(official.net, image)
@@ -111,23 +123,18 @@ def test_scanpaths():
 
 
 @pytest.mark.parametrize("kind, count", [("i", 19), ("iie", 5461), ("iii", 1587)])
-def test_layout(kind, count):
+def test_layout(kind, count, tmp_path):
     "Keys in their order, shapes and types as published; a checkpoint of that layout loads strictly and is saved as it came."
     lines = (REFERENCE / "keys" / f"DeepGaze{kind.upper()}_state_dict_keys.txt").read_text().splitlines()
     published = [line.split("\t") for line in lines if not line.startswith("#")]
     net = getattr(network, f"deepgaze_{kind}")()
     ours = [[key, str(tuple(value.shape)), str(value.dtype).removeprefix("torch.")] for key, value in net.state_dict().items()]
     assert len(ours) == count and sorted(ours) == sorted(published)
-    if kind == "iie":
-        return                                                                          # 420 MB; the other two show the way back
     state = {key: torch.randn(shape) if kind_of == "float32" else torch.randint(9, shape)
              for key, shape, kind_of in ((key, ast.literal_eval(shape), dtype) for key, shape, dtype in published)}
     net.load_state_dict(state, strict=True)
-    file = io.BytesIO()
-    torch.save(net.state_dict(), file)
-    file.seek(0)
-    again = torch.load(file, weights_only=True)
-    assert all(again[key].numpy().tobytes() == value.numpy().tobytes() for key, value in state.items())
+    again = weights.read_state(weights.write_state(tmp_path / "saved.pth", net.state_dict()))
+    assert list(again) == list(net.state_dict()) and all(again[key].numpy().tobytes() == value.numpy().tobytes() for key, value in state.items())
 
 
 @pytest.mark.parametrize("kind", ["iie", "iii"])

@@ -39,7 +39,7 @@ def test_names_shapes_types():
     assert ours == lines and len(lines) == 835
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif("cuda:0" not in devices(), reason="needs a CUDA card"))])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif("cuda:0" not in devices(), reason="allowed on this system: it has no CUDA card"))])
 @pytest.mark.parametrize("source", ["SALICON", "DHF1K"])
 def test_parity(written, source, device):
     model = create("model", "unisal", weights_path=written, source=source, device=device)
