@@ -132,6 +132,8 @@ def list_(what):
     for shelf, rows in _shelves().items():
         if what in (None, shelf):
             pages.append(_table(rows) if what else f"{shelf}\n{_table(rows, '  ')}")
+            if shelf == what == "models":
+                pages.append(f"left out: {', '.join(_left_out())} (`saliency-playground info NAME` says why)")
     click.echo("\n\n".join(pages))
 
 # %% ../nbs/60_cli.ipynb #da6dd104
@@ -216,6 +218,14 @@ def _about_metric(name: str) -> str:
     return f"metric {name}\n\n{getdoc(metric.function)}\n\n{_table(facts, '  ')}"
 
 
+def _left_out() -> dict[str, str]:
+    "Models that a reader may look for and that are not here: name -> why."
+    from importlib.resources import files
+
+    import yaml
+    return yaml.safe_load((files("saliency_playground")/"data"/"left_out.yaml").read_text(encoding="utf-8"))
+
+
 def _about(shelf: str, name: str, line: str) -> str:
     "What `info` says about a name on a shelf, of which `list` says one line."
     if shelf in ("datasets", "models"):
@@ -241,6 +251,8 @@ def info(name):
     """
     shelves = _shelves()
     found = [_about(shelf, name, rows[name]) for shelf, rows in shelves.items() if name in rows]
+    if not found and name in _left_out():
+        found = [f"model {name}\n\n{_left_out()[name].strip()}"]
     if not found:
         near = nearest(name, [known for rows in shelves.values() for known in rows])
         raise click.UsageError(f'nothing is called "{name}".{near} `saliency-playground list` shows all names.')
