@@ -117,6 +117,14 @@ def _shelves() -> dict[str, dict[str, str]]:
         "configs": {name: text.partition("\n")[0].lstrip("# ") for name, text in configs.items()}}
 
 # %% ../nbs/60_cli.ipynb #a53841c6
+def _left_out() -> dict[str, str]:
+    "Models that a reader may look for and that are not here: name -> why."
+    from importlib.resources import files
+
+    import yaml
+    return yaml.safe_load((files("saliency_playground")/"data"/"left_out.yaml").read_text(encoding="utf-8"))
+
+
 @main.command("list")
 @click.argument("what", required=False, metavar="[datasets|models|metrics|presets|configs]",
                 type=click.Choice(["datasets", "models", "metrics", "presets", "configs"]))
@@ -216,14 +224,6 @@ def _about_metric(name: str) -> str:
              "range": f"{metric.lowest:g} to {metric.highest:g}",
              "constant map": f"{constant:g}" if constant == constant else "undefined, or as the picture is"}
     return f"metric {name}\n\n{getdoc(metric.function)}\n\n{_table(facts, '  ')}"
-
-
-def _left_out() -> dict[str, str]:
-    "Models that a reader may look for and that are not here: name -> why."
-    from importlib.resources import files
-
-    import yaml
-    return yaml.safe_load((files("saliency_playground")/"data"/"left_out.yaml").read_text(encoding="utf-8"))
 
 
 def _about(shelf: str, name: str, line: str) -> str:
