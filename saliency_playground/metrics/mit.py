@@ -6,6 +6,8 @@
 __all__ = ['auc_judd', 'auc_borji', 'auc_shuffled', 'information_gain_mit', 'emd', 'cc_salicon']
 
 # %% ../../nbs/02_metrics/02_mit.ipynb #2b000003
+import os
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -163,6 +165,8 @@ def _moves(surplus: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Returns where earth is taken (k, 2), where it goes (k, 2), in rows and columns, and how much (k,).
     """
     try:
+        for library in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"):
+            os.environ.setdefault(f"POT_BACKEND_DISABLE_{library}", "1")                 # or it loads whichever is there, seconds for nothing
         from ot import emd as cheapest_plan
     except ImportError as error:
         raise ImportError('EMD is computed by POT, which is not installed. pip install "saliency_playground[metrics]".') from error

@@ -6,6 +6,7 @@
 __all__ = ['GRAPH', 'tensorflow', 'cached', 'missing', 'locate', 'loaded', 'answers', 'HubModel', 'MSINetTF']
 
 # %% ../../nbs/20_models/25_msi_net_tf.ipynb #4de2fd97
+import contextlib
 import functools
 import importlib.util
 import os
@@ -26,6 +27,8 @@ from .msi_net_base import frame_of, put, take
 def tensorflow() -> ModuleType:
     "TensorFlow, its remarks turned down, with the memory it needs of a card and no more, and in float32. Raises ImportError if it is not there."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")   # errors only; read once, on import
+    with contextlib.suppress(ImportError):
+        importlib.import_module("triton")                # PyTorch's: loaded after TensorFlow, it crashes the interpreter
     import tensorflow as tf
     for card in tf.config.list_physical_devices("GPU"):
         try:
