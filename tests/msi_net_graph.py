@@ -1,16 +1,15 @@
 """MSI-Net's graph as its authors published it, from TensorFlow's own operations, with weights that anybody can make again."""
-import os
 from pathlib import Path
 
 from formula import formula_array
 
 from saliency_playground.models.msi_net_base import LAYERS
+from saliency_playground.models.msi_net_tf import tensorflow
 
 
 def save(folder: Path) -> Path:
     "A SavedModel with the published size, constants and signature, 100 MB. Returns the folder."
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
+    tf = tensorflow()
 
     def conv(x, name, relu=True):
         scope, given, made, kernel, dilation = LAYERS[name]
