@@ -40,11 +40,12 @@ def pictures(folder: Path, n: int, size=(768, 1024)) -> list[np.ndarray]:
 def sides(name: str, folder: Path, made: list[np.ndarray]) -> dict:
     "The two sides for one model: a run that computes everything, and its forward alone."
     path = weights.write_state(folder / f"{name}.pth", sp.create("model", name).build().state_dict())
-    model = sp.create("model", name, weights_path=path)
+    given = {"weights_path": str(path)} | ({"center_bias": "uniform"} if "center_bias" in sp.core.options("model", name) else {})
+    model = sp.create("model", name, **given)
     where = pick_device(model.device)
     with exact():
         ready = [as_batch([model.preprocess(image)], model.channels, model.mean, model.std).to(where) for image in made]
-    config = {"datasets": [{"name": "folder", "as": "painted", "root": str(folder)}], "models": [{"name": name, "weights_path": str(path)}],
+    config = {"datasets": [{"name": "folder", "as": "painted", "root": str(folder)}], "models": [{"name": name} | given],
               "output_dir": str(folder / "outputs" / name), "prediction_cache_dir": str(folder / "predictions"), "overwrite": "always"}
 
     def forward():
