@@ -26,14 +26,17 @@ def table(head: list[str], lines: list[list]) -> str:
     return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in (head, rule, *lines)) + "\n"
 
 
-def take_turns(sides: dict, repeats: int, clock=time.perf_counter) -> dict[str, list[float]]:
+def take_turns(sides: dict, repeats: int, clock=time.perf_counter, twice: bool = False) -> dict[str, list]:
     """Seconds of every side in every round; within a round all take turns, the first round warms up and does not count.
 
-    sides: name -> function without arguments. clock: of the wall, or `time.process_time` for the processor.
+    sides: name -> function without arguments. clock: of the wall, or `time.process_time` for the processor, or several in an array.
+    twice: call each twice in its turn and count the second, since the first finds memory as the side before left it.
     """
     seconds = {name: [] for name in sides}
     for _ in range(repeats + 1):
         for name, call in sides.items():
+            if twice:
+                call()
             start = clock()
             call()
             seconds[name].append(clock() - start)

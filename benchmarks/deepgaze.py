@@ -11,19 +11,18 @@ full grid, the history encoded anew for each of them, the finalizer at the size 
 import argparse
 import copy
 import math
-import os
-import platform
 import subprocess
 import sys
 import time
 import types
-from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from common import machine, table, take_turns  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -156,26 +155,9 @@ class World:
     def again(self): return fast.log_density(self.net, self.seen, self.bias, *self.past)
 
 
-def take_turns(sides, repeats):
-    "CPU seconds a thread and seconds on the clock, all sides in turn, one round before the clock starts."
-    spent = {name: [] for name in sides}
-    for _ in range(repeats + 1):
-        for name, call in sides.items():
-            call()                                               # finds memory as the side before left it, so only the second counts
-            start = time.process_time(), time.perf_counter()
-            call()
-            spent[name].append(((time.process_time() - start[0]) / torch.get_num_threads(), time.perf_counter() - start[1]))
-    return {name: each[1:] for name, each in spent.items()}
-
-
-def median(values):
-    values = sorted(values)
-    return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
-
-
-def table(head, lines):
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in (head, rule, *lines)) + "\n"
+def clock():
+    "CPU seconds a thread, and seconds on the clock."
+    return np.array([time.process_time() / torch.get_num_threads(), time.perf_counter()])
 
 
 def times(kind, arguments):
@@ -186,12 +168,12 @@ def times(kind, arguments):
              "of which readouts (a further history)" if world.past else "of which readouts": world.again, "backbones alone, to their end": world.whole_backbones}
     values = world.theirs()
     apart = {name: f"{float((call() - values).abs().max()):.0e}" for name, call in sides.items() if name in ("plain forward", "**fast**")}
-    spent = take_turns(sides, arguments.rounds)
+    spent = {name: np.array(each) for name, each in take_turns(sides, arguments.rounds, clock, twice=True).items()}      # (rounds, 2)
     lines = []
     for name, each in spent.items():
-        ratios = [[a[i] / b[i] for a, b in zip(spent[reference], each)] for i in (0, 1)]
-        lines.append([name, *(f"{1000 * median([one[i] for one in each]):,.0f}" for i in (0, 1)), f"{1000 * min(one[1] for one in each):,.0f}",
-                      *("" if name == reference else f"{median(ratio):.1f}×" for ratio in ratios), apart.get(name, "")])
+        ratios = np.median(spent[reference] / each, axis=0)
+        lines.append([name, *(f"{1000 * seconds:,.0f}" for seconds in (*np.median(each, axis=0), each[:, 1].min())),
+                      *("" if name == reference else f"{ratio:.1f}×" for ratio in ratios), apart.get(name, "")])
     text = f"## DeepGaze {kind.upper()}\n\n" + table(["", "CPU ms / thread", "ms", "least ms", "ratio, CPU", "ratio, clock", "differs by"], lines)
     print(text, flush=True)
     return text
@@ -222,15 +204,11 @@ def rise(kind, side, arguments):
     print(f"{status('VmHWM') - before:.0f}")
 
 
-def machine(arguments):
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), cpu)
-    busy = f", load {os.getloadavg()[0]:.1f} before the start" if hasattr(os, "getloadavg") else ""
+def about(arguments):
+    "Machine and method, for the head of the page."
     other = f"The official implementation of {arguments.official}" if arguments.official else \
         "*The official way* is not the official code, which cannot be installed from a registry, but our own words for what it computes and how often"
-    return (f"{date.today()}, {cpu}, {os.cpu_count()} cores, {arguments.threads} threads{busy}, {platform.system()}, Python {platform.python_version()}, "
-            f"torch {torch.__version__}. Written by `python benchmarks/deepgaze.py`.\n\n"
+    return (f"{machine(['torch', 'torchvision', 'numpy'], f'{arguments.threads} threads', __file__)}\n"
             f"{other}. One picture of {arguments.size[1]} × {arguments.size[0]}, random weights, float32, medians over {arguments.rounds} rounds in which all "
             "take turns; a ratio is the median of the ratios within the rounds. Other work on the machine disturbs the clock and, less, the CPU time per "
             "thread, which counts waiting for the other thread too. The last column is the largest difference of any log density, in nats.\n")
@@ -253,7 +231,7 @@ if __name__ == "__main__":
             rise(*chosen.memory, chosen)
             sys.exit()
         chosen.rounds = 3 if chosen.quick else chosen.rounds
-        head = "# What DeepGaze costs\n\n" + machine(chosen)
+        head = "# What DeepGaze costs\n\n" + about(chosen)
         print(head, flush=True)
         parts = [head] + [times(kind, chosen) + memory(kind, chosen) for kind in chosen.models]
     if not chosen.quick:

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['KINDS', 'Fixations', 'Sample', 'picture_of', 'as_fixations', 'as_sample', 'complete', 'Prediction', 'all_fixations',
            'pooled', 'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'fitted', 'SaliencyModel', 'labelled',
-           'Ceiling', 'register', 'Entry', 'use', 'Names', 'names', 'adapter', 'options', 'check_options', 'create']
+           'Ceiling', 'register', 'Entry', 'use', 'Names', 'names', 'adapter', 'run_file', 'options', 'check_options',
+           'create']
 
 # %% ../nbs/00_core.ipynb #92d69235
 import ast
@@ -19,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -714,15 +716,20 @@ def _run(entry: Entry) -> None:
     _live.pop((entry.kind, entry.name), None)
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())                     # so that `from models.common import …` works in ./models/*.py
-    spec = importlib.util.spec_from_file_location(f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}", entry.path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    run_file(entry.path, f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}")
+    _loaded[entry.path] = changed
+
+
+def run_file(path: str | Path, name: str) -> ModuleType:
+    "Run a `.py` file as the module of this name; one that fails is no module. Raises whatever the file raises."
+    spec = importlib.util.spec_from_file_location(name, path)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[spec.name]
+        del sys.modules[name]
         raise
-    _loaded[entry.path] = changed
+    return module
 
 # %% ../nbs/00_core.ipynb #1b50e07a
 def options(kind: str, name: str) -> dict[str, inspect.Parameter]:

@@ -23,7 +23,8 @@ def recipe(model: SaliencyModel) -> dict:
     model: made by `create`, which gave it `name` and `options`.
     """
     from saliency_playground import __version__
-    return {"model": model.name, "class": type(model).__qualname__, "kind": model.kind, "options": {name: value for name, value in model.options.items() if name not in model.how},
+    what = {name: value for name, value in model.options.items() if name not in model.how}
+    return {"model": model.name, "class": type(model).__qualname__, "kind": model.kind, "options": what,
             "code": {cls.__qualname__: source_digest(cls) for cls in type(model).__mro__
                                                               if cls.__module__ not in ("builtins", SaliencyModel.__module__)}, "package": __version__}
 

@@ -45,8 +45,8 @@ MIT1003 = weights.Published(
 @functools.lru_cache(maxsize=1)
 def _fetched(published: weights.Published, folder: Path) -> Path:
     "The published file, looked for once: on Kaggle that reads every folder there is. folder: where downloads go."
-    if problem := weights.missing(published):
-        raise ValueError(problem.replace("weights_path", "center_bias"))
+    if problem := weights.missing(published, option="center_bias"):
+        raise ValueError(problem)
     return weights.find(published) or weights.download(published)
 
 
@@ -71,7 +71,7 @@ def find_template(which: str | Path) -> Path | None:
 def missing(which: str | Path) -> str:
     "Why this center bias cannot be had, in a sentence with the cure; empty if it can. Nothing is downloaded."
     if which == "mit1003":
-        return weights.missing(MIT1003).replace("weights_path", "center_bias")
+        return weights.missing(MIT1003, option="center_bias")
     try:
         find_template(which)
     except ValueError as error:

@@ -23,7 +23,6 @@ class LayerNorm(nn.GroupNorm):
         return super().forward(x.contiguous())                    # with channels last in memory torch's variance is a difference of large sums
 
 
-
 class Bias(nn.Module):
     "Adds one learnt number a channel to (B, C, h, w)."
     def __init__(self, channels: int):

@@ -99,7 +99,7 @@ def learn_basis(pictures: Sequence[np.ndarray], patch: int = 7, keep: float = 0.
 
 def save_basis(path: str | Path, filters: np.ndarray) -> None:
     "Keep filters (k, side, side, 3) as an .npz with the one array `filters`."
-    np.savez(path, filters=filters)
+    files.write_arrays(path, filters=filters)
 
 
 def load_basis(path: str | Path) -> np.ndarray:

@@ -17,8 +17,7 @@ from ..core import SaliencyModel
 # %% ../../nbs/20_models/29_classical.ipynb #9c905ccd
 def shrunk(image: np.ndarray, long_side: int) -> np.ndarray:
     "A picture (height, width, 3) uint8 with a longer side of `long_side` pixels, the shorter at least 1; grown if it is smaller."
-    scale = long_side / max(image.shape[:2])
-    return images.resize_image(image, tuple(max(1, round(n * scale)) for n in image.shape[:2]))
+    return images.resize_image(image, images.fed_size(image.shape[:2], long_side))
 
 # %% ../../nbs/20_models/29_classical.ipynb #a48aad2e
 FLAT = 1e-6                                  # a channel that varies less than this holds rounding errors

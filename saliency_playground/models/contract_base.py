@@ -7,7 +7,6 @@ __all__ = ['ANSWERS', 'in_pixels', 'feed', 'check_answer', 'as_answer', 'pick', 
 
 # %% ../../nbs/20_models/39_contract.ipynb #862cf80d
 import importlib
-import importlib.util
 import os
 import sys
 import warnings
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import files, maps
-from ..core import Prediction
+from ..core import Prediction, run_file
 
 # %% ../../nbs/20_models/39_contract.ipynb #6e3201a6
 def in_pixels(values: float | Sequence[float], input_range: float) -> tuple[float, float, float]:
@@ -174,15 +173,7 @@ def _module(place: str) -> ModuleType:
         return module
     digest = files.digest([str(Path(place).resolve()), files.sha256(Path(place))])
     name = f"_named_{digest[:12]}_{Path(place).stem}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, place)
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(sys.modules[name])
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    return sys.modules.get(name) or run_file(place, name)
 
 # %% ../../nbs/20_models/39_contract.ipynb #af1dfc86
 def named(what: str, option: str = "function") -> tuple[Any, Path]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .. import images
 from ..deepgaze import fast
 from ..deepgaze.center_bias import log_center_bias, missing
-from .torch_base import TorchModel, fed_size, half_precision
+from .torch_base import TorchModel, half_precision
 
 # %% ../../nbs/20_models/19_deepgaze_base.ipynb #af19d69a
 @contextlib.contextmanager
@@ -98,8 +98,8 @@ class DeepGazeModel(TorchModel):
 
     def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
         "The picture at the size it is fed; enlarged, if the network would have nothing left of it."
-        size = fed_size(self.requires_size or image.shape[:2], self.input_long_side, scale)
-        return images.resize_image(image, fed_size(size, scale=max(1, self.smallest / min(size))))
+        size = images.fed_size(self.requires_size or image.shape[:2], self.input_long_side, scale)
+        return images.resize_image(image, images.fed_size(size, scale=max(1, self.smallest / min(size))))
 
     def given(self, batch: Tensor) -> tuple[Tensor, ...]:
         "What the network is given beside a batch (n, 3, height, width): the center bias (1, height, width)."

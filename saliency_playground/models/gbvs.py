@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import images
 from ..core import register
 from .classical_base import FLAT, Classical, opponents, oriented, pyramid
 
@@ -64,7 +65,7 @@ def features(image: np.ndarray, side: int) -> dict[str, list[np.ndarray]]:
     """
     import cv2
     scale = min(1, side / max(image.shape[:2]))
-    size = tuple(max(1, round(n * scale)) for n in image.shape[1::-1])
+    size = images.fed_size(image.shape[:2], scale=scale)[::-1]
     def at_levels(levels):
         return [cv2.resize(levels[i], size, interpolation=cv2.INTER_AREA) for i in LEVELS]
     intensity, *colours = (pyramid(channel, max(LEVELS)) for channel in opponents(image))

@@ -7,7 +7,6 @@ __all__ = ['SIZES', 'LAYERS', 'Frame', 'frame_of', 'put', 'take', 'layers', 'sha
            'convert']
 
 # %% ../../nbs/20_models/23_msi_net_base.ipynb #9fa5b730
-import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files, maps
+from .. import files, images, maps, weights
 
 # %% ../../nbs/20_models/23_msi_net_base.ipynb #40fa6413
 SIZES = ((320, 320), (240, 320), (320, 240))             # height, width: what the model card feeds
@@ -44,7 +43,7 @@ def frame_of(size: tuple[int, int]) -> Frame:
     height, width = size
     fed = min(SIZES, key=lambda one: abs(one[0] / one[1] - height / width))
     scale = min(fed[0] / height, fed[1] / width)
-    return Frame(fed, tuple(max(1, round(n * scale)) for n in size))
+    return Frame(fed, images.fed_size(size, scale=scale))
 
 # %% ../../nbs/20_models/23_msi_net_base.ipynb #b38262a4
 def put(image: np.ndarray, frame: Frame, fill: float = 0) -> np.ndarray:
@@ -229,17 +228,14 @@ def convert(saved_model: str | Path, out: str | Path) -> dict:
     if out.suffix.lower() not in (".pt", ".pth", ".npz"):
         raise ValueError(f"{out}: weights are written as .pt or .npz. Name the file so.")
     arrays = read(saved_model)
-    files.write_bytes(out, _packed(arrays, out.suffix.lower()))
+    _write(out, arrays)
     return {"path": str(out), "bytes": out.stat().st_size, "sha256": files.sha256(out), "tensors": len(arrays),
             "parameters": sum(values.size for values in arrays.values()), "width": len(arrays["conv1_1.bias"])}
 
 
-def _packed(arrays: Mapping[str, np.ndarray], suffix: str) -> memoryview:
-    "The arrays as the content of a file."
-    buffer = io.BytesIO()
-    if suffix == ".npz":
-        np.savez(buffer, **arrays)
+def _write(out: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    if out.suffix.lower() == ".npz":
+        files.write_arrays(out, **arrays)
     else:
         import torch
-        torch.save({name: torch.tensor(values) for name, values in arrays.items()}, buffer)
-    return buffer.getbuffer()
+        weights.write_state(out, {name: torch.tensor(values) for name, values in arrays.items()})

@@ -66,8 +66,7 @@ def missing(repo_id: str, revision: str | None = None, local_dir: str | Path | N
     if local_dir is not None:
         graph = Path(local_dir).expanduser()/GRAPH
         return "" if graph.is_file() else f"local_dir: there is no {graph}. Give the folder that holds the {GRAPH} of {repo_id}."
-    from huggingface_hub import constants
-    forbidden = "SALIENCY_PLAYGROUND_OFFLINE" if weights.offline() else "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else ""
+    forbidden = weights.hub_forbidden()
     if not forbidden or cached(repo_id, revision):
         return ""
     return f"{repo_id}{f' at {revision}' if revision else ''} is not in Hugging Face's cache, and {forbidden} forbids the network. {_by_hand(repo_id)}"

@@ -163,8 +163,7 @@ class Onnx(InputContract, SaliencyModel):
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture (height, width, 3) uint8 at the size the network is fed."
         size = self.network and self.requires_size         # the file knows it, if there is only one
-        scale = self.input_long_side / max(image.shape[:2]) if self.input_long_side else 1
-        return images.resize_image(image, size or tuple(self.multiple * max(1, round(n * scale / self.multiple)) for n in image.shape[:2]))
+        return images.resize_image(image, size or images.fed_size(image.shape[:2], self.input_long_side, multiple=self.multiple))
 
     def predict_batch(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         "The network's answers (h, w) float32 for preprocessed pictures of one size."

@@ -43,8 +43,7 @@ class SpectralResidual(SaliencyModel):
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture with a longer side of `long_side` pixels."
-        shrink = self.long_side / max(image.shape[:2])
-        return images.resize_image(image, tuple(max(1, round(n * shrink)) for n in image.shape[:2]))
+        return images.resize_image(image, images.fed_size(image.shape[:2], self.long_side))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "Blurred energy of the spectral residual."
