@@ -187,7 +187,7 @@ def memory(kind, arguments):
     for side in ("theirs", "plain", "fast"):
         command = [sys.executable, __file__, "--memory", kind, side, "--size", *map(str, arguments.size), "--threads", str(arguments.threads)]
         done = subprocess.run(command + (["--official", arguments.official] if arguments.official else []), capture_output=True, text=True, check=True)
-        lines.append([{"theirs": "official" if arguments.official else "the official way", "plain": "plain forward", "fast": "**fast**"}[side], done.stdout.strip()])
+        lines.append([{"theirs": "official" if arguments.official else "the official way", "plain": "plain forward", "fast": "**fast**"}[side], done.stdout.split()[-1]])
     text = table(["", "rise of memory in a forward, MB"], lines)
     print(text, flush=True)
     return "\n" + text
@@ -206,7 +206,8 @@ def rise(kind, side, arguments):
 
 def about(arguments):
     "Machine and method, for the head of the page."
-    other = f"The official implementation of {arguments.official}" if arguments.official else \
+    commit = subprocess.run(["git", "-C", arguments.official or ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    other = f"*Official* is github.com/matthias-k/DeepGaze at {commit or 'an unknown commit'}" if arguments.official else \
         "*The official way* is not the official code, which cannot be installed from a registry, but our own words for what it computes and how often"
     return (f"{machine(['torch', 'torchvision', 'numpy'], f'{arguments.threads} threads', __file__)}\n"
             f"{other}. One picture of {arguments.size[1]} × {arguments.size[0]}, random weights, float32, medians over {arguments.rounds} rounds in which all "

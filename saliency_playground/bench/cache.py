@@ -79,8 +79,9 @@ class Cell:
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)
-        files.write_array(self.path(image_id), prediction.values)
-        self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(self.path(image_id)), image=image_digest,
+        content = files.array_bytes(prediction.values)
+        files.write_bytes(self.path(image_id), content)
+        self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
                          weights=self._model.fingerprint(image_id), seconds=seconds)
 
 # %% ../../nbs/30_bench/02_cache.ipynb #ca5e0002

@@ -246,8 +246,7 @@ def faces_for(square: Square, sample: Sample, prediction: Prediction, baseline: 
 def measure(square: Square, i: int, sample: Sample, prediction: Prediction) -> tuple[dict[str, float], list[dict]]:
     "The scores of image i, and those of single observers: {observers, n, scores} each."
     nonfix = sample.nonfix or (square.dataset.nonfix(i) if "others" in square.needs else None)
-    baseline = square.baseline if "baseline" in square.needs and getattr(square.baseline, "ready", square.baseline) else None
-    baseline = baseline and baseline.predictions([sample])[0].values
+    baseline = _baseline_for(square, sample)
     def scorer(guess):
         "What scores a sample on this prediction; its passes over the pixels are shared by all samples."
         faced = [(face, columns, metrics.faces_of(face)) for face, columns in faces_for(square, sample, guess, baseline)]
@@ -271,6 +270,16 @@ def seen_by(sample: Sample, observers: list) -> Sample:
     "A sample as if only these observers had looked at it."
     fixations = sample.fixations[np.isin(sample.fixations.observer, observers)]
     return complete(replace(sample, fixations=fixations, gt_map=None, participant_maps=None, meta={}))
+
+
+def _baseline_for(square: Square, sample: Sample) -> np.ndarray | None:
+    "What IG gains upon, the logarithm of a density; where nothing else reads it, perhaps only at the fixations."
+    model = square.baseline
+    if "baseline" not in square.needs or not getattr(model, "ready", model):
+        return None
+    if hasattr(model, "at_fixations") and square.config.metric_maps is None and not any("baseline_map" in metric.needs for metric in square.columns.values()):
+        return model.at_fixations(sample)
+    return model.predictions([sample])[0].values
 
 
 LEAVES_OUT = ("single observer", "gold standard")        # the ceilings that are scored observer by observer, or not at all

@@ -104,6 +104,7 @@ class MSINetModel(TorchModel):
     weights_path: a converted file, the folder of the published SavedModel, or a frozen graph `.pb`.
     """
     padding: int = 0                         # gray level around the picture: 0 as on the model card, 126 as in the paper's code
+    channels_last: bool = True               # memory layout: faster, by a tenth to a fifth
 
     kind = "map"
     card = {"citation": "Kroner, Senden, Driessens & Goebel, Neural Networks 2020, doi:10.1016/j.neunet.2020.05.004",
