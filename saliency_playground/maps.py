@@ -45,7 +45,10 @@ def normalise_map(values: ArrayLike) -> np.ndarray:
 def _logsumexp(values: np.ndarray) -> float:
     "log(sum(exp(values))), −inf if every value is −inf."
     peak = values.max()
-    return float(peak + np.log(np.exp(values - peak).sum())) if np.isfinite(peak) else -np.inf
+    if not np.isfinite(peak):
+        return -np.inf
+    shifted = values - peak
+    return float(peak + np.log(np.exp(shifted, out=shifted).sum()))                 # in place: a new array costs more than the arithmetic
 
 
 def normalise_log_density(values: ArrayLike) -> np.ndarray:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, PydanticUserError,
@@ -351,7 +351,7 @@ def _sentence(error: dict, schema: type[Block]) -> str:
         return "missing."
     if kind == "extra_forbidden":
         for step in error["loc"][:-1]:
-            schema = schema.model_fields[step].annotation
+            schema = get_args(schema)[0] if isinstance(step, int) else schema.model_fields[step].annotation
         near = nearest(error["loc"][-1], schema.model_fields)
         return "unknown key." + (near or f" There are: {', '.join(schema.model_fields)}.")
     cure = f" Write [{value}]." if kind == "list_type" and isinstance(value, str) else ""

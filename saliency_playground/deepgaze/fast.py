@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['nearest', 'Cells', 'cells', 'standardised', 'Seen', 'members', 'look', 'stacked', 'centred', 'norm_conv', 'softplus',
-           'wide_layer', 'convolved', 'saliency', 'history', 'readout', 'blur_matrices', 'mixed', 'log_density',
-           'predict']
+           'wide_layer', 'convolved', 'saliency', 'history', 'readout', 'blur_matrices', 'mixed', 'coarse_log_density',
+           'log_density', 'predict', 'cross_entropy']
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #04757df6
 import math
@@ -239,7 +239,7 @@ def _spread(model, center_bias: Tensor, values: Tensor, shown: Sequence[Tensor])
 
 
 def mixed(models: Sequence, readouts: Sequence, center_bias: Tensor) -> Tensor:
-    """The logarithm of the mean density of all readouts of all models, (B, H, W).
+    """The logarithm of the mean density of all readouts of all models on squares of `factor` pixels, (B, H / factor, W / factor).
 
     readouts: for each model (B, K, h, w) and which of its rows and columns the grid shows. center_bias: (B, H, W) or (1, H, W).
     """
@@ -254,7 +254,7 @@ def mixed(models: Sequence, readouts: Sequence, center_bias: Tensor) -> Tensor:
             total = total + p * scale[:, None, None]
     if not (total > 1e-30).all():                                                     # too wide a range for float32 sums
         return _mixed_logs(models, readouts, center_bias)
-    return F.interpolate(total.log()[:, None], size=size)[:, 0]
+    return total.log()
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #bd618e8c
 def _mixed_logs(models: Sequence, readouts: Sequence, center_bias: Tensor) -> Tensor:
@@ -267,28 +267,91 @@ def _mixed_logs(models: Sequence, readouts: Sequence, center_bias: Tensor) -> Te
             one = torch.addcmul(torch.matmul(left[:, k], right[k]), coarse, weight[k])
             one = one - (one + torch.outer(rows, columns).log()).logsumexp((1, 2), keepdim=True) - math.log(len(weight) * len(models))
             logs = torch.logaddexp(logs, one) if len(logs) else one
-    return F.interpolate(logs[:, None], size=size)[:, 0]
+    return logs
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #c73751a9
-def log_density(net: Ensemble | Mixture | DeepGazeI, seen: Seen, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
-    """What `net(image, center_bias, x_hist, y_hist)` gives, from what `look(net, image)` saw: (B, H, W), natural logarithms.
-
-    One `seen` serves any number of center biases and histories. Raises ValueError for a center bias of another size than the picture, or as `check_inputs` does.
-    """
+def _readouts(net, seen: Seen, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> list[tuple]:
+    "What `mixed` wants of each model. Raises as `coarse_log_density` does."
     if tuple(center_bias.shape[1:]) != seen.size:
         raise ValueError(f"the center bias is {tuple(center_bias.shape)}, the picture (height, width) {seen.size}. Resize it first.")
     check_inputs(torch.zeros(len(seen.taps[0][0]), 3, 1, 1), center_bias, x_hist, y_hist, net.fixations)
-    readouts = []
+    found = []
     for model, taps in zip(members(net), seen.taps):
         if isinstance(model, DeepGazeI):
             values, axes = convolved(taps, model.readout_network.conv0.weight[..., 0, 0], model.grid(seen.size))
-            readouts.append((values.unflatten(2, (len(axes[0].times), -1)), [axis.cell for axis in axes]))
+            found.append((values.unflatten(2, (len(axes[0].times), -1)), [axis.cell for axis in axes]))
         else:
-            readouts.append(readout(model, taps, seen.size, x_hist, y_hist))
-    return mixed(members(net), readouts, center_bias)
+            found.append(readout(model, taps, seen.size, x_hist, y_hist))
+    return found
+
+
+def coarse_log_density(net: Ensemble | Mixture | DeepGazeI, seen: Seen, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
+    """`log_density` before its last step, which repeats each value over a square of pixels (`nearest`): all that a loss needs.
+
+    Returns (B, h, w), still the logarithms of densities a pixel. One `seen` serves any number of center biases and histories. Raises ValueError for a center bias of another size than the picture, or as `check_inputs` does.
+    """
+    return mixed(members(net), _readouts(net, seen, center_bias, x_hist, y_hist), center_bias)
+
+
+def log_density(net: Ensemble | Mixture | DeepGazeI, seen: Seen, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
+    "What `net(image, center_bias, x_hist, y_hist)` gives, from what `look(net, image)` saw: (B, H, W), natural logarithms. Raises as `coarse_log_density` does."
+    return F.interpolate(coarse_log_density(net, seen, center_bias, x_hist, y_hist)[:, None], size=seen.size)[:, 0]
 
 
 def predict(net: Ensemble | Mixture | DeepGazeI, image: Tensor, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
     "`net(image, center_bias, x_hist, y_hist)`, sooner: (B, 3, H, W) to (B, H, W). Raises as that does."
     check_inputs(image, center_bias, x_hist, y_hist, net.fixations)
     return log_density(net, look(net, image), center_bias, x_hist, y_hist)
+
+# %% ../../nbs/15_deepgaze/04_fast.ipynb #9af60142
+class _CrossEntropy(torch.autograd.Function):
+    "−Σ target · log of the mean density, (B,), from what `_spread` gives of each model and a bound (B, K) of its exponents."
+    @staticmethod
+    def forward(ctx, target, rows, columns, coarse, *spread):
+        total, kept, parts = torch.zeros_like(target), [], list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4]))
+        for left, right, weight, bound in parts:
+            densities = target.new_empty((len(weight), *target.shape))
+            for k, p in enumerate(densities):
+                torch.matmul(left[:, k], right[k], out=p)
+                p.sub_(bound[:, k, None, None]).addcmul_(coarse.expand_as(p), weight[k]).exp_()
+                total.add_(p.mul_(1 / (p @ columns @ rows)[:, None, None]))
+            kept.append(densities)
+        total /= sum(map(len, kept))
+        ctx.save_for_backward(target, torch.outer(rows, columns), coarse, total, *kept, *spread)
+        return -(target * total.log()).where(target > 0, 0).sum((1, 2))
+
+    @staticmethod
+    def backward(ctx, slope):
+        target, times, coarse, total, *rest = ctx.saved_tensors
+        n = len(rest) // 5
+        kept, spread, grads = rest[:n], rest[n:], []
+        ratio = (target / total).where(target > 0, 0) * slope[:, None, None] / sum(map(len, kept))
+        for densities, left, right, weight in zip(kept, spread[::4], spread[1::4], spread[2::4]):
+            lefts, rights, weights = torch.empty_like(left), torch.empty_like(right), torch.empty_like(weight)
+            shares = torch.einsum("kbhw,bhw->kb", densities, ratio)
+            for k, p in enumerate(densities):
+                moved = torch.mul(times, shares[k, :, None, None]).sub_(ratio).mul_(p)
+                lefts[:, k] = torch.matmul(moved, right[k].T)
+                rights[k] = torch.einsum("bhm,bhw->mw", left[:, k], moved)
+                weights[k] = (moved * coarse).sum()
+            grads += [lefts, rights, weights, None]
+        return None, None, None, None, *grads
+
+# %% ../../nbs/15_deepgaze/04_fast.ipynb #1ea7f430
+def cross_entropy(net: Ensemble | Mixture, seen: Seen, center_bias: Tensor, target: Tensor) -> Tensor:
+    """−Σ target · log density over squares, (B,) in nats: differentiable in every parameter, and in what was seen.
+
+    target: (B, h, w) on the grid of `coarse_log_density`, not negative. Raises as `coarse_log_density` does.
+    """
+    models, readouts = members(net), _readouts(net, seen, center_bias)
+    spread = [_spread(model, center_bias, values, shown) for model, (values, shown) in zip(models, readouts)]
+    coarse = spread[0][3]
+    rows, columns = (torch.bincount(nearest(n, m, target.device), minlength=m).float() for n, m in zip(seen.size, coarse.shape[1:]))
+    given = []
+    for (values, _), (left, right, weight, _) in zip(readouts, spread):
+        highest, lowest = (side((1, 2))[:, None] * weight for side in (coarse.amax, coarse.amin))
+        given += [left, right, weight, (values.amax((2, 3)) + torch.maximum(highest, lowest)).detach()]
+    loss = _CrossEntropy.apply(target, rows, columns, coarse, *given)
+    if loss.isfinite().all():
+        return loss
+    return -(target * mixed(models, readouts, center_bias)).where(target > 0, 0).sum((1, 2))          # too wide a range for float32 sums

@@ -82,7 +82,7 @@ def as_batch(pictures: Sequence[np.ndarray], channels: str = "RGB", mean: Sequen
     """
     batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     batch = (batch.flip(1) if channels == "BGR" else batch).float()
-    return batch.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
+    return batch if not any(mean) and set(std) == {1} else batch.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
 
 
 def as_maps(output: torch.Tensor, n: int) -> list[np.ndarray]:
