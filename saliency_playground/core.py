@@ -434,6 +434,14 @@ class SaliencyModel:
         "What it lacks to predict, say weights, in a sentence with the cure; empty if nothing, as far as can be told without computing."
         return ""
 
+    def seen_images(self) -> set[str]:
+        "The pictures that it was trained on, as far as it knows: their ids, or their digests (`fingerprint`), which no other picture shares."
+        return set()
+
+    def chosen_on(self) -> set[str]:
+        "The pictures that chose among states of its training, told like `seen_images`: scores on them are a little too good."
+        return set()
+
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture (height, width, 3) uint8 as the model wants it."
         return image if self.requires_size is None else images.resize_image(image, self.requires_size)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OWN_MAP', 'LEAVES_OUT', 'SUMMARY', 'RunError', 'Item', 'survey', 'ahead', 'Square', 'Debt', 'debts', 'Outcome',
            'step', 'faces_for', 'measure', 'seen_by', 'together', 'decode', 'score', 'predict', 'Tally', 'run_cell',
-           'write_table', 'cell_tables', 'origin', 'looked', 'remarks', 'Result', 'run']
+           'write_table', 'cell_tables', 'origin', 'looked', 'remarks', 'steered', 'Result', 'run', 'met']
 
 # %% ../../nbs/30_bench/03_runner.ipynb #e5d8c7b6
 import csv
@@ -548,6 +548,15 @@ def remarks(tally: Tally) -> list[str]:
         lines.append(f"{name}: {facts['outside']} of {facts['fixations']} fixations lie outside their pictures and were left out.{hint}")
     return lines
 
+
+def steered(tally: Tally) -> list[str]:
+    "What should be said of a cell's model: that it is scored on pictures that steered its training."
+    square = tally.square
+    if not (chosen := met(square.items, square.model.chosen_on())):
+        return []
+    return [f"{square.dataset_as} × {square.model_as}: {len(chosen)} of {len(square.items)} images chose the epoch of this model's training (val). "
+            "Scores on them are a little too good; the holdout is `split: test`."]
+
 # %% ../../nbs/30_bench/03_runner.ipynb #856521f1
 @dataclass(frozen=True)
 class Result:
@@ -581,7 +590,8 @@ class Result:
             said, times = Counter(error for t in self.tallies for error in t.errors.values()).most_common(1)[0]
             lines.append(f"{self.n_errors} images failed (counted once a cell), {times} of them: {said}\n  all of them: {self.output_dir/'errors.csv'}")
         datasets = {t.square.dataset_as: t for t in self.tallies}
-        return "\n".join(lines + [line for tally in datasets.values() for line in remarks(tally)])
+        return "\n".join(lines + [line for tally in datasets.values() for line in remarks(tally)]
+                         + [line for tally in self.tallies for line in steered(tally)])
 
 # %% ../../nbs/30_bench/03_runner.ipynb #e2d1f743
 def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> Result:
@@ -627,6 +637,8 @@ def _squares(config: Config) -> list[Square]:
             raise RunError(f"dataset {entry.as_}: {error}") from error
         _check_pictures(config, items)
         models = {one.as_: _for(made["model", one.as_], dataset, entry.as_) for one in asked}
+        if not config.predict_only:
+            _check_seen(entry.as_, models, items)
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
         baseline = _baseline(config, dataset)
         squares += [Square(entry.as_, name, dataset, model, items, config, baseline, single) for name, model in models.items()]
@@ -683,6 +695,23 @@ def _check_pictures(config: Config, items: list[Item]) -> None:
         raise RunError(f"the overlay of image {clash[0]!r} and the picture of {clash[0]}_overlay have one name. "
                        "Set heatmaps_png.overlay to false, or rename one.")
 
+# %% ../../nbs/30_bench/03_runner.ipynb #4805d638
+def met(items: list[Item], marks: set[str]) -> list[str]:
+    "The ids of those images that a model's `seen_images` or `chosen_on` tells of, by id or by the picture's digest."
+    return [item.image_id for item in items if {item.image_id, item.image} & marks]
+
+
+def _check_seen(dataset_as: str, models: dict[str, SaliencyModel], items: list[Item]) -> None:
+    "Refuse to score a model on pictures that it was trained on."
+    for name, model in models.items():
+        try:
+            seen = met(items, model.seen_images())
+        except ValueError as error:
+            raise RunError(f"model {name}: {error}") from error
+        if seen:
+            raise RunError(f"model {name} on {dataset_as}: it was trained on {len(seen)} of these {len(items)} images, {seen[0]} first. Score it on others: "
+                           "give the dataset the split_file of its training and `split: test`, or `split: val` with its fold.")
+
 # %% ../../nbs/30_bench/03_runner.ipynb #c1d00002
 def _write_records(result: Result, config: Config) -> None:
     "Write errors.csv and run.json."
@@ -705,7 +734,7 @@ def _about(tally: Tally) -> dict:
     return {"dataset": square.dataset_as, "model": square.model_as, "name": model.name, "kind": model.kind,
             "role": model.role if isinstance(model, Ceiling) else None, "card": model.card, "parameters": model.n_parameters,
             "ms_per_image": round(1000 * float(np.median(took)), 2) if took else None, "predicted": tally.n_predicted,
-            "scored": tally.n_scored, "errors": len(tally.errors), "seconds": round(tally.seconds, 3)}
+            "scored": tally.n_scored, "chosen_on": len(met(square.items, model.chosen_on())), "errors": len(tally.errors), "seconds": round(tally.seconds, 3)}
 
 # %% ../../nbs/30_bench/03_runner.ipynb #b55c4428
 if __name__ == "__main__" and "__file__" in globals():

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['devices', 'pick_device', 'exact', 'ran_out', 'halving', 'as_batch', 'as_maps', 'TorchOptions', 'loaded',
-           'half_precision', 'fed', 'NetworkModel', 'TorchModel']
+           'half_precision', 'fed', 'shaped_by', 'NetworkModel', 'TorchModel']
 
 # %% ../../nbs/20_models/10_torch_base.ipynb #543a3338
 import functools
+import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -156,6 +157,26 @@ def fed(model: "TorchModel", sample: Sample) -> np.ndarray:
         raise ValueError("the data set does not say its pixels per degree. Give it px_per_dva, or the model input_long_side.")
     return model.preprocess(sample.image, model.input_px_per_dva / sample.px_per_dva)
 
+# %% ../../nbs/20_models/10_torch_base.ipynb #575ad48f
+def shaped_by(*paths: str | Path | None) -> dict[str, set[str]]:
+    """Which pictures shaped files of weights: {"train": …, "val": …}, as the `split.json` beside each file tells; empty where there is none.
+
+    A picture is told by its digest if the file has that ("pictures": {image id: digest}), else by its id.
+    Raises ValueError naming a file that is damaged.
+    """
+    found: dict[str, set[str]] = {"train": set(), "val": set()}
+    for place in (Path(path).expanduser() for path in paths if path is not None):
+        note = (place if place.is_dir() else place.parent)/"split.json"
+        if note.is_file():
+            try:
+                told = json.loads(note.read_text(encoding="utf-8"))
+                for part, ids in found.items():
+                    ids.update(told.get("pictures", {}).get(image_id, image_id) for image_id in told.get(part, []))
+            except (OSError, ValueError, TypeError, AttributeError) as error:
+                raise ValueError(f"{note} should tell which pictures the weights beside it were trained on, but is damaged ({error}). "
+                                 "Put the training's own back.") from None
+    return found
+
 # %% ../../nbs/20_models/10_torch_base.ipynb #0558f83c
 @dataclass(kw_only=True, eq=False, repr=False)
 class NetworkModel(TorchOptions, SaliencyModel):
@@ -188,6 +209,18 @@ class NetworkModel(TorchOptions, SaliencyModel):
     def missing(self) -> str:
         "Why its weights cannot be had, in a sentence with the cure; empty if they can."
         return weights.missing(self.published, self.weights_path)
+
+    @functools.cached_property
+    def _shaped_by(self) -> dict[str, set[str]]:
+        return shaped_by(self.weights_path, getattr(self, "base_weights_path", None))
+
+    def seen_images(self) -> set[str]:
+        "The pictures that its weights were trained on, see `shaped_by`."
+        return self._shaped_by["train"]
+
+    def chosen_on(self) -> set[str]:
+        "The pictures that chose its epoch, see `shaped_by`."
+        return self._shaped_by["val"]
 
     def fingerprint(self, image_id: str) -> str:
         "A digest of the weights and of every option that is a file."
