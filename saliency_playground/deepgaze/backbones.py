@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['B5', 'TINY', 'BACKBONES', 'Normalizer', 'FeatureExtractor', 'InPlaceNorm', 'DenseLayer', 'DenseBlock', 'in_place',
-           'TinyNet', 'PaddedConv', 'MBConv', 'EfficientNet', 'Wrapped', 'from_torchvision', 'Backbone', 'contributing']
+           'TinyNet', 'PaddedConv', 'MBConv', 'EfficientNet', 'Wrapped', 'from_torchvision', 'Backbone', 'find',
+           'contributing']
 
 # %% ../../nbs/15_deepgaze/01_backbones.ipynb #d9916c27
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .. import core, files
 
 # %% ../../nbs/15_deepgaze/01_backbones.ipynb #c8d9a5b0
 class Normalizer(nn.Module):
@@ -72,6 +75,11 @@ class FeatureExtractor(nn.Module):
         return [found[tap] for tap in self.taps]
 
 # %% ../../nbs/15_deepgaze/01_backbones.ipynb #1ccbeafe
+def _recorded(module: nn.Module, x: Tensor) -> bool:
+    "Whether autograd takes down what a module does to x."
+    return torch.is_grad_enabled() and (x.requires_grad or any(tensor.requires_grad for tensor in module.parameters()))
+
+
 class InPlaceNorm(nn.BatchNorm2d):
     """A batch norm that, in eval mode and outside of autograd, writes over what it is given.
 
@@ -80,8 +88,7 @@ class InPlaceNorm(nn.BatchNorm2d):
     spares = False
 
     def forward(self, x: Tensor) -> Tensor:
-        graph = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        if self.training or graph or x.dtype != self.weight.dtype:
+        if self.training or _recorded(self, x) or x.dtype != self.weight.dtype:
             return super().forward(x)
         scale = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * scale
@@ -102,7 +109,7 @@ class DenseBlock(nn.ModuleDict):
     Each layer reads the maps of all before it: of 48 layers, 24 times as many as there are in the end.
     """
     def forward(self, x: Tensor) -> Tensor:
-        if torch.is_grad_enabled() and (x.requires_grad or next(self.parameters()).requires_grad):
+        if _recorded(self, x):
             parts = [x]
             for layer in self.values():
                 parts.append(layer(parts))
@@ -260,6 +267,19 @@ BACKBONES = {backbone.name: backbone for backbone in [
         "layer3.5.conv1", "layer3.5.conv2", "layer3.4.conv2", "layer4.2.conv2"), 2560),
     Backbone("alexnet", lambda: from_torchvision("alexnet"), ("features.10",), 256),
 ]}
+
+# %% ../../nbs/15_deepgaze/01_backbones.ipynb #4e51839d
+def find(name: str) -> Backbone:
+    """The backbone of this name: one of `BACKBONES`, or the one that the model adapter of this name brings along.
+
+    Raises ValueError with the names that are there for any other, ImportError as `core.adapter` does.
+    """
+    if name not in BACKBONES and name in core.names("model"):
+        core.adapter("model", name)                           # its module may add a backbone when it is imported
+    if name not in BACKBONES:
+        known = dict.fromkeys([*BACKBONES, "fastgaze"])       # which its model brings along
+        raise ValueError(f"there is no backbone {name!r}.{files.nearest(name, known)} There are: {', '.join(known)}.")
+    return BACKBONES[name]
 
 # %% ../../nbs/15_deepgaze/01_backbones.ipynb #04f81406
 def contributing(extractor: FeatureExtractor, size: tuple[int, int] = (128, 128)) -> list[str]:
