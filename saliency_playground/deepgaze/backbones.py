@@ -276,6 +276,8 @@ def find(name: str) -> Backbone:
     """
     if name not in BACKBONES and name in core.names("model"):
         core.adapter("model", name)                           # its module may add a backbone when it is imported
+    if name == TINY.name:
+        return TINY
     if name not in BACKBONES:
         known = dict.fromkeys([*BACKBONES, "fastgaze"])       # which its model brings along
         raise ValueError(f"there is no backbone {name!r}.{files.nearest(name, known)} There are: {', '.join(known)}.")

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['curves', 'before_after', 'train_fold', 'finetune', 'summary']
 
-# %% ../../nbs/40_finetune/09_run.ipynb #8dbba151
+# %% ../../nbs/40_finetune/09_run.ipynb #290c74ba
 import json
 import time
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..bench.runner import RunError, origin
 from ..deepgaze.center_bias import fit_center_bias
 from .calibrate import calibrate
 from .config import FinetuneConfig
+from .features import need
 from .splits import read_split
 from .tracking import tracked
 from .train import Fold, State, base_weights, build, predicted, put, tensors, train_stages, trained_names, validate
@@ -116,11 +117,11 @@ def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwr
                        "seconds": round(time.perf_counter() - start, 1), "validation": scores})
     return scores
 
-# %% ../../nbs/40_finetune/09_run.ipynb #05b29e6c
+# %% ../../nbs/40_finetune/09_run.ipynb #ec270bdc
 def _check_room(fold: Fold) -> None:
     "Refuse a feature cache beyond its limit before the first picture is looked at."
     if fold.config.feature_cache.enabled:
-        fold.cache.need([fold.dataset.size_of(fold.place[one]) for part in ("train", "val") for one in fold.parts[part]])
+        need(fold.cache, [fold.dataset.size_of(fold.place[one]) for part in ("train", "val") for one in fold.parts[part]])
 
 
 def _write_center_bias(fold: Fold) -> None:

@@ -56,7 +56,7 @@ def build(config: FinetuneConfig) -> network.Ensemble:
         model.features.to(memory_format=torch.channels_last)
     return net.requires_grad_(False).to(pick_device(config.device))
 
-# %% ../../nbs/40_finetune/07_train.ipynb #06017feb
+# %% ../../nbs/40_finetune/07_train.ipynb #788dfd56
 @dataclass
 class Fold:
     """One fold of a training.
@@ -98,7 +98,7 @@ class Fold:
         return torch.from_numpy(np.asarray(self._center_bias(image_id, self.sample(image_id).size), dtype=np.float32))[None].to(self.device)
 
     def _aim(self, image_id: str, epoch: int) -> tuple[torch.Tensor, float]:
-        "What the loss compares with, (1, h, w), and what it subtracts, in nats. epoch: -1 where no participant is drawn."
+        "What the loss compares with, (1, h, w), and what it adds, in nats. epoch: -1 where no participant is drawn."
         sample = self.sample(image_id)
         sample = sample if epoch < 0 else drawn(sample, self.config.seed, epoch)
         return target(sample, self.config.training.loss)[None].to(self.device), entropy(sample) if self.config.training.loss == "kl" else 0.0
@@ -117,7 +117,7 @@ class Fold:
                 return fast.look(self.net, image)
         return self.cache.seen(self.sample(image_id), self.device)
 
-# %% ../../nbs/40_finetune/07_train.ipynb #92542159
+# %% ../../nbs/40_finetune/07_train.ipynb #05025418
 def losses(fold: Fold, image_ids: Sequence[str], trains_backbone: bool = False, epoch: int = -1) -> torch.Tensor:
     """The loss of images of one size, (n,) in nats, differentiable.
 
@@ -126,9 +126,8 @@ def losses(fold: Fold, image_ids: Sequence[str], trains_backbone: bool = False, 
     seen = stack([fold.seen(image_id, trains_backbone) for image_id in image_ids])
     bias = torch.cat([fold.bias(image_id) for image_id in image_ids])
     aims = [fold.aim(image_id, epoch if fold.config.draws else -1) for image_id in image_ids]
-    aim, subtracted = torch.cat([one for one, _ in aims]), torch.tensor([less for _, less in aims], device=fold.device)
-    log_p = fast.coarse_log_density(fold.net, seen, bias)
-    return subtracted - (aim * log_p).where(aim > 0, 0).sum((1, 2))
+    aim, added = torch.cat([one for one, _ in aims]), torch.tensor([more for _, more in aims], device=fold.device)
+    return fast.cross_entropy(fold.net, seen, bias, aim) + added
 
 # %% ../../nbs/40_finetune/07_train.ipynb #5da3c1a9
 def batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: int) -> list[list[str]]:
@@ -254,7 +253,7 @@ def dry_run(config: FinetuneConfig) -> str:
         parts.append(f"{stage.name}: {stage.epochs} epochs, rates {rates}, {len(names)} tensors\n{blocks.block_table(net).to_string(index=False)}")
     return "\n\n".join(parts)
 
-# %% ../../nbs/40_finetune/07_train.ipynb #2106201b
+# %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
 def _progress(quiet: bool | None, total: int, title: str):
     from tqdm import tqdm
     quiet = not sys.stderr.isatty() if quiet is None else quiet
@@ -287,7 +286,7 @@ def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictu
         stage = stages[state.stage]
         put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
         blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
-        optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)))
+        optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")     # 2,760 tensors, one loop
         if state.epoch:
             optimizer.load_state_dict(state.optimizer)
         while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
