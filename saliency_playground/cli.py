@@ -531,12 +531,15 @@ def split(root, test_count, out_dir, folds, dataset, group, seed, sets):
 
     import yaml
 
-    from saliency_playground.core import create, options
+    from saliency_playground.core import check_options, create, options
     from saliency_playground.finetune import splits
     with _one_sentence(), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         given = {key: yaml.safe_load(value) for key, _, value in (one.partition("=") for one in sets)}
-        data = create("dataset", dataset, **{next(iter(options("dataset", dataset))): root}, **given)
+        given |= {next(iter(options("dataset", dataset)), "root"): root}
+        if faults := check_options("dataset", dataset, given):
+            raise ValueError(" ".join(faults))
+        data = create("dataset", dataset, **given)
         group_of = splits.read_groups(group, data.ids).get if group else None
         made = splits.make_split(data, test_count, folds, seed, group_of=group_of)
         path = splits.write_split(made, out_dir)

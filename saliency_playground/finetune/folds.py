@@ -58,7 +58,7 @@ def read_cell(path: Path) -> tuple["pandas.DataFrame", dict[str, str]]:
         definitions = {row["metric"]: row["definition"] for row in csv.DictReader(file)}
     return pd.DataFrame(scores, [row[2] for row in rows], names).rename_axis("image_id"), definitions
 
-# %% ../../nbs/40_finetune/10_folds.ipynb #301ecc4b
+# %% ../../nbs/40_finetune/08_folds.ipynb #743861b6
 def _same(tables: dict[str, tuple["pandas.DataFrame", dict[str, str]]], dataset: str) -> list[str]:
     "The metrics that all of the tables have, in order. Raises ValueError if their images or definitions differ, or if there is none."
     (name, (first, meant)), *others = tables.items()
@@ -68,7 +68,8 @@ def _same(tables: dict[str, tuple["pandas.DataFrame", dict[str, str]]], dataset:
                              "Score all on the same split.")
         for metric in set(meant) & set(definitions):
             if meant[metric] != definitions[metric]:
-                raise ValueError(f"{dataset}, {metric}: {name} was scored by {meant[metric]} and {other} by {definitions[metric]}. Score all with the same config.")
+                raise ValueError(f"{dataset}, {metric}: {name} was scored by {meant[metric]} and {other} by {definitions[metric]}. "
+                                 "Score all with the same config.")
     shared = [metric for metric in first if all(metric in scores and metric in meant for scores, meant in tables.values())]
     if not shared:
         raise ValueError(f"{dataset}: {', '.join(tables)} have no metric in common. Score all with the same config.")
@@ -95,12 +96,13 @@ def numbers(tuned: np.ndarray, pretrained: np.ndarray, seed: int = 0) -> dict[st
                 "pretrained": mean(y), "difference": mean(gained), "difference_low": difference_low, "difference_high": difference_high,
                 "n_images": n, "n_undefined": len(tuned) - n}
 
-# %% ../../nbs/40_finetune/10_folds.ipynb #f71b531e
+# %% ../../nbs/40_finetune/08_folds.ipynb #1cc14710
 PRETRAINED, FOLDS = "deepgaze_iie_pretrained", "deepgaze_iie_finetuned_fold_*"
 _BETTER = {metric.definition.partition("[")[0]: "higher" if metric.higher_is_better else "lower" for metric in metrics.METRICS.values()}
 
 
-def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretrained: str = PRETRAINED, folds: str = FOLDS, seed: int = 0) -> "pandas.DataFrame":
+def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretrained: str = PRETRAINED, folds: str = FOLDS,
+              seed: int = 0) -> "pandas.DataFrame":
     """The folds of a fine-tuned model together, and beside them the pretrained one: a row a data set and metric, all of its models' images.
 
     outputs: output folders of finished runs. pretrained: a model's name in them. folds: a pattern for those of the folds, `*` for anything.
@@ -112,7 +114,9 @@ def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretr
     there = sorted({model for _, model in cells}, key=natural)
     names = [model for model in there if fnmatchcase(model, folds) and model != pretrained]
     if pretrained not in there or len(names) < 2:
-        lacks = f"no scores of {pretrained!r}.{files.nearest(pretrained, there)}" if pretrained not in there else f"{len(names)} fold(s) that fit {folds!r}, two are needed."
+        lacks = f"{len(names)} folds that fit {folds!r}, two are needed."
+        if pretrained not in there:
+            lacks = f"no scores of {pretrained!r}.{files.nearest(pretrained, there)}"
         raise FileNotFoundError(f"{_shown(outputs)} holds {lacks} There is: {', '.join(there) or 'nothing yet'}. Run the configs eval_deepgaze_iie_… first.")
     for dataset in dict.fromkeys(dataset for dataset, model in cells if model == pretrained):
         if absent := [name for name in names if (dataset, name) not in cells]:
@@ -131,7 +135,7 @@ def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretr
 def _shown(outputs: str | Path | Iterable[str | Path]) -> str:
     return str(outputs) if isinstance(outputs, (str, Path)) else ", ".join(map(str, outputs))
 
-# %% ../../nbs/40_finetune/10_folds.ipynb #1fcbf030
+# %% ../../nbs/40_finetune/08_folds.ipynb #b0df7402
 def figure_of(table: "pandas.DataFrame", columns: int = 4):
     "A Matplotlib figure of what `aggregate` gives: a panel a row, the folds as dots, their mean and its interval, the pretrained model as a line."
     from matplotlib.figure import Figure
@@ -157,7 +161,8 @@ def figure_of(table: "pandas.DataFrame", columns: int = 4):
         axis.axis("off")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=3, fontsize=8, frameon=False)
-    figure.text(0.995, 0.02, f"{table.n_folds[0]} folds, {table.n_images.max()} images   * the interval of the difference excludes 0", fontsize=8, ha="right", va="bottom")
+    note = f"{table.n_folds.max()} folds, {table.n_images.max()} images   * the interval of the difference excludes 0"
+    figure.text(0.995, 0.02, note, fontsize=8, ha="right", va="bottom")
     figure.get_layout_engine().set(w_pad=0.1)
     return figure
 
