@@ -122,9 +122,9 @@ def without_gradient(net: torch.nn.Module) -> list[str]:
     return [name for name, tensor in net.named_parameters() if tensor.requires_grad and tensor.grad is None]
 
 # %% ../../nbs/40_finetune/03_blocks.ipynb #17b8d14a
-def clamp_sigma(net: Ensemble, least: float = 0.3) -> None:
-    "Raise the blur of every readout whose width fell below `least`, in cells of 2 × 2 pixels, to that."
+def clamp_sigma(net: Ensemble, least: float = 0.3, most: float = 500.0) -> None:
+    "Bring the blur of every readout, in cells of 2 × 2 pixels, back between the width at which it does nothing and that of a picture."
     with torch.no_grad():
         for model in net.models:
             for finalizer in model.finalizers:
-                finalizer.gauss.sigma.clamp_(min=least)
+                finalizer.gauss.sigma.clamp_(least, most)

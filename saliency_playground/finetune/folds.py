@@ -58,7 +58,7 @@ def read_cell(path: Path) -> tuple["pandas.DataFrame", dict[str, str]]:
         definitions = {row["metric"]: row["definition"] for row in csv.DictReader(file)}
     return pd.DataFrame(scores, [row[2] for row in rows], names).rename_axis("image_id"), definitions
 
-# %% ../../nbs/40_finetune/08_folds.ipynb #743861b6
+# %% ../../nbs/40_finetune/10_folds.ipynb #743861b6
 def _same(tables: dict[str, tuple["pandas.DataFrame", dict[str, str]]], dataset: str) -> list[str]:
     "The metrics that all of the tables have, in order. Raises ValueError if their images or definitions differ, or if there is none."
     (name, (first, meant)), *others = tables.items()
@@ -96,7 +96,7 @@ def numbers(tuned: np.ndarray, pretrained: np.ndarray, seed: int = 0) -> dict[st
                 "pretrained": mean(y), "difference": mean(gained), "difference_low": difference_low, "difference_high": difference_high,
                 "n_images": n, "n_undefined": len(tuned) - n}
 
-# %% ../../nbs/40_finetune/08_folds.ipynb #1cc14710
+# %% ../../nbs/40_finetune/10_folds.ipynb #1cc14710
 PRETRAINED, FOLDS = "deepgaze_iie_pretrained", "deepgaze_iie_finetuned_fold_*"
 _BETTER = {metric.definition.partition("[")[0]: "higher" if metric.higher_is_better else "lower" for metric in metrics.METRICS.values()}
 
@@ -135,7 +135,7 @@ def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretr
 def _shown(outputs: str | Path | Iterable[str | Path]) -> str:
     return str(outputs) if isinstance(outputs, (str, Path)) else ", ".join(map(str, outputs))
 
-# %% ../../nbs/40_finetune/08_folds.ipynb #b0df7402
+# %% ../../nbs/40_finetune/10_folds.ipynb #b0df7402
 def figure_of(table: "pandas.DataFrame", columns: int = 4):
     "A Matplotlib figure of what `aggregate` gives: a panel a row, the folds as dots, their mean and its interval, the pretrained model as a line."
     from matplotlib.figure import Figure

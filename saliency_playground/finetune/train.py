@@ -56,7 +56,7 @@ def build(config: FinetuneConfig) -> network.Ensemble:
         model.features.to(memory_format=torch.channels_last)
     return net.requires_grad_(False).to(pick_device(config.device))
 
-# %% ../../nbs/40_finetune/07_train.ipynb #788dfd56
+# %% ../../nbs/40_finetune/07_train.ipynb #db47de33
 @dataclass
 class Fold:
     """One fold of a training.
@@ -78,6 +78,7 @@ class Fold:
         self.place = {image_id: i for i, image_id in enumerate(self.dataset.ids)}
         if strangers := [one for part in ("train", "val") for one in self.parts[part] if one not in self.place]:
             raise ValueError(f"{self.config.split_file}, fold {self.number}: {len(strangers)} images are not in the data set, {strangers[0]!r} first.")
+        self.parts["pictures"] = {one: self.dataset.fingerprint(self.place[one])["image"] for part in ("train", "val") for one in self.parts[part]}
         self.device = next(self.net.parameters()).device
         self.sample = lru_cache(maxsize=64)(lambda image_id: self.dataset[self.place[image_id]])
         self.bias = lru_cache(maxsize=64)(self._bias)
@@ -138,7 +139,7 @@ def batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: int) -
     made = [group[i:i + batch_size] for group in groups.values() for i in range(0, len(group), batch_size)]
     return [made[i] for i in rng.permutation(len(made))]
 
-# %% ../../nbs/40_finetune/07_train.ipynb #d37ea200
+# %% ../../nbs/40_finetune/07_train.ipynb #c04f5244
 def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: Sequence[int], drawn_at: int, tell=lambda loss: None) -> float:
     """Train one epoch; returns the mean loss in nats.
 
@@ -153,7 +154,7 @@ def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: S
         for batch in some:
             loss = losses(fold, batch, trains_backbone, drawn_at)
             if not torch.isfinite(loss).all():
-                raise RunError(f"the loss of {', '.join(batch)} is {loss.detach().cpu().tolist()}. Lower the learning rate of stage {stage.name!r}; the last good weights are kept.")
+                raise _no_number(f"the loss of {', '.join(batch)}", loss.detach().cpu().tolist(), stage)
             (loss.sum() / sum(map(len, some))).backward()
             total += float(loss.detach().sum())
             tell(float(loss.detach().mean()))
@@ -164,9 +165,15 @@ def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: S
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         blocks.clamp_sigma(fold.net)
+        if not math.isfinite(blur := finalizer_state(fold.net)["sigma"]):
+            raise _no_number(f"after {', '.join(sum(some, []))} the mean blur", blur, stage)
     return total / len(sizes)
 
-# %% ../../nbs/40_finetune/07_train.ipynb #bf8d98ae
+
+def _no_number(what: str, value, stage: Stage) -> RunError:
+    return RunError(f"{what} is {value}. Lower the learning rates of stage {stage.name!r}; the last good weights are kept.")
+
+# %% ../../nbs/40_finetune/07_train.ipynb #fe221159
 METRICS = ("LL", "IG", "NSS", "AUC", "KL")
 
 
@@ -192,8 +199,8 @@ def judged(row: Mapping[str, float]) -> float:
 def finalizer_state(net: network.Ensemble) -> dict[str, float]:
     "Mean blur, in squares, and mean weight of the center bias, over all readouts."
     finalizers = [one for model in net.models for one in model.finalizers]
-    return {"sigma": float(torch.stack([one.gauss.sigma for one in finalizers]).mean()),
-            "center_bias_weight": float(torch.stack([one.center_bias_weight for one in finalizers]).mean())}
+    return {"sigma": float(torch.stack([one.gauss.sigma.detach() for one in finalizers]).mean()),
+            "center_bias_weight": float(torch.stack([one.center_bias_weight.detach() for one in finalizers]).mean())}
 
 # %% ../../nbs/40_finetune/07_train.ipynb #1d8434ab
 @dataclass
