@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Published', 'folder', 'find', 'offline', 'hub_forbidden', 'missing', 'download', 'differs', 'fetch', 'status',
-           'read_state', 'load_state', 'write_state']
+           'read_state', 'load_state', 'partial', 'write_state']
 
 # %% ../nbs/13_weights.ipynb #e8e49326
 import os
@@ -240,15 +240,16 @@ def _tensors(read: Mapping) -> bool:
     return bool(read) and all(hasattr(value, "shape") for value in read.values())
 
 # %% ../nbs/13_weights.ipynb #fe52c075
-def load_state(net, state: Mapping, where: str | Path) -> None:
+def load_state(net, state: Mapping, where: str | Path, some: bool = False) -> None:
     """Load a state dict into a network, every tensor or none.
 
     net: a torch module. state: {name: tensor}; a prefix that all names share and the network's do not (`module.`) is dropped.
-    where: the file, for the message. Raises ValueError that lists names missing, unknown and of another shape.
+    where: the file, for the message. some: names may be missing, whose tensors stay as they are.
+    Raises ValueError that lists names missing, unknown and of another shape.
     """
     wanted = net.state_dict()
     state = _without_prefix(state, wanted)
-    missing, unknown = [name for name in wanted if name not in state], [name for name in state if name not in wanted]
+    missing, unknown = [name for name in wanted if name not in state and not some], [name for name in state if name not in wanted]
     shapes = [f"{name} {tuple(state[name].shape)} instead of {tuple(wanted[name].shape)}"
               for name in wanted if name in state and state[name].shape != wanted[name].shape]
     faults = [f"{len(names)} {what}: {_some(names)}" for what, names in
@@ -256,7 +257,13 @@ def load_state(net, state: Mapping, where: str | Path) -> None:
     if faults:
         raise ValueError(f"{where} does not fit {type(net).__name__} ({len(wanted)} tensors). {'; '.join(faults)}. "
                          "It holds the weights of another model or version.")
-    net.load_state_dict(state)
+    net.load_state_dict(state, strict=not some)
+
+
+def partial(net, state: Mapping) -> bool:
+    "Whether a state dict has some of a network's tensors, by name, but not all: what a training wrote that touched only these."
+    wanted = net.state_dict()
+    return 0 < len(set(_without_prefix(state, wanted)) & set(wanted)) < len(wanted)
 
 
 def _without_prefix(state: Mapping, wanted: Mapping) -> Mapping:

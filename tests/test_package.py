@@ -15,7 +15,8 @@ FLOORS = [["compiled"], ["files"], ["maps", "images", "heatmaps"], ["metrics.tue
           ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"],
           ["metrics", "ceilings", "stats"], ["core", "comparisons"],
           ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["weights"], ["deepgaze"], ["models.torch_base", "models.deepgaze_base", "models.classical_base", "models.msi_net_base", "models.contract_base"], ["datasets", "models", "toy"],
-          ["bench.config", "bench.cache"], ["bench.runner", "finetune"], ["report"], ["cli", "__main__", ""]]
+          ["bench.config", "bench.cache"], ["bench.runner"],
+          *([f"finetune.{room}"] for room in ("config", "splits", "blocks", "data", "features", "train", "folds")), ["report"], ["cli", "__main__", ""]]
 
 
 def loaded_after(code: str) -> set[str]:

@@ -133,7 +133,7 @@ def loaded(model: "TorchModel") -> torch.nn.Module:
     try:
         path = weights.fetch(model.published, model.weights_path)
         net = model.build()
-        weights.load_state(net, model.read_weights(path), path)
+        model.fill(net, path)
     except ValueError as error:
         raise ValueError(f"{model.name or type(model).__name__}: {error}") from None
     net = net.eval().requires_grad_(False).to(pick_device(model.device))
@@ -190,6 +190,10 @@ class NetworkModel(TorchOptions, SaliencyModel):
     def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
         "The tensors of the file of weights by name; for formats that `weights.read_state` does not know."
         return weights.read_state(path)
+
+    def fill(self, net: torch.nn.Module, path: Path) -> None:
+        "Load the file of weights into the network. Raises ValueError if it does not fit."
+        weights.load_state(net, self.read_weights(path), path)
 
     @functools.cached_property
     def _tried(self) -> tuple[torch.nn.Module | None, ValueError | None]:
