@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['main', 'toy', 'list_', 'info', 'run', 'report', 'compare', 'export', 'weights_', 'fetch', 'convert', 'split',
-           'folds_', 'aggregate']
+           'finetune', 'folds_', 'aggregate']
 
 # %% ../nbs/60_cli.ipynb #166f520e
 import re
@@ -549,6 +549,53 @@ def split(root, test_count, out_dir, folds, dataset, group, seed, sets):
     if len(made["test"]) < test_count:
         click.echo(f"{len(made['test'])} images are held out, not {test_count}: groups stay whole.", err=True)
     click.echo(f"written: {path}")
+
+# %% ../nbs/60_cli.ipynb #bf000f9d
+@main.command()
+@click.option("--config", "-c", required=True, metavar="NAME_OR_PATH", help="A YAML file, or a packaged config such as finetune_deepgaze_iie.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Write over a key of the config; as often as needed.")
+@click.option("--fold", type=click.IntRange(min=1), metavar="N", help="Only this fold of the split.")
+@click.option("--dry-run", is_flag=True, help="Only show what each stage would train.")
+@click.option("--precompute-gt", is_flag=True, help="Only make the participants' mean maps of all images, into gt_cache_dir.")
+@click.option("--calibrate", is_flag=True, help="Besides, refit blur and center bias alone: the baseline to beat.")
+@click.option("--full", is_flag=True, help="Besides, write the whole state dict of each fold, as full.pth.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was stopped; finished folds are left as they are.")
+@click.option("--overwrite", is_flag=True, help="Begin anew where a training is.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
+def finetune(config, sets, fold, dry_run, precompute_gt, calibrate, full, resume, overwrite, quiet):
+    """Fine-tune DeepGaze IIE on a data set's fixations.
+
+    \b
+    Examples:
+      saliency-playground finetune --config finetune_deepgaze_iie --dry-run
+      saliency-playground finetune --config mine.yaml --fold 2 --calibrate
+      saliency-playground finetune --config mine.yaml --resume
+    """
+    from saliency_playground.finetune.config import load_finetune
+    loaded = load_finetune(config, [*sets, *([f"fold={fold}"] if fold else [])])
+    with _one_sentence():
+        try:
+            said = _finetune(loaded, dry_run, precompute_gt, quiet, dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))
+        except KeyboardInterrupt:
+            click.echo("\nStopped. The same command with --resume goes on after the last whole epoch.", err=True)
+            sys.exit(130)
+    if not quiet:
+        click.echo(said)
+
+
+def _finetune(loaded, dry_run: bool, precompute_gt: bool, quiet: bool, how: dict) -> str:
+    "Do what `finetune` was told; returns what is said at the end."
+    if dry_run:
+        from saliency_playground.finetune.train import dry_run as shown
+        return shown(loaded)
+    if precompute_gt:
+        from saliency_playground.core import create
+        from saliency_playground.finetune.data import precompute_gt as computed
+        made = computed(create("dataset", loaded.data.name, **loaded.data.options), quiet=quiet or None)
+        return f"{made} maps made, the rest was there."
+    from saliency_playground.finetune.run import finetune as trained
+    from saliency_playground.finetune.run import summary
+    return f"{summary(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
 
 # %% ../nbs/60_cli.ipynb #35d4c54e
 @main.group("folds")
