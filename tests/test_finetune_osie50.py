@@ -11,6 +11,7 @@ from conftest import ROOT, command
 from saliency_playground import weights
 from saliency_playground.deepgaze import backbones, network
 from saliency_playground.finetune.tracking import read_offline
+from saliency_playground.models.fastgaze import as_backbone
 
 ARRAYS = ROOT.parent / "shared" / "weights" / "fastgaze"
 
@@ -21,19 +22,16 @@ STAGES = [{"name": "head", "epochs": 10, "lr": 3e-3, "schedule": "cosine", "earl
 
 def base(path):
     "A DeepGaze whose only backbone is FastGaze, with two fresh readouts."
-    from saliency_playground.models import fastgaze
     torch.manual_seed(0)
     net = network.deepgaze_iie([backbones.find("fastgaze")], 2)
-    fastgaze.fill_backbone(net.models[0].features, next(ARRAYS.glob("*.npz")))
-    weights.write_state(path, net.state_dict())
+    weights.write_state(path, net.state_dict() | as_backbone(weights.read_state(ARRAYS / "weights.npz")))
 
 
 @pytest.mark.skipif(not ARRAYS.is_dir(), reason=f"needs FastGaze's arrays in {ARRAYS}, which do not ship with the project")
 def test_four_folds(scratch, osie50):
     base(scratch / "base.pth")
     data = DATA | {"index_csv": str(osie50 / "fixations.csv")}
-    command("split", "--dataset", "csv_indexed", "--set", f"index_csv={osie50}/fixations.csv", "--set", "index_base=1",
-            "--test_count", 10, "--out_dir", "splits", "--folds", 4)
+    command("split", "--dataset", "csv_indexed", "--root", osie50 / "fixations.csv", "--set", "index_base=1", "--test_count", 10)
     config = {"experiment": "osie50", "data": data, "split_file": "splits/split.json", "base_weights_path": "base.pth", "device": "cpu",
               "network": {"backbones": ["fastgaze"], "components": 2}, "output_dir": "tuned",
               "training": {"loss": "nll_fixations", "stages": STAGES}, "wandb": {"enabled": True, "mode": "offline"}}

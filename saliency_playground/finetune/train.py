@@ -244,7 +244,7 @@ def put(net: network.Ensemble, values: Mapping[str, torch.Tensor]) -> None:
         for name, value in values.items():
             known[name].copy_(value)
 
-# %% ../../nbs/40_finetune/07_train.ipynb #76711193
+# %% ../../nbs/40_finetune/07_train.ipynb #db3e1a84
 def trained_names(net: network.Ensemble, stages: Sequence[Stage]) -> list[str]:
     "The names of all tensors that any stage trains, in the network's order."
     ever = {name for stage in stages for name in blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)}
@@ -257,7 +257,10 @@ def dry_run(config: FinetuneConfig) -> str:
     for stage in config.training.stages:
         names = blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
         rates = ", ".join(f"{group} {rate:g}" for group, rate in stage.rates(0).items())
-        parts.append(f"{stage.name}: {stage.epochs} epochs, rates {rates}, {len(names)} tensors\n{blocks.block_table(net).to_string(index=False)}")
+        known = dict(net.named_parameters())
+        trained, total = (sum(known[name].numel() for name in some) for some in (names, known))
+        parts.append(f"{stage.name} trains {trained:,} of {total:,} numbers in {len(names)} tensors, {stage.epochs} epochs at {rates}\n"
+                     f"{blocks.block_table(net).to_string(index=False)}")
     return "\n\n".join(parts)
 
 # %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
