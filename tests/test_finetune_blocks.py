@@ -8,8 +8,9 @@ pytest.importorskip("torchvision", reason="three of the backbones are torchvisio
 
 from torchvision import models  # noqa: E402
 
+from saliency_playground.deepgaze import fast  # noqa: E402
 from saliency_playground.deepgaze.backbones import BACKBONES, FeatureExtractor, Wrapped  # noqa: E402
-from saliency_playground.deepgaze.network import IIE, deepgaze_iie  # noqa: E402
+from saliency_playground.deepgaze.network import IIE, deepgaze_iie, tiny  # noqa: E402
 from saliency_playground.finetune.blocks import block_of, freeze, last_modules, without_gradient  # noqa: E402
 
 PLAIN = {"shape_resnet50": lambda: Wrapped(models.resnet50(weights=None)), "densenet201": lambda: models.densenet201(weights=None),
@@ -89,3 +90,18 @@ def test_as_torchvision(net, picture, what):
     assert ours.keys() == theirs.keys() and any("features" in name for name in ours)
     for name, gradient in ours.items():
         assert torch.allclose(gradient, theirs[name], rtol=1e-3, atol=1e-4 * float(gradient.abs().max())), name
+
+
+def test_fast_as_plain(picture):
+    "Whichever single tensor is trained, the fast way gives the gradient of the plain one: nothing that it needs was written over."
+    torch.manual_seed(0)
+    net = tiny("iie").requires_grad_(False)
+    for model in net.models:
+        for finalizer in model.finalizers:
+            finalizer.gauss.sigma.fill_(3)
+    names = freeze(net, "train_blocks", ["all"])
+    for name in names:
+        net.requires_grad_(False)
+        tensor = net.get_parameter(name).requires_grad_(True)
+        plain, quick = (torch.autograd.grad(run(*picture)[0, :30, :40].mean(), tensor)[0] for run in (net, lambda *given: fast.predict(net, *given)))
+        assert torch.allclose(plain, quick, rtol=1e-2, atol=1e-3 * float(plain.abs().max()) + 1e-8), name
