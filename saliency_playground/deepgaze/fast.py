@@ -11,7 +11,6 @@ __all__ = ['nearest', 'Cells', 'cells', 'standardised', 'Seen', 'members', 'look
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import NamedTuple
 
 import torch
@@ -88,12 +87,18 @@ def look(net: Ensemble | Mixture | DeepGazeI, image: Tensor) -> Seen:
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #533167dd
 def stacked(modules: Sequence[nn.Module], name: str) -> Tensor:
     "One parameter of every readout, (K, …); a pointwise convolution's without its two axes of length 1."
-    values = torch.stack([attrgetter(name)(module) for module in modules])
+    *steps, last = name.split(".")
+    found = []
+    for module in modules:                                                            # by hand: three thousand attributes of modules take a while
+        for step in steps:
+            module = module._modules[step]
+        found.append(module._parameters[last])
+    values = torch.stack(found)
     return values[..., 0, 0] if values.ndim == 5 else values
 
 
-def centred(x: Tensor, times: Tensor | None) -> tuple[Tensor, Tensor]:
-    """x (B, K, C, P), which is overwritten if it needs no gradient, minus its mean over channels and places, and (B, K) 1 / its deviation.
+def centred(x: Tensor, times: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """x (B, K, C, P), which is overwritten if it needs no gradient, minus its mean over channels and places; the mean and 1 / the deviation, (B, K, 1, 1).
 
     times: (P,) how often each place counts; None for once.
     """
@@ -102,7 +107,7 @@ def centred(x: Tensor, times: Tensor | None) -> tuple[Tensor, Tensor]:
         return total.mean(-1) / (x.shape[-1] if times is None else times.sum())
     middle = mean(x)[..., None, None].to(x.dtype)
     x = x - middle if x.requires_grad else x.sub_(middle)
-    return x, (mean(x.square()) + 1e-12).rsqrt().to(x.dtype)
+    return x, middle, (mean(x.square()) + 1e-12).rsqrt()[..., None, None].to(x.dtype)
 
 
 def norm_conv(x: Tensor, times: Tensor | None, norm: Tensor, offset: Tensor, conv: Tensor, bias: Tensor) -> Tensor:
@@ -110,8 +115,8 @@ def norm_conv(x: Tensor, times: Tensor | None, norm: Tensor, offset: Tensor, con
 
     x: (B, K, C, P). norm, offset: (K, C), the norm's weight and bias. conv: (K, out, C). bias: (K, out). Returns (B, K, out, P).
     """
-    x, scale = centred(x, times)
-    weight = conv * norm[:, None] * scale[..., None, None]
+    x, _, scale = centred(x, times)
+    weight = conv * norm[:, None] * scale
     return torch.matmul(weight, x) + (conv @ offset[..., None] + bias[..., None])
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #b274973f
@@ -123,19 +128,59 @@ def softplus(x: Tensor) -> Tensor:
     return torch.maximum(x, y, out=y)
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #554600e3
+def _pieces(x: Tensor, first: Tensor) -> list[tuple[slice, Tensor]]:
+    "Readouts a few at a time, as many as a processor's memory holds, with their input."
+    step = max(1, 2**20 // (first.shape[1] * x.shape[0] * x.shape[-1]))
+    return [(some, x[:, some] if x.shape[1] > 1 else x) for some in (slice(k, k + step) for k in range(0, len(first), step))]
+
+
+class _Wide(torch.autograd.Function):
+    """weight · normalised(softplus(first x)) of every readout, (B, K, out, P); the wide values are computed again on the way back, not kept.
+
+    x: (B, K or 1, c, P). first: (K, wide, c). weight: (K, out, wide). times: (P,) how often each place counts; None for once.
+    """
+    @staticmethod
+    def forward(ctx, x, first, weight, times):
+        out = x.new_empty((x.shape[0], *weight.shape[:2], x.shape[-1]))
+        middles, scales = x.new_empty((2, x.shape[0], len(first), 1, 1))
+        for some, own in _pieces(x, first):
+            wide = softplus(torch.matmul(first[some], own))
+            wide, middles[:, some], scales[:, some] = centred(wide, times)
+            out[:, some] = torch.matmul(weight[some] * scales[:, some], wide)
+        ctx.times = times
+        ctx.save_for_backward(x, first, weight, middles, scales)
+        return out
+
+    @staticmethod
+    def backward(ctx, slope):
+        (x, first, weight, middles, scales), times = ctx.saved_tensors, ctx.times
+        times = torch.ones_like(x[0, 0, 0]) if times is None else times.to(x.dtype)
+        n, firsts, weights, back = times.sum() * first.shape[1], torch.empty_like(first), torch.empty_like(weight), torch.zeros_like(x)
+        for some, own in _pieces(x, first):
+            wide, scale, at = softplus(torch.matmul(first[some], own)), scales[:, some], slope[:, some]
+            rises = (-wide).exp_().neg_().add_(1)                                     # the derivative of softplus
+            wide.sub_(middles[:, some])
+            product = torch.matmul(at, wide.transpose(2, 3))
+            weights[some] = (product * scale).sum(0)
+            moved = torch.matmul((weight[some] * scale).transpose(2, 3), at)
+            mean = moved.sum((2, 3), keepdim=True) / n
+            moved.addcmul_(wide, times * (-scale**3 * (weight[some] * product).sum((2, 3), keepdim=True) / n)).sub_(times * mean).mul_(rises)
+            firsts[some] = torch.matmul(moved, own.transpose(2, 3)).sum(0)
+            given = torch.matmul(first[some].transpose(1, 2), moved)
+            if x.shape[1] > 1:
+                back[:, some] = given
+            else:
+                back += given.sum(1, keepdim=True)
+        return back, firsts, weights, None
+
+
 def wide_layer(x: Tensor, first: Tensor, times: Tensor | None, nets: Sequence[nn.Module]) -> Tensor:
     """softplus(conv1(norm(softplus(first x)))) of every readout, through 128 channels.
 
     x: (B, K or 1, c, P). first: (K, 128, c). nets: whose layernorm1, conv1 and bias1 follow. Returns (B, K, 16, P).
     """
-    rest = [stacked(nets, name) for name in ("layernorm1.weight", "layernorm1.bias", "conv1.weight", "bias1.bias")]
-    step = max(1, 2**20 // (first.shape[1] * x.shape[0] * x.shape[-1]))
-    out = []
-    for k in range(0, len(first), step):
-        some = slice(k, k + step)
-        wide = softplus(torch.matmul(first[some], x[:, some] if x.shape[1] > 1 else x))
-        out.append(norm_conv(wide, times, *(values[some] for values in rest)))
-    return softplus(torch.cat(out, 1))
+    norm, offset, conv, bias = (stacked(nets, name) for name in ("layernorm1.weight", "layernorm1.bias", "conv1.weight", "bias1.bias"))
+    return softplus(_Wide.apply(x, first, conv * norm[:, None], times) + (conv @ offset[..., None] + bias[..., None]))
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #29ab8872
 def _taken(x: Tensor, dim: int, rows: Tensor) -> Tensor:
@@ -196,12 +241,12 @@ def readout(model: Mixture, taps: Sequence[Tensor], size: tuple[int, int], x_his
     nets, grid = model.fixation_selection_networks, model.grid(size)
     x, axes = saliency(model, taps, grid)
     times, shown = _times(axes), [axis.cell for axis in axes]
-    x, scale = centred(x, times)
-    x = x * scale[..., None, None]
+    x, _, scale = centred(x, times)
+    x = x * scale
     if model.fixations:
-        past, scale = centred(history(model, x_hist, y_hist, size, grid), None)
+        past, _, scale = centred(history(model, x_hist, y_hist, size, grid), None)
         x = x.unflatten(3, (len(axes[0].times), -1))[..., shown[0][:, None], shown[1]].flatten(3)
-        x, times, shown = torch.cat([x, past * scale[..., None, None]], 2), None, [torch.arange(n, device=x.device) for n in grid]
+        x, times, shown = torch.cat([x, past * scale], 2), None, [torch.arange(n, device=x.device) for n in grid]
     parts = range(2 if model.fixations else 1)
     conv = torch.cat([stacked(nets, f"conv0.conv_part{i}.weight") for i in parts], 2)
     norm, offset = (torch.cat([stacked(nets, f"layernorm0.layernorm_part{i}.{name}") for i in parts], 1) for name in ("weight", "bias"))
@@ -333,7 +378,7 @@ class _CrossEntropy(torch.autograd.Function):
                 moved = torch.mul(times, shares[k, :, None, None]).sub_(ratio).mul_(p)
                 lefts[:, k] = torch.matmul(moved, right[k].T)
                 rights[k] = torch.einsum("bhm,bhw->mw", left[:, k], moved)
-                weights[k] = (moved * coarse).sum()
+                weights[k] = torch.dot(moved.reshape(-1), coarse.expand_as(moved).reshape(-1))
             grads += [lefts, rights, weights, None]
         return None, None, None, None, *grads
 

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['curves', 'before_after', 'train_fold', 'finetune', 'summary']
 
-# %% ../../nbs/40_finetune/09_run.ipynb #290c74ba
+# %% ../../nbs/40_finetune/09_run.ipynb #127908b8
 import json
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from .. import files, heatmaps, images, weights
 from ..bench.runner import RunError, origin
@@ -81,7 +82,7 @@ def _begin(fold: Fold, resume: bool, overwrite: bool) -> State:
         raise RunError(f"{fold.folder} was trained with another config, split or base. Name another output_dir, or `--overwrite`.")
     return state
 
-# %% ../../nbs/40_finetune/09_run.ipynb #07abf75a
+# %% ../../nbs/40_finetune/09_run.ipynb #7684ee4b
 def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwrite: bool = False, calibrated: bool = False, full: bool = False,
                quiet: bool | None = None) -> dict[str, dict[str, float]]:
     """Train one fold and write its files; a finished one is not trained again.
@@ -91,7 +92,7 @@ def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwr
     """
     net, start = build(config), time.perf_counter()
     fold, stages = Fold(config, number, net), config.training.stages
-    with files.lock(fold.folder, wait=0), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+    with files.lock(fold.folder, wait=0), threadpool_limits(1, "blas"), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         files.sweep(fold.folder)
         state = _begin(fold, resume, overwrite)
         base = tensors(net, trained_names(net, stages))

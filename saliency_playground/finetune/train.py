@@ -139,7 +139,7 @@ def batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: int) -
     made = [group[i:i + batch_size] for group in groups.values() for i in range(0, len(group), batch_size)]
     return [made[i] for i in rng.permutation(len(made))]
 
-# %% ../../nbs/40_finetune/07_train.ipynb #c04f5244
+# %% ../../nbs/40_finetune/07_train.ipynb #c7873adc
 def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: Sequence[int], drawn_at: int, tell=lambda loss: None) -> float:
     """Train one epoch; returns the mean loss in nats.
 
@@ -148,7 +148,7 @@ def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: S
     """
     trains_backbone = any(blocks.block_of(name) == "backbone" for name, one in fold.net.named_parameters() if one.requires_grad)
     sizes = {image_id: fold.dataset.size_of(fold.place[image_id]) for image_id in fold.parts["train"]}
-    order, total = batches(sizes, stage.batch_size, *seed), 0.0
+    order, total, trained = batches(sizes, stage.batch_size, *seed), 0.0, [one for one in fold.net.parameters() if one.requires_grad]
     for first in range(0, len(order), stage.accumulate):
         some = order[first:first + stage.accumulate]
         for batch in some:
@@ -161,7 +161,7 @@ def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: S
         if first == 0 and (dead := blocks.without_gradient(fold.net)):
             raise RunError(f"stage {stage.name!r} trains {len(dead)} tensors that no gradient reaches: {', '.join(dead[:4])}. Leave their modules out.")
         if stage.clip:
-            torch.nn.utils.clip_grad_norm_([one for one in fold.net.parameters() if one.requires_grad], stage.clip)
+            torch.nn.utils.clip_grad_norm_(trained, stage.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         blocks.clamp_sigma(fold.net)
