@@ -28,8 +28,9 @@ from saliency_playground import weights  # noqa: E402
 from saliency_playground.deepgaze import fast, network  # noqa: E402
 from saliency_playground.finetune import blocks  # noqa: E402
 from saliency_playground.finetune.config import load_finetune  # noqa: E402
+from saliency_playground.finetune.fold import Fold, build  # noqa: E402
 from saliency_playground.finetune.splits import make_split, write_split  # noqa: E402
-from saliency_playground.finetune.train import Fold, build, epoch_of  # noqa: E402
+from saliency_playground.finetune.train import epoch_of  # noqa: E402
 
 
 IN_A_ROW = 8

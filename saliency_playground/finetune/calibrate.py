@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['calibrate']
 
-# %% ../../nbs/40_finetune/08_calibrate.ipynb #0cdfcde1
+# %% ../../nbs/40_finetune/08_calibrate.ipynb #41447f74
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 
 from ..bench.runner import RunError
 from ..deepgaze import fast
-from .train import Fold, losses
+from .fold import Fold, losses
 
 # %% ../../nbs/40_finetune/08_calibrate.ipynb #608bb64b
 def _finalizers(fold: Fold) -> list[tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]]:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['curves', 'before_after', 'train_fold', 'finetune', 'summary']
 
-# %% ../../nbs/40_finetune/09_run.ipynb #127908b8
+# %% ../../nbs/40_finetune/09_run.ipynb #627ab089
 import json
 import time
 from pathlib import Path
@@ -20,9 +20,10 @@ from ..deepgaze.center_bias import fit_center_bias
 from .calibrate import calibrate
 from .config import FinetuneConfig
 from .features import need
+from .fold import Fold, base_weights, build
 from .splits import read_split
 from .tracking import tracked
-from .train import Fold, State, base_weights, build, predicted, put, tensors, train_stages, trained_names, validate
+from .train import State, predicted, put, tensors, train_stages, trained_names, validate
 
 # %% ../../nbs/40_finetune/09_run.ipynb #5abd3147
 def curves(history: list[dict], title: str = ""):
