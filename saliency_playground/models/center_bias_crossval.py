@@ -49,6 +49,6 @@ class CenterBiasCrossval(Ceiling):
         i = self.place(sample.image_id)
         if self.uniform < 1e-6:                                                    # far from all others it needs more care
             return self.predictions([sample])[0].values
-        values = np.full(sample.size, np.nan)
+        values = np.full(sample.size, np.nan, dtype=np.float32)                    # rounded as a prediction is
         values[ceilings.on_grid(self._bias.pool[:, self._bias.pool[4] == i], sample.size)] = self._bias.at(i, sample.size)
         return values
