@@ -270,7 +270,7 @@ def blur_matrices(sigma: Tensor, source: Tensor, m: int) -> Tensor:
     edges = torch.searchsorted(source, torch.arange(m + 1, device=device))            # where each run of rows starts
     edges[0], edges[m] = -len(source) - far, 2 * len(source) + far
     left_of = (edges[:, None] - torch.arange(len(source), device=device) + far).clamp(0, 2 * far + 1)
-    return running[:, left_of].diff(dim=1).transpose(1, 2).to(sigma.dtype)
+    return running.index_select(1, left_of.flatten()).unflatten(1, left_of.shape).diff(dim=1).transpose(1, 2).to(sigma.dtype)
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #f812db7f
 def _spread(model, center_bias: Tensor, values: Tensor, shown: Sequence[Tensor]):
