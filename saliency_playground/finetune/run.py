@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['curves', 'before_after', 'train_fold', 'finetune', 'summary']
 
-# %% ../../nbs/40_finetune/09_run.ipynb #627ab089
+# %% ../../nbs/40_finetune/09_run.ipynb #e7b07502
+import errno
 import json
 import time
 from pathlib import Path
@@ -23,9 +24,9 @@ from .features import need
 from .fold import Fold, base_weights, build
 from .splits import read_split
 from .tracking import tracked
-from .train import State, predicted, put, tensors, train_stages, trained_names, validate
+from .train import State, judged, predicted, put, tensors, train_stages, trained_names, validate
 
-# %% ../../nbs/40_finetune/09_run.ipynb #5abd3147
+# %% ../../nbs/40_finetune/09_run.ipynb #fd1752bb
 def curves(history: list[dict], title: str = ""):
     "A figure of a fold's history: loss, the validation's IG and NSS, blur; stages apart by lines."
     import matplotlib.pyplot as plt
@@ -38,7 +39,7 @@ def curves(history: list[dict], title: str = ""):
         axis.title.set_size(10)
         for change in changes:
             axis.axvline(change, color="#999999", lw=1, ls=":")
-    best = max(range(len(history)), key=lambda i: history[i]["IG"])
+    best = max(range(len(history)), key=lambda i: judged(history[i]))
     axes[1].plot(epochs[best], history[best]["IG"], "o", ms=8, mfc="none", color="#c1121f")
     figure.suptitle(title, fontsize=11)
     return figure
@@ -83,7 +84,7 @@ def _begin(fold: Fold, resume: bool, overwrite: bool) -> State:
         raise RunError(f"{fold.folder} was trained with another config, split or base. Name another output_dir, or `--overwrite`.")
     return state
 
-# %% ../../nbs/40_finetune/09_run.ipynb #7684ee4b
+# %% ../../nbs/40_finetune/09_run.ipynb #d57cc3f7
 def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwrite: bool = False, calibrated: bool = False, full: bool = False,
                quiet: bool | None = None) -> dict[str, dict[str, float]]:
     """Train one fold and write its files; a finished one is not trained again.
@@ -112,7 +113,7 @@ def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwr
         _write_curves(fold, state)
         if full:
             weights.write_state(fold.folder/"full.pth", net.state_dict())
-        last = state.history[-1] if config.training.keep == "last" else max(state.history, key=lambda row: row["IG"])
+        last = state.history[-1] if config.training.keep == "last" else max(state.history, key=judged)
         named = {"start": state.history[0], **scores, "final": last}
         scores = {name: {key: row[key] for key in ("LL", "IG", "NSS", "AUC", "KL")} for name, row in named.items()}
         _record(fold, {"finished": True, "trained_tensors": len(base), "trained_numbers": sum(one.numel() for one in base.values()),
@@ -151,18 +152,22 @@ def _write_curves(fold: Fold, state: State) -> None:
     plt.close(figure)
     files.write_bytes(fold.folder/"curves.png", buffer.getbuffer())
 
-# %% ../../nbs/40_finetune/09_run.ipynb #e6518079
+# %% ../../nbs/40_finetune/09_run.ipynb #dd948612
 def finetune(config: FinetuneConfig, resume: bool = False, overwrite: bool = False, calibrated: bool = False, full: bool = False,
              quiet: bool | None = None) -> dict[int, dict[str, dict[str, float]]]:
     """Train the folds of a config, one after another. Options as for `train_fold`.
 
-    Returns by fold what `train_fold` returns. Raises before the first fold if one cannot be trained.
+    Returns by fold what `train_fold` returns. Raises before the first fold if one cannot be trained, and RunError if the disk is full.
     """
     numbers = [one["fold"] for one in read_split(config.split_file)["folds"]]
     if config.fold is not None and config.fold not in numbers:
         raise RunError(f"{config.split_file}: there is no fold {config.fold}. There are: {', '.join(map(str, numbers))}.")
-    return {number: train_fold(config, number, resume, overwrite, calibrated, full, quiet)
-            for number in ([config.fold] if config.fold else numbers)}
+    try:
+        return {number: train_fold(config, number, resume, overwrite, calibrated, full, quiet) for number in ([config.fold] if config.fold else numbers)}
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise RunError(f"the disk is full under {config.output_dir}. What is there is whole: make room, and go on with `--resume`.") from error
 
 
 def summary(scores: dict[int, dict[str, dict[str, float]]], metric: str = "IG") -> str:
