@@ -36,15 +36,31 @@ class FeatureCache:
     Threads, folds and processes may share a folder: files are written whole, and whoever comes second writes the same again.
     """
     def __init__(self, folder: str | Path, net: Ensemble, limit_gb: float = 20.0, dtype: str = "float32"):
-        self.net, self.limit_gb, self.dtype = net, limit_gb, np.dtype(dtype)
-        self.folder = Path(folder)/f"{backbone_digest(net)}_{dtype}"
+        self.net, self.limit_gb, self.dtype, self.made_by = net, limit_gb, np.dtype(dtype), backbone_digest(net)
+        self.folder = Path(folder)/f"{self.made_by}_{dtype}"
+        self._tensors = [one for name, one in net.state_dict(keep_vars=True).items() if ".features." in name]
+        self._known = self._versions(), True
+
+    def _versions(self) -> list[int]:
+        return [one._version for one in self._tensors]                # torch counts what is written to a tensor
+
+    def current(self) -> bool:
+        "Whether the backbones are still those whose features are kept here: nothing else was written to them, or the same again."
+        if (versions := self._versions()) != self._known[0]:
+            self._known = versions, backbone_digest(self.net) == self.made_by
+        return self._known[1]
 
     def path(self, sample: Sample) -> Path:
         "Where the features of a sample's picture lie, or would lie."
         return self.folder/f"{files.digest(sample.image)}.npy"
 
     def seen(self, sample: Sample, device: torch.device | str = "cpu") -> fast.Seen:
-        "What the backbones see of a sample's picture, float32: read, or computed and kept. Raises OSError if the disk is full; nothing half written stays."
+        """What the backbones see of a sample's picture, float32: read, or computed and kept; only computed once they are no longer `current`.
+
+        Raises OSError if the disk is full; nothing half written stays.
+        """
+        if not self.current():
+            return _on(_look(self.net, sample.image), device)
         path = self.path(sample)
         kept = _read(path)
         if kept is None:
@@ -63,7 +79,7 @@ def _look(net: Ensemble, image: np.ndarray) -> fast.Seen:
 
 
 def _on(seen: fast.Seen, device: torch.device | str) -> fast.Seen:
-    return fast.Seen(seen.size, [[tap.to(device, torch.float32) for tap in taps] for taps in seen.taps])
+    return fast.Seen(seen.size, [[tap.to(device, torch.float32).contiguous() for tap in taps] for taps in seen.taps])       # laid out alike, read or computed
 
 
 def _write(path: Path, seen: fast.Seen, dtype: np.dtype) -> None:
@@ -80,12 +96,13 @@ def _read(path: Path) -> fast.Seen | None:
         about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         flat = np.load(path, mmap_mode="c", allow_pickle=False)
         sizes = [[int(np.prod(shape)) for shape in shapes] for shapes in about["shapes"]]
+        height, width = about["size"]
         if flat.ndim != 1 or len(flat) != sum(map(sum, sizes)):
             return None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     parts = iter(np.split(flat, np.cumsum([size for group in sizes for size in group])[:-1]))
-    return fast.Seen(tuple(about["size"]), [[torch.from_numpy(next(parts)).view(shape) for shape in shapes] for shapes in about["shapes"]])
+    return fast.Seen((height, width), [[torch.from_numpy(next(parts)).view(shape) for shape in shapes] for shapes in about["shapes"]])
 
 # %% ../../nbs/40_finetune/05_features.ipynb #a5ac2c93
 def need(cache: FeatureCache, sizes: Iterable[tuple[int, int]]) -> int:
