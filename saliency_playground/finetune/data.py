@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from .. import ceilings, files, maps
-from ..core import Sample, SaliencyDataset
+from ..core import Sample, SaliencyDataset, complete
 from ..datasets.points import DatasetError
 from ..deepgaze.fast import nearest
 
@@ -51,18 +51,20 @@ def entropy(sample: Sample) -> float:
     return float(np.sum(gt[gt > 0] * np.log(gt[gt > 0])))
 
 # %% ../../nbs/40_finetune/04_data.ipynb #3dae9b53
-def drawn(sample: Sample, seed: int, epoch: int) -> Sample:
+def drawn(sample: Sample, loss: str, seed: int, epoch: int) -> Sample:
     """The sample as one of its participants saw it, drawn anew for each epoch.
 
-    Raises ValueError naming the image if it has neither several maps nor fixations with observers.
+    loss: "kl" draws one of several maps, or else an observer, of whose fixations the map is made; "nll_fixations" draws an observer.
+    Raises ValueError naming the image if it has neither several maps (kl) nor fixations with observers.
     """
     rng = np.random.default_rng([seed, epoch, int(files.digest(sample.image_id)[:12], 16)])
-    if sample.participant_maps is not None and len(sample.participant_maps):
+    if loss == "kl" and sample.participant_maps is not None and len(sample.participant_maps):
         gt_map = maps.normalise_map(maps.resize(sample.participant_maps[rng.integers(len(sample.participant_maps))], sample.size))
         return replace(sample, gt_map=gt_map, meta=sample.meta | {"gt_map": "participants"})
     observers = sample.fixations.observers if sample.fixations is not None else []
     if not observers:
-        raise ValueError(f"image {sample.image_id}: gt_aggregate random draws a participant, and there are neither several maps nor observers of its fixations. Use mean.")
+        there = "neither several maps nor observers of its fixations" if loss == "kl" else "no observers of its fixations"
+        raise ValueError(f"image {sample.image_id}: gt_aggregate random draws a participant for loss {loss}, and there are {there}. Use mean.")
     fixations = sample.fixations.of(observers[rng.integers(len(observers))])
     return replace(sample, fixations=fixations, gt_map=maps.density(fixations.x, fixations.y, sample.size, sample.sigma_px), meta=sample.meta | {"gt_map": "fixations"})
 
@@ -97,12 +99,29 @@ def precompute_gt(dataset: SaliencyDataset, workers: int | None = None, quiet: b
 def fold_center_bias(dataset: SaliencyDataset, train_ids: Sequence[str], uniform: float = 0.01) -> Callable[[str, tuple[int, int]], np.ndarray]:
     """A center bias fitted on training images only: a function of (image_id, (height, width)) that gives its log density, float32.
 
-    For a training image without its own fixations, for any other from all of them. uniform: the uniform density's share.
-    Raises ValueError if fewer than two training images have fixations. Source: as for `ceilings.loo_center_bias`.
+    For a training image without its own fixations, for any other from all of them. uniform: the uniform density's share. Where no training
+    image has fixations, their maps take the fixations' place.
+    Raises ValueError if fewer than two training images have fixations, or maps. Source: as for `ceilings.loo_center_bias`.
     """
     places = {image_id: i for i, image_id in enumerate(dataset.ids)}
     train = {places[image_id] for image_id in train_ids}
     pool = dataset.pool[:, np.isin(dataset.pool[4], sorted(train))]
+    if not pool.shape[1]:
+        return _of_maps([complete(dataset[i]) for i in sorted(train)], uniform)
     bandwidth = ceilings.fit_bandwidth(pool, uniform)
     bias = ceilings.CenterBias(pool, bandwidth, uniform)
     return lambda image_id, size: bias(places.get(image_id, -1), size).astype(np.float32)
+
+# %% ../../nbs/40_finetune/04_data.ipynb #48bf85cc
+def _of_maps(samples: Sequence[Sample], uniform: float) -> Callable[[str, tuple[int, int]], np.ndarray]:
+    "`fold_center_bias` from the maps of training images that have no fixations: the mean of the other images' maps."
+    side = (ceilings.GRID, ceilings.GRID)
+    own = {one.image_id: maps.normalise_map(maps.resize(one.gt_map, side, "area")) for one in samples if one.meta.get("gt_map") != "uniform"}
+    if len(own) < 2:
+        raise ValueError(f"center_bias fold is made of at least two training images with fixations or maps, and there are {len(own)}. Name mit1003, uniform or a file.")
+    whole = sum(own.values())
+
+    def bias(image_id: str, size: tuple[int, int]) -> np.ndarray:
+        density = maps.normalise_map(maps.resize(np.maximum(whole - own.get(image_id, 0), 0), size))
+        return np.log((1 - uniform) * density + uniform / density.size).astype(np.float32)
+    return bias

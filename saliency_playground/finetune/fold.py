@@ -7,7 +7,7 @@ __all__ = ['base_weights', 'build', 'parts_of', 'Fold', 'losses']
 
 # %% ../../nbs/40_finetune/06_fold.ipynb #236cf5f0
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from .. import weights
-from ..core import SaliencyDataset, create
+from ..core import Sample, SaliencyDataset, complete, create
 from ..deepgaze import backbones, fast, network
 from ..deepgaze.center_bias import log_center_bias
 from .config import FinetuneConfig
@@ -77,7 +77,7 @@ class Fold:
         self.place = {image_id: i for i, image_id in enumerate(self.dataset.ids)}
         self.parts = parts_of(self.config, self.number, self.dataset)
         self.device = next(self.net.parameters()).device
-        self.sample = lru_cache(maxsize=64)(lambda image_id: self.dataset[self.place[image_id]])
+        self.sample = lru_cache(maxsize=8 if self.config.draws else 64)(self._sample)                 # all of a picture's maps are a lot
         self.bias = lru_cache(maxsize=64)(self._bias)
         self.aim = lru_cache(maxsize=256)(self._aim)
 
@@ -86,19 +86,25 @@ class Fold:
         "Where its files go."
         return Path(self.config.output_dir)/f"fold_{self.number:02}"
 
+    def _sample(self, image_id: str) -> Sample:
+        "An image's sample, completed; the maps of single participants only where they are drawn."
+        sample = complete(self.dataset[self.place[image_id]])
+        return sample if self.config.draws else replace(sample, participant_maps=None)
+
     @cached_property
-    def _center_bias(self) -> Callable:
+    def center_bias(self) -> Callable:
+        "The log density (height, width) that all look at before they have seen anything: a function of image id and size."
         kind = self.config.network.center_bias
         return fold_center_bias(self.dataset, self.parts["train"]) if kind == "fold" else lambda image_id, size: log_center_bias(kind, size)
 
     def _bias(self, image_id: str) -> torch.Tensor:
         "(1, H, W) on the device: the center bias for an image."
-        return torch.from_numpy(np.asarray(self._center_bias(image_id, self.sample(image_id).size), dtype=np.float32))[None].to(self.device)
+        return torch.from_numpy(np.asarray(self.center_bias(image_id, self.sample(image_id).size), dtype=np.float32))[None].to(self.device)
 
     def _aim(self, image_id: str, epoch: int) -> tuple[torch.Tensor, float]:
         "What the loss compares with, (1, h, w), and what it adds, in nats. epoch: -1 where no participant is drawn."
         sample = self.sample(image_id)
-        sample = sample if epoch < 0 else drawn(sample, self.config.seed, epoch)
+        sample = sample if epoch < 0 else drawn(sample, self.config.training.loss, self.config.seed, epoch)
         return target(sample, self.config.training.loss)[None].to(self.device), entropy(sample) if self.config.training.loss == "kl" else 0.0
 
     @cached_property

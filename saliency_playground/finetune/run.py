@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from .. import files, heatmaps, images, weights
 from ..bench.runner import RunError, origin
-from ..deepgaze.center_bias import fit_center_bias
+from ..deepgaze.center_bias import SIDE
 from .calibrate import calibrate
 from .config import FinetuneConfig
 from .features import need
@@ -130,8 +130,7 @@ def _check_room(fold: Fold) -> None:
 def _write_center_bias(fold: Fold) -> None:
     "The center bias of all training images, for predictions on any other; as a file if it is the fold's own."
     if fold.config.network.center_bias == "fold":
-        samples = [fold.dataset[fold.place[one]] for one in fold.parts["train"]]
-        files.write_array(fold.folder/"center_bias.npy", fit_center_bias(samples, bandwidth=None).astype(np.float32))
+        files.write_array(fold.folder/"center_bias.npy", fold.center_bias("", (SIDE, SIDE)))
 
 
 def _calibrated(fold: Fold) -> dict[str, float]:
