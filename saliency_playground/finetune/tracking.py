@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['SERVER', 'BLOCK', 'has_key', 'answers', 'pick_mode', 'tracked', 'read_offline']
 
-# %% ../../nbs/40_finetune/02_tracking.ipynb #1d224cd9
+# %% ../../nbs/40_finetune/02_tracking.ipynb #c98d0f86
 import json
 import os
 import socket
 import struct
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -82,7 +83,7 @@ def tracked(options: Tracking, experiment: str, fold: int, config: Mapping, fold
         raise
     run.finish()
 
-# %% ../../nbs/40_finetune/02_tracking.ipynb #85405c00
+# %% ../../nbs/40_finetune/02_tracking.ipynb #711e00d9
 BLOCK = 2**15
 
 
@@ -102,24 +103,34 @@ def _records(data: bytes) -> Iterator[bytes]:
             record = b""
 
 
-def read_offline(folder: str | Path) -> list[dict]:
-    """What the offline runs under a folder hold: for each {"name", "group", "project", "tags", "config", "history": [{name: number}, …]}.
+def _run_in(path: Path) -> dict:
+    "What a log holds of its run. finished: whether the client has written its last record."
+    from wandb.proto import wandb_internal_pb2
+    run = {"config": {}, "history": [], "finished": False}
+    for data in _records(path.read_bytes()):
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        if record.HasField("run"):
+            run |= {"name": record.run.display_name, "group": record.run.run_group, "project": record.run.project, "tags": list(record.run.tags)}
+            run["config"] |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
+        if record.HasField("history"):
+            run["history"].append({item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in record.history.item})
+        run["finished"] |= record.HasField("exit")
+    return run
 
+
+def read_offline(folder: str | Path, wait: float = 20.0) -> list[dict]:
+    """What the offline runs under a folder hold: for each {"name", "group", "project", "tags", "config", "history": [{name: number}, …], "finished"}.
+
+    wait: at most so many seconds for runs that are not finished; the client writes its last records a moment after it says it is done.
     Raises ValueError if there is none. Source: LevelDB's log format, and the records that W&B's client declares.
     """
-    from wandb.proto import wandb_internal_pb2
-    found = []
-    for path in sorted(Path(folder).rglob("run-*.wandb")):
-        run = {"config": {}, "history": []}
-        for data in _records(path.read_bytes()):
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(data)
-            if record.HasField("run"):
-                run |= {"name": record.run.display_name, "group": record.run.run_group, "project": record.run.project, "tags": list(record.run.tags)}
-                run["config"] |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
-            if record.HasField("history"):
-                run["history"].append({item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in record.history.item})
-        found.append(run)
-    if not found:
+    paths = sorted(Path(folder).rglob("run-*.wandb"))
+    if not paths:
         raise ValueError(f"{folder}: no run of W&B lies here.")
-    return found
+    until = time.monotonic() + wait
+    while True:
+        found = [_run_in(path) for path in paths]
+        if all(run["finished"] for run in found) or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
