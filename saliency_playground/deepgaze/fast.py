@@ -355,31 +355,33 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx, target, rows, columns, coarse, *spread):
         total, kept, parts = torch.zeros_like(target), [], list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4]))
         for left, right, weight, bound in parts:
-            densities = target.new_empty((len(weight), *target.shape))
-            for k, p in enumerate(densities):
-                torch.matmul(left[:, k], right[k], out=p)
-                p.sub_(bound[:, k, None, None]).addcmul_(coarse.expand_as(p), weight[k]).exp_()
-                total.add_(p.mul_(1 / (p @ columns @ rows)[:, None, None]))
-            kept.append(densities)
-        total /= sum(map(len, kept))
+            p = target.new_empty((len(weight), *target.shape))                        # densities but for a factor, which is kept apart: a pass less
+            scale, shown, below = target.new_empty(p.shape[:2]), coarse.expand_as(target).flatten(0, 1), left - bound[..., None, None]
+            for k, own in enumerate(weight.tolist()):
+                torch.addmm(shown, below[:, k].flatten(0, 1), right[k], beta=own, out=p[k].view(shown.shape)).exp_()
+                scale[k] = 1 / (p[k] @ columns @ rows)
+                total.addcmul_(p[k], scale[k, :, None, None])
+            kept += [p, scale]
+        total /= sum(map(len, kept[::2]))
         ctx.save_for_backward(target, torch.outer(rows, columns), coarse, total, *kept, *spread)
         return -(target * total.log()).where(target > 0, 0).sum((1, 2))
 
     @staticmethod
     def backward(ctx, slope):
         target, times, coarse, total, *rest = ctx.saved_tensors
-        n = len(rest) // 5
+        n = len(rest) // 3
         kept, spread, grads = rest[:n], rest[n:], []
-        ratio = (target / total).where(target > 0, 0) * slope[:, None, None] / sum(map(len, kept))
-        for densities, left, right, weight in zip(kept, spread[::4], spread[1::4], spread[2::4]):
-            lefts, rights, weights = torch.empty_like(left), torch.empty_like(right), torch.empty_like(weight)
-            shares = torch.einsum("kbhw,bhw->kb", densities, ratio)
-            for k, p in enumerate(densities):
-                moved = torch.mul(times, shares[k, :, None, None]).sub_(ratio).mul_(p)
+        ratio = (target / total).where(target > 0, 0) * -slope[:, None, None] / sum(map(len, kept[::2]))
+        moved, coarse = torch.empty_like(ratio), coarse.where(coarse > -torch.inf, 0).expand_as(ratio).flatten(1)
+        for p, scale, left, right in zip(kept[::2], kept[1::2], spread[::4], spread[1::4]):
+            lefts, rights, weights = torch.empty_like(left), torch.empty_like(right), torch.empty_like(scale)
+            shares = torch.einsum("kbhw,bhw->kb", p, ratio) * -scale
+            for k in range(len(p)):
+                torch.addcmul(ratio, times, shares[k, :, None, None], out=moved).mul_(p[k])
                 lefts[:, k] = torch.matmul(moved, right[k].T)
-                rights[k] = torch.einsum("bhm,bhw->mw", left[:, k], moved)
-                weights[k] = torch.dot(moved.reshape(-1), coarse.expand_as(moved).reshape(-1))
-            grads += [lefts, rights, weights, None]
+                rights[k] = torch.einsum("bhm,bhw->mw", left[:, k] * scale[k, :, None, None], moved)
+                weights[k] = (moved.flatten(1)[:, None] @ coarse[..., None]).flatten()
+            grads += [lefts * scale.T[..., None, None], rights, (weights * scale).sum(1), None]
         return None, None, None, None, *grads
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #1ea7f430
