@@ -17,7 +17,6 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from common import machine, ratio, table, take_turns  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ConfigError', 'Document', 'parse', 'packaged', 'read', 'assign', 'Block', 'Heatmaps', 'Entry', 'Config', 'as_block',
-           'fill_paths', 'known_names', 'as_entry', 'check_options', 'use_plugins', 'load_config', 'missing']
+           'fill_paths', 'known_names', 'as_entry', 'check_options', 'use_plugins', 'opened', 'load_config', 'missing']
 
 # %% ../../nbs/30_bench/01_config.ipynb #e35b6367
 import json
@@ -589,6 +589,18 @@ def _active(document: Document, models: list[Entry], wanted: Any) -> list[str]:
     return [name for name in called if name in wanted]
 
 # %% ../../nbs/30_bench/01_config.ipynb #3db37130
+def opened(source: str | Path | Mapping | BaseModel, sets: Iterable[str] = ()) -> Document:
+    "A config as it is before its keys are checked: read, what was set written over it, paths filled in, plugins known. A finished one gives its `plain`."
+    document = read(source.plain() if isinstance(source, BaseModel) else source)
+    if not document.marks:                                             # from Python: work on a copy
+        document.data = fill_paths(Document(), document.data)
+    for assignment in sets:
+        assign(document, assignment)
+    document.data = fill_paths(document, document.data)
+    use_plugins(document, document.data.get("plugins"))
+    return document
+
+
 def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ()) -> Config:
     """Read, check and resolve a config.
 
@@ -597,13 +609,8 @@ def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ())
     Returns a Config with paths expanded and `active_models`, `metrics`, `heatmaps_png.out_dir` filled in.
     Raises ConfigError with every fault of the whole config.
     """
-    document = read(source.plain() if isinstance(source, Config) else source)
-    if not document.marks:                                             # from Python: work on a copy
-        document.data = fill_paths(Document(), document.data)
-    for assignment in sets:
-        assign(document, assignment)
-    data = document.data = fill_paths(document, document.data)
-    use_plugins(document, data.get("plugins"))
+    document = opened(source, sets)
+    data = document.data
     datasets = _entries(document, "dataset", data)
     models = _share_kwargs(document, _entries(document, "model", data), data.get("model_kwargs"))
     for entry in datasets:

@@ -6,13 +6,10 @@
 __all__ = ['calibrate']
 
 # %% ../../nbs/40_finetune/08_calibrate.ipynb #41447f74
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 
 from ..bench.runner import RunError
-from ..deepgaze import fast
 from .fold import Fold, losses
 
 # %% ../../nbs/40_finetune/08_calibrate.ipynb #608bb64b

@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from ..bench.config import (Block, Document, Entry, as_block, as_entry, assign, check_options, fill_paths,
-                                              known_names, read, use_plugins)
+from ..bench.config import Block, Document, Entry, as_block, as_entry, check_options, known_names, opened
 
 # %% ../../nbs/40_finetune/01_config.ipynb #04af3d91
 BLOCKS = ("backbone", "saliency", "fixation_selection", "finalizer", "head", "all")
@@ -126,13 +125,8 @@ def load_finetune(source: str | Path | Mapping, sets: Iterable[str] = ()) -> Fin
     source: a YAML file, the name of a packaged config ("finetune_deepgaze_iie"), or a mapping. sets: `key=value` texts that go over it.
     Raises ConfigError with every fault of the whole config.
     """
-    document = read(source.plain() if isinstance(source, FinetuneConfig) else source)
-    if not document.marks:                                             # from Python: work on a copy
-        document.data = fill_paths(Document(), document.data)
-    for assignment in sets:
-        assign(document, assignment)
-    data = document.data = fill_paths(document, document.data)
-    use_plugins(document, data.get("plugins"))
+    document = opened(source, sets)
+    data = document.data
     entry = as_entry(document, "dataset", known_names(document, "dataset"), ("data",), data["data"]) if "data" in data else None
     draws = entry is not None and _draws(document, entry)
     if entry is not None:

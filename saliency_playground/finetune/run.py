@@ -24,7 +24,7 @@ from .features import need
 from .fold import Fold, base_weights, build
 from .splits import read_split
 from .tracking import tracked
-from .train import State, judged, predicted, put, tensors, train_stages, trained_names, validate
+from .train import METRICS, State, judged, predicted, put, tensors, train_stages, trained_names, validate
 
 # %% ../../nbs/40_finetune/09_run.ipynb #fd1752bb
 def curves(history: list[dict], title: str = ""):
@@ -64,17 +64,16 @@ def before_after(fold: Fold, before: dict, after: dict, most: int = 6) -> np.nda
     return heatmaps.contact_sheet(rows, columns=3, width=900)
 
 # %% ../../nbs/40_finetune/09_run.ipynb #0fcea43b
-def _record(fold: Fold, more: dict) -> None:
-    base = base_weights(fold.config)
+def _record(fold: Fold, base: dict, more: dict) -> None:
     about = origin(fold.config) | {"fold": fold.number, "network": fold.config.network.model_dump(include={"backbones", "components"}),
-                                   "base": {"file": str(base), "sha256": files.sha256(base)}} | more
+                                   "base": base} | more
     files.write_text(fold.folder/"run.json", json.dumps(about, indent=1, default=str) + "\n")
 
 
-def _begin(fold: Fold, resume: bool, overwrite: bool) -> State:
+def _begin(fold: Fold, base: dict, resume: bool, overwrite: bool) -> State:
     "The state to go on from. Raises RunError if something is there that nobody said what to do with."
     made_with = files.digest({key: value for key, value in fold.config.plain().items() if key in ("data", "network", "training", "seed")} | {"parts": fold.parts,
-                             "base": files.sha256(base_weights(fold.config))})
+                             "base": base["sha256"]})
     if not (fold.folder/"state.pth").is_file() or overwrite:
         return State(made_with=made_with)
     if not resume:
@@ -96,18 +95,19 @@ def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwr
     fold, stages = Fold(config, number, net), config.training.stages
     with files.lock(fold.folder, wait=0), threadpool_limits(1, "blas"), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         files.sweep(fold.folder)
-        state = _begin(fold, resume, overwrite)
-        base = tensors(net, trained_names(net, stages))
+        base = {"file": str(file := base_weights(config)), "sha256": files.sha256(file)}
+        state = _begin(fold, base, resume, overwrite)
+        before = tensors(net, trained_names(net, stages))
         _check_room(fold)
         files.write_text(fold.folder/"split.json", json.dumps(fold.parts, indent=1) + "\n")
-        _record(fold, {"finished": False})
+        _record(fold, base, {"finished": False})
         _write_center_bias(fold)
         scores = {}
         if calibrated:
             scores["calibrated"] = _calibrated(fold)
         with tracked(config.wandb, config.experiment, number, config.plain(), fold.folder) as log:
             train_stages(fold, state, log, quiet)
-            sheet = before_after(fold, base, state.best if config.training.keep == "best" else state.trained)
+            sheet = before_after(fold, before, state.best if config.training.keep == "best" else state.trained)
             files.write_bytes(fold.folder/"before_after.png", images.png_bytes(sheet))
             log({"finished": 1}, {"before_after": sheet})
         _write_curves(fold, state)
@@ -115,9 +115,9 @@ def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwr
             weights.write_state(fold.folder/"full.pth", net.state_dict())
         last = state.history[-1] if config.training.keep == "last" else max(state.history, key=judged)
         named = {"start": state.history[0], **scores, "final": last}
-        scores = {name: {key: row[key] for key in ("LL", "IG", "NSS", "AUC", "KL")} for name, row in named.items()}
-        _record(fold, {"finished": True, "trained_tensors": len(base), "trained_numbers": sum(one.numel() for one in base.values()),
-                       "seconds": round(time.perf_counter() - start, 1), "validation": scores})
+        scores = {name: {key: row[key] for key in METRICS} for name, row in named.items()}
+        _record(fold, base, {"finished": True, "trained_tensors": len(before), "trained_numbers": sum(one.numel() for one in before.values()),
+                             "seconds": round(time.perf_counter() - start, 1), "validation": scores})
     return scores
 
 # %% ../../nbs/40_finetune/09_run.ipynb #ec270bdc
