@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 _FACE = {"create": "core", "names": "core", "options": "core", "register": "core", "use": "core", "complete": "core",
          "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core", "SaliencyModel": "core", "Ceiling": "core",
          "make_toy": "toy", "load_config": "bench.config", "Run": "report", "leaderboard": "report", "explainable": "report.explained", "compare": "report.compared", "export": "report.exported"}
-__all__ = ["benchmark", *_FACE]
+__all__ = ["benchmark", "view", *_FACE]
 
 
 def benchmark(config="baseline", **changes):
@@ -23,6 +23,21 @@ def benchmark(config="baseline", **changes):
     if changes:
         config = dict(read(config.plain() if hasattr(config, "plain") else config).data) | changes
     return Run(run(load_config(config)).output_dir)
+
+
+def view(run, **start):
+    """Look at a run in a notebook: its images, predictions and scores. Returns a `Viewer`, which shows itself.
+
+    run: a `Run`, or the output_dir of one. start: where to begin, e.g. `models=["unisal"]`, `image_id="1001"`, `alpha=0.4`; see `viewer.app`.
+    Raises FileNotFoundError if there is no such run, ValueError for a name it does not have, ImportError if ipywidgets or anywidget is missing.
+    """
+    try:
+        from .viewer.app import Viewer
+    except ModuleNotFoundError as error:
+        if error.name not in ("ipywidgets", "anywidget", "traitlets"):
+            raise
+        raise ImportError(f'the viewer needs {error.name}. pip install "saliency_playground[notebooks]"', name=error.name) from error
+    return Viewer(run, **start)
 
 
 def __getattr__(name):

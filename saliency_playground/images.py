@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IMAGE_SUFFIXES', 'ImageError', 'MapError', 'read_image', 'image_size', 'resize_image', 'fed_size', 'read_map',
-           'png_bytes', 'png_text']
+           'png_bytes', 'png_text', 'jpeg_bytes']
 
 # %% ../nbs/06_images.ipynb #06661e2f
 import io
@@ -193,3 +193,9 @@ def png_text(path: str | Path, key: str) -> str | None:
             return image.info.get(key)
     except OSError:
         return None
+
+# %% ../nbs/06_images.ipynb #07feb9ab
+def jpeg_bytes(picture: np.ndarray, quality: int = 92) -> bytes:
+    "A picture (height, width, 3) uint8 as the bytes of a JPEG file. quality: 1…100."
+    import cv2
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NORMALIZE', 'brightness', 'dataset_at_hand', 'sample_at_hand', 'prediction_at_hand', 'density_at_hand',
-           'brightness_at_hand', 'baseline_at_hand', 'scored_at_hand', 'thumbnail', 'jpeg']
+           'brightness_at_hand', 'baseline_at_hand', 'scored_at_hand', 'thumbnail']
 
 # %% ../../nbs/55_viewer/01_source.ipynb #b11530c8
 import functools
@@ -114,7 +114,7 @@ def scored_at_hand(run: Files, dataset: str, model: str, image_id: str, base: st
     made = metric_maps(prediction.values, [base], sample.sigma_px, baseline, n_fixations=max(1, usual))
     return made[base].density()
 
-# %% ../../nbs/55_viewer/01_source.ipynb #1b57303d
+# %% ../../nbs/55_viewer/01_source.ipynb #7d7a5e4c
 _THUMB = 120                                     # pixels, the longer side
 
 
@@ -130,15 +130,9 @@ def thumbnail(run: Files, dataset: str, image_id: str) -> bytes | None:
         image = data[data.ids.index(image_id)].image
     except Exception:                            # a user's own data set may raise anything
         return None
-    small = jpeg(images.resize_image(image, images.fed_size(image.shape[:2], _THUMB)), 85)
+    small = images.jpeg_bytes(images.resize_image(image, images.fed_size(image.shape[:2], _THUMB)), 85)
     try:
         files.write_bytes(path, small)
     except OSError:
         pass
     return small
-
-
-def jpeg(picture: np.ndarray, quality: int = 92) -> bytes:
-    "A picture (height, width, 3) uint8 as the bytes of a JPEG."
-    import cv2
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -1,0 +1,163 @@
+// What the browser does of the viewer: it shows pictures and says what was pressed, turned and clicked. It decides nothing.
+
+const element = (tag, name, parent) => { const made = document.createElement(tag); if (name) made.className = name; parent?.append(made); return made; };
+const blob = (bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const quiet = (root) => { root.dataset.lmSuppressShortcuts = "true"; };                  // keys are ours here, not the notebook's
+
+// Panels side by side. Wheel (once clicked), + and − zoom all of them together, dragging moves, 0 or a double click shows the whole.
+function stage({ model, el }) {
+  const root = element("div", "sp-stage", el);
+  root.tabIndex = 0;
+  quiet(root);
+  const draw = () => {
+    const frames = model.get("frames");
+    while (root.children.length > frames.length) root.lastChild.remove();
+    frames.forEach((frame, i) => {
+      const figure = root.children[i] ?? element("figure", "", root);
+      const [image, caption] = figure.children.length ? figure.children : [element("img", "", figure), element("figcaption", "", figure)];
+      const before = image.src;
+      image.onload = () => before && URL.revokeObjectURL(before);
+      image.src = blob(frame.picture);
+      image.alt = image.title = frame.note;
+      image.draggable = false;
+      caption.textContent = frame.caption;
+    });
+    root.dataset.drawn = model.get("drawn");
+  };
+  const show = ([left, top, right, bottom]) => {
+    const wide = clamp(right - left, 1 / 32, 1), high = clamp(bottom - top, 1 / 32, 1);
+    const x = clamp(left, 0, 1 - wide), y = clamp(top, 0, 1 - high);
+    model.set("zoom", [x, y, x + wide, y + high]);
+    model.save_changes();
+  };
+  const scale = (factor, u = 0.5, v = 0.5) => {
+    const [left, top, right, bottom] = model.get("zoom");
+    const wide = clamp((right - left) * factor, 1 / 32, 1), high = clamp((bottom - top) * factor, 1 / 32, 1);
+    const x = left + u * (right - left - wide), y = top + v * (bottom - top - high);
+    show([x, y, x + wide, y + high]);
+  };
+  const place = (event) => {
+    const image = event.target.closest("figure")?.querySelector("img");
+    const box = image?.getBoundingClientRect();
+    return box && { u: (event.clientX - box.left) / box.width, v: (event.clientY - box.top) / box.height, box };
+  };
+  root.addEventListener("wheel", (event) => {
+    const at = place(event);
+    if (!at || !(event.ctrlKey || document.activeElement === root)) return;
+    event.preventDefault();
+    scale(event.deltaY > 0 ? 1.25 : 0.8, at.u, at.v);
+  }, { passive: false });
+  let held = null;
+  root.addEventListener("pointerdown", (event) => {
+    root.focus({ preventScroll: true });
+    const at = place(event);
+    if (at) { held = { ...at, zoom: model.get("zoom") }; root.setPointerCapture(event.pointerId); }
+  });
+  root.addEventListener("pointermove", (event) => {
+    if (!held) return;
+    const [left, top, right, bottom] = held.zoom;
+    const dx = ((event.clientX - held.box.left) / held.box.width - held.u) * (right - left), dy = ((event.clientY - held.box.top) / held.box.height - held.v) * (bottom - top);
+    if (Math.abs(dx) + Math.abs(dy) > 0.002) show([left - dx, top - dy, right - dx, bottom - dy]);
+  });
+  root.addEventListener("pointerup", () => { held = null; });
+  root.addEventListener("dblclick", () => show([0, 0, 1, 1]));
+  root.addEventListener("keydown", (event) => {
+    const zooms = { "+": () => scale(0.8), "=": () => scale(0.8), "-": () => scale(1.25), 0: () => show([0, 0, 1, 1]) };
+    const keys = ["ArrowLeft", "ArrowRight", "Home", "End", "p", "s"];
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in zooms || keys.includes(event.key))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
+  });
+  model.on("change:drawn", draw);
+  draw();
+}
+
+// Thumbnails in the order they are given; those that come into sight are asked for, a few at a time.
+function strip({ model, el }) {
+  const root = element("div", "sp-strip", el), pictures = new Map(), asked = new Set();
+  let waiting = [];
+  const ask = () => { if (waiting.length) { model.send({ need: waiting.splice(0, 4) }); } };
+  const sight = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const id = target.dataset.image;
+      if (isIntersecting && !asked.has(id)) { asked.add(id); waiting.push(id); if (waiting.length === 1) setTimeout(ask, 30); }
+    }
+  }, { rootMargin: "150px" });
+  const mark = (scroll) => {
+    for (const button of root.children) {
+      const chosen = button.dataset.image === model.get("chosen");
+      button.setAttribute("aria-pressed", chosen);
+      if (chosen && scroll) {
+        const above = button.offsetTop - root.offsetTop;
+        if (above < root.scrollTop || above + button.offsetHeight > root.scrollTop + root.clientHeight) root.scrollTop = above - root.clientHeight / 3;
+      }
+    }
+  };
+  const draw = () => {
+    sight.disconnect();
+    root.replaceChildren();
+    waiting = [];
+    if (model.get("fresh")) { pictures.clear(); asked.clear(); }                          // the same images, but other pictures of them
+    for (const { id, label, failed } of model.get("items")) {
+      const button = element("button", failed ? "sp-thumb sp-failed" : "sp-thumb", root);
+      button.dataset.image = id;
+      button.title = failed ? `${id}: ${failed}` : id;
+      const image = element("img", "", button);
+      image.alt = "";
+      if (pictures.get(id)) image.src = pictures.get(id);
+      element("span", "", button).textContent = label;
+      button.onclick = () => model.send({ open: id });
+      sight.observe(button);
+    }
+    mark(true);
+  };
+  model.on("msg:custom", ({ thumbs }, buffers) => {
+    thumbs.forEach(({ id, there }, i) => {
+      if (!there) return;
+      pictures.set(id, blob(buffers[i]));
+      root.querySelectorAll(`[data-image="${CSS.escape(id)}"] img`).forEach((image) => { image.src = pictures.get(id); });
+    });
+    ask();
+  });
+  model.on("change:items", draw);
+  model.on("change:chosen", () => mark(true));
+  draw();
+}
+
+// A point an image; the one that is open is ringed, a click opens another.
+function scatter({ model, el }) {
+  const root = element("div", "sp-scatter", el), svg = (tag, facts, parent, text) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(facts)) made.setAttribute(name, value);
+    if (text !== undefined) made.textContent = text;
+    parent.append(made);
+    return made;
+  };
+  const draw = () => {
+    const { points, x, y, title } = model.get("cloud"), side = 320, edge = 44;
+    root.replaceChildren();
+    if (!points?.length) { element("em", "", root).textContent = title || "nothing to show"; return; }
+    const all = points.flatMap((point) => [point.x, point.y]), low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
+    const at = (value) => edge + 8 + ((value - low) / span) * (side - edge - 20), up = (value) => side - at(value);
+    const plot = svg("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": title }, root);
+    svg("line", { x1: at(low), y1: up(low), x2: at(high), y2: up(high), class: "sp-diagonal" }, plot);
+    for (const value of [low, low + span / 2, high]) {
+      svg("text", { x: at(value), y: side - 26, "text-anchor": "middle" }, plot, value.toFixed(2));
+      svg("text", { x: edge - 2, y: up(value) + 4, "text-anchor": "end" }, plot, value.toFixed(2));
+    }
+    svg("text", { x: side / 2 + edge / 2, y: side - 8, "text-anchor": "middle", class: "sp-axis" }, plot, x);
+    svg("text", { x: 12, y: side / 2, "text-anchor": "middle", class: "sp-axis", transform: `rotate(-90 12 ${side / 2})` }, plot, y);
+    for (const point of points) {
+      const dot = svg("circle", { cx: at(point.x), cy: up(point.y), r: point.id === model.get("chosen") ? 6 : 4, class: point.id === model.get("chosen") ? "sp-dot sp-open" : "sp-dot", "data-image": point.id }, plot);
+      svg("title", {}, dot, `${point.id}: ${x} ${point.x.toFixed(3)}, ${y} ${point.y.toFixed(3)}`);
+      dot.onclick = () => model.send({ open: point.id });
+    }
+  };
+  model.on("change:cloud", draw);
+  model.on("change:chosen", draw);
+  draw();
+}
+
+export default { render: (context) => ({ stage, strip, scatter })[context.model.get("kind")](context) };
