@@ -1,0 +1,327 @@
+"""The viewer in a real JupyterLab in a real browser: every control is used, and after every action it is asked whether anything went wrong."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import saliency_playground as sp
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync").split()
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="allowed on this system: there is no Chromium (Debian: apt-get install chromium)")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    "A folder with a run on two data sets, one picture of which is broken, and the notebook that opens it."
+    root, before = tmp_path_factory.mktemp("lab"), Path.cwd()
+    os.chdir(root)
+    try:
+        sp.make_toy("toy", n_images=12)
+        sp.make_toy("more", n_images=3, seed=7)
+        Path("toy/images/05_sky.png").write_bytes(b"cut off while copying")
+        sp.benchmark(dict(datasets=[{"name": "folder", "as": "toy", "root": "toy"}, {"name": "folder", "as": "more", "root": "more"}], metrics=["AUC", "NSS", "IG", "CC", "KL"],
+                          models=["center_bias", "blur_baseline", "spectral_residual", "center_bias_crossval", "gold_standard"]))
+        subprocess.run([sys.executable, "-m", "saliency_playground", "viewer", "outputs"], check=True, capture_output=True)
+    finally:
+        os.chdir(before)
+    return root
+
+
+@pytest.fixture(scope="module")
+def lab(work, tmp_path_factory):
+    "The address of a JupyterLab of its own, without anybody's settings."
+    home = tmp_path_factory.mktemp("home")
+    quiet = home / "config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    environment = os.environ | {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_DATA_DIR": str(home / "data"),
+                                "JUPYTER_RUNTIME_DIR": str(home / "run"), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    port = free_port()
+    with open(home / "lab.log", "w") as log:
+        server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
+                                   f"--ServerApp.root_dir={work}", "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+                                   "--LabApp.news_url=", "--LabApp.expose_app_in_browser=True"], env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (home / "lab.log").read_text()
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+class Eyes:
+    "Somebody in front of the viewer, who looks for trouble after everything they do."
+    def __init__(self, page, shots: Path):
+        self.page, self.shots, self.faults = page, shots, []
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" and "sp-" in message.text else None)
+
+    def open(self, url: str) -> None:
+        "Open a notebook and run all of it."
+        page = self.page
+        page.goto(url, wait_until="domcontentloaded")
+        page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for(timeout=90_000)
+        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
+        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.locator(".sp-stage img").first.wait_for(timeout=90_000)
+        self.look()
+
+    @property
+    def stage(self):
+        return self.page.locator(".sp-stage").first
+
+    def drawn(self) -> int:
+        return int(self.stage.get_attribute("data-drawn"))
+
+    def trouble(self) -> list[str]:
+        "Whatever is wrong on the page: errors in the outputs, the viewer's own red line, errors of the script."
+        outputs = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"], .jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], .sp-said.sp-wrong'
+        return [*self.faults, *self.page.locator(outputs).all_inner_texts()]
+
+    def look(self) -> None:
+        assert not self.trouble()
+
+    def does(self, action, draws: bool = True) -> int:
+        "Do something, wait until it is drawn, look for trouble. Returns the milliseconds it took."
+        before, start = self.drawn(), time.perf_counter()
+        action()
+        if draws:
+            self.page.wait_for_function("before => Number(document.querySelector('.sp-stage').dataset.drawn) > before", arg=before, timeout=15_000)
+        took = round(1000 * (time.perf_counter() - start))
+        self.page.wait_for_timeout(150)
+        self.look()
+        return took
+
+    def shot(self, name: str) -> None:
+        self.page.locator(".sp-viewer").first.scroll_into_view_if_needed()
+        self.page.screenshot(path=self.shots / f"{name}.png")
+
+    def captions(self) -> list[str]:
+        return self.stage.locator("figcaption").all_inner_texts()
+
+    def picture(self, i: int) -> str:
+        "A digest of what panel i shows, pixel by pixel."
+        return self.page.evaluate("""async i => {
+            const image = document.querySelectorAll('.sp-stage img')[i]; await image.decode();
+            const canvas = document.createElement('canvas'); canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
+            return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-1', pen.getImageData(0, 0, canvas.width, canvas.height).data)), b => b.toString(16)).join('') }""", i)
+
+    def menu(self, label: str, value: str) -> int:
+        "Choose in the dropdown of this label."
+        return self.does(lambda: self.page.locator(".widget-dropdown", has=self.page.get_by_text(label, exact=True)).locator("select").select_option(label=value))
+
+    def tick(self, label: str) -> int:
+        return self.does(lambda: self.page.locator(".sp-viewer .widget-checkbox", has=self.page.get_by_text(label, exact=True)).locator("input").click())
+
+    def button(self, label: str, draws: bool = False) -> int:
+        return self.does(lambda: self.page.locator(".sp-viewer").get_by_role("button", name=label, exact=True).click(), draws)
+
+    def said(self) -> str:
+        return self.page.locator(".sp-said").inner_text()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(str(tmp_path_factory.mktemp("profile")), executable_path=CHROMIUM, args=FLAGS, headless=True,
+                                                                viewport={"width": 1500, "height": 1250})
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def eyes(lab, browser, tmp_path_factory):
+    shots = Path(os.environ.get("SHOTS") or tmp_path_factory.mktemp("shots"))
+    shots.mkdir(exist_ok=True)
+    watcher = Eyes(browser.new_page(), shots)
+    watcher.open(f"{lab}/lab/tree/saliency_viewer.ipynb?reset")
+    return watcher
+
+
+def test_it_opens_on_something_worth_seeing(eyes):
+    assert eyes.captions()[:2] == ["01_meadow", "ground truth"] and eyes.captions()[2].startswith("spectral_residual   ")
+    eyes.page.locator(".sp-thumb img[src^=blob]").nth(5).wait_for(timeout=10_000)
+    assert eyes.page.locator(".sp-thumb").count() == 12 + 6 + 5 and "1 of 12" in eyes.said()
+    eyes.shot("1_opened")
+
+
+def test_alpha_by_keyboard_and_by_mouse(eyes):
+    handle, first = eyes.page.locator(".sp-viewer .noUi-handle").first, eyes.picture(2)
+    handle.focus()
+    took = [eyes.does(lambda: eyes.page.keyboard.press("ArrowRight")) for _ in range(6)]
+    print("alpha, key to picture in the page:", sorted(took)[len(took) // 2], "ms")
+    second = eyes.picture(2)
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag():
+        eyes.page.mouse.move(x, y)
+        eyes.page.mouse.down()
+        eyes.page.mouse.move(x - 70, y, steps=8)
+        eyes.page.mouse.up()
+    eyes.does(drag)
+    eyes.page.wait_for_timeout(600)
+    assert len({first, second, eyes.picture(2)}) == 3
+
+
+def test_models_images_and_keys(eyes):
+    eyes.tick("blur_baseline")
+    assert [caption.split()[0] for caption in eyes.captions()[2:]] == ["center_bias", "blur_baseline", "spectral_residual"]
+    eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
+    assert eyes.captions()[0] == "04_room"
+    eyes.stage.locator("img").first.click()
+    for key, image in [("ArrowRight", "05_sky"), ("ArrowRight", "06_people"), ("ArrowLeft", "05_sky"), ("End", "12_people"), ("Home", "01_meadow")]:
+        eyes.does(lambda: eyes.page.keyboard.press(key))
+        assert eyes.captions()[0] == image
+    eyes.does(lambda: eyes.page.keyboard.press("End"))
+    assert eyes.page.locator(".sp-tall .sp-thumb[aria-pressed=true]").get_attribute("data-image") == "12_people"
+
+
+def test_a_broken_picture_is_shown_as_such(eyes):
+    eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='05_sky']").click())
+    assert "not a picture" in eyes.stage.locator("img").first.get_attribute("alt") and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1
+    assert "not a picture" in eyes.page.locator(".sp-viewer div.sp-failed").first.inner_text()
+    eyes.shot("2_broken_picture")
+    eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
+
+
+def test_zoom_is_linked(eyes):
+    before = [eyes.picture(i) for i in range(5)]
+    box = eyes.stage.locator("img").nth(2).bounding_box()
+
+    def wheel():
+        eyes.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.3)
+        eyes.page.mouse.wheel(0, -240)
+    eyes.stage.focus()
+    eyes.does(wheel)
+    eyes.does(lambda: eyes.page.keyboard.press("+"))
+    assert all(a != b for a, b in zip(before, [eyes.picture(i) for i in range(5)]))
+    eyes.shot("3_zoomed")
+    eyes.does(lambda: eyes.page.mouse.dblclick(box["x"] + 40, box["y"] + 40))
+    eyes.page.wait_for_timeout(300)
+    assert [eyes.picture(i) for i in range(5)] == before
+
+
+def test_every_way_to_look(eyes):
+    seen = {eyes.picture(3)}
+    for way in ("sum", "none", "rank", "log density", "max"):
+        eyes.menu("by", way)
+        seen.add(eyes.picture(3))
+    assert len(seen) == 5
+    before = eyes.picture(1)
+    eyes.does(lambda: eyes.page.locator(".widget-dropdown select").filter(has_text="viridis").select_option(label="viridis"))
+    assert eyes.picture(1) != before
+    eyes.does(lambda: eyes.page.locator(".widget-dropdown select").filter(has_text="no contours").select_option(label="50 %, 90 %"))
+    eyes.tick("one scale")
+    eyes.tick("A − B")
+    assert eyes.captions()[-1] == "spectral_residual − center_bias"
+    eyes.menu("why this", "NSS")
+    assert eyes.captions()[-1] == "spectral_residual: NSS"
+    eyes.shot("4_difference_and_why")
+    eyes.menu("why this", "IG")
+    assert "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt")            # spectral_residual is a map
+    eyes.menu("why this", "(no explanation)")
+    whole = eyes.picture(0)
+    eyes.does(lambda: (eyes.page.locator(".jupyter-widget-tagsinput input").fill("p1"), eyes.page.keyboard.press("Enter")))
+    assert eyes.picture(0) != whole
+    eyes.tick("fixations")
+
+
+def test_order_search_and_filter(eyes, work):
+    scores = sp.Run(work / "outputs").table("toy", "spectral_residual").set_index("image_id").AUC
+    eyes.menu("order", "score")
+    eyes.tick("largest first")
+    listed = [one.get_attribute("data-image") for one in eyes.page.locator(".sp-tall .sp-thumb").all()]
+    assert listed[0] == scores.idxmax() and listed[-1] == "05_sky"
+    eyes.shot("5_by_score")
+    for by in ("A − B", "disagreement", "distance to the ceiling"):
+        eyes.menu("order", by)
+    search = eyes.page.locator(".sp-viewer input[placeholder='search names']")
+    eyes.does(lambda: search.fill("meadow"))
+    assert [one.get_attribute("data-image") for one in eyes.page.locator(".sp-tall .sp-thumb").all()] != listed and eyes.page.locator(".sp-tall .sp-thumb").count() == 2
+    eyes.does(lambda: search.fill(""))
+    eyes.tick("only failures")
+    assert eyes.captions()[0] == "05_sky"
+    eyes.tick("only failures")
+
+
+def test_best_worst_and_scatter(eyes):
+    best = eyes.page.locator(".sp-viewer .widget-tab .sp-thumb")
+    best.first.scroll_into_view_if_needed()
+    eyes.page.locator(".widget-tab .sp-thumb img[src^=blob]").nth(3).wait_for(timeout=10_000)
+    eyes.page.screenshot(path=eyes.shots / "6_best_and_worst.png")
+    image = best.nth(1).get_attribute("data-image")
+    eyes.does(lambda: best.nth(1).click())
+    assert eyes.captions()[0] == image
+    eyes.page.get_by_role("tab", name="A against B").click()
+    dots = eyes.page.locator(".sp-dot")
+    dots.first.wait_for()
+    assert dots.count() == 11
+    dots.nth(4).scroll_into_view_if_needed()
+    eyes.page.screenshot(path=eyes.shots / "7_scatter.png")
+    image = dots.nth(4).get_attribute("data-image")
+    eyes.does(lambda: dots.nth(4).click(force=True))
+    assert eyes.captions()[0] == image
+
+
+def test_saving(eyes, work):
+    from saliency_playground.images import read_image
+    eyes.button("save PNG")
+    path = work / eyes.said().removeprefix("saved: ")
+    assert read_image(path).shape[1] == 1800
+    eyes.button("pick")
+    eyes.button("▶", draws=True)
+    eyes.stage.focus()
+    eyes.does(lambda: eyes.page.keyboard.press("p"), draws=False)
+    assert eyes.said().startswith("2 picked")
+    eyes.button("sheet of picked")
+    assert read_image(work / eyes.said().removeprefix("saved: ")).shape[1] == 1800
+
+
+def test_another_data_set(eyes):
+    eyes.menu("data set", "more")
+    assert eyes.page.locator(".sp-tall .sp-thumb").count() == 3 and len(eyes.captions()) == 4
+    eyes.shot("8_other_data_set")
+
+
+def test_a_broken_callback_is_seen(lab, browser, work, eyes):
+    "The watcher above must see a callback that fails, or all the tests before say nothing."
+    import nbformat
+    notebook = nbformat.read(work / "saliency_viewer.ipynb", 4)
+    notebook.cells.append(nbformat.v4.new_code_cell("import saliency_playground.viewer.app as app\ndef broken(*_, **__): raise RuntimeError('sabotage')\napp.panels = broken"))
+    nbformat.write(notebook, work / "sabotaged.ipynb")
+    other = Eyes(browser.new_page(), eyes.shots)
+    other.open(f"{lab}/lab/workspaces/other/tree/sabotaged.ipynb?reset")
+    other.page.wait_for_timeout(1500)
+    handle = other.page.locator(".sp-viewer .noUi-handle").first
+    handle.focus()
+    with pytest.raises(AssertionError, match="sabotage"):
+        other.does(lambda: other.page.keyboard.press("ArrowRight"), draws=False)
+        other.page.wait_for_timeout(1500)
+        other.look()
