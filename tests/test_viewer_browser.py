@@ -205,7 +205,7 @@ def test_models_images_and_keys(eyes):
 
 def test_a_broken_picture_is_shown_as_such(eyes):
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='05_sky']").click())
-    assert "not a picture" in eyes.stage.locator("img").first.get_attribute("alt") and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1
+    assert "not a whole picture" in eyes.stage.locator("img").first.get_attribute("alt") and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1
     assert "not a picture" in eyes.page.locator(".sp-viewer div.sp-failed").first.inner_text()
     eyes.shot("2_broken_picture")
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
@@ -248,8 +248,11 @@ def test_every_way_to_look(eyes):
     assert "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt")            # spectral_residual is a map
     eyes.menu("why this", "(no explanation)")
     whole = eyes.picture(0)
-    eyes.does(lambda: (eyes.page.locator(".jupyter-widget-tagsinput input").fill("p1"), eyes.page.keyboard.press("Enter")))
-    assert eyes.picture(0) != whole
+    eyes.menu("of", "everybody, in colours")
+    eyes.shot("5_observers")
+    colours = eyes.picture(0)
+    eyes.menu("of", "p1")
+    assert len({whole, colours, eyes.picture(0)}) == 3
     eyes.tick("fixations")
 
 
@@ -259,7 +262,7 @@ def test_order_search_and_filter(eyes, work):
     eyes.tick("largest first")
     listed = [one.get_attribute("data-image") for one in eyes.page.locator(".sp-tall .sp-thumb").all()]
     assert listed[0] == scores.idxmax() and listed[-1] == "05_sky"
-    eyes.shot("5_by_score")
+    eyes.shot("6_by_score")
     for by in ("A − B", "disagreement", "distance to the ceiling"):
         eyes.menu("order", by)
     search = eyes.page.locator(".sp-viewer input[placeholder='search names']")
@@ -275,7 +278,7 @@ def test_best_worst_and_scatter(eyes):
     best = eyes.page.locator(".sp-viewer .widget-tab .sp-thumb")
     best.first.scroll_into_view_if_needed()
     eyes.page.locator(".widget-tab .sp-thumb img[src^=blob]").nth(3).wait_for(timeout=10_000)
-    eyes.page.screenshot(path=eyes.shots / "6_best_and_worst.png")
+    eyes.page.screenshot(path=eyes.shots / "7_best_and_worst.png")
     image = best.nth(1).get_attribute("data-image")
     eyes.does(lambda: best.nth(1).click())
     assert eyes.captions()[0] == image
@@ -284,7 +287,7 @@ def test_best_worst_and_scatter(eyes):
     dots.first.wait_for()
     assert dots.count() == 11
     dots.nth(4).scroll_into_view_if_needed()
-    eyes.page.screenshot(path=eyes.shots / "7_scatter.png")
+    eyes.page.screenshot(path=eyes.shots / "8_scatter.png")
     image = dots.nth(4).get_attribute("data-image")
     eyes.does(lambda: dots.nth(4).click(force=True))
     assert eyes.captions()[0] == image
@@ -293,21 +296,23 @@ def test_best_worst_and_scatter(eyes):
 def test_saving(eyes, work):
     from saliency_playground.images import read_image
     eyes.button("save PNG")
+    eyes.page.locator(".sp-said", has_text="saved: ").wait_for()
     path = work / eyes.said().removeprefix("saved: ")
     assert read_image(path).shape[1] == 1800
     eyes.button("pick")
     eyes.button("▶", draws=True)
     eyes.stage.focus()
     eyes.does(lambda: eyes.page.keyboard.press("p"), draws=False)
-    assert eyes.said().startswith("2 picked")
+    eyes.page.locator(".sp-said", has_text="2 picked").wait_for()
     eyes.button("sheet of picked")
+    eyes.page.locator(".sp-said", has_text="sheet_of_2").wait_for()
     assert read_image(work / eyes.said().removeprefix("saved: ")).shape[1] == 1800
 
 
 def test_another_data_set(eyes):
     eyes.menu("data set", "more")
     assert eyes.page.locator(".sp-tall .sp-thumb").count() == 3 and len(eyes.captions()) == 4
-    eyes.shot("8_other_data_set")
+    eyes.shot("9_other_data_set")
 
 
 def test_a_broken_callback_is_seen(lab, browser, work, eyes):
