@@ -235,9 +235,9 @@ def test_every_way_to_look(eyes):
         seen.add(eyes.picture(3))
     assert len(seen) == 5
     before = eyes.picture(1)
-    eyes.does(lambda: eyes.page.locator(".widget-dropdown select").filter(has_text="viridis").select_option(label="viridis"))
+    eyes.menu("colours", "viridis")
     assert eyes.picture(1) != before
-    eyes.does(lambda: eyes.page.locator(".widget-dropdown select").filter(has_text="no contours").select_option(label="50 %, 90 %"))
+    eyes.menu("contours", "50 %, 90 %")
     eyes.tick("one scale")
     eyes.tick("A − B")
     assert eyes.captions()[-1] == "spectral_residual − center_bias"

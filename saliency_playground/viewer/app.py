@@ -89,13 +89,13 @@ def strip_items(run: Files, dataset: str, values: "pandas.Series", by: str) -> l
         return name if by == ORDERS[0] or math.isnan(value) else f"{shown(value, 2)}  {name}"
     return [{"id": image_id, "label": label(image_id, value), "failed": errors[image_id]} for image_id, value in values.items()]
 
-# %% ../../nbs/55_viewer/06_app.ipynb #9043c593
+# %% ../../nbs/55_viewer/06_app.ipynb #67b198c3
 _COLORMAPS = ("jet", "turbo", "viridis", "magma", "inferno", "cividis", "hot", "gray")
-_CONTOURS = {"no contours": (), "50 %": (0.5,), "90 %": (0.9,), "50 %, 90 %": (0.5, 0.9), "10 %, 25 %, 50 %, 75 %, 90 %": (0.1, 0.25, 0.5, 0.75, 0.9)}
+_CONTOURS = {"none": (), "50 %": (0.5,), "90 %": (0.9,), "50 %, 90 %": (0.5, 0.9), "10 %, 25 %, 50 %, 75 %, 90 %": (0.1, 0.25, 0.5, 0.75, 0.9)}
 
 
 def _menu(label: str, options, value=None, width: str = "180px") -> widgets.Dropdown:
-    return widgets.Dropdown(description=label, options=options, **({} if value is None else {"value": value}),
+    return widgets.Dropdown(description=label, options=options, **({"index": 0} if value is None else {"value": value}),
                             layout=widgets.Layout(width=width), style={"description_width": "initial"})
 
 
@@ -117,9 +117,9 @@ def look_controls(run: Files, view: View) -> dict[str, widgets.Widget]:
             "colormap": _menu("colours", list(dict.fromkeys([colormap, *_COLORMAPS])), colormap, "160px"),
             "normalize": _menu("by", NORMALIZE, view.normalize, "150px"),
             "one_scale": _tick("one scale", view.one_scale),
-            "levels": _menu("", _CONTOURS, view.levels, "150px"),
+            "levels": _menu("contours", _CONTOURS, view.levels, "165px"),
             "fixations": _tick("fixations", view.fixations),
-            "observers": _menu("of", observer_choices(()), (), "210px"),
+            "observers": _menu("of", observer_choices(()), (), "190px"),
             "explain": _menu("why this", {"(no explanation)": None} | {name: name for name in EXPLAINED}, view.explain)}
 
 # %% ../../nbs/55_viewer/06_app.ipynb #f4a46157
@@ -293,7 +293,7 @@ class _Filled(_Actions):
             self._fill()
             self.ask()
 
-# %% ../../nbs/55_viewer/06_app.ipynb #c8a3d0d2
+# %% ../../nbs/55_viewer/06_app.ipynb #bc478916
 def _row(*children, **style) -> widgets.HBox:
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", **style))
 
@@ -333,8 +333,8 @@ class Viewer(_Filled):
         left = widgets.VBox([self.datasets, *menus, _row(most, failed), self.strip], layout=widgets.Layout(width="250px", flex="0 0 250px"))
         left.add_class("sp-tall")
         more = widgets.Tab([widgets.VBox([widgets.HTML("<b>best of A</b>"), self.best, widgets.HTML("<b>worst of A</b>"), self.worst]), self.scatter], titles=("best and worst", "A against B"))
-        right = widgets.VBox([self.ticks, _row(look["alpha"], look["colormap"], look["normalize"], look["one_scale"], look["levels"]),
-                              _row(look["fixations"], look["observers"], self.difference, look["explain"]), self.stage, _row(*walk, *keep), self.said, self.scores, more],
+        right = widgets.VBox([self.ticks, _row(look["alpha"], look["colormap"], look["normalize"], look["one_scale"]),
+                              _row(look["levels"], look["fixations"], look["observers"], self.difference, look["explain"]), self.stage, _row(*walk, *keep), self.said, self.scores, more],
                              layout=widgets.Layout(flex="1 1 0", min_width="0", padding="0 0 0 12px"))
         return widgets.HBox([left, right], layout=widgets.Layout(width="100%"))
 

@@ -69,12 +69,12 @@ def fit(array: np.ndarray, side: int) -> np.ndarray:
     grows = height * width > array.shape[0] * array.shape[1]
     return cv2.resize(np.ascontiguousarray(array), (width, height), interpolation=cv2.INTER_NEAREST if grows else cv2.INTER_AREA)
 
-# %% ../../nbs/55_viewer/03_frames.ipynb #86b1e1a4
+# %% ../../nbs/55_viewer/03_frames.ipynb #fc2638c4
 def said(sentence: str, size: tuple[int, int]) -> np.ndarray:
     "A sentence as a gray picture of this size (height, width): uint8."
     from PIL import Image, ImageDraw, ImageFont
     height, width = size
-    font = ImageFont.load_default(max(11, min(18, width // 26)))
+    font = ImageFont.load_default(max(11, min(20, width // 19)))
     paper = Image.new("RGB", (width, height), (238, 238, 238))
     letters = max(8, int(width * 0.88 / font.getlength("n")))
     lines = textwrap.wrap(sentence, letters)[:max(1, int(0.9 * height / (1.4 * font.size)))]

@@ -110,7 +110,7 @@ def _with_score(run: Files, view: View, model: str) -> str:
     score = score_rows(run, view.dataset, view.image_id, (model,)).get(model, {}).get(view.metric, np.nan)
     return model if np.isnan(score) else f"{model}   {view.metric} {shown(score)}"
 
-# %% ../../nbs/55_viewer/04_panels.ipynb #99ee276c
+# %% ../../nbs/55_viewer/04_panels.ipynb #07918253
 def score_rows(run: Files, dataset: str, image_id: str, models: Sequence[str]) -> dict[str, dict[str, float]]:
     "model -> column -> score of an image; a model without a table, or an image that is not in it, has no row."
     rows = {}
@@ -134,8 +134,13 @@ def score_table(run: Files, view: View) -> str:
     failed = run.errors[(run.errors.dataset == view.dataset) & (run.errors.image_id == view.image_id)]
     head = "".join(f"<th>{escape(name)} {'↑' if metric.higher_is_better else '↓'}</th>" for name, metric in run.columns.items())
     body = "".join(_score_row(run, view, model, rows, model in ceilings) for model in rows)
-    words = "".join(f"<div class='sp-failed'>{escape(one.model)}: {escape(one.error)}</div>" for one in failed.itertuples())
+    whose = failed.groupby("error", sort=False).model.agg(list)
+    words = "".join(f"<div class='sp-failed'>{escape(_joined(run, view, models))}: {escape(error)}</div>" for error, models in whose.items())
     return f"<table class='sp-scores'><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
+
+
+def _joined(run: Files, view: View, models: list[str]) -> str:
+    return "all models" if len(models) == len(models_of(run, view.dataset)) > 1 else ", ".join(models)
 
 
 def _score_row(run: Files, view: View, model: str, rows: dict, ceiling: bool) -> str:
