@@ -293,7 +293,7 @@ class _Filled(_Actions):
             self._fill()
             self.ask()
 
-# %% ../../nbs/55_viewer/06_app.ipynb #bc478916
+# %% ../../nbs/55_viewer/06_app.ipynb #3f7595c9
 def _row(*children, **style) -> widgets.HBox:
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", **style))
 
@@ -322,8 +322,11 @@ class Viewer(_Filled):
         self.face.add_class("sp-viewer")
         self.ask()
 
+    def __repr__(self):
+        return f"Viewer of {self.run.output_dir.name}: {len(self.listed)} images of {self.view.dataset}, {len(self.ticks.children)} models. It lives where a kernel runs."
+
     def _repr_mimebundle_(self, **kwargs):
-        return self.face._repr_mimebundle_(**kwargs)
+        return self.face._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
 
     def _face(self) -> widgets.HBox:
         look, walk = self.look, [_button("◀", lambda: self.press("ArrowLeft"), "the image before (←)"), _button("▶", lambda: self.press("ArrowRight"), "the next image (→)")]
