@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+@contextmanager
+def chromium(profile: Path):
+    "A browser without a window."
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(str(profile), executable_path=CHROMIUM, args=FLAGS, headless=True, viewport={"width": 1500, "height": 1250})
+        yield context
+        context.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +52,9 @@ def work(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def lab(work, tmp_path_factory):
-    "The address of a JupyterLab of its own, without anybody's settings."
-    home = tmp_path_factory.mktemp("home")
+@contextmanager
+def served(work: Path, home: Path):
+    "The address of a JupyterLab on a folder, with a home of its own and without anybody's settings."
     quiet = home / "config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
@@ -146,13 +156,15 @@ class Eyes:
 
 
 @pytest.fixture(scope="module")
+def lab(work, tmp_path_factory):
+    with served(work, tmp_path_factory.mktemp("home")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(str(tmp_path_factory.mktemp("profile")), executable_path=CHROMIUM, args=FLAGS, headless=True,
-                                                                viewport={"width": 1500, "height": 1250})
+    with chromium(tmp_path_factory.mktemp("profile")) as context:
         yield context
-        context.close()
 
 
 @pytest.fixture(scope="module")
