@@ -259,6 +259,7 @@ def test_every_way_to_look(eyes):
     eyes.menu("why this", "IG")
     assert "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt")            # spectral_residual is a map
     eyes.menu("why this", "(no explanation)")
+    assert len(eyes.captions()) == 6
     whole = eyes.picture(0)
     eyes.menu("of", "everybody, in colours")
     eyes.shot("5_observers")

@@ -89,7 +89,7 @@ def strip_items(run: Files, dataset: str, values: "pandas.Series", by: str) -> l
         return name if by == ORDERS[0] or math.isnan(value) else f"{shown(value, 2)}  {name}"
     return [{"id": image_id, "label": label(image_id, value), "failed": errors[image_id]} for image_id, value in values.items()]
 
-# %% ../../nbs/55_viewer/06_app.ipynb #67b198c3
+# %% ../../nbs/55_viewer/06_app.ipynb #c9bf2b27
 _COLORMAPS = ("jet", "turbo", "viridis", "magma", "inferno", "cividis", "hot", "gray")
 _CONTOURS = {"none": (), "50 %": (0.5,), "90 %": (0.9,), "50 %, 90 %": (0.5, 0.9), "10 %, 25 %, 50 %, 75 %, 90 %": (0.1, 0.25, 0.5, 0.75, 0.9)}
 
@@ -120,7 +120,7 @@ def look_controls(run: Files, view: View) -> dict[str, widgets.Widget]:
             "levels": _menu("contours", _CONTOURS, view.levels, "165px"),
             "fixations": _tick("fixations", view.fixations),
             "observers": _menu("of", observer_choices(()), (), "190px"),
-            "explain": _menu("why this", {"(no explanation)": None} | {name: name for name in EXPLAINED}, view.explain)}
+            "explain": _menu("why this", {"(no explanation)": ""} | {name: name for name in EXPLAINED}, view.explain)}
 
 # %% ../../nbs/55_viewer/06_app.ipynb #f4a46157
 def list_controls(run: Files, view: View) -> dict[str, widgets.Widget]:
