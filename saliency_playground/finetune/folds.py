@@ -117,7 +117,8 @@ def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretr
         lacks = f"{len(names)} folds that fit {folds!r}, two are needed."
         if pretrained not in there:
             lacks = f"no scores of {pretrained!r}.{files.nearest(pretrained, there)}"
-        raise FileNotFoundError(f"{_shown(outputs)} holds {lacks} There is: {', '.join(there) or 'nothing yet'}. Run the configs eval_deepgaze_iie_… first.")
+        raise FileNotFoundError(f"{_shown(outputs)} holds {lacks} There is: {', '.join(there) or 'nothing yet'}. Name them with pretrained and folds, "
+                                "or run the configs eval_deepgaze_iie_… first.")
     for dataset in dict.fromkeys(dataset for dataset, model in cells if model == pretrained):
         if absent := [name for name in names if (dataset, name) not in cells]:
             raise FileNotFoundError(f"{_shown(outputs)} holds no scores of {absent[0]} on {dataset}. Run that first.")

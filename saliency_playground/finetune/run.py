@@ -61,7 +61,7 @@ def before_after(fold: Fold, before: dict, after: dict, most: int = 6) -> np.nda
         seen = sample.image if sample.fixations is None else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y)
         top = max(predictions[name][i].max() for name in predictions)
         rows += [seen] + [heatmaps.overlay(sample.image, heatmaps.colorize(np.minimum(predictions[name][i] / top, 1)), alpha=0.6) for name in ("before", "after")]
-    return heatmaps.contact_sheet(rows, columns=3, width=900)
+    return heatmaps.contact_sheet(rows, columns=3, captions=["fixations", "before", "after"], width=900)
 
 # %% ../../nbs/40_finetune/09_run.ipynb #0fcea43b
 def _record(fold: Fold, base: dict, more: dict) -> None:
