@@ -656,7 +656,7 @@ def _for(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> Sal
     try:
         model.read(dataset)
     except ValueError as error:
-        raise RunError(f"model {model.name} on {dataset_as}: {error} Leave it out of this run (`active_models`).") from error
+        raise RunError(f"model {model.name} on {dataset_as}: {error} Or leave the model out of this run (`active_models`).") from error
     return model
 
 

@@ -61,6 +61,8 @@ def read_cell(path: Path) -> tuple["pandas.DataFrame", dict[str, str]]:
 # %% ../../nbs/40_finetune/10_folds.ipynb #743861b6
 def _same(tables: dict[str, tuple["pandas.DataFrame", dict[str, str]]], dataset: str) -> list[str]:
     "The metrics that all of the tables have, in order. Raises ValueError if their images or definitions differ, or if there is none."
+    if lost := [name for name, (scores, _) in tables.items() if scores.isna().all(axis=None)]:
+        raise ValueError(f"{dataset}: {lost[0]} has no score on any image. See errors.csv in its run's output_dir, mend the cause, and run again.")
     (name, (first, meant)), *others = tables.items()
     for other, (scores, definitions) in others:
         if odd := sorted(set(first.index) ^ set(scores.index)):
