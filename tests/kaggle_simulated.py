@@ -1,72 +1,216 @@
-"""Kaggle, played: a clean environment, no network, a read-only input, nothing but the bundle. Run by test_kaggle.py; stands alone too:
+"""Kaggle, played: a clean environment without the repository, no network, a read-only input, nothing but the bundle.
 
-    python tests/kaggle_simulated.py FOLDER        FOLDER/kaggle/input holds the bundle and the data; what is written is in FOLDER/kaggle/working
+    python tests/kaggle_simulated.py FOLDER [DATA]
 
-The process goes into namespaces of its own (user, network, mounts), in which the input cannot be written to and no packet leaves. There it runs
-the four notebooks of the bundle through papermill, as a Kaggle session would, one after another.
+FOLDER is new. DATA is a folder with `images` and `fixations.csv` (image_id,observer,x,y counted from 1), such as 50 images of OSIE; toy scenes if
+not given. Eight sessions: a split, four folds (one of them stopped by its clock and continued), an evaluation, an aggregation. A session is one
+notebook of the bundle through papermill, in an environment in which our package is not installed, with what Kaggle would attach under /kaggle/input
+and an empty /kaggle/working, which is kept as FOLDER/sessions/NAME. Linux only: the sessions run in namespaces of their own (`unshare`), in which
+/kaggle exists, the checkout is empty and no packet leaves. Exit code 77 says that this machine makes no such namespaces.
 """
 import fcntl
+import json
 import os
+import re
+import shutil
 import socket
 import struct
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
-IMAGE_HAS_NOT = ("saliency_playground", "__editable__", "anywidget", "psygnal", "pip", "setuptools", "_distutils_hack", "distutils-precedence")
+ROOT = Path(__file__).resolve().parents[1]
+UNSHARE = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--propagation", "private"]
+IMAGE_HAS_NOT = re.compile(r"saliency_playground|__editable__|(ot|pot)[-.]|ot$", re.IGNORECASE)
+BUNDLE = "saliency-playground"
 
+
+# --- before: what a user prepares at home, with the repository -------------------------------------------------------------------------------
 
 def image(folder: Path) -> Path:
     """A Python environment that plays Kaggle's image: this one's packages, but not ours. Returns its python.
 
     The packages are linked, not copied, each on its own, so that neither our package nor its metadata can be seen.
     """
-    venv.create(folder / "image", with_pip=True)
-    python = folder / "image/bin/python"
+    import numpy
+    venv.create(folder / "image")
     links = folder / "packages"
     links.mkdir()
-    import numpy
     for package in Path(numpy.__file__).parent.parent.iterdir():
-        if not package.name.startswith(IMAGE_HAS_NOT):
+        if not IMAGE_HAS_NOT.match(package.name):
             (links / package.name).symlink_to(package)
     site = next((folder / "image/lib").glob("python*/site-packages"))
     (site / "image.pth").write_text(f"{links}\n")
-    gone = subprocess.run([python, "-c", "import saliency_playground"], capture_output=True, text=True, cwd=folder)
-    assert "No module named 'saliency_playground'" in gone.stderr, gone.stderr
-    return python
+    return folder / "image/bin/python"
 
 
-def loopback_up() -> None:
-    "Switch on the network device on which a notebook and its kernel talk; a new network namespace has it, switched off."
+def data_set(folder: Path, data: Path | None) -> dict:
+    "Put a data set into a folder as Kaggle would show it; returns how a config says it."
+    if data is None:
+        from saliency_playground.toy import make_toy
+        make_toy(folder)
+        return {"name": "folder", "root": "/kaggle/input/img-bin"}
+    shutil.copytree(data / "images", folder / "images")
+    shutil.copy(data / "fixations.csv", folder)
+    return {"name": "csv_indexed", "index_csv": "/kaggle/input/img-bin/fixations.csv", "index_base": 1, "sigma_px": 24}
+
+
+def base_weights(path: Path) -> dict:
+    "Write what the training starts from, FastGaze's convolutions if they are at hand, else a toy's; returns the config of the network."
+    import torch
+
+    from saliency_playground import weights
+    from saliency_playground.deepgaze import backbones, network
+    arrays = ROOT.parent / "shared/weights/fastgaze/weights.npz"
+    if not arrays.is_file():
+        weights.write_state(path, network.tiny("iie").state_dict())
+        return {"backbones": ["tiny", "tiny"], "components": 2}
+    from saliency_playground.models.fastgaze import as_backbone
+    torch.manual_seed(0)
+    weights.write_state(path, network.deepgaze_iie([backbones.find("fastgaze")], 2).state_dict() | as_backbone(weights.read_state(arrays)))
+    return {"backbones": ["fastgaze"], "components": 2}
+
+
+def configs(folder: Path, data: dict, network: dict) -> list[Path]:
+    "Two configs as a user would write them for Kaggle: what is trained, and what is scored."
+    import yaml
+    base, tuned = f"/kaggle/input/{BUNDLE}/base.pth", "/kaggle/working/outputs/finetune/deepgaze_iie"
+    stages = [{"name": "head", "epochs": 4, "lr": 3e-3, "schedule": "cosine"},
+              {"name": "deeper", "epochs": 1, "lr": 3e-4, "freeze": {"blocks": ["head"], "backbone_last_n_modules": 1}}]
+    training = {"experiment": "deepgaze_iie", "data": data, "split_file": "/kaggle/working/splits/split.json", "network": network, "base_weights_path": base,
+                "training": {"loss": "nll_fixations", "stages": stages}, "output_dir": tuned, "device": "cpu"}
+    model = {"name": "deepgaze_iie", **network, "device": "cpu"}
+    models = [model | {"as": "deepgaze_iie_pretrained", "weights_path": base}]
+    models += [model | {"as": f"deepgaze_iie_finetuned_fold_{fold:02}", "base_weights_path": base, "weights_path": f"{tuned}/fold_{fold:02}/final.pth",
+                        "center_bias": f"{tuned}/fold_{fold:02}/center_bias.npy"} for fold in range(1, 5)]
+    scoring = {"experiment": "eval_deepgaze_iie", "models": models, "output_dir": "/kaggle/working/outputs/eval",
+               "datasets": [data | {"as": "img_bin", "split_file": "/kaggle/working/splits/split.json", "split": "test"}]}
+    written = []
+    for name, config in [("my_finetune.yaml", training), ("my_eval.yaml", scoring)]:
+        written.append(folder / name)
+        written[-1].write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return written
+
+
+def prepare(folder: Path, data: Path | None) -> None:
+    "Everything a user makes at home: data, weights, configs, and the bundle of them."
+    from saliency_playground.kaggle.bundle import bundle
+    home = folder / "home"
+    home.mkdir(parents=True)
+    image(folder)
+    said = data_set(folder / "inputs/img-bin", data)
+    network = base_weights(home / "base.pth")
+    bundle(folder / "inputs" / BUNDLE, "ada", weights=[home / "base.pth"], packages=[], configs=configs(home, said, network))
+
+
+# --- within: the machine of Kaggle -----------------------------------------------------------------------------------------------------------
+
+def mount(*words: object) -> None:
+    subprocess.run(["mount", *map(str, words)], check=True)
+
+
+def become_kaggle(folder: Path) -> None:
+    "A root of our own: what this machine has, and /kaggle; the checkout is emptied, and the loopback switched on for a notebook and its kernel to talk."
+    root = folder / "root"
+    root.mkdir()
+    mount("-t", "tmpfs", "none", root)
+    for one in Path("/").iterdir():
+        if one.is_symlink():
+            (root / one.name).symlink_to(os.readlink(one))
+        elif one.is_dir() and one.name != "kaggle":
+            (root / one.name).mkdir()
+            mount("--rbind", one, root / one.name)
+    (root / "kaggle").mkdir()
+    for hidden in ("nbs", "saliency_playground", "tests"):
+        mount("-t", "tmpfs", "none", root / ROOT.relative_to("/") / hidden)
+    os.chroot(root)
+    os.chdir("/")
     with socket.socket() as any_socket:
-        name = struct.pack("16sh", b"lo", 0)
-        flags = struct.unpack("16sh", fcntl.ioctl(any_socket, 0x8913, name))[1]
+        flags = struct.unpack("16sh", fcntl.ioctl(any_socket, 0x8913, struct.pack("16sh", b"lo", 0)))[1]
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh", b"lo", flags | 1))
 
 
-def no_way_out(kaggle: Path) -> None:
-    "Prove that no packet leaves, and that the input cannot be written to."
-    try:
-        socket.create_connection(("1.1.1.1", 53), timeout=3)
-    except OSError as error:
-        print("network:", error)
-    else:
-        raise SystemExit("there is a network")
-    try:
-        (kaggle / "input/mark").write_text("x")
-    except OSError as error:
-        print("input:", error)
-    else:
-        raise SystemExit("the input can be written to")
+def attach(inputs: list[Path], working: Path) -> None:
+    "Show these folders under /kaggle/input, not to be written to, and this one as /kaggle/working."
+    if os.path.ismount("/kaggle"):
+        subprocess.run(["umount", "--recursive", "/kaggle"], check=True)
+    mount("-t", "tmpfs", "none", "/kaggle")
+    os.makedirs("/kaggle/input")
+    mount("-t", "tmpfs", "none", "/kaggle/input")
+    for source in inputs:
+        place = Path("/kaggle/input", source.name)
+        place.mkdir()
+        mount("--bind", source, place)
+        mount("-o", "remount,bind,ro", place)
+    mount("-o", "remount,ro", "/kaggle/input")
+    working.mkdir(parents=True)
+    os.makedirs("/kaggle/working")
+    mount("--bind", working, "/kaggle/working")
 
 
-def session(python: Path, kaggle: Path, notebook: str, out: str, **parameters) -> None:
-    "One Kaggle session: a notebook of the bundle through papermill, in the working folder."
-    bundle = next(kaggle.glob("input/**/saliency_playground_bundle.sha256")).parent
-    words = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
-    run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", bundle / f"{notebook}.ipynb", kaggle / "working" / out, *words], cwd=kaggle / "working",
-                         capture_output=True, text=True)
-    print(f"{notebook} → {out}: exit {run.returncode}", flush=True)
+def environment(folder: Path) -> dict[str, str]:
+    "What a process in a session finds in its environment: nothing of this checkout's, no settings of ours."
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV", "JUPYTER", "SALIENCY"))}
+    return kept | {"HOME": str(folder / "home"), "KAGGLE_KERNEL_RUN_TYPE": "Batch", "PATH": f"{folder / 'image/bin'}:{os.environ['PATH']}"}
+
+
+def nothing_but_kaggle(python: Path, env: dict[str, str]) -> None:
+    "Prove that no packet leaves, that the input cannot be written to, and that our package can be had nowhere."
+    for what, attempt in [("the network", lambda: socket.create_connection(("1.1.1.1", 443), timeout=3)),
+                          ("a name", lambda: socket.getaddrinfo("pypi.org", 443)),
+                          ("the input", lambda: Path("/kaggle/input", BUNDLE, "mark").write_text("x"))]:
+        try:
+            attempt()
+        except OSError as error:
+            print(f"{what}: {error}", flush=True)
+        else:
+            raise SystemExit(f"{what} can be had: this is no test")
+    gone = subprocess.run([python, "-c", "import saliency_playground"], capture_output=True, text=True, cwd="/kaggle/working", env=env)
+    if "No module named 'saliency_playground'" not in gone.stderr or any((ROOT / "nbs").iterdir()):
+        raise SystemExit("our package is here without the bundle: this is no test")
+
+
+def session(folder: Path, name: str, notebook: str, attached: list[str] = [], **parameters) -> Path:
+    "One session of Kaggle, attached to it the bundle, the data and what earlier sessions left. Returns its folder, kept."
+    python, here = folder / "image/bin/python", folder / "sessions" / name
+    attach([folder / "inputs" / BUNDLE, folder / "inputs/img-bin", *(folder / "sessions" / one for one in attached)], here)
+    env = environment(folder)
+    nothing_but_kaggle(python, env)
+    words = [word for key, value in parameters.items() for word in ("-p", key, str(value))]
+    started = time.monotonic()
+    run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", f"/kaggle/input/{BUNDLE}/{notebook}.ipynb", f"/kaggle/working/{notebook}.ipynb", *words],
+                         cwd="/kaggle/working", env=env, capture_output=True, text=True)
+    print(f"{name}: {notebook} {parameters or ''} exit {run.returncode} after {time.monotonic() - started:.0f} s", flush=True)
     if run.returncode:
-        raise SystemExit(run.stderr[-3000:])
+        raise SystemExit(run.stderr[-4000:])
+    cells = json.loads((here / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    said = "".join(text for cell in cells for out in cell.get("outputs", []) for text in out.get("text", []))
+    where = subprocess.run([python, "-c", "import saliency_playground; print(saliency_playground.__file__)"], cwd="/kaggle/working", env=env, capture_output=True,
+                           text=True, check=True).stdout
+    if f"installed from /kaggle/input/{BUNDLE}" not in said or not where.startswith(str(python.parent.parent)):
+        raise SystemExit(f"our package is not the bundle's: {where}{said[:300]}")
+    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "saliency_playground"], check=True, capture_output=True)
+    return here
+
+
+def sessions(folder: Path) -> None:
+    "The description's section 10, as eight sessions."
+    raise SystemExit("TODO")
+
+
+def main(folder: Path, data: Path | None = None) -> int:
+    if os.environ.get("PLAYED_BY") == str(folder):
+        become_kaggle(folder)
+        sessions(folder)
+        return 0
+    if shutil.which("unshare") is None or (tried := subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, text=True)).returncode:
+        print(f"no namespaces here: {tried.stderr.strip() if shutil.which('unshare') else 'there is no unshare'}")
+        return 77
+    prepare(folder, data)
+    return subprocess.run([*UNSHARE, sys.executable, Path(__file__).resolve(), folder], env=os.environ | {"PLAYED_BY": str(folder)}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(*(Path(word).resolve() for word in sys.argv[1:])))

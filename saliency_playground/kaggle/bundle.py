@@ -36,7 +36,7 @@ def check_name(user: str, title: str, shortest: int = 6) -> str:
     return f"{user}/{slug_of(title)}"
 
 # %% ../../nbs/57_kaggle/02_bundle.ipynb #9893f124
-LACKING = ("anywidget", "psygnal")               # what the viewer needs and Kaggle's image has not
+LACKING = ("POT",)                               # what Kaggle's image has not, of all that the package can use
 _PYTHON = "3.12"                                 # of Kaggle's image
 
 
@@ -105,12 +105,12 @@ def _fill(folder: Path, name: str, title: str, given: list[Path], packages: Sequ
     from importlib.resources import files as resources
     own_wheel(folder)
     other_wheels(folder, packages)
-    for path in given:
-        shutil.copyfile(path, folder/path.name)
     for kind in ("configs", "notebooks"):
         for source in (resources("saliency_playground")/kind).iterdir() if (resources("saliency_playground")/kind).is_dir() else ():
             if source.name.endswith((".yaml", ".ipynb")):
                 (folder/source.name).write_bytes(source.read_bytes())
+    for path in given:                                                        # after the packaged ones: of two with one name, the user's
+        shutil.copyfile(path, folder/path.name)
     sums = "".join(f"{files.sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir()))
     (folder/SUMS).write_text(sums, encoding="utf-8")
     about = {"title": title, "id": name, "licenses": [{"name": "other"}], "isPrivate": True,

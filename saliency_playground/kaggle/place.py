@@ -65,7 +65,9 @@ INSTALL_CELL = '''# Is saliency_playground here? If not: from an attached bundle
 import hashlib, importlib.util, os, subprocess, sys
 from pathlib import Path
 
-def install(*words): subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *words], check=True)
+def install(*words):
+    if subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", *words]).returncode:
+        raise SystemExit("saliency_playground could not be installed. Attach a bundle of it (Add Input), or switch the internet on, and run again.")
 
 if importlib.util.find_spec("saliency_playground"):
     print("saliency_playground is installed already")
