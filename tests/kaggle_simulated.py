@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 UNSHARE = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--propagation", "private"]
 IMAGE_HAS_NOT = re.compile(r"saliency_playground|__editable__|(ot|pot)[-.]|ot$", re.IGNORECASE)
-BUNDLE = "saliency-playground"
+BUNDLE, TUNED = "saliency-playground", "outputs/finetune/deepgaze_iie"
 
 
 # --- before: what a user prepares at home, with the repository -------------------------------------------------------------------------------
@@ -51,10 +51,10 @@ def data_set(folder: Path, data: Path | None) -> dict:
     if data is None:
         from saliency_playground.toy import make_toy
         make_toy(folder)
-        return {"name": "folder", "root": "/kaggle/input/img-bin"}
+        return {"name": "folder", "root": "/kaggle/input/img_bin"}
     shutil.copytree(data / "images", folder / "images")
     shutil.copy(data / "fixations.csv", folder)
-    return {"name": "csv_indexed", "index_csv": "/kaggle/input/img-bin/fixations.csv", "index_base": 1, "sigma_px": 24}
+    return {"name": "csv_indexed", "index_csv": "/kaggle/input/img_bin/fixations.csv", "index_base": 1, "sigma_px": 24}
 
 
 def base_weights(path: Path) -> dict:
@@ -73,25 +73,16 @@ def base_weights(path: Path) -> dict:
     return {"backbones": ["fastgaze"], "components": 2}
 
 
-def configs(folder: Path, data: dict, network: dict) -> list[Path]:
-    "Two configs as a user would write them for Kaggle: what is trained, and what is scored."
+def config(path: Path, data: dict, network: dict) -> Path:
+    "Write a config as a user would at home, who knows that a data set img_bin and a bundle will be attached, but not under which slugs."
     import yaml
-    base, tuned = f"/kaggle/input/{BUNDLE}/base.pth", "/kaggle/working/outputs/finetune/deepgaze_iie"
     stages = [{"name": "head", "epochs": 4, "lr": 3e-3, "schedule": "cosine"},
               {"name": "deeper", "epochs": 1, "lr": 3e-4, "freeze": {"blocks": ["head"], "backbone_last_n_modules": 1}}]
-    training = {"experiment": "deepgaze_iie", "data": data, "split_file": "/kaggle/working/splits/split.json", "network": network, "base_weights_path": base,
-                "training": {"loss": "nll_fixations", "stages": stages}, "output_dir": tuned, "device": "cpu"}
-    model = {"name": "deepgaze_iie", **network, "device": "cpu"}
-    models = [model | {"as": "deepgaze_iie_pretrained", "weights_path": base}]
-    models += [model | {"as": f"deepgaze_iie_finetuned_fold_{fold:02}", "base_weights_path": base, "weights_path": f"{tuned}/fold_{fold:02}/final.pth",
-                        "center_bias": f"{tuned}/fold_{fold:02}/center_bias.npy"} for fold in range(1, 5)]
-    scoring = {"experiment": "eval_deepgaze_iie", "models": models, "output_dir": "/kaggle/working/outputs/eval",
-               "datasets": [data | {"as": "img_bin", "split_file": "/kaggle/working/splits/split.json", "split": "test"}]}
-    written = []
-    for name, config in [("my_finetune.yaml", training), ("my_eval.yaml", scoring)]:
-        written.append(folder / name)
-        written[-1].write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    return written
+    plan = {"experiment": "deepgaze_iie", "data": data | {"as": "img_bin"}, "split_file": "/kaggle/working/splits/split.json", "network": network,
+            "base_weights_path": "/kaggle/input/saliency_playground/base.pth", "training": {"loss": "nll_fixations", "stages": stages},
+            "output_dir": "/kaggle/working/outputs/finetune/deepgaze_iie", "feature_cache": {"dir": "/kaggle/temp/features"}}
+    path.write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
+    return path
 
 
 def prepare(folder: Path, data: Path | None) -> None:
@@ -102,7 +93,7 @@ def prepare(folder: Path, data: Path | None) -> None:
     image(folder)
     said = data_set(folder / "inputs/img-bin", data)
     network = base_weights(home / "base.pth")
-    bundle(folder / "inputs" / BUNDLE, "ada", weights=[home / "base.pth"], packages=[], configs=configs(home, said, network))
+    bundle(folder / "inputs" / BUNDLE, "ada", weights=[home / "base.pth"], configs=[config(home / "mine.yaml", said, network)])
 
 
 # --- within: the machine of Kaggle -----------------------------------------------------------------------------------------------------------
@@ -164,7 +155,7 @@ def nothing_but_kaggle(python: Path, env: dict[str, str]) -> None:
         try:
             attempt()
         except OSError as error:
-            print(f"{what}: {error}", flush=True)
+            print(f"  {what}: {error}", flush=True)
         else:
             raise SystemExit(f"{what} can be had: this is no test")
     gone = subprocess.run([python, "-c", "import saliency_playground"], capture_output=True, text=True, cwd="/kaggle/working", env=env)
@@ -178,6 +169,7 @@ def session(folder: Path, name: str, notebook: str, attached: list[str] = [], **
     attach([folder / "inputs" / BUNDLE, folder / "inputs/img-bin", *(folder / "sessions" / one for one in attached)], here)
     env = environment(folder)
     nothing_but_kaggle(python, env)
+    before = {part: set(part.iterdir()) for part in (python.parent, *(folder / "image/lib").glob("python*/site-packages"))}
     words = [word for key, value in parameters.items() for word in ("-p", key, str(value))]
     started = time.monotonic()
     run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", f"/kaggle/input/{BUNDLE}/{notebook}.ipynb", f"/kaggle/working/{notebook}.ipynb", *words],
@@ -191,13 +183,27 @@ def session(folder: Path, name: str, notebook: str, attached: list[str] = [], **
                            text=True, check=True).stdout
     if f"installed from /kaggle/input/{BUNDLE}" not in said or not where.startswith(str(python.parent.parent)):
         raise SystemExit(f"our package is not the bundle's: {where}{said[:300]}")
-    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "saliency_playground"], check=True, capture_output=True)
+    for folder_, kept in before.items():                                      # the next session begins with the image as it was
+        for new in set(folder_.iterdir()) - kept:
+            new.unlink() if new.is_file() else shutil.rmtree(new)
     return here
 
 
 def sessions(folder: Path) -> None:
-    "The description's section 10, as eight sessions."
-    raise SystemExit("TODO")
+    "The description's section 10. What is checked here is what only the sessions between can show; what is left at the end is test_kaggle.py's to look at."
+    mine, folds = {"config": "mine.yaml"}, ["fold-1", "fold-2-continued", "fold-3", "fold-4"]
+    pictures = sum(1 for _ in (folder / "inputs/img-bin/images").iterdir())
+    session(folder, "split", "holdout_split", **mine, test_count=pictures // 5, n_folds=4)
+    session(folder, "fold-1", "finetune_fold", ["split"], **mine, fold=1)
+    stopped = session(folder, "fold-2", "finetune_fold", ["split"], **mine, fold=2, max_hours=1e-9)
+    about = json.loads((stopped / TUNED / "fold_02/run.json").read_text())
+    if about.get("finished") or not about.get("stopped"):
+        raise SystemExit(f"fold 2 was not stopped by its clock: {about}")
+    session(folder, "fold-2-continued", "finetune_fold", ["fold-2"], **mine, fold=2)
+    session(folder, "fold-3", "finetune_fold", ["split"], **mine, fold=3)
+    session(folder, "fold-4", "finetune_fold", ["split"], **mine, fold=4)
+    session(folder, "evaluate", "evaluate", folds, **mine, eval_dir="/kaggle/working/outputs/eval")
+    session(folder, "aggregate", "aggregate_folds", ["evaluate"], **mine, eval_dir="/kaggle/working/outputs/eval")
 
 
 def main(folder: Path, data: Path | None = None) -> int:

@@ -1,15 +1,18 @@
 """Kaggle: the first cell of a notebook where our package is not installed, and the whole way from the split to the summary on a played Kaggle."""
+import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pandas as pd
 import pytest
-from conftest import OSIE50, ROOT, command
-from kaggle_simulated import image
+from conftest import OSIE50, ROOT
+from kaggle_simulated import BUNDLE, TUNED, image
 
-from saliency_playground.kaggle.bundle import bundle
+from saliency_playground import files
+from saliency_playground.kaggle.bundle import SUMS, bundle
 from saliency_playground.kaggle.place import INSTALL_CELL
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="allowed on this system: Kaggle is Linux, and is played on Linux only")
@@ -30,7 +33,7 @@ def test_first_cell(tmp_path):
     assert nothing.returncode and "Attach a bundle of it (Add Input), or switch the internet on" in nothing.stderr, nothing.stderr
 
     attached = kaggle / "input/someone/saliency-playground"
-    wheel = next(path for path in bundle(attached, "ada", packages=()) if path.suffix == ".whl")
+    wheel = next(path for path in bundle(attached, "ada") if path.suffix == ".whl")
     whole = wheel.read_bytes()
     wheel.write_bytes(whole[:-1] + b"x")
     damaged = first_cell(python, kaggle)
@@ -46,3 +49,55 @@ def test_first_cell(tmp_path):
     found = first_cell(python, kaggle, PIP_FIND_LINKS=str(registry))
     assert found.stdout == "installed from the registry\n", found.stderr
     assert subprocess.run([python, "-m", "saliency_playground", "list"], cwd=kaggle, env={}, capture_output=True).returncode == 0
+
+
+def test_what_the_image_lacks(tmp_path, monkeypatch):
+    "A package that is named is packed as a wheel; one that cannot be had is a sentence, and leaves nothing."
+    (tmp_path / "registry").mkdir()
+    wheel = tmp_path / "registry/eyes-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as made:
+        made.writestr("eyes.py", "")
+        made.writestr("eyes-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: eyes\nVersion: 1.0\n")
+        made.writestr("eyes-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        made.writestr("eyes-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    bundle(tmp_path / "bundle", "ada", packages=["eyes==1.0"])
+    assert (tmp_path / "bundle" / wheel.name).read_bytes() == wheel.read_bytes()
+    assert f"{files.sha256(wheel)}  {wheel.name}" in (tmp_path / "bundle" / SUMS).read_text().splitlines()
+    with pytest.raises(RuntimeError, match="No matching distribution found for ears"):
+        bundle(tmp_path / "other", "ada", packages=["ears"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "registry"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "nbs/kaggle").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_first_cells_of_the_notebooks(path):
+    "Install, parameters, settle: in this order, the first as the package has it."
+    cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    assert "".join(cells[0]["source"]) == INSTALL_CELL.rstrip("\n") and cells[1]["metadata"]["tags"] == ["parameters"]
+    assert "config, sets = settle(config, sets)" in "".join(cells[2]["source"])
+
+
+def test_start_to_end(tmp_path):
+    "The description's section 10 on a played Kaggle, see kaggle_simulated.py: a session a notebook, each from the bundle alone."
+    place = tmp_path / "kaggle"
+    done = subprocess.run([sys.executable, ROOT / "tests/kaggle_simulated.py", place, *([OSIE50] if OSIE50.is_dir() else [])], capture_output=True, text=True)
+    if done.returncode == 77:
+        pytest.skip(f"allowed on this system: {done.stdout.strip()}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
+
+    working = place / "sessions/aggregate"
+    assert [path.parent.name for path in sorted(working.glob(f"{TUNED}/fold_*/final.pth"))] == [f"fold_{fold:02}" for fold in range(1, 5)]
+    assert pd.read_csv(working / TUNED / "fold_02/history.csv").epoch.tolist() == [0, 1, 2, 3, 4, 5]          # stopped after the first, continued elsewhere
+    folds = [f"deepgaze_iie_finetuned_fold_{fold:02}" for fold in range(1, 5)]
+    scored = pd.read_csv(working / "outputs/eval/ALL_SUMMARY.csv").pivot(index="model", columns="metric", values="mean")
+    assert sorted(scored.index) == [*folds, "deepgaze_iie_pretrained"] and scored[["AUC", "NSS", "IG"]].notna().all(axis=None)
+    summary = pd.read_csv(working / "outputs/eval/deepgaze_iie_finetuned_cv_summary.csv").set_index("metric")
+    for metric in ("AUC", "NSS", "IG"):
+        assert summary["mean"][metric] == pytest.approx(scored.loc[folds, metric].mean()) and summary.pretrained[metric] == pytest.approx(scored[metric]["deepgaze_iie_pretrained"])
+    if OSIE50.is_dir():
+        assert summary.difference_low["NSS"] > 0 and summary.difference_low["AUC"] > 0                        # a training that was one
+
+    sums = dict(line.split("  ", 1)[::-1] for line in (place / "inputs" / BUNDLE / SUMS).read_text().splitlines())
+    assert all(files.sha256(place / "inputs" / BUNDLE / name) == digest for name, digest in sums.items())
