@@ -76,8 +76,7 @@ def base_weights(path: Path) -> dict:
 def config(path: Path, data: dict, network: dict) -> Path:
     "Write a config as a user would at home, who knows that a data set img_bin and a bundle will be attached, but not under which slugs."
     import yaml
-    stages = [{"name": "head", "epochs": 4, "lr": 3e-3, "schedule": "cosine"},
-              {"name": "deeper", "epochs": 1, "lr": 3e-4, "freeze": {"blocks": ["head"], "backbone_last_n_modules": 1}}]
+    stages = [{"name": "head", "epochs": 4, "lr": 3e-3, "schedule": "cosine"}]
     plan = {"experiment": "deepgaze_iie", "data": data | {"as": "img_bin"}, "split_file": "/kaggle/working/splits/split.json", "network": network,
             "base_weights_path": "/kaggle/input/saliency_playground/base.pth", "training": {"loss": "nll_fixations", "stages": stages},
             "output_dir": "/kaggle/working/outputs/finetune/deepgaze_iie", "feature_cache": {"dir": "/kaggle/temp/features"}}
@@ -147,7 +146,7 @@ def environment(folder: Path) -> dict[str, str]:
     return kept | {"HOME": str(folder / "home"), "KAGGLE_KERNEL_RUN_TYPE": "Batch", "PATH": f"{folder / 'image/bin'}:{os.environ['PATH']}"}
 
 
-def nothing_but_kaggle(python: Path, env: dict[str, str]) -> None:
+def nothing_but_kaggle(python: Path, env: dict[str, str], tell: bool) -> None:
     "Prove that no packet leaves, that the input cannot be written to, and that our package can be had nowhere."
     for what, attempt in [("the network", lambda: socket.create_connection(("1.1.1.1", 443), timeout=3)),
                           ("a name", lambda: socket.getaddrinfo("pypi.org", 443)),
@@ -155,7 +154,7 @@ def nothing_but_kaggle(python: Path, env: dict[str, str]) -> None:
         try:
             attempt()
         except OSError as error:
-            print(f"  {what}: {error}", flush=True)
+            print(f"{what}: {error}\n" if tell else "", end="", flush=True)
         else:
             raise SystemExit(f"{what} can be had: this is no test")
     gone = subprocess.run([python, "-c", "import saliency_playground"], capture_output=True, text=True, cwd="/kaggle/working", env=env)
@@ -168,7 +167,7 @@ def session(folder: Path, name: str, notebook: str, attached: list[str] = [], **
     python, here = folder / "image/bin/python", folder / "sessions" / name
     attach([folder / "inputs" / BUNDLE, folder / "inputs/img-bin", *(folder / "sessions" / one for one in attached)], here)
     env = environment(folder)
-    nothing_but_kaggle(python, env)
+    nothing_but_kaggle(python, env, tell=not attached)
     before = {part: set(part.iterdir()) for part in (python.parent, *(folder / "image/lib").glob("python*/site-packages"))}
     words = [word for key, value in parameters.items() for word in ("-p", key, str(value))]
     started = time.monotonic()

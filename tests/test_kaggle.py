@@ -89,12 +89,12 @@ def test_start_to_end(tmp_path):
 
     working = place / "sessions/aggregate"
     assert [path.parent.name for path in sorted(working.glob(f"{TUNED}/fold_*/final.pth"))] == [f"fold_{fold:02}" for fold in range(1, 5)]
-    assert pd.read_csv(working / TUNED / "fold_02/history.csv").epoch.tolist() == [0, 1, 2, 3, 4, 5]          # stopped after the first, continued elsewhere
+    assert pd.read_csv(working / TUNED / "fold_02/history.csv").epoch.tolist() == [0, 1, 2, 3, 4]             # stopped after the first, continued elsewhere
     folds = [f"deepgaze_iie_finetuned_fold_{fold:02}" for fold in range(1, 5)]
     scored = pd.read_csv(working / "outputs/eval/ALL_SUMMARY.csv").pivot(index="model", columns="metric", values="mean")
-    assert sorted(scored.index) == [*folds, "deepgaze_iie_pretrained"] and scored[["AUC", "NSS", "IG"]].notna().all(axis=None)
+    assert sorted(scored.index) == [*folds, "deepgaze_iie_pretrained"] and scored[["AUC", "NSS", "LL"]].notna().all(axis=None)
     summary = pd.read_csv(working / "outputs/eval/deepgaze_iie_finetuned_cv_summary.csv").set_index("metric")
-    for metric in ("AUC", "NSS", "IG"):
+    for metric in ("AUC", "NSS", "LL"):
         assert summary["mean"][metric] == pytest.approx(scored.loc[folds, metric].mean()) and summary.pretrained[metric] == pytest.approx(scored[metric]["deepgaze_iie_pretrained"])
     if OSIE50.is_dir():
         assert summary.difference_low["NSS"] > 0 and summary.difference_low["AUC"] > 0                        # a training that was one
