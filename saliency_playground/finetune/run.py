@@ -130,7 +130,8 @@ def _trained(fold: Fold, state: State, before: dict, clock: Clock, tell: Callabl
     with tracked(config.wandb, config.experiment, fold.number, config.plain(), fold.folder) as log:
         def each(row, pictures=None):
             log(row, pictures)
-            tell(row)
+            if "epoch" in row:
+                tell(row)
         try:
             train_stages(fold, state, each, quiet, clock)
             sheet = before_after(fold, before, state.best if config.training.keep == "best" else state.trained)
