@@ -24,6 +24,7 @@ test: $(VENV)/full
 export: $(VENV)/full
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
+	$(BIN)/python tests/ship_notebooks.py
 
 $(VENV)/core: settings.ini setup.py
 	@$(PYTHON) -c '$(CHECK)'

@@ -15,6 +15,6 @@ extras["all"] = sorted({need for name, needs in extras.items() if name not in ("
 setup(name=lib, version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"],
       author=cfg["author"], author_email=cfg["author_email"], url=cfg["git_url"], license="Apache-2.0",
       long_description=Path("README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
-      packages=find_packages(include=[lib, f"{lib}.*"]), package_data={lib: ["configs/*.yaml", "data/*.yaml", "templates/*"]},
+      packages=find_packages(include=[lib, f"{lib}.*"]), package_data={lib: ["configs/*.yaml", "data/*.yaml", "templates/*", "notebooks/*.ipynb"]},
       python_requires=f">={cfg['min_python']}", install_requires=cfg["requirements"].split(), extras_require=extras,
       entry_points={"console_scripts": cfg["console_scripts"].split()}, zip_safe=False)

@@ -79,32 +79,41 @@ def finetune(config, sets, fold, dry_run, precompute_gt, calibrate, full, resume
       saliency-playground finetune --config finetune_deepgaze_iie --dry-run
       saliency-playground finetune --config mine.yaml --fold 2 --calibrate
       saliency-playground finetune --config mine.yaml --resume
+      saliency-playground finetune --config mine.yaml --resume --set max_hours=8
+
+    \b
+    Exit code: 0 all is well, 2 the config or a path is at fault, 3 out of time: --resume goes on.
     """
     from saliency_playground.finetune.config import load_finetune
     loaded = load_finetune(config, [*sets, *([f"fold={fold}"] if fold else [])])
     with one_sentence():
         try:
-            said = _finetune(loaded, dry_run, precompute_gt, quiet, dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))
+            code, said = _finetune(loaded, dry_run, precompute_gt, quiet, dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))
         except KeyboardInterrupt:
             click.echo("\nStopped. The same command with --resume goes on after the last whole epoch.", err=True)
             sys.exit(130)
-    if not quiet:
-        click.echo(said)
+    if code or not quiet:
+        click.echo(said, err=bool(code))
+    sys.exit(code)
 
 
-def _finetune(loaded, dry_run: bool, precompute_gt: bool, quiet: bool, how: dict) -> str:
-    "Do what `finetune` was told; returns what is said at the end."
+def _finetune(loaded, dry_run: bool, precompute_gt: bool, quiet: bool, how: dict) -> tuple[int, str]:
+    "Do what `finetune` was told; returns the exit code and what is said at the end."
     if dry_run:
         from saliency_playground.finetune.train import dry_run as shown
-        return shown(loaded)
+        return 0, shown(loaded)
     if precompute_gt:
         from saliency_playground.core import create
         from saliency_playground.finetune.data import precompute_gt as computed
         made = computed(create("dataset", loaded.data.name, **loaded.data.options), quiet=quiet or None)
-        return f"{made} maps made, the rest was there."
+        return 0, f"{made} maps made, the rest was there."
     from saliency_playground.finetune.run import finetune as trained
     from saliency_playground.finetune.run import summary
-    return f"{summary(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
+    from saliency_playground.finetune.train import OutOfTime
+    try:
+        return 0, f"{summary(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
+    except OutOfTime as error:
+        return 3, str(error)
 
 # %% ../nbs/61_cli_finetune.ipynb #35d4c54e
 @click.group()

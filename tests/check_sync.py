@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ship_notebooks import ship
+
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".last_checked")
 
@@ -38,8 +40,9 @@ def main() -> int:
             module.unlink()
         nbdev("nbdev_clean", copy)
         nbdev("nbdev_export", copy)
+        ship(copy)
         faults = []
-        for folder, patterns, cure in [("nbs", ["*.ipynb"], "not clean"), ("saliency_playground", ["*.py"], "not what the notebooks export")]:
+        for folder, patterns, cure in [("nbs", ["*.ipynb"], "not clean"), ("saliency_playground", ["*.py", "*.ipynb"], "not what the notebooks export")]:
             before, after = content(ROOT / folder, *patterns), content(copy / folder, *patterns)
             faults += [f"{folder}/{name}: {cure}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
     for fault in faults:

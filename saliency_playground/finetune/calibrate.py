@@ -61,5 +61,5 @@ def calibrate(fold: Fold, most: int = 16, steps: int = 40) -> dict[str, torch.Te
     bounds = [(np.log(0.25), np.log(4.0)), (-2.0, 2.0)] * len(groups)
     found = minimize(at, np.zeros(2 * len(groups)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
     put(found.x)
-    fold.net.requires_grad_(False)
+    fold.net.requires_grad_(False).zero_grad(set_to_none=True)             # else a training's first step would add them to its own
     return {name: one.detach().cpu().clone() for name, one in fold.net.named_parameters() if ".finalizers." in name}

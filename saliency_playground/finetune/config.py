@@ -103,6 +103,7 @@ class FinetuneConfig(Block):
     wandb: Tracking = Field(Tracking(), description="tracking")
     # the machine
     device: str = Field("auto", description="auto: cuda, mps, cpu, whichever is first there; or cuda:1, …")
+    max_hours: float | None = Field(None, gt=0, description="stop after a whole epoch if the next would end later than so many hours after the start; null: never")
     seed: int = Field(0, ge=0, description="of everything random")
     plugins: list[str] = Field([], description="more places with adapters: folders, files, modules")
     _draws: bool = PrivateAttr(False)                                  # gt_aggregate: random

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'batches', 'epoch_of', 'predicted', 'validate', 'judged', 'finalizer_state', 'State', 'tensors', 'put',
-           'trained_names', 'dry_run', 'train_stages']
+           'trained_names', 'dry_run', 'OutOfTime', 'span', 'Clock', 'train_stages']
 
 # %% ../../nbs/40_finetune/07_train.ipynb #b1c1d3b7
 import io
@@ -159,6 +159,34 @@ def dry_run(config: FinetuneConfig) -> str:
                      f"{blocks.block_table(net).to_string(index=False)}")
     return "\n\n".join(parts)
 
+# %% ../../nbs/40_finetune/07_train.ipynb #618d62cc
+class OutOfTime(Exception):
+    "A training stopped after a whole epoch, because the next one would have ended too late. What is there can be gone on with."
+
+
+def span(seconds: float) -> str:
+    "A length of time for people: 4.2 s, 12 min, 3.5 h."
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+class Clock:
+    "How long a training may take. hours: from now on; None: as long as it wants."
+    def __init__(self, hours: float | None = None):
+        self.hours, self.start, self.longest = hours, time.monotonic(), 0.0
+
+    def left(self) -> float:
+        "Seconds that are left, below 0 if time is over."
+        return math.inf if self.hours is None else self.start + 3600 * self.hours - time.monotonic()
+
+    def check(self, number: int, history: Sequence[Mapping]) -> None:
+        "Raise OutOfTime if one more epoch of fold `number` would end too late. history: a row an epoch; folds before count too."
+        self.longest = max([self.longest, *(row["seconds"] for row in history[1:])])
+        if self.longest and self.left() < self.longest:
+            done = f"after epoch {len(history) - 1}" if len(history) > 1 else "before its first epoch"
+            more = "" if 3600 * self.hours > self.longest else ", given more hours"
+            raise OutOfTime(f"fold {number}: stopped {done}. One takes up to {span(self.longest)}, and of max_hours {self.hours:g} "
+                            f"there are {span(max(self.left(), 0))} left. `--resume` goes on{more}.")
+
 # %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
 def _progress(quiet: bool | None, total: int, title: str):
     from tqdm import tqdm
@@ -179,8 +207,9 @@ def _write_down(fold: Fold, state: State) -> None:
     write_table(folder/"history.csv", list(state.history[0]), [list(row.values()) for row in state.history])
 
 
-def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictures=None: None, quiet: bool | None = None) -> None:
-    "Train a fold from where its state is to the end, keeping the state after each epoch."
+def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictures=None: None, quiet: bool | None = None, clock: Clock | None = None) -> None:
+    "Train a fold from where its state is to the end, keeping the state after each epoch. Raises OutOfTime where the clock leaves no room for another."
+    clock = clock or Clock()
     stages, names = fold.config.training.stages, trained_names(fold.net, fold.config.training.stages)
     if not state.history:
         state.history = [_history_row(fold, "start", 0, math.nan, {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}, 0.0)]
@@ -196,6 +225,7 @@ def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictu
         if state.epoch:
             optimizer.load_state_dict(state.optimizer)
         while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
+            clock.check(fold.number, state.history)
             _one_epoch(fold, state, stage, optimizer, names, log, quiet)
         state.stage, state.epoch, state.since = state.stage + 1, 0, 0
     put(fold.net, state.best if fold.config.training.keep == "best" else state.trained)
