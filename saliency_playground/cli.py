@@ -15,6 +15,7 @@ import click
 from . import __version__
 from .cli_base import HABITS, Commands, file_option, one_sentence, written
 from .cli_finetune import finetune, folds, split
+from .cli_kaggle import kaggle
 from .files import nearest
 
 # %% ../nbs/60_cli.ipynb #970b7dda
@@ -468,5 +469,5 @@ def convert(saved_model, out):
         click.echo(f"written: {done['path']}, {done['parameters']:,} parameters in {done['tensors']} tensors, sha256 {done['sha256']}")
 
 # %% ../nbs/60_cli.ipynb #ca9d901a
-for command in (split, finetune, folds):
+for command in (split, finetune, folds, kaggle):
     main.add_command(command)
