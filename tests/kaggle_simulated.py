@@ -85,14 +85,16 @@ def config(path: Path, data: dict, network: dict) -> Path:
 
 
 def prepare(folder: Path, data: Path | None) -> None:
-    "Everything a user makes at home: data, weights, configs, and the bundle of them."
+    "Everything a user makes at home: data, weights, a config, the bundle of them, and a notebook whose parameters are set."
     from saliency_playground.kaggle.bundle import bundle
+    from saliency_playground.kaggle.kernel import kernel
     home = folder / "home"
     home.mkdir(parents=True)
     image(folder)
     said = data_set(folder / "inputs/img-bin", data)
     network = base_weights(home / "base.pth")
     bundle(folder / "inputs" / BUNDLE, "ada", weights=[home / "base.pth"], configs=[config(home / "mine.yaml", said, network)])
+    kernel("finetune_fold", home / "fold-3", "ada", title="fold 3", parameters={"config": "mine.yaml", "fold": 3}, datasets=[f"ada/{BUNDLE}", "ada/img-bin"])
 
 
 # --- within: the machine of Kaggle -----------------------------------------------------------------------------------------------------------
@@ -163,20 +165,23 @@ def nothing_but_kaggle(python: Path, env: dict[str, str], tell: bool) -> None:
 
 
 def session(folder: Path, name: str, notebook: str, attached: list[str] = [], **parameters) -> Path:
-    "One session of Kaggle, attached to it the bundle, the data and what earlier sessions left. Returns its folder, kept."
+    """One session of Kaggle, attached to it the bundle, the data and what earlier sessions left. Returns its folder, which is kept.
+
+    notebook: one of the bundle's, or a path to one that was pushed.
+    """
     python, here = folder / "image/bin/python", folder / "sessions" / name
     attach([folder / "inputs" / BUNDLE, folder / "inputs/img-bin", *(folder / "sessions" / one for one in attached)], here)
     env = environment(folder)
     nothing_but_kaggle(python, env, tell=not attached)
     before = {part: set(part.iterdir()) for part in (python.parent, *(folder / "image/lib").glob("python*/site-packages"))}
     words = [word for key, value in parameters.items() for word in ("-p", key, str(value))]
-    started = time.monotonic()
-    run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", f"/kaggle/input/{BUNDLE}/{notebook}.ipynb", f"/kaggle/working/{notebook}.ipynb", *words],
+    started, source = time.monotonic(), notebook if notebook.endswith(".ipynb") else f"/kaggle/input/{BUNDLE}/{notebook}.ipynb"
+    run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", source, "/kaggle/working/__notebook__.ipynb", *words],
                          cwd="/kaggle/working", env=env, capture_output=True, text=True)
-    print(f"{name}: {notebook} {parameters or ''} exit {run.returncode} after {time.monotonic() - started:.0f} s", flush=True)
+    print(f"{name}: {Path(notebook).name} {parameters or ''} exit {run.returncode} after {time.monotonic() - started:.0f} s", flush=True)
     if run.returncode:
         raise SystemExit(run.stderr[-4000:])
-    cells = json.loads((here / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    cells = json.loads((here / "__notebook__.ipynb").read_text(encoding="utf-8"))["cells"]
     said = "".join(text for cell in cells for out in cell.get("outputs", []) for text in out.get("text", []))
     where = subprocess.run([python, "-c", "import saliency_playground; print(saliency_playground.__file__)"], cwd="/kaggle/working", env=env, capture_output=True,
                            text=True, check=True).stdout
@@ -199,7 +204,7 @@ def sessions(folder: Path) -> None:
     if about.get("finished") or not about.get("stopped"):
         raise SystemExit(f"fold 2 was not stopped by its clock: {about}")
     session(folder, "fold-2-continued", "finetune_fold", ["fold-2"], **mine, fold=2)
-    session(folder, "fold-3", "finetune_fold", ["split"], **mine, fold=3)
+    session(folder, "fold-3", f"{folder}/home/fold-3/fold-3.ipynb", ["split"])                  # as it was pushed, nothing given
     session(folder, "fold-4", "finetune_fold", ["split"], **mine, fold=4)
     session(folder, "evaluate", "evaluate", folds, **mine, eval_dir="/kaggle/working/outputs/eval")
     session(folder, "aggregate", "aggregate_folds", ["evaluate"], **mine, eval_dir="/kaggle/working/outputs/eval")

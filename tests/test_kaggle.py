@@ -43,7 +43,7 @@ def test_first_cell(tmp_path):
     assert first_cell(python, kaggle).stdout == f"installed from {attached}: {wheel.name}\n"
     assert first_cell(python, kaggle).stdout == "saliency_playground is installed already\n"
 
-    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "saliency_playground"], check=True)
+    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "saliency_playground"], check=True, env={})
     registry = tmp_path / "registry"                                      # a folder plays it, so that pip resolves what is required as it would there
     shutil.move(attached, registry)
     found = first_cell(python, kaggle, PIP_FIND_LINKS=str(registry))

@@ -42,20 +42,19 @@ def kernel(notebook: str | Path, out: str | Path, user: str, title: str | None =
     notebook: the name of one of ours (`finetune_fold`), or a path. out: the folder. title: None, the notebook's name. parameters: see `check_parameters`.
     Others as for `kernel_about`. Returns the two files. Raises ValueError, FileNotFoundError in a sentence.
     """
-    import nbformat
     source = packaged().get(str(notebook), Path(notebook))
     if not source.is_file():
         raise FileNotFoundError(f"there is no notebook {notebook!r}.{files.nearest(str(notebook), packaged())} Ours are: {', '.join(packaged())}.")
     title = title or source.stem.replace("_", " ")
     about = kernel_about(user, title, f"{slug_of(title)}.ipynb", accelerator, datasets, kernels)
-    made = nbformat.read(source, 4)
-    for cell in made.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    made = json.loads(source.read_text(encoding="utf-8"))
+    for cell in made["cells"]:
+        cell |= {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
     if parameters:
         check_parameters(source, parameters)
-        place = next(i for i, cell in enumerate(made.cells) if "parameters" in cell.metadata.get("tags", []))
-        lines = ["# set for this run", *(f"{name} = {value!r}" for name, value in parameters.items())]
-        made.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": ["injected-parameters"]}))
+        place = next(i for i, cell in enumerate(made["cells"]) if "parameters" in cell["metadata"].get("tags", []))
+        lines = "\n".join(["# set for this run", *(f"{name} = {value!r}" for name, value in parameters.items())])
+        made["cells"].insert(place + 1, {"cell_type": "code", "id": "set-for-this-run", "metadata": {"tags": ["injected-parameters"]}, "source": lines,
+                                         "outputs": [], "execution_count": None})
     out = Path(out)
-    return [files.write_text(out/about["code_file"], nbformat.writes(made) + "\n"), files.write_text(out/"kernel-metadata.json", json.dumps(about, indent=1) + "\n")]
+    return [files.write_text(out/about["code_file"], json.dumps(made, indent=1, ensure_ascii=False) + "\n"), files.write_text(out/"kernel-metadata.json", json.dumps(about, indent=1) + "\n")]
