@@ -1,6 +1,6 @@
 """How long the viewer takes from a key or a click until the pictures stand in the browser: 1024 × 768, two models, a list of 24 images and one of 2,000.
 
-    python benchmarks/viewer.py > benchmarks/viewer.md        (needs Chromium)
+    python benchmarks/viewer.py        writes viewer.md; needs Chromium
 """
 import os
 import sys
@@ -58,7 +58,7 @@ def times(eyes: Eyes, rounds: int = 9) -> dict[str, list[int]]:
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp())
+    here, folder = Path(__file__).resolve(), Path(tempfile.mkdtemp())
     os.chdir(folder)
     sp.make_toy("toy")
     found = {}
@@ -71,12 +71,13 @@ def main() -> None:
             eyes.page.wait_for_timeout(3000)
             found[name] = times(eyes)
             eyes.page.close()
-    print("# How long the viewer takes\n")
-    print(machine(["ipywidgets", "anywidget", "jupyterlab", "numpy"], "processor only", __file__))
     lines = [[action, *(part for name in found for part in (f"{median(found[name][action]):.0f}", f"{max(found[name][action])}"))] for action in found["few"]]
-    print(table(["1024 × 768, two models, ms", "24 images", "slowest", "2,000 images", "slowest"], lines))
-    print("From the key or click until the browser has the new pictures, JupyterLab and browser on the same cores as the kernel. Medians of nine; "
-          "“next image” reads the picture and two predictions from disk for the first time, “by rank” sorts every pixel of three maps.")
+    here.with_suffix(".md").write_text(f"""# How long the viewer takes
+
+{machine(["ipywidgets", "anywidget", "jupyterlab", "numpy"], "processor only", __file__)}
+{table(["1024 × 768, two models, ms", "24 images", "slowest", "2,000 images", "slowest"], lines)}
+From the key or click until the browser has the new pictures, JupyterLab and browser on the same cores as the kernel. Medians of nine; "next image" reads the picture and two predictions from disk for the first time, "by rank" sorts every pixel of three maps.
+""", encoding="utf-8")
 
 
 if __name__ == "__main__":
