@@ -10,6 +10,7 @@ __all__ = ['Number', 'Row', 'Board', 'standing', 'notes_of', 'definitions_of', '
 # %% ../../nbs/50_view/04_printed.ipynb #2cd5c090
 import functools
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import comparisons
+from ..bench.runner import doubts
 from .compared import aligned, shown
 from .explained import anchors_of, explainable, leaks
 from .run import Files, cells_of, datasets_of, leaderboard, models_of, role_of, scores_of
@@ -110,9 +112,14 @@ def definitions_of(run: Files, dataset: str) -> dict[str, str]:
 
 
 def warnings_of(run: Files, dataset: str | None = None) -> list[str]:
-    "Failed images and models above the gold standard, a sentence each."
+    "Failed images, doubtful fixations, and models above the gold standard, a sentence each."
     failed = run.errors if dataset is None else run.errors[run.errors.dataset == dataset]
-    found = [f"{len(failed)} images failed, see errors.csv"] if len(failed) else []
+    found = []
+    if len(failed):
+        said, times = Counter(failed.error).most_common(1)[0]
+        found.append(f"{len(failed)} images failed, see errors.csv. {times} of them: {said}")
+    for name, facts in run.about["datasets"].items():
+        found += doubts(name, facts) if dataset in (None, name) else []
     return found + [sentence for sentence in leaks(run) if dataset is None or f" on {dataset} in " in sentence]
 
 # %% ../../nbs/50_view/04_printed.ipynb #a56c67e8
