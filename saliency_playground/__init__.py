@@ -15,14 +15,20 @@ def benchmark(config="baseline", **changes):
 
     config: a packaged config's name, a path to a YAML file, or a dict. changes: top-level keys of the config that
     replace its own, e.g. `models=["center_bias"]`, `datasets=[{"name": "folder", "root": "data/toy"}]`.
-    Raises ConfigError with every fault of the config; a bad image costs that image only, see `Run.errors`.
+    Raises ConfigError with every fault of the config; a bad image costs that image only, see `Run.errors`. Warns of fixations
+    outside their pictures, and of models scored on pictures that steered their training.
     """
+    import warnings
+
     from .bench.config import load_config, read
     from .bench.runner import run
     from .report import Run
     if changes:
         config = dict(read(config.plain() if hasattr(config, "plain") else config).data) | changes
-    return Run(run(load_config(config)).output_dir)
+    result = run(load_config(config))
+    for remark in result.remarks():
+        warnings.warn(remark, stacklevel=2)
+    return Run(result.output_dir)
 
 
 def view(run, **start):

@@ -72,6 +72,8 @@ def check_log_density(values: ArrayLike, atol: float = 1e-3) -> None:
     """
     total = _logsumexp(_as_map(values, log=True))
     if abs(total) > atol:
+        if np.min(values) >= 0 and abs(np.sum(values) - 1) <= atol:
+            raise ValueError("these are probabilities, not the natural logarithms of them: they sum to 1 as they are. Take np.log of them first.")
         raise ValueError(f"these are not the natural logarithms of a density: the probabilities sum to {np.exp(total):.3g}, not 1. "
                          "Normalise them, or call it a map.")
 

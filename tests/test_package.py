@@ -16,7 +16,7 @@ FLOORS = [["compiled"], ["files"], ["maps", "images", "heatmaps"], ["metrics.tue
           ["metrics", "ceilings", "stats"], ["core", "comparisons"],
           ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["weights"], ["deepgaze"], ["models.torch_base", "models.deepgaze_base", "models.classical_base", "models.msi_net_base", "models.contract_base"], ["datasets", "models", "toy"],
           ["bench.config", "bench.cache"], ["bench.runner"],
-          *([f"finetune.{room}"] for room in ("config", "tracking", "splits", "blocks", "data", "features", "fold", "train", "calibrate", "run", "folds")), ["report"], *([f"viewer.{room}"] for room in ("source", "browse", "frames", "panels", "canvas", "app", "notebook")), ["cli_base"], ["cli_finetune"], ["cli", "__main__", ""]]
+          *([f"finetune.{room}"] for room in ("config", "tracking", "splits", "blocks", "data", "features", "fold", "train", "calibrate", "run", "folds")), ["report"], *([f"viewer.{room}"] for room in ("source", "browse", "frames", "panels", "canvas", "controls", "looking", "app", "notebook")), ["notebooks"], ["kaggle.place", "kaggle.bundle"], ["kaggle.kernel"], ["cli_base"], ["cli_finetune", "cli_kaggle"], ["cli", "__main__", ""]]
 
 
 def loaded_after(code: str) -> set[str]:

@@ -259,6 +259,7 @@ def test_every_way_to_look(eyes):
     eyes.menu("why this", "IG")
     assert "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt")            # spectral_residual is a map
     eyes.menu("why this", "(no explanation)")
+    assert len(eyes.captions()) == 6
     whole = eyes.picture(0)
     eyes.menu("of", "everybody, in colours")
     eyes.shot("5_observers")
@@ -331,7 +332,7 @@ def test_a_broken_callback_is_seen(lab, browser, work, eyes):
     "The watcher above must see a callback that fails, or all the tests before say nothing."
     import nbformat
     notebook = nbformat.read(work / "saliency_viewer.ipynb", 4)
-    notebook.cells.append(nbformat.v4.new_code_cell("import saliency_playground.viewer.app as app\ndef broken(*_, **__): raise RuntimeError('sabotage')\napp.panels = broken"))
+    notebook.cells.append(nbformat.v4.new_code_cell("import saliency_playground.viewer.looking as looking\ndef broken(*_, **__): raise RuntimeError('sabotage')\nlooking.panels = broken"))
     nbformat.write(notebook, work / "sabotaged.ipynb")
     other = Eyes(browser.new_page(), eyes.shots)
     other.open(f"{lab}/lab/workspaces/other/tree/sabotaged.ipynb?reset")

@@ -600,9 +600,12 @@ class Result:
         if self.n_errors:
             said, times = Counter(error for t in self.tallies for error in t.errors.values()).most_common(1)[0]
             lines.append(f"{self.n_errors} images failed (counted once a cell), {times} of them: {said}\n  all of them: {self.output_dir/'errors.csv'}")
+        return "\n".join(lines + self.remarks())
+
+    def remarks(self) -> list[str]:
+        "What should be said of each data set and each cell's model; see `remarks` and `steered`."
         datasets = {t.square.dataset_as: t for t in self.tallies}
-        return "\n".join(lines + [line for tally in datasets.values() for line in remarks(tally)]
-                         + [line for tally in self.tallies for line in steered(tally)])
+        return [line for tally in datasets.values() for line in remarks(tally)] + [line for tally in self.tallies for line in steered(tally)]
 
 # %% ../../nbs/30_bench/03_runner.ipynb #e2d1f743
 def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> Result:
@@ -664,7 +667,7 @@ def _for(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> Sal
     try:
         model.read(dataset)
     except ValueError as error:
-        raise RunError(f"model {model.name} on {dataset_as}: {error} Leave it out of this run (`active_models`).") from error
+        raise RunError(f"model {model.name} on {dataset_as}: {error} Or leave the model out of this run (`active_models`).") from error
     return model
 
 

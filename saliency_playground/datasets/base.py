@@ -60,8 +60,9 @@ def _part(data: Any, split: str | None, fold: int | None, path: Path) -> list[st
     lists = data | folds.get(fold, {})
     parts = {name: ids for name, ids in lists.items() if isinstance(ids, list) and name != "folds"}
     if split not in parts:
-        cure = f" Say which fold: {', '.join(map(str, folds))}." if folds and fold is None else ""
-        raise DatasetError(f"split_file {path}: split is {split!r}, the file has {', '.join(parts) or 'no lists'}.{cure}")
+        said = f"split is {split!r}" if split is not None else "no split is named"
+        cure = f" {'Say' if split is not None else 'Name one, for train or val say'} which fold: {', '.join(map(str, folds))}." if folds and fold is None else ""
+        raise DatasetError(f"split_file {path}: {said}, the file has {', '.join(parts) or 'no lists'}.{cure}")
     for name, ids in parts.items():
         if name != split and (shared := set(map(str, ids)) & set(map(str, parts[split]))):
             raise DatasetError(f"split_file {path}: {sorted(shared)[0]!r} and {len(shared) - 1} more are both "

@@ -64,7 +64,8 @@ def drawn(sample: Sample, loss: str, seed: int, epoch: int) -> Sample:
     observers = sample.fixations.observers if sample.fixations is not None else []
     if not observers:
         there = "neither several maps nor observers of its fixations" if loss == "kl" else "no observers of its fixations"
-        raise ValueError(f"image {sample.image_id}: gt_aggregate random draws a participant for loss {loss}, and there are {there}. Use mean.")
+        cure = "Name their folder with participant_maps, or use mean." if loss == "kl" else "Use loss kl for maps, or gt_aggregate mean."
+        raise ValueError(f"image {sample.image_id}: gt_aggregate random draws a participant for loss {loss}, and there are {there}. {cure}")
     fixations = sample.fixations.of(observers[rng.integers(len(observers))])
     return replace(sample, fixations=fixations, gt_map=maps.density(fixations.x, fixations.y, sample.size, sample.sigma_px), meta=sample.meta | {"gt_map": "fixations"})
 
@@ -117,6 +118,8 @@ def _of_maps(samples: Sequence[Sample], uniform: float) -> Callable[[str, tuple[
     "`fold_center_bias` from the maps of training images that have no fixations: the mean of the other images' maps."
     side = (ceilings.GRID, ceilings.GRID)
     own = {one.image_id: maps.normalise_map(maps.resize(one.gt_map, side, "area")) for one in samples if one.meta.get("gt_map") != "uniform"}
+    if not own:
+        raise ValueError("none of the training images has fixations or a map. Say where they are: participants' maps lie in the folder that participant_maps names.")
     if len(own) < 2:
         raise ValueError(f"center_bias fold is made of at least two training images with fixations or maps, and there are {len(own)}. Name mit1003, uniform or a file.")
     whole = sum(own.values())

@@ -61,6 +61,8 @@ def read_cell(path: Path) -> tuple["pandas.DataFrame", dict[str, str]]:
 # %% ../../nbs/40_finetune/10_folds.ipynb #743861b6
 def _same(tables: dict[str, tuple["pandas.DataFrame", dict[str, str]]], dataset: str) -> list[str]:
     "The metrics that all of the tables have, in order. Raises ValueError if their images or definitions differ, or if there is none."
+    if lost := [name for name, (scores, _) in tables.items() if scores.isna().all(axis=None)]:
+        raise ValueError(f"{dataset}: {lost[0]} has no score on any image. See errors.csv in its run's output_dir, mend the cause, and run again.")
     (name, (first, meant)), *others = tables.items()
     for other, (scores, definitions) in others:
         if odd := sorted(set(first.index) ^ set(scores.index)):
@@ -117,7 +119,8 @@ def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretr
         lacks = f"{len(names)} folds that fit {folds!r}, two are needed."
         if pretrained not in there:
             lacks = f"no scores of {pretrained!r}.{files.nearest(pretrained, there)}"
-        raise FileNotFoundError(f"{_shown(outputs)} holds {lacks} There is: {', '.join(there) or 'nothing yet'}. Run the configs eval_deepgaze_iie_… first.")
+        raise FileNotFoundError(f"{_shown(outputs)} holds {lacks} There is: {', '.join(there) or 'nothing yet'}. Name them with pretrained and folds, "
+                                "or run the configs eval_deepgaze_iie_… first.")
     for dataset in dict.fromkeys(dataset for dataset, model in cells if model == pretrained):
         if absent := [name for name in names if (dataset, name) not in cells]:
             raise FileNotFoundError(f"{_shown(outputs)} holds no scores of {absent[0]} on {dataset}. Run that first.")

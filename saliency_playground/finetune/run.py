@@ -9,6 +9,7 @@ __all__ = ['curves', 'before_after', 'train_fold', 'finetune', 'summary']
 import errno
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -28,21 +29,28 @@ from .train import METRICS, State, judged, predicted, put, tensors, train_stages
 
 # %% ../../nbs/40_finetune/09_run.ipynb #fd1752bb
 def curves(history: list[dict], title: str = ""):
-    "A figure of a fold's history: loss, the validation's IG and NSS, blur; stages apart by lines."
+    "A figure of a fold's history: loss, the validation's IG and NSS (KL where nobody has fixations), blur; stages apart by lines."
     import matplotlib.pyplot as plt
     epochs = [row["epoch"] for row in history]
     changes = [a["epoch"] + 0.5 for a, b in zip(history[1:], history[2:]) if a["stage"] != b["stage"]]
-    figure, axes = plt.subplots(1, 4, figsize=(12, 2.6), layout="constrained")
-    for axis, (key, label) in zip(axes, [("loss", "loss (nats)"), ("IG", "validation IG (bit/fixation)"), ("NSS", "validation NSS"), ("sigma", "mean blur (squares)")]):
+    told = [("IG", "validation IG (bit/fixation)"), ("NSS", "validation NSS")] if _judge(history) == "IG" else [("KL", "validation KL (nats)")]
+    panels = [("loss", "loss (nats)"), *told, ("sigma", "mean blur (squares)")]
+    figure, axes = plt.subplots(1, len(panels), figsize=(3 * len(panels), 2.6), layout="constrained")
+    for axis, (key, label) in zip(axes, panels):
         axis.plot(epochs, [row[key] for row in history], "o-", ms=3, color="#2a6f97")
         axis.set(xlabel="epoch", title=label)
         axis.title.set_size(10)
         for change in changes:
             axis.axvline(change, color="#999999", lw=1, ls=":")
     best = max(range(len(history)), key=lambda i: judged(history[i]))
-    axes[1].plot(epochs[best], history[best]["IG"], "o", ms=8, mfc="none", color="#c1121f")
+    axes[1].plot(epochs[best], history[best][told[0][0]], "o", ms=8, mfc="none", color="#c1121f")
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def _judge(rows: Iterable[dict]) -> str:
+    "By which of a validation's scores epochs are compared: IG, or KL where nobody has fixations; see `judged`."
+    return "IG" if any(np.isfinite(row["IG"]) for row in rows) else "KL"
 
 # %% ../../nbs/40_finetune/09_run.ipynb #53b195dd
 def before_after(fold: Fold, before: dict, after: dict, most: int = 6) -> np.ndarray:
@@ -61,7 +69,7 @@ def before_after(fold: Fold, before: dict, after: dict, most: int = 6) -> np.nda
         seen = sample.image if sample.fixations is None else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y)
         top = max(predictions[name][i].max() for name in predictions)
         rows += [seen] + [heatmaps.overlay(sample.image, heatmaps.colorize(np.minimum(predictions[name][i] / top, 1)), alpha=0.6) for name in ("before", "after")]
-    return heatmaps.contact_sheet(rows, columns=3, width=900)
+    return heatmaps.contact_sheet(rows, columns=3, captions=["fixations", "before", "after"], width=900)
 
 # %% ../../nbs/40_finetune/09_run.ipynb #0fcea43b
 def _record(fold: Fold, base: dict, more: dict) -> None:
@@ -169,9 +177,10 @@ def finetune(config: FinetuneConfig, resume: bool = False, overwrite: bool = Fal
         raise RunError(f"the disk is full under {config.output_dir}. What is there is whole: make room, and go on with `--resume`.") from error
 
 
-def summary(scores: dict[int, dict[str, dict[str, float]]], metric: str = "IG") -> str:
-    "A line a fold: the validation's score at the start, calibrated, and at the end."
+def summary(scores: dict[int, dict[str, dict[str, float]]]) -> str:
+    "A line a fold: the validation's IG, or KL where nobody has fixations, at the start, calibrated, and at the end."
     lines = []
     for number, named in scores.items():
+        metric = _judge(named.values())
         lines.append(f"fold {number}: {metric} " + ", ".join(f"{name} {row[metric]:.3f}" for name, row in named.items()))
     return "\n".join(lines)

@@ -38,8 +38,10 @@ def pixels_of(x: ArrayLike, y: ArrayLike, size: tuple[int, int], what: str = "fi
     Raises ValueError if there is no fixation, or if one lies outside the map.
     """
     (height, width), x, y = size, np.asarray(x), np.asarray(y)
-    if x.ndim != 1 or x.shape != y.shape or x.size == 0:
-        raise ValueError(f"{what} are two lists x and y of n >= 1 numbers, got shapes {x.shape}, {y.shape}.")
+    if x.shape == y.shape == (0,):
+        raise ValueError(f"there are no {what}, and the metric needs at least one.")
+    if x.ndim != 1 or x.shape != y.shape:
+        raise ValueError(f"{what} are two lists x and y of n numbers, got shapes {x.shape}, {y.shape}.")
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     if outside.any():
         first = np.argmax(outside)

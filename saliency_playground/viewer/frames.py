@@ -20,7 +20,7 @@ from ..metrics.explain import EXPLAINED
 from ..report.run import Files
 from .source import NORMALIZE, brightness_at_hand, density_at_hand, sample_at_hand
 
-# %% ../../nbs/55_viewer/03_frames.ipynb #ff0ce21a
+# %% ../../nbs/55_viewer/03_frames.ipynb #eab79c97
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 MOST = 6                                         # models side by side
 
@@ -40,7 +40,7 @@ class View:
     fixations: bool = True                       # on the picture
     observers: tuple[str, ...] = ()              # whose fixations; (): everybody's
     difference: tuple[str, str] | None = None    # of two models: what A says beyond B
-    explain: str | None = None                   # of EXPLAINED: where each model's score comes from
+    explain: str = ""                            # of EXPLAINED, or nothing: where each model's score comes from
     zoom: tuple[float, float, float, float] = WHOLE        # left, top, right, bottom, shares of the picture
 
     def __post_init__(self):
