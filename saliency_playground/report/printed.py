@@ -117,7 +117,8 @@ def warnings_of(run: Files, dataset: str | None = None) -> list[str]:
     found = []
     if len(failed):
         said, times = Counter(failed.error).most_common(1)[0]
-        found.append(f"{len(failed)} images failed, see errors.csv. {times} of them: {said}")
+        n = f"{len(failed)} image{'s' * (len(failed) > 1)} failed, see errors.csv"
+        found.append(f"{n}: {said}" if times == len(failed) else f"{n}. {times} of them: {said}")
     for name, facts in run.about["datasets"].items():
         found += doubts(name, facts) if dataset in (None, name) else []
     return found + [sentence for sentence in leaks(run) if dataset is None or f" on {dataset} in " in sentence]
