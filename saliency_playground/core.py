@@ -215,6 +215,13 @@ def complete(item: Sample | Mapping) -> Sample:
 KINDS = ("density", "map")
 
 
+def _check_logarithms(values: np.ndarray) -> None:
+    "Refuse probabilities that are given where their logarithms are meant."
+    values = np.asarray(values, dtype=float)
+    if values.size > 1 and (values >= 0).all() and abs(values.sum() - 1) <= 1e-3:
+        raise ValueError("these are probabilities, they sum to 1. A density is given as natural logarithms: return np.log of them.")
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """One model's answer for one picture; make it with `Prediction.of`.
@@ -229,10 +236,13 @@ class Prediction:
         """Check a model's raw values and normalise them by kind.
 
         values: (height, width), for kind "density" natural-log values up to a constant, for "map" any ranking.
-        Raises ValueError for another shape, an unknown kind, or values that are NaN or infinite (−inf is a density's 0).
+        Raises ValueError for another shape, an unknown kind, values that are NaN or infinite (−inf is a density's 0),
+        or probabilities in the place of their logarithms.
         """
         if kind not in KINDS:
             raise ValueError(f"a prediction is of kind {' or '.join(KINDS)}, not {kind!r}.")
+        if kind == "density":
+            _check_logarithms(values)
         normalise = maps.normalise_log_density if kind == "density" else maps.normalise_map
         return cls(normalise(values).astype(np.float32), kind)
 
@@ -408,6 +418,7 @@ def fitted(values, size: tuple[int, int], kind: str, fed: tuple[int, int] | None
                          + ("height and width are exchanged." if values.shape == tuple(size)[::-1] else "another aspect."))
     if values.shape == tuple(size) or kind == "map":
         return maps.resize(values, size)
+    _check_logarithms(values)
     with np.errstate(divide="ignore"):
         return np.log(np.maximum(maps.resize(np.exp(maps.normalise_log_density(values)), size), 0))
 
@@ -678,7 +689,8 @@ def names(kind: str) -> Names:
     """Every adapter that is there, with the first line of its docstring, sorted. kind: "dataset" or "model". Imports none of them."""
     _check_kind(kind)
     lines = {name: entry.summary for (k, name), entry in _found().items() if k == kind}
-    lines |= {name: (cls.__doc__ or "").partition("\n")[0] for (k, name), cls in _live.items() if k == kind and name not in lines}
+    lines |= {name: (cls.__doc__ or "").partition("\n")[0] for (k, name), cls in _live.items()
+              if k == kind and name not in lines and not cls.__module__.startswith("_adapter_")}
     return Names(sorted(lines.items()))
 
 # %% ../nbs/00_core.ipynb #825a325c
@@ -692,6 +704,8 @@ def adapter(kind: str, name: str) -> type:
     """
     _check_kind(kind)
     live, entry = _live.get((kind, name)), _found().get((kind, name))
+    if live is not None and entry is None and live.__module__.startswith("_adapter_"):
+        live = _live.pop((kind, name)) and None          # its file is gone, or cannot be read now: what it was must not answer for it
     if live is not None and (entry is None or live.__module__ == "__main__"):
         return live
     if entry is None:

@@ -59,11 +59,3 @@ def test_make_demo(tmp_path):
     assert "center_bias" in done.stdout and "AUC[neg=all,ties=half]" in done.stdout
     assert (tmp_path / "demo" / "contact_sheet.png").is_file() and (tmp_path / "demo" / "outputs" / "ALL_SUMMARY.csv").is_file()
     subprocess.run(["make", "-n", "test"], cwd=tmp_path, capture_output=True, check=True)
-
-
-def test_links_and_pictures():
-    "What the README points to in the repository is there."
-    for target in re.findall(r"\]\(([^)#\s]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
-    for notebook in re.findall(r"`(nbs/[^`*]+)`", README):
-        assert (ROOT / notebook).exists(), notebook

@@ -427,6 +427,9 @@ def as_entry(document: Document, kind: str, known: tuple | None, path: tuple, it
             document.fault(where, f"expected text, got {_shown(text)}. Put it in quotes.")
             return None
     if known is not None and name not in known:
+        if kind == "dataset" and Path(name).is_dir():
+            document.fault(named_at, f"{_shown(name)} is a folder, not a dataset's name. Write {{name: folder, root: {name}}}.")
+            return None
         document.fault(named_at, _unknown(kind, known, name))
     if not _PLAIN.fullmatch(as_) or RESERVED.fullmatch(as_):
         document.fault((*path, "as"), f"{_shown(as_)} cannot name a folder. "

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OWN_MAP', 'LEAVES_OUT', 'SUMMARY', 'RunError', 'Item', 'survey', 'ahead', 'Square', 'Debt', 'debts', 'Outcome',
            'step', 'faces_for', 'measure', 'seen_by', 'together', 'decode', 'score', 'predict', 'Tally', 'run_cell',
-           'write_table', 'cell_tables', 'origin', 'looked', 'remarks', 'steered', 'Result', 'run', 'met']
+           'write_table', 'cell_tables', 'origin', 'looked', 'doubts', 'remarks', 'steered', 'Result', 'run', 'met']
 
 # %% ../../nbs/30_bench/03_runner.ipynb #e5d8c7b6
 import csv
@@ -527,26 +527,37 @@ def origin(config: Config) -> dict:
 
 # %% ../../nbs/30_bench/03_runner.ipynb #c1500002
 def looked(dataset: SaliencyDataset) -> dict[str, int | bool]:
-    """The fixations of a data set in numbers: how many there are, how many lie outside, and whether they seem to count from 1.
+    """The fixations of a data set in numbers: how many there are, how many lie outside, and what they seem to be.
 
-    They seem to if some lie just one pixel beyond the right or lower edge, none farther, and none in the first row or column.
+    They seem to count from 1 if some lie just one pixel beyond the right or lower edge, none farther, and none in the first row or column;
+    to be shares of width and height if all lie between 0 and 1 and not all are whole.
     """
     x, y, width, height, _ = all_fixations(dataset)
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     from_1 = outside.any() and min(x.min(), y.min()) >= 1 and bool(((x < width + 1) & (y < height + 1)).all())
-    return {"fixations": len(x), "outside": int(outside.sum()), "seem_to_count_from_1": bool(from_1)}
+    both = np.concatenate([x, y])
+    shares = len(x) > 0 and bool(((0 <= both) & (both <= 1)).all()) and bool((both % 1).any())
+    return {"fixations": len(x), "outside": int(outside.sum()), "seem_to_count_from_1": bool(from_1), "seem_to_be_shares": shares}
+
+
+def doubts(name: str, facts: dict) -> list[str]:
+    "What should be said of a data set's fixations, from what `looked` or run.json tells of them, a sentence each."
+    lines = []
+    if facts.get("outside"):
+        hint = " They seem to count from 1: try `index_base: 1`." if facts["seem_to_count_from_1"] else ""
+        lines.append(f"{name}: {facts['outside']} of {facts['fixations']} fixations lie outside their pictures and were left out.{hint}")
+    if facts.get("seem_to_be_shares"):
+        lines.append(f"{name}: all {facts['fixations']} fixations lie within the first pixel. They seem to be shares: multiply x by the picture's width, y by its height.")
+    return lines
 
 
 def remarks(tally: Tally) -> list[str]:
     "What should be said of a cell's data set: points outside, images that no metric can score."
-    name, facts = tally.square.dataset_as, looked(tally.square.dataset)
+    name = tally.square.dataset_as
     rows = [tally.square.rows.get(debt.item.image_id) for debt in tally.debts if debt.item.image_id not in tally.errors]
     empty = sum(all(math.isnan(score) for score in row["scores"].values()) for row in rows if row)
     lines = [f"{name}: {empty} of {len(rows)} images have nothing to score against: no fixation and no map."] if empty else []
-    if facts["outside"]:
-        hint = " They seem to count from 1: try `index_base: 1`." if facts["seem_to_count_from_1"] else ""
-        lines.append(f"{name}: {facts['outside']} of {facts['fixations']} fixations lie outside their pictures and were left out.{hint}")
-    return lines
+    return lines + doubts(name, looked(tally.square.dataset))
 
 
 def steered(tally: Tally) -> list[str]:

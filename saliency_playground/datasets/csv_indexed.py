@@ -58,8 +58,9 @@ def find_pictures(folder: str | Path, ids: list[str]) -> dict[str, Path]:
             raise DatasetError(f"image {image_id}: {' and '.join(path.name for path in found[image_id])} in {folder} both fit. "
                                "Write the suffix into image_id, or move one.")
     if ids and not any(image_id in found for image_id in ids):
-        raise DatasetError(f"{folder} holds none of the {len(ids)} pictures, {ids[0]!r} first; it holds "
-                           f"{', '.join(list(found)[::2][:3]) or 'no picture'}. Say where they are with `images_dir`.")
+        there = ", ".join(path.name for _, path in below(folder, images.IMAGE_SUFFIXES)[:3])
+        raise DatasetError(f"{folder} holds none of the {len(ids)} pictures, {ids[0]!r} first; it holds {there or 'no picture'}. "
+                           "Mend image_id, or say where they are with `images_dir`.")
     return {image_id: found[image_id][0] if image_id in found else Path(folder)/image_id for image_id in ids}
 
 # %% ../../nbs/10_datasets/02_csv_indexed.ipynb #40947dae
@@ -77,6 +78,8 @@ def long_records(path: Path, columns: dict[str, list[str]], lines: list[int],
         pictures = {image_id: _path(path.parent, columns["image_path"][own[0]]) for image_id, own in rows.items()}
     else:
         given = path.parent/"images" if images_dir is None else Path(images_dir)
+        if images_dir is None and not given.is_dir():
+            raise DatasetError(f"there is no folder {given}, where the pictures of {path.name} would be. Say where they are with `images_dir`.")
         pictures = find_pictures(given if given.is_dir() else path.parent/given, list(rows))
     extra = [name for name in columns if name not in ("image_id", "image_path", "observer", "x", "y", "t", "duration")]
     records = []
@@ -104,7 +107,9 @@ class CsvIndexed(FileDataset):
             raise DatasetError(f"{path}: there is no row below the column names.")
         if {"x", "y"} <= columns.keys():
             records = long_records(path, columns, lines, images_dir)
-        else:
-            read_table(path, needs=["image_path"])
+        elif "image_path" in columns:
             records = index_records(path, columns, lines)
+        else:
+            raise DatasetError(f"{path}: one row a fixation needs the columns x and y, one row an image needs image_path."
+                               f"{files.nearest('image_path', columns.keys() - {'image_id'})} It has: {', '.join(columns)}.")
         super().__init__(records, options, path.parent)

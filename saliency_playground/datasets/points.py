@@ -82,7 +82,7 @@ def below(folder: str | Path, suffixes: Iterable[str]) -> list[tuple[str, Path]]
 def read_table(path: str | Path, needs: Iterable[str] = ()) -> tuple[dict[str, list[str]], list[int]]:
     """The columns of a CSV file as text, by name, and for each row the line it stands on.
 
-    path: UTF-8, comma or semicolon, names in the first line (capitals and spaces around them do not matter).
+    path: UTF-8; commas, semicolons or tabs; names in the first line (capitals and spaces around them do not matter).
     needs: columns that must be there. Raises DatasetError naming file, line and column.
     """
     try:
@@ -95,7 +95,7 @@ def read_table(path: str | Path, needs: Iterable[str] = ()) -> tuple[dict[str, l
     if not text.strip():
         raise DatasetError(f"{path}: the file is empty. A table without rows still names its columns.")
     first = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(), delimiter=";" if ";" in first and "," not in first else ",")
+    reader = csv.reader(text.splitlines(), delimiter=next((mark for mark in ",;\t" if mark in first), ","))
     names = [name.strip().lower() for name in next(reader, [])]
     for name in needs:
         if name not in names:
@@ -119,7 +119,9 @@ def numbers(values: list[str], path, name: str, lines: list[int]) -> np.ndarray:
     except ValueError:
         for value, line in zip(values, lines):
             try: float(value or "nan")
-            except ValueError: raise DatasetError(f"{path}, line {line}: {name} is {value!r}, which is not a number.") from None
+            except ValueError:
+                cure = " Write a decimal point." if re.fullmatch(r"-?\d+,\d+", value) else ""
+                raise DatasetError(f"{path}, line {line}: {name} is {value!r}, which is not a number.{cure}") from None
         raise
 
 # %% ../../nbs/10_datasets/00_points.ipynb #87b4b6c5

@@ -146,6 +146,8 @@ def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int]) -> 
         return Prediction.of(maps.resize(values, size), "map")
     if stored_as == "density" and (values < 0).any():
         raise ValueError("a density is never negative. Mark it log_density or map.")
+    if stored_as == "density" and not abs((total := np.sum(values, dtype=float)) - 1) <= 1e-3:
+        raise ValueError(f"a density sums to 1, this one to {total:.3g}. Normalise it, or mark it map.")
     with np.errstate(divide="ignore"):
         log_density = np.log(values) if stored_as == "density" else np.asarray(values, dtype=float)
         maps.check_log_density(log_density)
