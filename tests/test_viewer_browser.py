@@ -204,7 +204,9 @@ def test_alpha_by_keyboard_and_by_mouse(eyes):
 
 def test_models_images_and_keys(eyes):
     eyes.tick("blur_baseline")
-    assert [caption.split()[0] for caption in eyes.captions()[2:]] == ["center_bias", "blur_baseline", "spectral_residual"]
+    assert [caption.split()[0] for caption in eyes.captions()[2:]] == ["spectral_residual", "center_bias", "blur_baseline"]
+    eyes.page.locator(".sp-viewer .widget-dropdown", has=eyes.page.get_by_text("in a row", exact=True)).locator("select").select_option(label="3")
+    assert eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length") == 3
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
     assert eyes.captions()[0] == "04_room"
     eyes.stage.locator("img").first.click()
@@ -220,6 +222,21 @@ def test_a_broken_picture_is_shown_as_such(eyes):
     assert "not a whole picture" in eyes.stage.locator("img").first.get_attribute("alt") and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1
     assert "not a picture" in eyes.page.locator(".sp-viewer div.sp-failed").first.inner_text()
     eyes.shot("2_broken_picture")
+    eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
+
+
+def test_keys_stay_in_the_viewer(eyes):
+    "An x would cut the cell, 0 0 restart the kernel, if JupyterLab heard them."
+    cells = eyes.page.locator(".jp-NotebookPanel .jp-Cell").count()
+    eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
+    eyes.does(lambda: eyes.page.keyboard.press("ArrowRight"))
+    assert eyes.captions()[0] == "05_sky"
+    for key in "xdd":
+        eyes.does(lambda: eyes.page.keyboard.press(key), draws=False)
+    eyes.button("▶", draws=True)
+    for key in "00":
+        eyes.does(lambda: eyes.page.keyboard.press(key), draws=False)
+    assert eyes.page.locator(".jp-NotebookPanel .jp-Cell").count() == cells and eyes.page.locator(".jp-Dialog").count() == 0
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
 
 
@@ -243,7 +260,7 @@ def test_zoom_is_linked(eyes):
 def test_every_way_to_look(eyes):
     seen = {eyes.picture(3)}
     for way in ("sum", "none", "rank", "log density", "max"):
-        eyes.menu("by", way)
+        eyes.menu("normalise", way)
         seen.add(eyes.picture(3))
     assert len(seen) == 5
     before = eyes.picture(1)
@@ -251,14 +268,14 @@ def test_every_way_to_look(eyes):
     assert eyes.picture(1) != before
     eyes.menu("contours", "50 %, 90 %")
     eyes.tick("one scale")
-    eyes.tick("A − B")
-    assert eyes.captions()[-1] == "spectral_residual − center_bias"
-    eyes.menu("why this", "NSS")
-    assert eyes.captions()[-1] == "spectral_residual: NSS"
+    eyes.tick("difference A − B")
+    assert eyes.captions()[-1].startswith("spectral_residual − center_bias: violet")
+    eyes.menu("explain", "NSS")
+    assert [caption.split()[-1] for caption in eyes.captions()[-3:]] == ["spectral_residual", "center_bias", "blur_baseline"]
     eyes.shot("4_difference_and_why")
-    eyes.menu("why this", "IG")
+    eyes.menu("explain", "IG")
     assert "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt")            # spectral_residual is a map
-    eyes.menu("why this", "(no explanation)")
+    eyes.menu("explain", "nothing")
     assert len(eyes.captions()) == 6
     whole = eyes.picture(0)
     eyes.menu("of", "everybody, in colours")
@@ -272,9 +289,11 @@ def test_every_way_to_look(eyes):
 def test_order_search_and_filter(eyes, work):
     scores = sp.Run(work / "outputs").table("toy", "spectral_residual").set_index("image_id").AUC
     eyes.menu("order", "score")
-    eyes.tick("largest first")
     listed = [one.get_attribute("data-image") for one in eyes.page.locator(".sp-tall .sp-thumb").all()]
-    assert listed[0] == scores.idxmax() and listed[-1] == "05_sky"
+    assert listed[0] == scores.idxmin() and listed[-1] == "05_sky"
+    eyes.tick("the other way round")
+    assert eyes.page.locator(".sp-tall .sp-thumb").first.get_attribute("data-image") == scores.idxmax()
+    eyes.tick("the other way round")
     eyes.shot("6_by_score")
     for by in ("A − B", "disagreement", "distance to the ceiling"):
         eyes.menu("order", by)
@@ -320,6 +339,18 @@ def test_saving(eyes, work):
     eyes.button("sheet of picked")
     eyes.page.locator(".sp-said", has_text="sheet_of_2").wait_for()
     assert read_image(work / eyes.said().removeprefix("saved: ")).shape[1] == 1800
+
+
+def test_what_is_refused_is_undone(eyes):
+    boxes = eyes.page.locator(".sp-viewer .widget-checkbox", has=eyes.page.get_by_text("spectral_residual", exact=True)).locator("input")
+    for name in ("center_bias", "blur_baseline"):
+        eyes.tick(name)
+    boxes.click()
+    eyes.page.locator(".sp-said.sp-wrong", has_text="one to 6 models").wait_for()
+    assert eyes.page.locator(".sp-said.sp-wrong").evaluate("said => getComputedStyle(said).color") != eyes.page.locator(".sp-note").first.evaluate("note => getComputedStyle(note).color")
+    eyes.page.wait_for_timeout(300)
+    assert boxes.is_checked()
+    eyes.tick("center_bias")
 
 
 def test_another_data_set(eyes):

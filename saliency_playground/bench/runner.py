@@ -746,7 +746,7 @@ def _about(tally: Tally) -> dict:
     known = (square.kept.journal.get(debt.item.image_id) or {} for debt in tally.debts)
     took = [entry["seconds"] for entry in known if entry.get("seconds") is not None]
     return {"dataset": square.dataset_as, "model": square.model_as, "name": model.name, "kind": model.kind,
-            "role": model.role if isinstance(model, Ceiling) else None, "card": model.card, "parameters": model.n_parameters,
+            "recipe": square.kept.recipe_digest, "role": model.role if isinstance(model, Ceiling) else None, "card": model.card, "parameters": model.n_parameters,
             "ms_per_image": round(1000 * float(np.median(took)), 2) if took else None, "predicted": tally.n_predicted,
             "scored": tally.n_scored, "chosen_on": len(met(square.items, model.chosen_on())), "errors": len(tally.errors), "seconds": round(tally.seconds, 3)}
 

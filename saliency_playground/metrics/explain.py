@@ -260,8 +260,8 @@ def _paint_parts(told: Explanation) -> _Paint:
 # %% ../../nbs/02_metrics/06_explain.ipynb #8fba9ac1
 def _strip(width: int, title: str, paint: _Paint) -> np.ndarray:
     "A white strip with a title at the left and the legend or bar at the right: uint8 (height, width, 3)."
-    from PIL import Image, ImageDraw, ImageFont
-    font = ImageFont.load_default(max(11, width // 27))
+    from PIL import Image, ImageDraw
+    font = heatmaps.font(max(10, width // 29))
     side, height = font.size, round(font.size * 1.8)
     strip = Image.new("RGB", (width, height), (255, 255, 255))
     pen, top, left = ImageDraw.Draw(strip), (height - side) // 2, width - side // 3

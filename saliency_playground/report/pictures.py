@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import core, heatmaps
-from ..bench.cache import read_kept
+from ..bench.cache import made_by, read_kept
 from ..core import Prediction, Sample, SaliencyDataset, complete, create
 from ..files import Journal, path_inside
 from .run import Files, cells_of, datasets_of, goodness, leaderboard, leading_metric, models_of, pick_dataset, scores_of
@@ -61,7 +61,7 @@ def sample_of(dataset: SaliencyDataset, image_id: str) -> Sample:
 
 
 def kept_prediction(run: Files, dataset: str, model: str, image_id: str) -> Prediction:
-    "The prediction a run kept for an image. Raises FileNotFoundError if it did not keep it."
+    "The prediction a run kept for an image. Raises FileNotFoundError if it did not keep it, or if a later run has put another model's in its place."
     folder = from_home(run, Path(run.about["config"]["prediction_cache_dir"], dataset, model))
     path = path_inside(folder, image_id, ".npy")
     journal = folder/"images.jsonl"
@@ -69,6 +69,9 @@ def kept_prediction(run: Files, dataset: str, model: str, image_id: str) -> Pred
     if kept is None:
         raise FileNotFoundError(f"there is no kept prediction {path}, or not the one that was written. "
                                 "Run again with cache_predictions: true, or ask from the folder in which it ran.")
+    recipe = next((cell.get("recipe") for cell in cells_of(run, dataset) if cell["model"] == model), None)
+    if recipe and not made_by(_journal(journal, journal.stat().st_mtime_ns).get(image_id), recipe):
+        raise FileNotFoundError(f"{path} is another run's by now: it was made with other options of {model}, or other code. Run again, or give that run another prediction_cache_dir.")
     return kept
 
 

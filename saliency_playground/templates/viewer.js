@@ -3,14 +3,22 @@
 const element = (tag, name, parent) => { const made = document.createElement(tag); if (name) made.className = name; parent?.append(made); return made; };
 const blob = (bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const quiet = (root) => { root.dataset.lmSuppressShortcuts = "true"; };                  // keys are ours here, not the notebook's
+const typed = "input:not([type=checkbox]), select, textarea, [role=slider]";             // where keys are somebody's own
+// All of the viewer keeps its keys from the notebook, in which an x would cut the cell; `handle` is told of them wherever the focus is.
+const keys = (el, handle) => {
+  const home = el.closest(".sp-viewer");
+  if (!home) { requestAnimationFrame(() => keys(el, handle)); return; }
+  home.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });       // it is the focused element that is asked
+  home.addEventListener("keydown", (event) => { if (!event.target.closest(typed)) handle(event); });
+};
 
 // Panels side by side. Wheel (once clicked), + and − zoom all of them together, dragging moves, 0 or a double click shows the whole.
 function stage({ model, el }) {
   const root = element("div", "sp-stage", el);
   root.tabIndex = 0;
-  quiet(root);
+  let waiting = false;                                                                    // a held key does not run ahead of the pictures
   const draw = () => {
+    waiting = false;
     const frames = model.get("frames");
     while (root.children.length > frames.length) root.lastChild.remove();
     frames.forEach((frame, i) => {
@@ -24,6 +32,11 @@ function stage({ model, el }) {
       caption.textContent = frame.caption;
     });
     root.dataset.drawn = model.get("drawn");
+  };
+  const columns = () => {
+    const many = model.get("columns");
+    root.style.gridTemplateColumns = many ? `repeat(${many}, 1fr)` : "";
+    root.classList.toggle("sp-large", many > 0);
   };
   const show = ([left, top, right, bottom]) => {
     const wide = clamp(right - left, 1 / 32, 1), high = clamp(bottom - top, 1 / 32, 1);
@@ -62,15 +75,19 @@ function stage({ model, el }) {
   });
   root.addEventListener("pointerup", () => { held = null; });
   root.addEventListener("dblclick", () => show([0, 0, 1, 1]));
-  root.addEventListener("keydown", (event) => {
+  keys(el, (event) => {
     const zooms = { "+": () => scale(0.8), "=": () => scale(0.8), "-": () => scale(1.25), 0: () => show([0, 0, 1, 1]) };
-    const keys = ["ArrowLeft", "ArrowRight", "Home", "End", "p", "s"];
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in zooms || keys.includes(event.key))) return;
+    const others = ["ArrowLeft", "ArrowRight", "Home", "End", "p", "s"];
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in zooms || others.includes(event.key))) return;
     event.preventDefault();
     event.stopPropagation();
+    if (event.repeat && waiting) return;
+    waiting = true;
     if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
   });
   model.on("change:drawn", draw);
+  model.on("change:columns", columns);
+  columns();
   draw();
 }
 
@@ -89,6 +106,8 @@ function strip({ model, el }) {
     for (const button of root.children) {
       const chosen = button.dataset.image === model.get("chosen");
       button.setAttribute("aria-pressed", chosen);
+      button.tabIndex = chosen ? 0 : -1;                                                  // one stop for Tab, arrows walk
+      button.classList.toggle("sp-picked", model.get("picked").includes(button.dataset.image));
       if (chosen && scroll) {
         const above = button.offsetTop - root.offsetTop;
         if (above < root.scrollTop || above + button.offsetHeight > root.scrollTop + root.clientHeight) root.scrollTop = above - root.clientHeight / 3;
@@ -111,7 +130,8 @@ function strip({ model, el }) {
       button.onclick = () => model.send({ open: id });
       sight.observe(button);
     }
-    mark(true);
+    root.scrollTop = 0;
+    mark(false);
   };
   model.on("msg:custom", ({ thumbs }, buffers) => {
     thumbs.forEach(({ id, there }, i) => {
@@ -123,6 +143,7 @@ function strip({ model, el }) {
   });
   model.on("change:items", draw);
   model.on("change:chosen", () => mark(true));
+  model.on("change:picked", () => mark(false));
   draw();
 }
 
@@ -144,16 +165,20 @@ function scatter({ model, el }) {
     const plot = svg("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": title }, root);
     svg("line", { x1: at(low), y1: up(low), x2: at(high), y2: up(high), class: "sp-diagonal" }, plot);
     for (const value of [low, low + span / 2, high]) {
-      svg("text", { x: at(value), y: side - 26, "text-anchor": "middle" }, plot, value.toFixed(2));
-      svg("text", { x: edge - 2, y: up(value) + 4, "text-anchor": "end" }, plot, value.toFixed(2));
+      const text = value.toFixed(2).replace("-", "\u2212");
+      svg("text", { x: at(value), y: side - 26, "text-anchor": "middle" }, plot, text);
+      svg("text", { x: edge - 2, y: up(value) + 4, "text-anchor": "end" }, plot, text);
     }
     svg("text", { x: side / 2 + edge / 2, y: side - 8, "text-anchor": "middle", class: "sp-axis" }, plot, x);
     svg("text", { x: 12, y: side / 2, "text-anchor": "middle", class: "sp-axis", transform: `rotate(-90 12 ${side / 2})` }, plot, y);
-    for (const point of points) {
-      const dot = svg("circle", { cx: at(point.x), cy: up(point.y), r: point.id === model.get("chosen") ? 6 : 4, class: point.id === model.get("chosen") ? "sp-dot sp-open" : "sp-dot", "data-image": point.id }, plot);
+    const open = (point) => point.id === model.get("chosen");
+    for (const point of [...points].sort((a, b) => open(a) - open(b))) {                     // the open one on top
+      const dot = svg("circle", { cx: at(point.x), cy: up(point.y), r: open(point) ? 6 : 4, class: open(point) ? "sp-dot sp-open" : "sp-dot", "data-image": point.id }, plot);
       svg("title", {}, dot, `${point.id}: ${x} ${point.x.toFixed(3)}, ${y} ${point.y.toFixed(3)}`);
       dot.onclick = () => model.send({ open: point.id });
     }
+    const below = points.filter((point) => point.y < point.x).length;
+    element("div", "sp-note", root).textContent = `${title}; ${x} is higher on ${below}, ${y} on ${points.filter((point) => point.y > point.x).length} of ${points.length}`;
   };
   model.on("change:cloud", draw);
   model.on("change:chosen", draw);

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Viewer']
 
-# %% ../../nbs/55_viewer/08_app.ipynb #c08d112c
+# %% ../../nbs/55_viewer/08_app.ipynb #51db6ffa
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +15,12 @@ import ipywidgets as widgets
 from ..datasets.points import natural
 from ..report.run import Files, Run, datasets_of, models_of
 from .browse import image_list
-from .controls import first_view, list_controls, look_controls, menu, observer_choices, tick
+from .controls import first_view, list_controls, look_controls, menu, observer_choices, reopened, tick
 from .frames import WHOLE
 from .looking import Looking
 from .source import sample_at_hand
 
-# %% ../../nbs/55_viewer/08_app.ipynb #cf3f291a
+# %% ../../nbs/55_viewer/08_app.ipynb #7ca39751
 class _Filled(Looking):
     "Controls that know the names of the data set that is open."
     _filling = False
@@ -36,9 +36,21 @@ class _Filled(Looking):
         self.filter["category"].layout.display = "" if categories else "none"
         self.ticks.children = [tick(model, model in view.models) for model in there]
         for box in self.ticks.children:
-            box.observe(lambda _: self.change(models=tuple(one.description for one in self.ticks.children if one.value)), "value")
+            box.observe(lambda _: None if self._filling else self._choose(), "value")
         self.look["observers"].options, self.look["observers"].value = observer_choices(()), ()
         self.query = replace(self.query, a=pair[0], b=pair[1], category="")
+        for field in ("by", "metric", "reverse"):
+            self.filter[field].disabled = self.query.metric is None                # a run without scores
+        self._filling = False
+
+    def _choose(self) -> None:
+        "Show the models that are ticked, new ones last; if that is refused, tick what is shown."
+        ticked = [box.description for box in self.ticks.children if box.value]
+        kept = [model for model in self.view.models if model in ticked]
+        self.change(models=(*kept, *(model for model in ticked if model not in kept)))
+        self._filling = True
+        for box in self.ticks.children:
+            box.value = box.description in self.view.models
         self._filling = False
 
     def _draw(self) -> None:
@@ -65,7 +77,7 @@ class _Filled(Looking):
             self._fill()
             self.ask()
 
-# %% ../../nbs/55_viewer/08_app.ipynb #8afefb43
+# %% ../../nbs/55_viewer/08_app.ipynb #8669627b
 def _row(*children, **style) -> widgets.HBox:
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", **style))
 
@@ -85,25 +97,32 @@ class _Faced(_Filled):
         *menus, most, failed = self.filter.values()
         left = widgets.VBox([self.datasets, *menus, _row(most, failed), self.strip], layout=widgets.Layout(width="250px", flex="0 0 250px"))
         left.add_class("sp-tall")
-        more = widgets.Tab([widgets.VBox([widgets.HTML("<b>best of A</b>"), self.best, widgets.HTML("<b>worst of A</b>"), self.worst]), self.scatter], titles=("best and worst", "A against B"))
+        more = widgets.Tab([widgets.VBox([self.best_of, self.best, self.worst_of, self.worst]), self.scatter], titles=("best and worst", "A against B"))
         right = widgets.VBox([self.ticks, _row(look["alpha"], look["colormap"], look["normalize"], look["one_scale"]),
-                              _row(look["levels"], look["fixations"], look["observers"], self.difference, look["explain"]), self.stage, _row(*walk, *keep), self.said, self.scores, more],
-                             layout=widgets.Layout(flex="1 1 0", min_width="0", padding="0 0 0 12px"))
-        return widgets.HBox([left, right], layout=widgets.Layout(width="100%"))
+                              _row(look["levels"], look["fixations"], look["observers"], self.difference, look["explain"], self.in_a_row), self.said, self.stage, _row(*walk, *keep), self.scores, more],
+                             layout=widgets.Layout(flex="1 1 420px", min_width="0", padding="0 0 0 12px"))
+        return widgets.HBox([left, right], layout=widgets.Layout(width="100%", flex_flow="row wrap"))
 
-# %% ../../nbs/55_viewer/08_app.ipynb #e5e39582
+# %% ../../nbs/55_viewer/08_app.ipynb #88301e7e
 class Viewer(_Faced):
     """What `sp.view` shows; `face` is its widget.
 
-    run: a `Run` or its output_dir. dataset, models, image_id and fields of `View`: where to begin, see `first_view`.
+    run: a `Run`, its output_dir, or a PNG that the viewer saved. dataset, models, image_id and fields of `View`: where to begin, see `first_view`.
     """
     def __init__(self, run: Files | str | Path, dataset: str | None = None, models: Sequence[str] | None = None, image_id: str | None = None, **look):
-        run = run if isinstance(run, Files) else Run(run)
+        if not isinstance(run, Files):
+            if Path(run).suffix == ".png":
+                run, settings = reopened(run)
+                look = settings | look
+                dataset, models, image_id = dataset or look.pop("dataset"), models or look.pop("models"), image_id or look.pop("image_id")
+            run = Run(run)
         super().__init__(run, first_view(run, dataset, models, image_id, **look))
         self.look, self.filter = look_controls(run, self.view), list_controls(run, self.view)
         self.view = replace(self.view, colormap=self.look["colormap"].value)
+        self.filter["metric"].value = self.view.metric
         self.datasets = menu("data set", datasets_of(run), self.view.dataset, "230px")
-        self.ticks, self.difference = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap")), tick("A − B", self.view.difference is not None)
+        self.ticks, self.difference = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap")), tick("difference A − B", self.view.difference is not None)
+        self.in_a_row = menu("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px")
         self._fill()
         self._listen()
         self.face = self._face()
@@ -124,6 +143,7 @@ class Viewer(_Faced):
             control.observe(tell(self._asked, field), "value")
         self.stage.observe(lambda change: self.change(zoom=tuple(change["new"])) if tuple(change["new"]) != self.view.zoom else None, "zoom")
         self.difference.observe(lambda change: self._asked(), "value")
+        self.in_a_row.observe(lambda change: setattr(self.stage, "columns", change["new"]), "value")
         self.datasets.observe(lambda change: self.turn_to(change["new"]), "value")
 
     def _asked(self, **fields) -> None:

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['ORDERS', 'image_list', 'order_values', 'Query', 'matching', 'extremes', 'scatter']
 
-# %% ../../nbs/55_viewer/02_browse.ipynb #4a1adbf3
+# %% ../../nbs/55_viewer/02_browse.ipynb #5032559b
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,7 @@ def _distance(run: Files, dataset: str, metric: str, model: str) -> "pandas.Seri
     both = on_targets(run, dataset, [model, gold] if model != gold else [gold], metric)
     return goodness(run, metric, both[gold] - both[model])
 
-# %% ../../nbs/55_viewer/02_browse.ipynb #d1cf99b2
+# %% ../../nbs/55_viewer/02_browse.ipynb #493930a1
 @dataclass(frozen=True)
 class Query:
     "Which images, in which order."
@@ -79,7 +80,7 @@ class Query:
     metric: str | None = None                    # a column of the run
     a: str | None = None                         # the model that `score`, `A − B` and the distance are about
     b: str | None = None
-    descending: bool = False
+    reverse: bool = False
 
 
 def matching(run: Files, dataset: str, query: Query) -> "pandas.Series":
@@ -89,17 +90,24 @@ def matching(run: Files, dataset: str, query: Query) -> "pandas.Series":
     words = query.search.lower().split()
     kept = [(not query.category or category == query.category) and (not query.failed or error != "")
             and all(word in image_id.lower() for word in words) for image_id, (category, error) in zip(table.index, table.to_numpy())]
-    return values[kept].sort_values(ascending=not query.descending, na_position="last", kind="stable")
+    values = values[kept]
+    keys = goodness(run, query.metric, values) if query.by == "score" else values if query.by == ORDERS[0] else -values
+    return values.loc[(-keys if query.reverse else keys).sort_values(na_position="last", kind="stable").index]
 
-# %% ../../nbs/55_viewer/02_browse.ipynb #ddec8d2f
-def extremes(run: Files, dataset: str, metric: str, model: str, n: int = 6) -> tuple["pandas.Series", "pandas.Series"]:
-    "The n images on which a model is best, best first, and the n on which it is worst, worst first: image_id -> score. No image is in both."
+# %% ../../nbs/55_viewer/02_browse.ipynb #b826d766
+def extremes(run: Files, dataset: str, metric: str, model: str, n: int = 6, among: Sequence[str] | None = None) -> tuple["pandas.Series", "pandas.Series"]:
+    """The n images on which a model is best, best first, and the n on which it is worst, worst first: image_id -> score. No image is in both.
+
+    among: only of these images; None: of all.
+    """
     scores = scores_of(run, dataset, metric, [model])[model].dropna()
+    scores = scores if among is None else scores[scores.index.isin(among)]
     ranked = scores.loc[goodness(run, metric, scores).sort_values(ascending=False, kind="stable").index]
     n = min(n, (len(ranked) + 1) // 2)
     return ranked.iloc[:n], ranked.iloc[n:][::-1].iloc[:n]
 
-# %% ../../nbs/55_viewer/02_browse.ipynb #a2bd5c8d
-def scatter(run: Files, dataset: str, metric: str, a: str, b: str) -> "pandas.DataFrame":
-    "Two models' scores: index image_id, columns x (of a) and y (of b); only images on which both have one."
-    return scores_of(run, dataset, metric, list(dict.fromkeys([a, b])))[[a, b]].set_axis(["x", "y"], axis=1).dropna()
+# %% ../../nbs/55_viewer/02_browse.ipynb #ee7962dc
+def scatter(run: Files, dataset: str, metric: str, a: str, b: str, among: Sequence[str] | None = None) -> "pandas.DataFrame":
+    "Two models' scores: index image_id, columns x (of a) and y (of b); only images on which both have one. among: only of these images."
+    points = scores_of(run, dataset, metric, list(dict.fromkeys([a, b])))[[a, b]].set_axis(["x", "y"], axis=1).dropna()
+    return points if among is None else points[points.index.isin(among)]

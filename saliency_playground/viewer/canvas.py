@@ -26,12 +26,13 @@ class _Canvas(anywidget.AnyWidget):
     kind = traitlets.Unicode().tag(sync=True)
     chosen = traitlets.Unicode().tag(sync=True)          # the image that is open
 
-# %% ../../nbs/55_viewer/05_canvas.ipynb #b8d46d5a
+# %% ../../nbs/55_viewer/05_canvas.ipynb #55e97f2a
 class Stage(_Canvas):
     "Panels side by side with one zoom. `pressed` is called with each key that is not about the zoom."
     frames = traitlets.List().tag(sync=True)             # {caption, note, picture}
     drawn = traitlets.Int().tag(sync=True)               # counts up with each showing, so that a whole set is drawn at once
     zoom = traitlets.List([0.0, 0.0, 1.0, 1.0]).tag(sync=True)
+    columns = traitlets.Int(0).tag(sync=True)            # how many in a row; 0: as many as fit
 
     def __init__(self, pressed: Callable[[str], None]):
         super().__init__(kind="stage")
@@ -43,10 +44,11 @@ class Stage(_Canvas):
             self.frames = [{"caption": one.caption, "note": one.note, "picture": images.jpeg_bytes(one.picture)} for one in panels]
             self.drawn += 1
 
-# %% ../../nbs/55_viewer/05_canvas.ipynb #96634629
+# %% ../../nbs/55_viewer/05_canvas.ipynb #2027f4b1
 class Strip(_Canvas):
     "Thumbnails to click. `opened` is called with an image's id; `picture_of` gives a JPEG for an id, or None."
     items = traitlets.List().tag(sync=True)              # {id, label, failed}
+    picked = traitlets.List().tag(sync=True)             # the ids that bear a mark
     fresh = traitlets.Bool().tag(sync=True)              # whether other items mean other pictures, even of the same images
 
     def __init__(self, opened: Callable[[str], None], picture_of: Callable[[str], bytes | None], fresh: bool = False):

@@ -6,7 +6,7 @@
 __all__ = ['WHOLE', 'MOST', 'View', 'cut', 'fit', 'said', 'on_screen', 'observer_colors', 'fixation_picture', 'density_picture',
            'common_top', 'difference_picture']
 
-# %% ../../nbs/55_viewer/03_frames.ipynb #9ec9e03d
+# %% ../../nbs/55_viewer/03_frames.ipynb #5733f132
 import functools
 import textwrap
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ import numpy as np
 from .. import files, heatmaps, images
 from ..core import Fixations
 from ..metrics.explain import EXPLAINED
-from ..report.run import Files
+from ..report.run import Files, role_of
 from .source import NORMALIZE, brightness_at_hand, density_at_hand, sample_at_hand
 
-# %% ../../nbs/55_viewer/03_frames.ipynb #eab79c97
+# %% ../../nbs/55_viewer/03_frames.ipynb #ec88a70a
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 MOST = 6                                         # models side by side
 
@@ -34,7 +34,7 @@ class View:
     metric: str | None = None                    # whose score stands under each picture
     colormap: str = "jet"                        # of Matplotlib
     normalize: str = "max"                       # of NORMALIZE
-    one_scale: bool = True                       # for "max": full colour is the largest value of all pictures together
+    one_scale: bool = True                       # for "max": full colour is the largest value of all models together
     alpha: float = 0.6                           # the map's share over the picture, 0…1
     levels: tuple[float, ...] = ()               # outlines of the smallest regions that hold these shares of a density
     fixations: bool = True                       # on the picture
@@ -69,12 +69,12 @@ def fit(array: np.ndarray, side: int) -> np.ndarray:
     grows = height * width > array.shape[0] * array.shape[1]
     return cv2.resize(np.ascontiguousarray(array), (width, height), interpolation=cv2.INTER_NEAREST if grows else cv2.INTER_AREA)
 
-# %% ../../nbs/55_viewer/03_frames.ipynb #fc2638c4
+# %% ../../nbs/55_viewer/03_frames.ipynb #186c8691
 def said(sentence: str, size: tuple[int, int]) -> np.ndarray:
     "A sentence as a gray picture of this size (height, width): uint8."
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
     height, width = size
-    font = ImageFont.load_default(max(11, min(20, width // 19)))
+    font = heatmaps.font(max(10, min(18, width // 21)))
     paper = Image.new("RGB", (width, height), (238, 238, 238))
     letters = max(8, int(width * 0.88 / font.getlength("n")))
     lines = textwrap.wrap(sentence, letters)[:max(1, int(0.9 * height / (1.4 * font.size)))]
@@ -114,10 +114,10 @@ def fixation_picture(run: Files, view: View, side: int = 480) -> np.ndarray:
         colors = [named[one] for one in seen.observer]
     return heatmaps.draw_fixations(picture, *on_screen(seen, sample.size, view.zoom, picture.shape[:2]), colors=colors)
 
-# %% ../../nbs/55_viewer/03_frames.ipynb #c58e43fd
+# %% ../../nbs/55_viewer/03_frames.ipynb #7b4c9562
 def density_picture(run: Files, view: View, model: str | None, side: int = 480) -> np.ndarray:
     "A model's density, with model None the ground truth, over the picture, with its contours: uint8, longer side `side`."
-    top = common_top(run, view) if view.one_scale and view.normalize == "max" else None
+    top = common_top(run, view) if view.one_scale and view.normalize == "max" and _competes(run, view, model) else None
     bright = brightness_at_hand(run, view.dataset, model, view.image_id, view.normalize, top)
     small = fit(cut(bright, view.zoom), side)
     picture = heatmaps.overlay(_ground(run, view, small.shape, side), heatmaps.colorize(small, view.colormap), view.alpha)
@@ -139,16 +139,20 @@ def _ground(run: Files, view: View, size: tuple[int, int], side: int) -> np.ndar
     except Exception:
         return np.full((*size, 3), 128, np.uint8)
 
-# %% ../../nbs/55_viewer/03_frames.ipynb #79edb115
+# %% ../../nbs/55_viewer/03_frames.ipynb #e7519d55
 def common_top(run: Files, view: View) -> float:
-    "The largest value of the ground truth and of the view's predictions, as far as they are there."
+    "The largest value of the view's predictions, ceilings left out unless there are no others, as far as they are there."
     found = []
-    for model in (None, *view.models):
+    for model in [model for model in view.models if _competes(run, view, model)] or view.models:
         try:
             found.append(_peak(run, view.dataset, model, view.image_id))
         except Exception:                        # what is missing is said where it would be shown
             continue
     return max(found, default=1.0)
+
+
+def _competes(run: Files, view: View, model: str | None) -> bool:
+    return model is not None and role_of(run, view.dataset, model) is None
 
 
 @functools.lru_cache(maxsize=64)

@@ -24,7 +24,7 @@ from .frames import WHOLE, View, density_picture
 from .panels import panels, score_table, selection_sheet
 from .source import thumbnail
 
-# %% ../../nbs/55_viewer/07_looking.ipynb #4f4d070a
+# %% ../../nbs/55_viewer/07_looking.ipynb #bee93d31
 class _State:
     "The viewer without its face: what is looked at, and what follows when that changes."
     def __init__(self, run: Files, view: View):
@@ -32,7 +32,8 @@ class _State:
         self.listed: list[str] = []
         self.stage, self.strip = Stage(self.press), Strip(self.open, lambda image_id: thumbnail(self.run, self.view.dataset, image_id))
         self.best, self.worst = (Strip(self.open, self._predicted, fresh=True) for _ in range(2))
-        self.scatter, self.scores, self.said = Scatter(self.open), widgets.HTML(), widgets.HTML()
+        self.scatter, self.scores, self.said, self.best_of, self.worst_of = Scatter(self.open), *(widgets.HTML() for _ in range(4))
+        self.stage.zoom = list(view.zoom)
 
     @contextmanager
     def _careful(self):
@@ -60,7 +61,7 @@ class _State:
             self.query = replace(self.query, **fields)
             self._list()
 
-# %% ../../nbs/55_viewer/07_looking.ipynb #17213a28
+# %% ../../nbs/55_viewer/07_looking.ipynb #78490475
 class _Drawn(_State):
     "The two things that are ever drawn: the view, and the list."
     def _draw(self) -> None:
@@ -70,7 +71,7 @@ class _Drawn(_State):
         for canvas in (self.strip, self.best, self.worst, self.scatter):
             canvas.chosen = self.view.image_id
         at = self.listed.index(self.view.image_id) + 1 if self.view.image_id in self.listed else "–"
-        self._say(f"{at} of {len(self.listed)} · drawn in {1000 * (time.perf_counter() - start):.0f} ms" + (f" · {len(self.picked)} picked" if self.picked else ""))
+        self._say(f"{at} of {len(self.listed) or 'none: nothing matches'} · drawn in {1000 * (time.perf_counter() - start):.0f} ms" + (f" · {len(self.picked)} picked" if self.picked else ""))
 
     def _list(self) -> None:
         values = matching(self.run, self.view.dataset, self.query)
@@ -86,10 +87,13 @@ class _Drawn(_State):
         "The ends of A's order, and the cloud of A and B."
         name, query = self.view.dataset, self.query
         if query.metric is None:
+            self.best_of.value = "<em>This run has no scores.</em>"
             return
-        for canvas, values in zip((self.best, self.worst), extremes(self.run, name, query.metric, query.a)):
+        ends = extremes(self.run, name, query.metric, query.a, among=self.listed)
+        for canvas, label, word, values in zip((self.best, self.worst), (self.best_of, self.worst_of), ("best", "worst"), ends):
             canvas.items = strip_items(self.run, name, values, "score")
-        points = scatter(self.run, name, query.metric, query.a, query.b)
+            label.value = f"<b>{word} of {escape(query.a)}</b>, {escape(query.metric)}" + ("" if len(values) else ": undefined here")
+        points = scatter(self.run, name, query.metric, query.a, query.b, among=self.listed)
         self.scatter.cloud = {"points": [{"id": id, "x": float(x), "y": float(y)} for id, x, y in points.itertuples() if math.isfinite(x + y)],
                               "x": query.a, "y": query.b, "title": f"{query.metric} of {query.a} and {query.b}, an image a point"}
 
@@ -100,7 +104,7 @@ class _Drawn(_State):
         except Exception:                        # the stage says why, once it is opened
             return None
 
-# %% ../../nbs/55_viewer/07_looking.ipynb #4f566c77
+# %% ../../nbs/55_viewer/07_looking.ipynb #210f5604
 class Looking(_Drawn):
     """A run that is looked at: what a key, a click or a button does.
 
@@ -121,7 +125,7 @@ class Looking(_Drawn):
     def pick(self) -> None:
         "Put the image to those picked, or take it out again."
         image_id = self.view.image_id
-        self.picked = [one for one in self.picked if one != image_id] if image_id in self.picked else [*self.picked, image_id]
+        self.picked = self.strip.picked = [one for one in self.picked if one != image_id] if image_id in self.picked else [*self.picked, image_id]
         self._say(f"{len(self.picked)} picked: {', '.join(self.picked)}" if self.picked else "nothing picked")
 
     def save(self) -> Path | None:
@@ -135,6 +139,6 @@ class Looking(_Drawn):
         "Save a contact sheet of the images picked. Returns its path."
         with self._careful():
             picture = selection_sheet(self.run, self.view, self.picked)
-            path = saved(self.run, self.view, picture, "saliency_views", f"sheet_of_{len(self.picked)}__{files.digest(self.picked)[:6]}")
+            path = saved(self.run, self.view, picture, "saliency_views", f"sheet_of_{len(self.picked)}", image_ids=self.picked)
             self._say(f"saved: {path}")
             return path
