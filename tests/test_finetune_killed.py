@@ -34,14 +34,16 @@ def test_same_weights(scratch):
     torch.manual_seed(0)
     weights.write_state("base.pth", network.tiny("iie", components=2).state_dict())
     (scratch / "tiny.yaml").write_text(CONFIG, encoding="utf-8")
-    undisturbed = time.perf_counter()
     command(*TRAIN, "--set", "output_dir=calm")
-    undisturbed = time.perf_counter() - undisturbed
 
+    def epochs(): return sum(len(path.read_text().splitlines()) - 1 for path in (scratch / "killed").glob("fold_*/history.csv"))
     rng, died = random.Random(0), 0
     for _ in range(5):
+        enough = epochs() + rng.randint(1, 3)
         process = subprocess.Popen([sys.executable, "-m", "saliency_playground", *TRAIN, "--set", "output_dir=killed"])
-        time.sleep(undisturbed * rng.uniform(0.4, 0.8))                          # a good part of which is importing torch
+        while process.poll() is None and epochs() < enough:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.1))                                          # somewhere in the next epoch, its writing included
         process.kill()
         died += process.wait() != 0
     assert died >= 3, "the training was over before it could be killed"
