@@ -104,8 +104,9 @@ def measure(arguments) -> str:
     with tempfile.TemporaryDirectory() as folder:
         fold = a_fold(Path(folder), arguments.images)
         n = len(fold.parts["train"])
-        sides = {"theirs": their_step(fold, arguments.official), "step": our_step(fold), "epoch": our_epoch(fold)}
-        took = take_turns(sides, 1 if arguments.quick else arguments.rounds)
+        with fast.gathered(fold.net):                                    # as `finetune.train.train_stages` has it
+            sides = {"theirs": their_step(fold, arguments.official), "step": our_step(fold), "epoch": our_epoch(fold)}
+            took = take_turns(sides, 1 if arguments.quick else arguments.rounds)
     each = {"theirs": 1, "step": IN_A_ROW, "epoch": n}
     took = {name: [one / each[name] for one in seconds] for name, seconds in took.items()}
     ratios = {name: ratio(took, "theirs", name) for name in ("step", "epoch")}
@@ -130,11 +131,12 @@ def memory(side: str, arguments) -> None:
         fold = a_fold(Path(folder), 2)
         if Path("/proc/self/clear_refs").exists():
             Path("/proc/self/clear_refs").write_text("5")
-        step = their_step(fold, arguments.official) if side == "theirs" else our_step(fold)
-        if side == "theirs":
-            fold.net = None
-        step()
-        step()
+        with fast.gathered(fold.net):
+            step = their_step(fold, arguments.official) if side == "theirs" else our_step(fold)
+            if side == "theirs":
+                fold.net = None
+            step()
+            step()
     status = Path("/proc/self/status")
     peak = int(next(line.split()[1] for line in open(status) if line.startswith("VmHWM"))) if status.exists() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{peak / 2**20:.2f}")

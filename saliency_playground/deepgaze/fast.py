@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['nearest', 'Cells', 'cells', 'standardised', 'Seen', 'members', 'look', 'stacked', 'centred', 'norm_conv', 'softplus',
            'wide_layer', 'convolved', 'saliency', 'history', 'readout', 'blur_matrices', 'mixed', 'coarse_log_density',
-           'log_density', 'predict', 'cross_entropy']
+           'log_density', 'predict', 'cross_entropy', 'leaf', 'gathered']
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #04757df6
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -93,7 +95,8 @@ def stacked(modules: Sequence[nn.Module], name: str) -> Tensor:
         for step in steps:
             module = module._modules[step]
         found.append(module._parameters[last])
-    values = torch.stack(found)
+    whole = getattr(found[0], "whole", None)                                          # see `gathered`
+    values = torch.stack(found) if whole is None else whole.requires_grad_(found[0].requires_grad)
     return values[..., 0, 0] if values.ndim == 5 else values
 
 
@@ -349,40 +352,60 @@ def predict(net: Ensemble | Mixture | DeepGazeI, image: Tensor, center_bias: Ten
     return log_density(net, look(net, image), center_bias, x_hist, y_hist)
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #9af60142
+class _Kept(threading.local):
+    "Memory that a thread keeps from one step to the next: to get it anew takes as long as to fill it."
+    numbers = torch.empty(0)
+
+    def room(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        n = math.prod(shape)
+        if len(self.numbers) < n or self.numbers.device != like.device:
+            self.numbers = like.new_empty(n)
+        return self.numbers[:n].view(shape)
+
+
+_kept = _Kept()
+
+
 class _CrossEntropy(torch.autograd.Function):
     "−Σ target · log of the mean density, (B,), from what `_spread` gives of each model and a bound (B, K) of its exponents."
     @staticmethod
     def forward(ctx, target, rows, columns, coarse, *spread):
-        total, kept, parts = torch.zeros_like(target), [], list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4]))
-        for left, right, weight, bound in parts:
-            p = target.new_empty((len(weight), *target.shape))                        # densities but for a factor, which is kept apart: a pass less
-            scale, shown, below = target.new_empty(p.shape[:2]), coarse.expand_as(target).flatten(0, 1), left - bound[..., None, None]
+        total, parts, scales = torch.zeros_like(target), list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4])), []
+        counts, shown = [len(right) for _, right, _, _ in parts], coarse.expand_as(target).flatten(0, 1)
+        densities = _kept.room((sum(counts), *target.shape), target).split(counts)    # but for a factor, which is kept apart: a pass less
+        for p, (left, right, weight, bound) in zip(densities, parts):
+            scale, below = target.new_empty(p.shape[:2]), left - bound[..., None, None]
             for k, own in enumerate(weight.tolist()):
-                torch.addmm(shown, below[:, k].flatten(0, 1), right[k], beta=own, out=p[k].view(shown.shape)).exp_()
+                torch.mm(below[:, k].flatten(0, 1), right[k], out=p[k].view(shown.shape)).add_(shown, alpha=own).exp_()
                 scale[k] = 1 / (p[k] @ columns @ rows)
                 total.addcmul_(p[k], scale[k, :, None, None])
-            kept += [p, scale]
-        total /= sum(map(len, kept[::2]))
-        ctx.save_for_backward(target, torch.outer(rows, columns), coarse, total, *kept, *spread)
+            scales.append(scale)
+        total /= sum(counts)
+        if any(ctx.needs_input_grad):                                                 # now, while the densities are there
+            ratio, times = (target / total).where(target > 0, 0) / -sum(counts), torch.outer(rows, columns)
+            given = [_slopes(p, scale, *one[:2], ratio, times, coarse) for p, scale, one in zip(densities, scales, parts)]
+            ctx.save_for_backward(*sum(given, ()))
         return -(target * total.log()).where(target > 0, 0).sum((1, 2))
 
     @staticmethod
     def backward(ctx, slope):
-        target, times, coarse, total, *rest = ctx.saved_tensors
-        n = len(rest) // 3
-        kept, spread, grads = rest[:n], rest[n:], []
-        ratio = (target / total).where(target > 0, 0) * -slope[:, None, None] / sum(map(len, kept[::2]))
-        moved, coarse = torch.empty_like(ratio), coarse.where(coarse > -torch.inf, 0).expand_as(ratio).flatten(1)
-        for p, scale, left, right in zip(kept[::2], kept[1::2], spread[::4], spread[1::4]):
-            lefts, rights, weights = torch.empty_like(left), torch.empty_like(right), torch.empty_like(scale)
-            shares = torch.einsum("kbhw,bhw->kb", p, ratio) * -scale
-            for k in range(len(p)):
-                torch.addcmul(ratio, times, shares[k, :, None, None], out=moved).mul_(p[k])
-                lefts[:, k] = torch.matmul(moved, right[k].T)
-                rights[k] = torch.einsum("bhm,bhw->mw", left[:, k] * scale[k, :, None, None], moved)
-                weights[k] = (moved.flatten(1)[:, None] @ coarse[..., None]).flatten()
-            grads += [lefts * scale.T[..., None, None], rights, (weights * scale).sum(1), None]
+        each, grads = slope[:, None, None, None], []
+        for left, right, weight in zip(*(ctx.saved_tensors[i::3] for i in range(3))):
+            grads += [left * each, (right * each).sum(0), weight @ slope, None]
         return None, None, None, None, *grads
+
+
+def _slopes(p: Tensor, scale: Tensor, left: Tensor, right: Tensor, ratio: Tensor, times: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    "How each picture's loss moves with one model's left (B, K, h, m), right (B, K, m, w) and weight (K, B). p: (K, B, h, w), densities but for a scale (K, B)."
+    lefts, rights, weights = torch.empty_like(left), left.new_empty((len(left), *right.shape)), torch.empty_like(scale)
+    moved, coarse = torch.empty_like(ratio), coarse.where(coarse > -torch.inf, 0).expand_as(ratio).flatten(1)
+    shares = torch.einsum("kbhw,bhw->kb", p, ratio) * -scale
+    for k in range(len(p)):
+        torch.addcmul(ratio, times, shares[k, :, None, None], out=moved).mul_(p[k])
+        lefts[:, k] = torch.matmul(moved, right[k].T)
+        rights[:, k] = torch.matmul((left[:, k] * scale[k, :, None, None]).transpose(1, 2), moved)
+        weights[k] = (moved.flatten(1)[:, None] @ coarse[..., None]).flatten()
+    return lefts * scale.T[..., None, None], rights, weights * scale
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #1ea7f430
 def cross_entropy(net: Ensemble | Mixture, seen: Seen, center_bias: Tensor, target: Tensor) -> Tensor:
@@ -402,3 +425,26 @@ def cross_entropy(net: Ensemble | Mixture, seen: Seen, center_bias: Tensor, targ
     if loss.isfinite().all():
         return loss
     return -(target * mixed(models, readouts, center_bias)).where(target > 0, 0).sum((1, 2))          # too wide a range for float32 sums
+
+# %% ../../nbs/15_deepgaze/04_fast.ipynb #e5b6479c
+def leaf(parameter: nn.Parameter) -> Tensor:
+    "Where a parameter's gradient arrives: the tensor of all readouts that it is part of, within `gathered`; otherwise itself."
+    return getattr(parameter, "whole", parameter)
+
+
+@contextmanager
+def gathered(net: Ensemble | Mixture | DeepGazeI) -> Iterator[None]:
+    """Within: a parameter of all readouts of a model is one tensor (K, …), its `leaf`, which wants a gradient if the first readout's does.
+
+    For training; not to be entered twice, nor the network moved to another device or dtype meanwhile.
+    """
+    sides = [side for model in members(net) for side in model.children() if isinstance(side, nn.ModuleList)]
+    for same in (same for side in sides for same in zip(*(one.parameters() for one in side))):
+        whole = torch.stack([one.detach() for one in same])
+        for one, own in zip(same, whole):
+            one.data, one.whole = own, whole
+    try:
+        yield
+    finally:
+        for one in (one for side in sides for one in side.parameters()):
+            del one.whole

@@ -44,7 +44,7 @@ def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: S
     """
     trains_backbone = any(blocks.block_of(name) == "backbone" for name, one in fold.net.named_parameters() if one.requires_grad)
     sizes = {image_id: fold.dataset.size_of(fold.place[image_id]) for image_id in fold.parts["train"]}
-    order, total, trained = batches(sizes, stage.batch_size, *seed), 0.0, [one for one in fold.net.parameters() if one.requires_grad]
+    order, total, trained = batches(sizes, stage.batch_size, *seed), 0.0, [one for group in optimizer.param_groups for one in group["params"]]
     for first in range(0, len(order), stage.accumulate):
         some = order[first:first + stage.accumulate]
         for batch in some:
