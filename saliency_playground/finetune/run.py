@@ -10,7 +10,6 @@ import errno
 import json
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 import torch

@@ -217,17 +217,18 @@ def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictu
         state.best_value = judged(state.history[0])
         state.write(fold.folder)
         log(state.history[0])
-    while state.stage < len(stages):
-        stage = stages[state.stage]
-        put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
-        blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
-        optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")     # 2,760 tensors, one loop
-        if state.epoch:
-            optimizer.load_state_dict(state.optimizer)
-        while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
-            clock.check(fold.number, state.history)
-            _one_epoch(fold, state, stage, optimizer, names, log, quiet)
-        state.stage, state.epoch, state.since = state.stage + 1, 0, 0
+    with fast.gathered(fold.net):
+        while state.stage < len(stages):
+            stage = stages[state.stage]
+            put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
+            blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+            optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
+            if state.epoch:
+                optimizer.load_state_dict(state.optimizer)
+            while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
+                clock.check(fold.number, state.history)
+                _one_epoch(fold, state, stage, optimizer, names, log, quiet)
+            state.stage, state.epoch, state.since = state.stage + 1, 0, 0
     put(fold.net, state.best if fold.config.training.keep == "best" else state.trained)
 
 
