@@ -87,6 +87,7 @@ def _fits(known: Parameter, value: Any) -> bool:
 def _work(notebook: str, out: Path) -> None:
     "What the process does."
     parameters, beside = json.loads(sys.stdin.readline()), out.with_name(f".{out.stem}.part.ipynb")
+    signal.signal(signal.SIGINT, signal.default_int_handler)          # a shell's background jobs begin with it ignored
     threading.Thread(target=_end_when_alone, daemon=True).start()
     papermill = _papermill()
     try:
