@@ -17,7 +17,7 @@ from ..report.pictures import disputed_images
 from ..report.run import Files, goodness, models_of, scores_of
 from .source import dataset_at_hand
 
-# %% ../../nbs/55_viewer/02_browse.ipynb #f9a5b518
+# %% ../../nbs/55_viewer/02_browse.ipynb #88b7e152
 def image_list(run: Files, dataset: str) -> "pandas.DataFrame":
     """Every image of a data set in the run: index image_id, columns `category` (text, "" if none) and `error` (what failed first, "" if nothing did)."""
     import pandas as pd
@@ -31,8 +31,8 @@ def image_list(run: Files, dataset: str) -> "pandas.DataFrame":
         ids = (data.ids if data is not None else [])[:run.about["datasets"][dataset]["images"]]
     labels = {record.image_id: record.meta.get("category") for record in getattr(data, "records", None) or ()}
     table = pd.DataFrame({"category": [str(labels.get(one) or one.rpartition("/")[0]) for one in ids]}, index=pd.Index(ids, name="image_id"))
-    failed = run.errors[run.errors.dataset == dataset].drop_duplicates("image_id").set_index("image_id").error
-    return table.assign(error=failed.reindex(table.index, fill_value=""))
+    failed = run.errors[run.errors.dataset == dataset].drop_duplicates("image_id").set_index("image_id").error.to_dict()
+    return table.assign(error=[failed.get(one, "") for one in ids])
 
 # %% ../../nbs/55_viewer/02_browse.ipynb #6738f271
 ORDERS = ("as they come", "score", "A − B", "disagreement", "distance to the ceiling")
