@@ -64,13 +64,14 @@ def kept_prediction(run: Files, dataset: str, model: str, image_id: str) -> Pred
     "The prediction a run kept for an image. Raises FileNotFoundError if it did not keep it, or if a later run has put another model's in its place."
     folder = from_home(run, Path(run.about["config"]["prediction_cache_dir"], dataset, model))
     path = path_inside(folder, image_id, ".npy")
-    journal = folder/"images.jsonl"
-    kept = read_kept(folder, image_id, _journal(journal, journal.stat().st_mtime_ns)) if path.is_file() and journal.is_file() else None
+    known = folder/"images.jsonl"
+    journal = _journal(known, known.stat().st_mtime_ns) if path.is_file() and known.is_file() else None
+    kept = read_kept(folder, image_id, journal) if journal else None
     if kept is None:
         raise FileNotFoundError(f"there is no kept prediction {path}, or not the one that was written. "
                                 "Run again with cache_predictions: true, or ask from the folder in which it ran.")
     recipe = next((cell.get("recipe") for cell in cells_of(run, dataset) if cell["model"] == model), None)
-    if recipe and not made_by(_journal(journal, journal.stat().st_mtime_ns).get(image_id), recipe):
+    if recipe and not made_by(journal.get(image_id), recipe):
         raise FileNotFoundError(f"{path} is another run's by now: it was made with other options of {model}, or other code. Run again, or give that run another prediction_cache_dir.")
     return kept
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import comparisons, images, maps, metrics
+from ..bench.runner import OWN_MAP
 from ..core import Fixations, Prediction, Sample, create
 from ..metrics import density_maps
 from .compared import aligned, shown
@@ -41,14 +42,11 @@ class Bundle(NamedTuple):
 
     def faces(self) -> list[tuple[Prediction, dict[str, metrics.Metric]]]:
         "What is scored, and by which columns: the prediction by all, or a density's own map by each that has one."
-        own = {metric.base for metric in self.columns.values() if metric.base in _OWN_MAP and (self.baseline is not None or metric.base in ("CC", "KL", "SIM"))}
+        own = {metric.base for metric in self.columns.values() if metric.base in OWN_MAP and (self.baseline is not None or metric.base in ("CC", "KL", "SIM"))}
         if self.usual is None or self.prediction.kind != "density" or not own:
             return [(self.prediction, self.columns)]
         made = density_maps.metric_maps(self.prediction.values, own, self.sample.sigma_px, self.baseline, n_fixations=max(1, self.usual))
         return [(made.get(metric.base, self.prediction), {name: metric}) for name, metric in self.columns.items()]
-
-
-_OWN_MAP = ("sAUC", "AUC_shuffled", "CC", "KL", "SIM")        # whose best map is not the density, nor ranked like it
 
 # %% ../../nbs/50_view/08_sensitivity.ipynb #9eb191a7
 def bundles_of(run: Files, source: Any, dataset: str, models: list[str], image_id: str, baseline: Any = None) -> dict[str, Bundle]:

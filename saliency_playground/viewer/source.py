@@ -12,6 +12,7 @@ import functools
 import numpy as np
 
 from .. import files, heatmaps, images
+from ..bench.runner import OWN_MAP
 from ..core import Ceiling, Prediction, Sample, SaliencyDataset, create
 from ..metrics.density_maps import metric_maps, rank_equalised
 from ..report.explained import anchors_of
@@ -106,7 +107,7 @@ def scored_at_hand(run: Files, dataset: str, model: str, image_id: str, base: st
         if prediction.kind != "density":
             raise ValueError(f"{base} reads a density, and {model} gives a map: it ranks pixels and says no probabilities.")
         return prediction.values
-    if run.about["config"].get("metric_maps") != "auto" or prediction.kind != "density" or base not in ("sAUC", "CC", "KL", "SIM"):
+    if run.about["config"].get("metric_maps") != "auto" or prediction.kind != "density" or base not in OWN_MAP:
         return prediction.density()
     data, sample = dataset_at_hand(run, dataset), sample_at_hand(run, dataset, image_id)
     usual = round(data.pool.shape[1] / max(1, len(data)))
