@@ -83,6 +83,14 @@ def served(work: Path, home: Path):
             os.killpg(server.pid, signal.SIGKILL)
 
 
+def soon(question, seconds: float = 10):
+    "The answer to a question, asked until it is yes: what the page shows follows what was done a moment later."
+    end = time.monotonic() + seconds
+    while not (answer := question()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return answer
+
+
 class Eyes:
     "Somebody in front of the viewer, who looks for trouble after everything they do."
     def __init__(self, page, shots: Path):
@@ -120,15 +128,30 @@ class Eyes:
         before, start = self.drawn(), time.perf_counter()
         action()
         if draws:
-            self.page.wait_for_function("before => Number(document.querySelector('.sp-stage').dataset.drawn) > before", arg=before, timeout=15_000)
+            self.page.wait_for_function("before => Number(document.querySelector('.sp-stage').dataset.drawn) > before", arg=before, timeout=60_000)
         took = round(1000 * (time.perf_counter() - start))
-        self.page.wait_for_timeout(150)
+        self.rest()
         self.look()
         return took
+
+    def rest(self) -> None:
+        "Wait until the kernel has answered everything and nothing more is drawn."
+        before = None
+        for _ in range(100):
+            now = (self.drawn(), self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"))
+            if now == before and now[1] == "idle":
+                return
+            before = now
+            self.page.wait_for_timeout(150)
+        raise AssertionError(f"the viewer does not come to rest: {now}")
 
     def shot(self, name: str) -> None:
         self.page.locator(".sp-viewer").first.scroll_into_view_if_needed()
         self.page.screenshot(path=self.shots / f"{name}.png")
+
+    def listed(self) -> list[str]:
+        "The images of the list, in its order."
+        return self.page.locator(".sp-tall .sp-thumb").evaluate_all("thumbs => thumbs.map(thumb => thumb.dataset.image)")
 
     def captions(self) -> list[str]:
         return self.stage.locator("figcaption").all_inner_texts()
@@ -177,9 +200,9 @@ def eyes(lab, browser, tmp_path_factory):
 
 
 def test_it_opens_on_something_worth_seeing(eyes):
-    assert eyes.captions()[:2] == ["01_meadow", "ground truth"] and eyes.captions()[2].startswith("spectral_residual   ")
-    eyes.page.locator(".sp-thumb img[src^=blob]").nth(5).wait_for(timeout=10_000)
-    assert eyes.page.locator(".sp-thumb").count() == 12 + 6 + 5 and "1 of 12" in eyes.said()
+    assert soon(lambda: eyes.captions()[:2] == ["01_meadow", "ground truth"] and eyes.captions()[2].startswith("spectral_residual   "))
+    eyes.page.locator(".sp-thumb img[src^=blob]").nth(5).wait_for(timeout=60_000)
+    assert soon(lambda: eyes.page.locator(".sp-thumb").count() == 12 + 6 + 5 and "1 of 12" in eyes.said())
     eyes.shot("1_opened")
 
 
@@ -198,28 +221,27 @@ def test_alpha_by_keyboard_and_by_mouse(eyes):
         eyes.page.mouse.move(x - 70, y, steps=8)
         eyes.page.mouse.up()
     eyes.does(drag)
-    eyes.page.wait_for_timeout(600)
-    assert len({first, second, eyes.picture(2)}) == 3
+    assert soon(lambda: len({first, second, eyes.picture(2)}) == 3)
 
 
 def test_models_images_and_keys(eyes):
     eyes.tick("blur_baseline")
-    assert [caption.split()[0] for caption in eyes.captions()[2:]] == ["spectral_residual", "center_bias", "blur_baseline"]
+    assert soon(lambda: [caption.split()[0] for caption in eyes.captions()[2:]] == ["spectral_residual", "center_bias", "blur_baseline"])
     eyes.page.locator(".sp-viewer .widget-dropdown", has=eyes.page.get_by_text("in a row", exact=True)).locator("select").select_option(label="3")
-    assert eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length") == 3
+    assert soon(lambda: eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length") == 3)
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
-    assert eyes.captions()[0] == "04_room"
+    assert soon(lambda: eyes.captions()[0] == "04_room")
     eyes.stage.locator("img").first.click()
     for key, image in [("ArrowRight", "05_sky"), ("ArrowRight", "06_people"), ("ArrowLeft", "05_sky"), ("End", "12_people"), ("Home", "01_meadow")]:
         eyes.does(lambda: eyes.page.keyboard.press(key))
-        assert eyes.captions()[0] == image
+        assert soon(lambda: eyes.captions()[0] == image)
     eyes.does(lambda: eyes.page.keyboard.press("End"))
-    assert eyes.page.locator(".sp-tall .sp-thumb[aria-pressed=true]").get_attribute("data-image") == "12_people"
+    assert soon(lambda: eyes.page.locator(".sp-tall .sp-thumb[aria-pressed=true]").get_attribute("data-image") == "12_people")
 
 
 def test_a_broken_picture_is_shown_as_such(eyes):
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='05_sky']").click())
-    assert "not a whole picture" in eyes.stage.locator("img").first.get_attribute("alt") and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1
+    assert soon(lambda: "not a whole picture" in eyes.stage.locator("img").first.get_attribute("alt") and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1)
     assert "not a picture" in eyes.page.locator(".sp-viewer div.sp-failed").first.inner_text()
     eyes.shot("2_broken_picture")
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
@@ -230,7 +252,7 @@ def test_keys_stay_in_the_viewer(eyes):
     cells = eyes.page.locator(".jp-NotebookPanel .jp-Cell").count()
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
     eyes.does(lambda: eyes.page.keyboard.press("ArrowRight"))
-    assert eyes.captions()[0] == "05_sky"
+    assert soon(lambda: eyes.captions()[0] == "05_sky")
     for key in "xdd":
         eyes.does(lambda: eyes.page.keyboard.press(key), draws=False)
     eyes.button("▶", draws=True)
@@ -250,11 +272,10 @@ def test_zoom_is_linked(eyes):
     eyes.stage.focus()
     eyes.does(wheel)
     eyes.does(lambda: eyes.page.keyboard.press("+"))
-    assert all(a != b for a, b in zip(before, [eyes.picture(i) for i in range(5)]))
+    assert soon(lambda: all(a != b for a, b in zip(before, [eyes.picture(i) for i in range(5)])))
     eyes.shot("3_zoomed")
     eyes.does(lambda: eyes.page.mouse.dblclick(box["x"] + 40, box["y"] + 40))
-    eyes.page.wait_for_timeout(300)
-    assert [eyes.picture(i) for i in range(5)] == before
+    assert soon(lambda: [eyes.picture(i) for i in range(5)] == before)
 
 
 def test_every_way_to_look(eyes):
@@ -269,14 +290,14 @@ def test_every_way_to_look(eyes):
     eyes.menu("contours", "50 %, 90 %")
     eyes.tick("one scale")
     eyes.tick("difference A − B")
-    assert eyes.captions()[-1].startswith("spectral_residual − center_bias: violet")
+    assert soon(lambda: eyes.captions()[-1].startswith("spectral_residual − center_bias: violet"))
     eyes.menu("explain", "NSS")
-    assert [caption.split()[-1] for caption in eyes.captions()[-3:]] == ["spectral_residual", "center_bias", "blur_baseline"]
+    assert soon(lambda: [caption.split()[-1] for caption in eyes.captions()[-3:]] == ["spectral_residual", "center_bias", "blur_baseline"])
     eyes.shot("4_difference_and_why")
     eyes.menu("explain", "IG")
-    assert "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt")            # spectral_residual is a map
+    assert soon(lambda: "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt"))            # spectral_residual is a map
     eyes.menu("explain", "nothing")
-    assert len(eyes.captions()) == 6
+    assert soon(lambda: len(eyes.captions()) == 6)
     whole = eyes.picture(0)
     eyes.menu("of", "everybody, in colours")
     eyes.shot("5_observers")
@@ -289,31 +310,30 @@ def test_every_way_to_look(eyes):
 def test_order_search_and_filter(eyes, work):
     scores = sp.Run(work / "outputs").table("toy", "spectral_residual").set_index("image_id").AUC
     eyes.menu("order", "score")
-    listed = [one.get_attribute("data-image") for one in eyes.page.locator(".sp-tall .sp-thumb").all()]
-    assert listed[0] == scores.idxmin() and listed[-1] == "05_sky"
+    assert soon(lambda: eyes.listed()[0] == scores.idxmin() and eyes.listed()[-1] == "05_sky")
     eyes.tick("the other way round")
-    assert eyes.page.locator(".sp-tall .sp-thumb").first.get_attribute("data-image") == scores.idxmax()
+    assert soon(lambda: eyes.listed()[0] == scores.idxmax())
     eyes.tick("the other way round")
     eyes.shot("6_by_score")
     for by in ("A − B", "disagreement", "distance to the ceiling"):
         eyes.menu("order", by)
     search = eyes.page.locator(".sp-viewer input[placeholder='search names']")
     eyes.does(lambda: search.fill("meadow"))
-    assert [one.get_attribute("data-image") for one in eyes.page.locator(".sp-tall .sp-thumb").all()] != listed and eyes.page.locator(".sp-tall .sp-thumb").count() == 2
+    assert soon(lambda: sorted(eyes.listed()) == ["01_meadow", "07_meadow"])
     eyes.does(lambda: search.fill(""))
     eyes.tick("only failures")
-    assert eyes.captions()[0] == "05_sky"
+    assert soon(lambda: eyes.captions()[0] == "05_sky")
     eyes.tick("only failures")
 
 
 def test_best_worst_and_scatter(eyes):
     best = eyes.page.locator(".sp-viewer .widget-tab .sp-thumb")
     best.first.scroll_into_view_if_needed()
-    eyes.page.locator(".widget-tab .sp-thumb img[src^=blob]").nth(3).wait_for(timeout=10_000)
+    eyes.page.locator(".widget-tab .sp-thumb img[src^=blob]").nth(3).wait_for(timeout=60_000)
     eyes.page.screenshot(path=eyes.shots / "7_best_and_worst.png")
     image = best.nth(1).get_attribute("data-image")
     eyes.does(lambda: best.nth(1).click())
-    assert eyes.captions()[0] == image
+    assert soon(lambda: eyes.captions()[0] == image)
     eyes.page.get_by_role("tab", name="A against B").click()
     dots = eyes.page.locator(".sp-dot")
     dots.first.wait_for()
@@ -322,7 +342,7 @@ def test_best_worst_and_scatter(eyes):
     eyes.page.screenshot(path=eyes.shots / "8_scatter.png")
     image = dots.nth(4).get_attribute("data-image")
     eyes.does(lambda: dots.nth(4).click(force=True))
-    assert eyes.captions()[0] == image
+    assert soon(lambda: eyes.captions()[0] == image)
 
 
 def test_saving(eyes, work):
@@ -348,14 +368,13 @@ def test_what_is_refused_is_undone(eyes):
     boxes.click()
     eyes.page.locator(".sp-said.sp-wrong", has_text="one to 6 models").wait_for()
     assert eyes.page.locator(".sp-said.sp-wrong").evaluate("said => getComputedStyle(said).color") != eyes.page.locator(".sp-note").first.evaluate("note => getComputedStyle(note).color")
-    eyes.page.wait_for_timeout(300)
-    assert boxes.is_checked()
+    assert soon(boxes.is_checked)
     eyes.tick("center_bias")
 
 
 def test_another_data_set(eyes):
     eyes.menu("data set", "more")
-    assert eyes.page.locator(".sp-tall .sp-thumb").count() == 3 and len(eyes.captions()) == 4
+    assert soon(lambda: len(eyes.listed()) == 3 and len(eyes.captions()) == 4)
     eyes.shot("9_other_data_set")
 
 
