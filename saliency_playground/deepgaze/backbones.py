@@ -94,7 +94,7 @@ class InPlaceNorm(nn.BatchNorm2d):
         shift = self.bias - self.running_mean * scale
         return torch.addcmul(shift.view(1, -1, 1, 1), x, scale.view(1, -1, 1, 1), **({} if self.spares else {"out": x}))
 
-
+# %% ../../nbs/15_deepgaze/01_backbones.ipynb #ebaa7e8c
 class DenseLayer(nn.Module):
     "A layer of torchvision's DenseNet that does not copy what it is given whole."
     def forward(self, parts: Sequence[Tensor]) -> Tensor:
@@ -124,7 +124,7 @@ class DenseBlock(nn.ModuleDict):
             maps[:, start:end] = layer([maps[:, :start]])
         return maps
 
-
+# %% ../../nbs/15_deepgaze/01_backbones.ipynb #899453a6
 def in_place(net: nn.Module) -> nn.Module:
     "The network with every batch norm an `InPlaceNorm` and every dense block a `DenseBlock`, same parameters."
     for module in net.modules():
