@@ -327,6 +327,7 @@ class SaliencyDataset:
     _facts = functools.cached_property(_facts_of)
 
     def _fact(self, i: int, which: int):
+        "One of the facts of sample i; raises what reading it raised."
         fact = self._facts[i][which]
         if isinstance(fact, Exception):
             raise fact
@@ -436,6 +437,7 @@ class _Described:
 
     @functools.cached_property
     def _weights_digest(self) -> str:
+        "A digest of the files that it was made with; read once."
         given = [value for name, value in self.options.items()
                  if name not in self.how and isinstance(value, (str, Path)) and Path(value).is_file()]
         return files.digest([files.sha256(Path(path)) for path in [*self.weights, *given]])
@@ -578,6 +580,7 @@ def register(kind: str, name: str, extra: str | None = None) -> Callable[[type],
 
 
 def _check_kind(kind: str) -> None:
+    "Raises ValueError for an unknown kind."
     if kind not in ("dataset", "model"):
         raise ValueError(f'an adapter is a "dataset" or a "model", not {kind!r}.')
 

@@ -197,6 +197,7 @@ class NetworkModel(TorchOptions, SaliencyModel):
 
     @functools.cached_property
     def _tried(self) -> tuple[torch.nn.Module | None, ValueError | None]:
+        "The network, or the error with which loading it ended."
         try:
             return loaded(self), None
         except ValueError as error:                      # once, not once a picture: it may have been a minute's wait
@@ -216,6 +217,7 @@ class NetworkModel(TorchOptions, SaliencyModel):
 
     @functools.cached_property
     def _shaped_by(self) -> dict[str, set[str]]:
+        "The pictures that shaped the weights, as their files tell."
         return shaped_by(self.weights_path, getattr(self, "base_weights_path", None))
 
     def seen_images(self) -> set[str]:
@@ -232,6 +234,7 @@ class NetworkModel(TorchOptions, SaliencyModel):
 
     @functools.cached_property
     def _weights_known(self) -> str:
+        "The SHA-256 of the weights, without reading those that are published."
         if self.weights_path is None and self.published and self.published.sha256:
             return self.published.sha256
         path = weights.find(self.published, self.weights_path)
@@ -277,5 +280,6 @@ class TorchModel(NetworkModel):
         return [self.postprocess(one, sample.size) for one, sample in zip(values, samples, strict=True)]
 
     def _shrink(self, size: int) -> None:
+        "Go on with smaller batches, and say so."
         warnings.warn(f"{self.name or type(self).__name__}: {self.batch_size} pictures at once do not fit the memory, going on with {size}.", stacklevel=2)
         self.batch_size = size
