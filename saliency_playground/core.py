@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KINDS', 'Fixations', 'Sample', 'picture_of', 'as_fixations', 'as_sample', 'complete', 'Prediction', 'all_fixations',
            'pooled', 'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'fitted', 'SaliencyModel', 'labelled',
-           'Ceiling', 'register', 'Entry', 'use', 'Names', 'names', 'adapter', 'run_file', 'options', 'check_options',
+           'Ceiling', 'register', 'Entry', 'use', 'Names', 'names', 'run_file', 'adapter', 'options', 'check_options',
            'create']
 
 # %% ../nbs/00_core.ipynb #92d69235
@@ -290,6 +290,28 @@ def others_of(pool: np.ndarray, i: int, size: tuple[int, int]) -> Fixations | No
     height, width = size
     return Fixations(x * (width / widths), y * (height / heights)).inside(size) if len(owner) else None
 
+# %% ../nbs/00_core.ipynb #c0a1b2d6
+def _fingerprint(sample: Sample) -> dict[str, str]:
+    "Digests of the picture, and of all that it is scored against."
+    points = [None if f is None else [f.x, f.y] for f in (sample.fixations, sample.nonfix)]
+    truth = [points, sample.gt_map, sample.participant_maps, sample.px_per_dva, sample.sigma_px]
+    return {"image": files.digest(np.asarray(sample.image)), "truth": files.digest(truth)}
+
+
+def _facts_of(dataset: "SaliencyDataset") -> list[tuple]:
+    """(image_id, size, fixations, fingerprint) of every sample of a data set, each read once.
+
+    For a sample that cannot be read: an id, and the error in the other three places.
+    """
+    facts = []
+    for i in range(len(dataset)):
+        try:
+            sample = as_sample(dataset[i])
+            facts.append((sample.image_id, sample.size, sample.fixations, _fingerprint(sample)))
+        except Exception as error:
+            facts.append((f"sample {i}", *[error] * 3))
+    return facts
+
 # %% ../nbs/00_core.ipynb #af31cea6
 class SaliencyDataset:
     """A row of samples. An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts.
@@ -302,19 +324,10 @@ class SaliencyDataset:
     def __iter__(self) -> Iterator[Sample]:
         return (as_sample(self[i]) for i in range(len(self)))
 
-    @functools.cached_property
-    def _facts(self) -> list[tuple]:
-        "(image_id, size, fixations, fingerprint) of every sample; for one that cannot be read an id, and the error in all places."
-        facts = []
-        for i in range(len(self)):
-            try:
-                sample = as_sample(self[i])
-                facts.append((sample.image_id, sample.size, sample.fixations, _fingerprint(sample)))
-            except Exception as error:
-                facts.append((f"sample {i}", *[error] * 3))
-        return facts
+    _facts = functools.cached_property(_facts_of)
 
     def _fact(self, i: int, which: int):
+        "One of the facts of sample i; raises what reading it raised."
         fact = self._facts[i][which]
         if isinstance(fact, Exception):
             raise fact
@@ -360,13 +373,7 @@ class SaliencyDataset:
     def _repr_png_(self):
         return images.png_bytes(sheet_of(self))
 
-# %% ../nbs/00_core.ipynb #c0a1b2d6
-def _fingerprint(sample: Sample) -> dict[str, str]:
-    points = [None if f is None else [f.x, f.y] for f in (sample.fixations, sample.nonfix)]
-    truth = [points, sample.gt_map, sample.participant_maps, sample.px_per_dva, sample.sigma_px]
-    return {"image": files.digest(np.asarray(sample.image)), "truth": files.digest(truth)}
-
-
+# %% ../nbs/00_core.ipynb #e65aabeb
 def sheet_of(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
     "The first n pictures of a data set with their fixations, as one picture (uint8)."
     from saliency_playground import heatmaps
@@ -401,6 +408,44 @@ def as_dataset(source) -> SaliencyDataset:
         return source
     return _Yielded(source)
 
+# %% ../nbs/00_core.ipynb #d4405f0b
+class _Described:
+    "What a model says of itself."
+    name = ""
+    options: dict[str, Any] = {}
+    kind = "map"
+    card: dict[str, str] = {}
+    n_parameters: int | None = None
+    how: frozenset[str] = frozenset()
+    weights: Sequence[str | Path] = ()
+
+    def missing(self) -> str:
+        "What it lacks to predict, say weights, in a sentence with the cure; empty if nothing, as far as can be told without computing."
+        return ""
+
+    def seen_images(self) -> set[str]:
+        "The pictures that it was trained on, as far as it knows: their ids, or their digests (`fingerprint`), which no other picture shares."
+        return set()
+
+    def chosen_on(self) -> set[str]:
+        "The pictures that chose among states of its training, told like `seen_images`: scores on them are a little too good."
+        return set()
+
+    def fingerprint(self, image_id: str) -> str:
+        "A digest of what the prediction depends on besides picture, options and code: `weights`, and every option that is a file."
+        return self._weights_digest
+
+    @functools.cached_property
+    def _weights_digest(self) -> str:
+        "A digest of the files that it was made with; read once."
+        given = [value for name, value in self.options.items()
+                 if name not in self.how and isinstance(value, (str, Path)) and Path(value).is_file()]
+        return files.digest([files.sha256(Path(path)) for path in [*self.weights, *given]])
+
+    def __repr__(self):
+        given = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return f"{self.name or type(self).__name__}({given}) → {self.kind}"
+
 # %% ../nbs/00_core.ipynb #c0a1b2e0
 def fitted(values, size: tuple[int, int], kind: str, fed: tuple[int, int] | None = None) -> np.ndarray:
     """A model's numbers at the size (height, width) of the picture.
@@ -423,7 +468,7 @@ def fitted(values, size: tuple[int, int], kind: str, fed: tuple[int, int] | None
         return np.log(np.maximum(maps.resize(np.exp(maps.normalise_log_density(values)), size), 0))
 
 # %% ../nbs/00_core.ipynb #88e49d25
-class SaliencyModel:
+class SaliencyModel(_Described):
     """Picture in, prediction out. An adapter defines `predict`, and `kind`, `card`, `requires_size`, `weights` where they differ.
 
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network wants.
@@ -431,27 +476,8 @@ class SaliencyModel:
     card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt; None: unknown.
     how: options that say how a prediction is computed, not what it is (device, batch size): a kept one serves whatever they are.
     """
-    name = ""
-    options: dict[str, Any] = {}
-    kind = "map"
-    card: dict[str, str] = {}
     requires_size: tuple[int, int] | None = None
     batch_size = 1
-    n_parameters: int | None = None
-    how: frozenset[str] = frozenset()
-    weights: Sequence[str | Path] = ()
-
-    def missing(self) -> str:
-        "What it lacks to predict, say weights, in a sentence with the cure; empty if nothing, as far as can be told without computing."
-        return ""
-
-    def seen_images(self) -> set[str]:
-        "The pictures that it was trained on, as far as it knows: their ids, or their digests (`fingerprint`), which no other picture shares."
-        return set()
-
-    def chosen_on(self) -> set[str]:
-        "The pictures that chose among states of its training, told like `seen_images`: scores on them are a little too good."
-        return set()
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture (height, width, 3) uint8 as the model wants it."
@@ -480,20 +506,6 @@ class SaliencyModel:
         "The predictions for several samples of one size; a model that looks things up by `image_id` overrides this."
         values = self.predict_batch([self.preprocess(sample.image.copy()) for sample in samples])       # a model may write into it
         return [self.postprocess(one, sample.size) for one, sample in zip(values, samples, strict=True)]
-
-    def fingerprint(self, image_id: str) -> str:
-        "A digest of what the prediction depends on besides picture, options and code: `weights`, and every option that is a file."
-        return self._weights_digest
-
-    @functools.cached_property
-    def _weights_digest(self) -> str:
-        given = [value for name, value in self.options.items()
-                 if name not in self.how and isinstance(value, (str, Path)) and Path(value).is_file()]
-        return files.digest([files.sha256(Path(path)) for path in [*self.weights, *given]])
-
-    def __repr__(self):
-        given = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
-        return f"{self.name or type(self).__name__}({given}) → {self.kind}"
 
 # %% ../nbs/00_core.ipynb #55422d50
 def labelled(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
@@ -568,6 +580,7 @@ def register(kind: str, name: str, extra: str | None = None) -> Callable[[type],
 
 
 def _check_kind(kind: str) -> None:
+    "Raises ValueError for an unknown kind."
     if kind not in ("dataset", "model"):
         raise ValueError(f'an adapter is a "dataset" or a "model", not {kind!r}.')
 
@@ -693,10 +706,46 @@ def names(kind: str) -> Names:
               if k == kind and name not in lines and not cls.__module__.startswith("_adapter_")}
     return Names(sorted(lines.items()))
 
-# %% ../nbs/00_core.ipynb #825a325c
+# %% ../nbs/00_core.ipynb #95b52eca
+def run_file(path: str | Path, name: str) -> ModuleType:
+    "Run a `.py` file as the module of this name; one that fails is no module. Raises whatever the file raises."
+    spec = importlib.util.spec_from_file_location(name, path)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
 _loaded: dict[Path, int] = {}                            # loose files that were run, with their time stamps
 
 
+def _run(entry: Entry) -> None:
+    "Import the module of an entry, or run its file if it is loose and new or edited."
+    if entry.module:
+        importlib.import_module(entry.module)
+        return
+    changed = entry.path.stat().st_mtime_ns
+    if _loaded.get(entry.path) == changed:
+        return
+    _live.pop((entry.kind, entry.name), None)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())                     # so that `from models.common import …` works in ./models/*.py
+    run_file(entry.path, f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}")
+    _loaded[entry.path] = changed
+
+# %% ../nbs/00_core.ipynb #7c530ad1
+def _lacking(kind: str, name: str, error: ImportError) -> ImportError:
+    "An import that failed on the way to an adapter, with what to install."
+    entry = _found().get((kind, name))
+    cure = f'pip install "saliency_playground[{entry.extra}]"' if entry and entry.extra else \
+        f"Install it, or mend {entry.path if entry else 'the adapter'}"
+    what = f"needs {error.name}, which is not installed" if error.name else f"cannot be imported: {error}"
+    return ImportError(f"{kind} {name!r} {what}. {cure}.", name=error.name)
+
+# %% ../nbs/00_core.ipynb #825a325c
 def adapter(kind: str, name: str) -> type:
     """The adapter class of this name, its module imported if it was not.
 
@@ -716,42 +765,6 @@ def adapter(kind: str, name: str) -> type:
     except ImportError as error:
         raise _lacking(kind, name, error) from error
     return _live[kind, name]
-
-
-def _lacking(kind: str, name: str, error: ImportError) -> ImportError:
-    "An import that failed on the way to an adapter, with what to install."
-    entry = _found().get((kind, name))
-    cure = f'pip install "saliency_playground[{entry.extra}]"' if entry and entry.extra else \
-        f"Install it, or mend {entry.path if entry else 'the adapter'}"
-    what = f"needs {error.name}, which is not installed" if error.name else f"cannot be imported: {error}"
-    return ImportError(f"{kind} {name!r} {what}. {cure}.", name=error.name)
-
-
-def _run(entry: Entry) -> None:
-    "Import the module of an entry, or run its file if it is loose and new or edited."
-    if entry.module:
-        importlib.import_module(entry.module)
-        return
-    changed = entry.path.stat().st_mtime_ns
-    if _loaded.get(entry.path) == changed:
-        return
-    _live.pop((entry.kind, entry.name), None)
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())                     # so that `from models.common import …` works in ./models/*.py
-    run_file(entry.path, f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}")
-    _loaded[entry.path] = changed
-
-
-def run_file(path: str | Path, name: str) -> ModuleType:
-    "Run a `.py` file as the module of this name; one that fails is no module. Raises whatever the file raises."
-    spec = importlib.util.spec_from_file_location(name, path)
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 # %% ../nbs/00_core.ipynb #1b50e07a
 def options(kind: str, name: str) -> dict[str, inspect.Parameter]:

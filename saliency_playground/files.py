@@ -183,6 +183,7 @@ class Journal:
             self.entries[entry.pop("id")] = entry
 
     def _lines(self) -> Iterable[dict]:
+        "The entries up to the first line that is torn."
         content = self.path.read_bytes() if self.path.exists() else b""
         for line in content.splitlines(keepends=True):
             try:

@@ -237,6 +237,7 @@ def read_state(path: str | Path) -> dict:
 
 
 def _tensors(read: Mapping) -> bool:
+    "Whether all that was read are tensors."
     return bool(read) and all(hasattr(value, "shape") for value in read.values())
 
 # %% ../nbs/13_weights.ipynb #fe52c075
@@ -277,6 +278,7 @@ def _without_prefix(state: Mapping, wanted: Mapping) -> Mapping:
 
 
 def _some(names: list[str], n: int = 4) -> str:
+    "The first n names, and how many more there are."
     return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
 
 # %% ../nbs/13_weights.ipynb #6cec118c

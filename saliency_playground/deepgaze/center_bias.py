@@ -94,6 +94,7 @@ def _template(path: Path, changed: int, published: weights.Published | None) -> 
 
 @functools.lru_cache(maxsize=8)
 def _resized(path: Path, changed: int, published: weights.Published | None, size: tuple[int, int]) -> np.ndarray:
+    "The template at a size; remembered as long as the file is unchanged."
     return at_size(_template(path, changed, published), size)
 
 # %% ../../nbs/15_deepgaze/00_center_bias.ipynb #0d94a8f1

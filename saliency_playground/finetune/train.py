@@ -67,6 +67,7 @@ def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: S
 
 
 def _no_number(what: str, value, stage: Stage) -> RunError:
+    "The error for a number that is none."
     return RunError(f"{what} is {value}. Lower the learning rates of stage {stage.name!r}; the last good weights are kept.")
 
 # %% ../../nbs/40_finetune/07_train.ipynb #fe221159
@@ -187,14 +188,16 @@ class Clock:
             raise OutOfTime(f"fold {number}: stopped {done}. One takes up to {span(self.longest)}, and of max_hours {self.hours:g} "
                             f"there are {span(max(self.left(), 0))} left. `--resume` goes on{more}.")
 
-# %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
+# %% ../../nbs/40_finetune/07_train.ipynb #8e8d247a
 def _progress(quiet: bool | None, total: int, title: str):
+    "A bar of images; without words, shown on a terminal only."
     from tqdm import tqdm
     quiet = not sys.stderr.isatty() if quiet is None else quiet
     return tqdm(total=total, desc=title, unit="image", disable=quiet, leave=False)
 
 
 def _history_row(fold: Fold, stage: str, epoch: int, loss: float, rates: Mapping, seconds: float) -> dict:
+    "What the history says of an epoch: its loss, the validation, the rates, blur and center bias, and how long it took."
     return {"stage": stage, "epoch": epoch, "loss": loss, **validate(fold), **{f"lr_{group}": rate for group, rate in rates.items()},
             **finalizer_state(fold.net), "seconds": round(seconds, 2)}
 
@@ -206,33 +209,9 @@ def _write_down(fold: Fold, state: State) -> None:
     weights.write_state(folder/"last.pth", state.trained)
     write_table(folder/"history.csv", list(state.history[0]), [list(row.values()) for row in state.history])
 
-
-def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictures=None: None, quiet: bool | None = None, clock: Clock | None = None) -> None:
-    "Train a fold from where its state is to the end, keeping the state after each epoch. Raises OutOfTime where the clock leaves no room for another."
-    clock = clock or Clock()
-    stages, names = fold.config.training.stages, trained_names(fold.net, fold.config.training.stages)
-    if not state.history:
-        state.history = [_history_row(fold, "start", 0, math.nan, {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}, 0.0)]
-        state.trained = state.best = tensors(fold.net, names)
-        state.best_value = judged(state.history[0])
-        state.write(fold.folder)
-        log(state.history[0])
-    with fast.gathered(fold.net):
-        while state.stage < len(stages):
-            stage = stages[state.stage]
-            put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
-            blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
-            optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
-            if state.epoch:
-                optimizer.load_state_dict(state.optimizer)
-            while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
-                clock.check(fold.number, state.history)
-                _one_epoch(fold, state, stage, optimizer, names, log, quiet)
-            state.stage, state.epoch, state.since = state.stage + 1, 0, 0
-    put(fold.net, state.best if fold.config.training.keep == "best" else state.trained)
-
-
+# %% ../../nbs/40_finetune/07_train.ipynb #20c69649
 def _one_epoch(fold: Fold, state: State, stage: Stage, optimizer, names: list[str], log: Callable, quiet: bool | None) -> None:
+    "Train an epoch, judge it, and keep the state and the files that follow from it."
     start, rates = time.perf_counter(), stage.rates(state.epoch)
     for group in optimizer.param_groups:
         group["lr"] = rates[group["name"]]
@@ -251,3 +230,30 @@ def _one_epoch(fold: Fold, state: State, stage: Stage, optimizer, names: list[st
     state.write(fold.folder)
     _write_down(fold, state)
     log(row)
+
+# %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
+def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictures=None: None, quiet: bool | None = None, clock: Clock | None = None) -> None:
+    "Train a fold from where its state is to the end, keeping the state after each epoch. Raises OutOfTime where the clock leaves no room for another."
+    clock = clock or Clock()
+    stages, names = fold.config.training.stages, trained_names(fold.net, fold.config.training.stages)
+    if not state.history:
+        state.history = [_history_row(fold, "start", 0, math.nan, {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}, 0.0)]
+        state.trained = state.best = tensors(fold.net, names)
+        state.best_value = judged(state.history[0])
+        state.write(fold.folder)
+        log(state.history[0])
+    else:
+        _write_down(fold, state)                                                        # it may have been killed just before it could
+    with fast.gathered(fold.net):
+        while state.stage < len(stages):
+            stage = stages[state.stage]
+            put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
+            blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+            optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
+            if state.epoch:
+                optimizer.load_state_dict(state.optimizer)
+            while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
+                clock.check(fold.number, state.history)
+                _one_epoch(fold, state, stage, optimizer, names, log, quiet)
+            state.stage, state.epoch, state.since = state.stage + 1, 0, 0
+    put(fold.net, state.best if fold.config.training.keep == "best" else state.trained)

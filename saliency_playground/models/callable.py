@@ -56,6 +56,7 @@ class CallableModel(SaliencyModel):
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray], Any]:
+        "The function, with its arguments; a class is made into an object first."
         given = self.arguments or {}
         return self._made(**given) if isinstance(self._made, type) else functools.partial(self._made, **given)
 

@@ -134,6 +134,7 @@ class FineTuned(ChosenNetwork):
 
     @functools.cached_property
     def _below(self) -> str:
+        "A digest of what lies below what was tuned: the base, and the code of its backbones."
         made = {getattr(sys.modules[find(name).build.__module__], "__file__", None) for name in self.chosen[0]}
         return files.digest([base_known(self), [files.sha256(Path(path)) for path in sorted(filter(None, made))]])
 

@@ -98,6 +98,7 @@ def with_eps(eps: float) -> Callable[[Bundle], Bundle]:
 
 # %% ../../nbs/50_view/08_sensitivity.ipynb #ac976c46
 def _halved(points: Fixations | None) -> Fixations | None:
+    "Fixations on the picture at half its size."
     return points if points is None else replace(points, x=points.x / 2, y=points.y / 2)
 
 
