@@ -372,14 +372,16 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, target, rows, columns, coarse, *spread):
         total, parts, scales = torch.zeros_like(target), list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4])), []
-        counts, shown = [len(right) for _, right, _, _ in parts], coarse.expand_as(target).flatten(0, 1)
+        counts = [len(right) for _, right, _, _ in parts]
         densities = _kept.room((sum(counts), *target.shape), target).split(counts)    # but for a factor, which is kept apart: a pass less
         for p, (left, right, weight, bound) in zip(densities, parts):
-            scale, below = target.new_empty(p.shape[:2]), left - bound[..., None, None]
-            for k, own in enumerate(weight.tolist()):
-                torch.mm(below[:, k].flatten(0, 1), right[k], out=p[k].view(shown.shape)).add_(shown, alpha=own).exp_()
-                scale[k] = 1 / (p[k] @ columns @ rows)
-                total.addcmul_(p[k], scale[k, :, None, None])
+            scale, below = target.new_empty(p.shape[:2]), (left - bound[..., None, None]).transpose(0, 1).flatten(1, 2)
+            for some in _few(p):
+                torch.bmm(below[some], right[some], out=p[some].flatten(1, 2))
+                p[some].addcmul_(coarse, weight[some, None, None, None]).exp_()
+                scale[some] = 1 / (p[some] @ columns @ rows)
+                for own, factor in zip(p[some], scale[some, :, None, None]):
+                    total.addcmul_(own, factor)
             scales.append(scale)
         total /= sum(counts)
         if any(ctx.needs_input_grad):                                                 # now, while the densities are there
@@ -396,17 +398,27 @@ class _CrossEntropy(torch.autograd.Function):
         return None, None, None, None, *grads
 
 
+def _few(p: Tensor) -> list[slice]:
+    "The maps of p (K, …) a few at a time, as many as stay in a processor's memory while they are worked on."
+    step = max(1, 2**19 // p[0].numel())
+    return [slice(k, min(k + step, len(p))) for k in range(0, len(p), step)]
+
+
 def _slopes(p: Tensor, scale: Tensor, left: Tensor, right: Tensor, ratio: Tensor, times: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     "How each picture's loss moves with one model's left (B, K, h, m), right (B, K, m, w) and weight (K, B). p: (K, B, h, w), densities but for a scale (K, B)."
-    lefts, rights, weights = torch.empty_like(left), left.new_empty((len(left), *right.shape)), torch.empty_like(scale)
-    moved, coarse = torch.empty_like(ratio), coarse.where(coarse > -torch.inf, 0).expand_as(ratio).flatten(1)
-    shares = torch.einsum("kbhw,bhw->kb", p, ratio) * -scale
-    for k in range(len(p)):
-        torch.addcmul(ratio, times, shares[k, :, None, None], out=moved).mul_(p[k])
-        lefts[:, k] = torch.matmul(moved, right[k].T)
-        rights[:, k] = torch.matmul((left[:, k] * scale[k, :, None, None]).transpose(1, 2), moved)
-        weights[k] = (moved.flatten(1)[:, None] @ coarse[..., None]).flatten()
-    return lefts * scale.T[..., None, None], rights, weights * scale
+    lefts, rights, weights = torch.empty_like(left), left.new_empty((len(left), *right.shape)), torch.empty_like(scale.T)
+    room, coarse = torch.empty_like(p[_few(p)[0]]), coarse.where(coarse > -torch.inf, 0).expand_as(ratio)
+    turned = (left * scale.T[..., None, None]).transpose(2, 3)                        # (B, K, m, h)
+
+    def over(maps, other):                                                            # (k, B, h, w) and (B, h, w) to their products' sums, (B, k)
+        return torch.bmm(maps.flatten(2).transpose(0, 1), other.flatten(1)[..., None])[..., 0]
+    for some in _few(p):
+        share = (over(p[some], ratio).T * -scale[some])[..., None, None]
+        moved = torch.addcmul(ratio, times, share, out=room[:len(share)]).mul_(p[some])
+        lefts[:, some] = torch.matmul(moved, right[some, None].transpose(2, 3)).transpose(0, 1)
+        rights[:, some] = torch.matmul(turned[:, some], moved.transpose(0, 1))
+        weights[:, some] = over(moved, coarse)
+    return lefts * scale.T[..., None, None], rights, weights.T * scale
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #1ea7f430
 def cross_entropy(net: Ensemble | Mixture, seen: Seen, center_bias: Tensor, target: Tensor) -> Tensor:
