@@ -445,6 +445,9 @@ class SaliencyModel:
         "What it lacks to predict, say weights, in a sentence with the cure; empty if nothing, as far as can be told without computing."
         return ""
 
+    def obtain(self) -> None:
+        "Download what it lacks, before its first picture. Raises ValueError, in a sentence with the cure, if that cannot be had."
+
     def seen_images(self) -> set[str]:
         "The pictures that it was trained on, as far as it knows: their ids, or their digests (`fingerprint`), which no other picture shares."
         return set()

@@ -687,13 +687,21 @@ def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], Sali
     for kind, entry in [*(("model", entry) for entry in models), *(("dataset", entry) for entry in config.datasets)]:
         try:
             made[kind, entry.as_] = one = create(kind, entry.name, **entry.options)
-            if kind == "model" and not _any_kept(config, entry) and (lacks := one.missing()):
-                raise ValueError(lacks)
+            if kind == "model" and not _any_kept(config, entry):
+                _equip(one, config)
         except Exception as error:                       # a user's own adapter may raise anything
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {_said(error).removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return made
+
+
+def _equip(model: SaliencyModel, config: Config) -> None:
+    "See that a model has what it predicts with, downloaded if need be. Raises ValueError if it has not."
+    if lacks := model.missing():
+        raise ValueError(lacks)
+    if config.overwrite != "never":
+        model.obtain()
 
 
 def _any_kept(config: Config, model: Entry) -> bool:

@@ -17,7 +17,7 @@ import torch
 from .. import weights
 from ..core import Sample, SaliencyDataset, complete, create
 from ..deepgaze import backbones, fast, network
-from ..deepgaze.center_bias import log_center_bias
+from ..deepgaze.center_bias import find_template, log_center_bias
 from .config import FinetuneConfig
 from .data import drawn, entropy, fold_center_bias, target
 from .features import FeatureCache, stack
@@ -66,7 +66,8 @@ def parts_of(config: FinetuneConfig, number: int, dataset: SaliencyDataset) -> d
 class Fold:
     """One fold of a training.
 
-    config: the training's. number: which fold, from 1. net: see `build`. Raises DatasetError or ValueError if the split does not fit the data.
+    config: the training's. number: which fold, from 1. net: see `build`. Raises DatasetError or ValueError if the split does not
+    fit the data, or the center bias cannot be had.
     """
     config: FinetuneConfig
     number: int
@@ -76,6 +77,8 @@ class Fold:
         self.dataset = create("dataset", self.config.data.name, **self.config.data.options)
         self.place = {image_id: i for i, image_id in enumerate(self.dataset.ids)}
         self.parts = parts_of(self.config, self.number, self.dataset)
+        if self.config.network.center_bias != "fold":
+            find_template(self.config.network.center_bias)                  # now, not at the first picture
         self.device = next(self.net.parameters()).device
         self.sample = lru_cache(maxsize=8 if self.config.draws else 64)(self._sample)                 # all of a picture's maps are a lot
         self.bias = lru_cache(maxsize=64)(self._bias)

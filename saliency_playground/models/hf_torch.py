@@ -92,6 +92,11 @@ class HFTorch(InputContract, TorchModel):
         later = self.weights_path is None and self.repo_id and self.filename and not weights.hub_forbidden()
         return "" if later else self.lacks
 
+    def obtain(self) -> None:
+        "Ask the hub for the file, if it is not here. Raises ValueError if it cannot be had."
+        if self.lacks:
+            raise ValueError(self.lacks)
+
     @property
     def net(self) -> torch.nn.Module:
         "The network, loaded when it is first needed. Raises ValueError."

@@ -214,6 +214,10 @@ class NetworkModel(TorchOptions, SaliencyModel):
         "Why its weights cannot be had, in a sentence with the cure; empty if they can."
         return weights.missing(self.published, self.weights_path)
 
+    def obtain(self) -> None:
+        "Download the weights, if they are not here. Raises ValueError if they cannot be had."
+        weights.obtain(self.published, self.weights_path)
+
     @functools.cached_property
     def _shaped_by(self) -> dict[str, set[str]]:
         return shaped_by(self.weights_path, getattr(self, "base_weights_path", None))
