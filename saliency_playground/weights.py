@@ -8,7 +8,6 @@ __all__ = ['Published', 'folder', 'find', 'offline', 'hub_forbidden', 'missing',
 
 # %% ../nbs/13_weights.ipynb #e8e49326
 import os
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import files
+from .progress import progress
 
 # %% ../nbs/13_weights.ipynb #f0e39aba
 @dataclass(frozen=True)
@@ -121,12 +121,11 @@ def _answer(url: str, start: int):
     return answer, start if answer.status == 206 else 0
 
 
-def _attempt(published: Published, part: Path, quiet: bool) -> bool:
+def _attempt(published: Published, part: Path, quiet: bool | None) -> bool:
     "One attempt at a download; returns whether another could go on where it ends: the server can, and it announces this very file."
-    from tqdm import tqdm
     answer, start = _answer(published.url, part.stat().st_size if part.exists() else 0)
-    with answer, open(part, "ab" if start else "wb") as file, tqdm(
-            total=published.size, initial=start, unit="B", unit_scale=True, desc=published.name, disable=quiet) as bar:
+    with answer, open(part, "ab" if start else "wb") as file, progress(
+            published.size, published.name, "B", quiet, leave=True, initial=start, unit_scale=True) as bar:
         while chunk := answer.read(1 << 16):
             file.write(chunk)
             bar.update(len(chunk))
@@ -139,7 +138,7 @@ def _attempt(published: Published, part: Path, quiet: bool) -> bool:
 def download(published: Published, to: str | Path | None = None, quiet: bool | None = None) -> Path:
     """Download a published file, verified, whole or not at all.
 
-    to: the folder, None: `folder()`. quiet: no progress bar; None: a bar if somebody watches (a terminal).
+    to: the folder, None: `folder()`. quiet: no progress bar; None: a bar if somebody watches, see `progress.watched`.
     Returns the path. A second process waits for the first. What a broken connection brought is kept, and taken up by the next call.
     Raises ValueError if the server cannot be reached, or if what came has another size or SHA-256; that is removed.
     """
@@ -147,7 +146,7 @@ def download(published: Published, to: str | Path | None = None, quiet: bool | N
     part = path.with_name(f".{path.name}.part")
     with files.lock(path.parent):
         if not path.exists():
-            _collect(published, part, not sys.stderr.isatty() if quiet is None else quiet)
+            _collect(published, part, quiet)
             if problem := differs(published, part):
                 part.unlink()
                 raise ValueError(f"what {published.url} gave is not {published.name}: {problem}. Nothing was kept; try again later, or tell its authors.")
@@ -155,7 +154,7 @@ def download(published: Published, to: str | Path | None = None, quiet: bool | N
     return path
 
 
-def _collect(published: Published, part: Path, quiet: bool) -> None:
+def _collect(published: Published, part: Path, quiet: bool | None) -> None:
     "Attempts until the file is complete, or until one brings nothing. Raises ValueError then."
     resumable, problem = True, ""
     while (had := part.stat().st_size if part.exists() else 0) < (published.size or 1):

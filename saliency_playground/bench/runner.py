@@ -34,6 +34,7 @@ from .. import files, heatmaps, images, maps, metrics, stats
 from .cache import Cell, recipe
 from .config import Config, Entry, load_config, missing
 from ..metrics import density_maps
+from ..progress import progress, watched
 from ..core import Ceiling, Prediction, Sample, SaliencyDataset, SaliencyModel, all_fixations, complete, create
 
 # %% ../../nbs/30_bench/03_runner.ipynb #eb9fe711
@@ -412,7 +413,6 @@ def run_cell(square: Square, workers: int, strict: bool = False, quiet: bool = T
 
     workers: threads that decode and score. strict: raise RunError at the first image that fails. quiet: no progress bar.
     """
-    from tqdm import tqdm
     start = time.perf_counter()
     with _opened(square):
         owed = debts(square)
@@ -423,8 +423,8 @@ def run_cell(square: Square, workers: int, strict: bool = False, quiet: bool = T
         if todo:
             _fit(square, rows=any(debt.row for debt in owed))
         careful = step(strict)
-        with ThreadPoolExecutor(workers) as pool, tqdm(total=len(todo), desc=f"{square.dataset_as} × {square.model_as}",
-                                                       unit="image", disable=quiet or not todo, leave=True) as bar:
+        with ThreadPoolExecutor(workers) as pool, progress(len(todo), f"{square.dataset_as} × {square.model_as}",
+                                                           quiet=quiet or not todo, leave=True) as bar:
             decoded = ahead(pool, careful(functools.partial(decode, square)), todo, workers + 2)
             answered = predict(square, decoded, strict)
             for outcome in ahead(pool, careful(functools.partial(score, square)), answered, workers + 2):
@@ -612,14 +612,14 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     """Run a benchmark: every data set × every active model, computing what is missing.
 
     config: a Config, a packaged config's name, a path, or a dict. strict: stop at the first image that fails.
-    quiet: no progress bars; None: bars if somebody watches (a terminal).
+    quiet: no progress bars; None: bars if somebody watches, see `progress.watched`.
     Returns a Result; the tables lie in its output_dir. Raises ConfigError for faults of the config, RunError for what
     is missing or empty, TimeoutError if another run is writing to the same output_dir.
     """
     config = config if isinstance(config, Config) else load_config(config)
     if absent := missing(config):
         raise RunError("\n".join(absent))
-    quiet = not sys.stderr.isatty() if quiet is None else quiet
+    quiet = not watched() if quiet is None else quiet
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
         files.sweep(output_dir/".rows")

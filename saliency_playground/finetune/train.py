@@ -9,7 +9,6 @@ __all__ = ['METRICS', 'batches', 'epoch_of', 'predicted', 'validate', 'judged', 
 # %% ../../nbs/40_finetune/07_train.ipynb #b1c1d3b7
 import io
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from ..deepgaze import fast, network
 from . import blocks
 from .config import FinetuneConfig, Stage
 from .fold import Fold, build, losses
+from ..progress import progress
 
 # %% ../../nbs/40_finetune/07_train.ipynb #5da3c1a9
 def batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: int) -> list[list[str]]:
@@ -188,12 +188,6 @@ class Clock:
                             f"there are {span(max(self.left(), 0))} left. `--resume` goes on{more}.")
 
 # %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
-def _progress(quiet: bool | None, total: int, title: str):
-    from tqdm import tqdm
-    quiet = not sys.stderr.isatty() if quiet is None else quiet
-    return tqdm(total=total, desc=title, unit="image", disable=quiet, leave=False)
-
-
 def _history_row(fold: Fold, stage: str, epoch: int, loss: float, rates: Mapping, seconds: float) -> dict:
     return {"stage": stage, "epoch": epoch, "loss": loss, **validate(fold), **{f"lr_{group}": rate for group, rate in rates.items()},
             **finalizer_state(fold.net), "seconds": round(seconds, 2)}
@@ -236,7 +230,7 @@ def _one_epoch(fold: Fold, state: State, stage: Stage, optimizer, names: list[st
     start, rates = time.perf_counter(), stage.rates(state.epoch)
     for group in optimizer.param_groups:
         group["lr"] = rates[group["name"]]
-    with _progress(quiet, len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}") as bar:
+    with progress(len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}", quiet=quiet) as bar:
         def tell(loss):
             bar.update(min(stage.batch_size, bar.total - bar.n))
             bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
