@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['KINDS', 'Fixations', 'Sample', 'picture_of', 'as_fixations', 'as_sample', 'complete', 'Prediction', 'all_fixations',
            'pooled', 'others_of', 'SaliencyDataset', 'sheet_of', 'as_dataset', 'fitted', 'SaliencyModel', 'labelled',
-           'Ceiling', 'register', 'Entry', 'use', 'Names', 'names', 'adapter', 'run_file', 'options', 'check_options',
-           'create']
+           'Ceiling', 'register', 'Entry', 'use', 'Names', 'names', 'helpers', 'adapter', 'forget_edited', 'run_file',
+           'options', 'check_options', 'create']
 
 # %% ../nbs/00_core.ipynb #92d69235
 import ast
@@ -562,9 +562,9 @@ def register(kind: str, name: str, extra: str | None = None) -> Callable[[type],
 
     def remember(cls: type) -> type:
         holder = _live.get((kind, name))
-        if holder is not None and holder.__qualname__ != cls.__qualname__:
-            raise ValueError(f"{kind} {name!r} is {holder.__module__}.{holder.__qualname__} already. "
-                             f"Give {cls.__qualname__} another name.")
+        held_by = (holder.__module__, holder.__qualname__) if holder else _unloaded(kind, name, cls)
+        if held_by and held_by[1] != cls.__qualname__:
+            raise ValueError(f"{kind} {name!r} is {'.'.join(held_by)} already. Give {cls.__qualname__} another name.")
         _live[kind, name] = cls
         return cls
     return remember
@@ -584,6 +584,7 @@ class Entry:
     path: Path
     module: str | None = None             # dotted name to import it by; None for a loose file
     extra: str | None = None
+    cls: str = ""                         # the class
 
 
 @functools.lru_cache(maxsize=None)
@@ -605,7 +606,7 @@ def _entries_in(path: Path, module: str | None, changed: int) -> tuple[Entry, ..
             given += [k.value.value for k in call.keywords if isinstance(k.value, ast.Constant)]
             if called == "register" and len(given) in (2, 3) and given[0] in ("dataset", "model"):
                 summary = (ast.get_docstring(cls) or "").partition("\n")[0]
-                found.append(Entry(*given[:2], summary, path, module, *given[2:]))
+                found.append(Entry(*given[:2], summary, path, module, *given[2:], cls=cls.name))
     return tuple(found)
 
 # %% ../nbs/00_core.ipynb #42e9738d
@@ -674,6 +675,12 @@ def _found() -> dict[tuple[str, str], Entry]:
                 raise ValueError(f"{entry.kind} {entry.name!r} stands in two files, {holder.path} and {entry.path}. Rename one.")
     return entries
 
+
+def _unloaded(kind: str, name: str, cls: type) -> tuple[str, str] | None:
+    "Where the class of a name would be loaded from, and what it is called; None if there is none. cls: who asks; the package's own need not."
+    entry = None if cls.__module__.startswith("saliency_playground.") else _found().get((kind, name))
+    return entry and (entry.module or str(entry.path), entry.cls)
+
 # %% ../nbs/00_core.ipynb #c1e30d92
 class Names(dict):
     "Names and what they stand for; shows itself as a table."
@@ -696,8 +703,40 @@ def names(kind: str) -> Names:
               if k == kind and name not in lines and not cls.__module__.startswith("_adapter_")}
     return Names(sorted(lines.items()))
 
+# %% ../nbs/00_core.ipynb #bb888f06
+def helpers(path: str | Path) -> list[Path]:
+    """The files of the user's own that a file of theirs imports, directly or through each other, sorted; none of this or an installed package.
+
+    Looked for beside the file, in the working directory, and wherever on `sys.path` the file itself lies.
+    """
+    start, house = Path(path).resolve(), Path(files.__file__).resolve().parent
+    found, todo = {start}, [start]
+    while todo:
+        for place in _imports(one := todo.pop()):
+            for file in (place.with_name(f"{place.name}.py"), place/"__init__.py"):
+                ours = "site-packages" in (*one.parts, *file.parts) or file.is_relative_to(house)
+                if file not in found and not ours and file.is_file():
+                    found.add(file)
+                    todo.append(file)
+    return sorted(found - {start})
+
+
+def _imports(path: Path) -> Iterator[Path]:
+    "Where the modules that a file imports may lie, without their endings."
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    except (SyntaxError, ValueError):
+        return
+    roots = {Path.cwd().resolve(), path.parent} | {root for root in map(Path, filter(None, sys.path)) if path.is_relative_to(root)}
+    for node in nodes:
+        words = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+        if isinstance(node, ast.ImportFrom):
+            words = [*filter(None, [node.module]), *(f"{node.module or ''}.{word}".strip(".") for word in words)]
+        near = {path.parents[node.level - 1]} if getattr(node, "level", 0) and node.level <= len(path.parents) else roots
+        yield from (root.joinpath(*word.split(".")) for word in words if "*" not in word for root in near)
+
 # %% ../nbs/00_core.ipynb #825a325c
-_loaded: dict[Path, int] = {}                            # loose files that were run, with their time stamps
+_loaded: dict[Path, dict[Path, int]] = {}                # loose files that were run: time stamps of each and its helpers
 
 
 def adapter(kind: str, name: str) -> type:
@@ -735,14 +774,32 @@ def _run(entry: Entry) -> None:
     if entry.module:
         importlib.import_module(entry.module)
         return
-    changed = entry.path.stat().st_mtime_ns
-    if _loaded.get(entry.path) == changed:
+    now = {path: path.stat().st_mtime_ns for path in [entry.path, *helpers(entry.path)]}
+    if _loaded.get(entry.path) == now:
         return
+    forget_edited(entry.path)
     _live.pop((entry.kind, entry.name), None)
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())                     # so that `from models.common import …` works in ./models/*.py
     run_file(entry.path, f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}")
-    _loaded[entry.path] = changed
+    _loaded[entry.path] = now
+
+
+_helped: dict[Path, str] = {}                            # helpers and their digests, as they were when last looked at
+
+
+def forget_edited(path: str | Path) -> None:
+    "Let the helpers of a file be imported anew if one of them was edited."
+    now = {one: files.sha256(one) for one in helpers(path)}
+    if any(_helped.get(one, digest) != digest for one, digest in now.items()):
+        for name, module in list(sys.modules.items()):
+            if name.startswith("_") or not getattr(module, "__file__", None):            # a file that was run, not imported
+                continue
+            if Path(module.__file__).resolve() in now:
+                del sys.modules[name]
+                Path(importlib.util.cache_from_source(module.__file__)).unlink(missing_ok=True)       # it tells edits by seconds
+    _helped.update(now)
+    importlib.invalidate_caches()
 
 
 def run_file(path: str | Path, name: str) -> ModuleType:

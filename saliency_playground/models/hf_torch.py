@@ -16,7 +16,7 @@ import huggingface_hub
 import torch
 
 from .. import weights
-from ..core import register
+from ..core import helpers, register
 from .contract_base import InputContract, named, read_script
 from .torch_base import TorchModel
 
@@ -85,7 +85,7 @@ class HFTorch(InputContract, TorchModel):
     def __post_init__(self):
         super().__post_init__()
         self._made, source = named(self.network, "network") if self.network else (None, None)
-        self.weights = [source] if source else []
+        self.weights = [source, *helpers(source)] if source else []
 
     def missing(self) -> str:
         "Why the file cannot be had, in a sentence with the cure; empty if it can, or if the hub may be asked for it later."
