@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'batches', 'epoch_of', 'predicted', 'validate', 'judged', 'finalizer_state', 'State', 'tensors', 'put',
-           'trained_names', 'dry_run', 'OutOfTime', 'span', 'Clock', 'train_stages']
+           'frozen_for', 'trained_names', 'dry_run', 'OutOfTime', 'span', 'Clock', 'train_stages']
 
 # %% ../../nbs/40_finetune/07_train.ipynb #b1c1d3b7
 import io
@@ -141,9 +141,17 @@ def put(net: network.Ensemble, values: Mapping[str, torch.Tensor]) -> None:
             known[name].copy_(value)
 
 # %% ../../nbs/40_finetune/07_train.ipynb #db3e1a84
+def frozen_for(net: network.Ensemble, stage: Stage) -> list[str]:
+    "Let what a stage trains be trained and no more, and name it, see `blocks.freeze`. Raises ValueError naming the stage."
+    try:
+        return blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+    except ValueError as error:
+        raise ValueError(f"stage {stage.name}: {error}") from None
+
+
 def trained_names(net: network.Ensemble, stages: Sequence[Stage]) -> list[str]:
     "The names of all tensors that any stage trains, in the network's order."
-    ever = {name for stage in stages for name in blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)}
+    ever = {name for stage in stages for name in frozen_for(net, stage)}
     return [name for name, _ in net.named_parameters() if name in ever]
 
 
@@ -151,7 +159,7 @@ def dry_run(config: FinetuneConfig) -> str:
     "What each stage would train, as tables; no picture is read."
     net, parts = build(config), []
     for stage in config.training.stages:
-        names = blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+        names = frozen_for(net, stage)
         rates = ", ".join(f"{group} {rate:g}" for group, rate in stage.rates(0).items())
         known = dict(net.named_parameters())
         trained, total = (sum(known[name].numel() for name in some) for some in (names, known))
@@ -215,7 +223,7 @@ def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictu
         while state.stage < len(stages):
             stage = stages[state.stage]
             put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
-            blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+            frozen_for(fold.net, stage)
             optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
             if state.epoch:
                 optimizer.load_state_dict(state.optimizer)
