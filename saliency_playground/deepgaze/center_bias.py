@@ -45,9 +45,7 @@ MIT1003 = weights.Published(
 @functools.lru_cache(maxsize=1)
 def _fetched(published: weights.Published, folder: Path) -> Path:
     "The published file, looked for once: on Kaggle that reads every folder there is. folder: where downloads go."
-    if problem := weights.missing(published, option="center_bias"):
-        raise ValueError(problem)
-    return weights.find(published) or weights.download(published)
+    return weights.obtain(published, option="center_bias")
 
 
 def find_template(which: str | Path) -> Path | None:

@@ -17,7 +17,7 @@ import torch
 from .. import weights
 from ..core import Sample, SaliencyDataset, complete, create
 from ..deepgaze import backbones, fast, network
-from ..deepgaze.center_bias import log_center_bias
+from ..deepgaze.center_bias import find_template, log_center_bias
 from .config import FinetuneConfig
 from .data import drawn, entropy, fold_center_bias, target
 from .features import FeatureCache, stack
@@ -84,10 +84,13 @@ class _Part:
 class Fold(_Part):
     """One fold of a training.
 
-    config: the training's. number: which fold, from 1. net: see `build`. Raises DatasetError or ValueError if the split does not fit the data.
+    config: the training's. number: which fold, from 1. net: see `build`. Raises DatasetError or ValueError if the split does not
+    fit the data, or the center bias cannot be had.
     """
     def __post_init__(self):
         super().__post_init__()
+        if self.config.network.center_bias != "fold":
+            find_template(self.config.network.center_bias)                  # now, not at the first picture
         self.sample = lru_cache(maxsize=8 if self.config.draws else 64)(self._sample)                 # all of a picture's maps are a lot
         self.bias = lru_cache(maxsize=64)(self._bias)
         self.aim = lru_cache(maxsize=256)(self._aim)

@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'batches', 'epoch_of', 'predicted', 'validate', 'judged', 'finalizer_state', 'State', 'tensors', 'put',
-           'trained_names', 'dry_run', 'OutOfTime', 'span', 'Clock', 'train_stages']
+           'frozen_for', 'trained_names', 'dry_run', 'OutOfTime', 'span', 'Clock', 'train_stages']
 
 # %% ../../nbs/40_finetune/07_train.ipynb #b1c1d3b7
 import io
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from ..deepgaze import fast, network
 from . import blocks
 from .config import FinetuneConfig, Stage
 from .fold import Fold, build, losses
+from ..progress import progress
 
 # %% ../../nbs/40_finetune/07_train.ipynb #5da3c1a9
 def batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: int) -> list[list[str]]:
@@ -142,9 +142,17 @@ def put(net: network.Ensemble, values: Mapping[str, torch.Tensor]) -> None:
             known[name].copy_(value)
 
 # %% ../../nbs/40_finetune/07_train.ipynb #db3e1a84
+def frozen_for(net: network.Ensemble, stage: Stage) -> list[str]:
+    "Let what a stage trains be trained and no more, and name it, see `blocks.freeze`. Raises ValueError naming the stage."
+    try:
+        return blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+    except ValueError as error:
+        raise ValueError(f"stage {stage.name}: {error}") from None
+
+
 def trained_names(net: network.Ensemble, stages: Sequence[Stage]) -> list[str]:
     "The names of all tensors that any stage trains, in the network's order."
-    ever = {name for stage in stages for name in blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)}
+    ever = {name for stage in stages for name in frozen_for(net, stage)}
     return [name for name, _ in net.named_parameters() if name in ever]
 
 
@@ -152,7 +160,7 @@ def dry_run(config: FinetuneConfig) -> str:
     "What each stage would train, as tables; no picture is read."
     net, parts = build(config), []
     for stage in config.training.stages:
-        names = blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+        names = frozen_for(net, stage)
         rates = ", ".join(f"{group} {rate:g}" for group, rate in stage.rates(0).items())
         known = dict(net.named_parameters())
         trained, total = (sum(known[name].numel() for name in some) for some in (names, known))
@@ -189,13 +197,6 @@ class Clock:
                             f"there are {span(max(self.left(), 0))} left. `--resume` goes on{more}.")
 
 # %% ../../nbs/40_finetune/07_train.ipynb #8e8d247a
-def _progress(quiet: bool | None, total: int, title: str):
-    "A bar of images; without words, shown on a terminal only."
-    from tqdm import tqdm
-    quiet = not sys.stderr.isatty() if quiet is None else quiet
-    return tqdm(total=total, desc=title, unit="image", disable=quiet, leave=False)
-
-
 def _history_row(fold: Fold, stage: str, epoch: int, loss: float, rates: Mapping, seconds: float) -> dict:
     "What the history says of an epoch: its loss, the validation, the rates, blur and center bias, and how long it took."
     return {"stage": stage, "epoch": epoch, "loss": loss, **validate(fold), **{f"lr_{group}": rate for group, rate in rates.items()},
@@ -215,7 +216,7 @@ def _one_epoch(fold: Fold, state: State, stage: Stage, optimizer, names: list[st
     start, rates = time.perf_counter(), stage.rates(state.epoch)
     for group in optimizer.param_groups:
         group["lr"] = rates[group["name"]]
-    with _progress(quiet, len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}") as bar:
+    with progress(len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}", quiet=quiet) as bar:
         def tell(loss):
             bar.update(min(stage.batch_size, bar.total - bar.n))
             bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
@@ -248,7 +249,7 @@ def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictu
         while state.stage < len(stages):
             stage = stages[state.stage]
             put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
-            blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+            frozen_for(fold.net, stage)
             optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
             if state.epoch:
                 optimizer.load_state_dict(state.optimizer)

@@ -145,6 +145,10 @@ class HubModel(SaliencyModel):
         except ValueError as error:
             return None, error
 
+    def obtain(self) -> None:
+        if self._located[1]:
+            raise self._located[1]
+
     @property
     def weights(self) -> list[Path]:
         "The graph, downloaded if need be; empty if it cannot be had."

@@ -186,6 +186,10 @@ class _Published(TorchOptions, SaliencyModel):
         "Why its weights cannot be had, in a sentence with the cure; empty if they can."
         return weights.missing(self.published, self.weights_path)
 
+    def obtain(self) -> None:
+        "Download the weights, if they are not here. Raises ValueError if they cannot be had."
+        weights.obtain(self.published, self.weights_path)
+
     @functools.cached_property
     def _shaped_by(self) -> dict[str, set[str]]:
         "The pictures that shaped the weights, as their files tell."
