@@ -24,7 +24,7 @@ from deepgaze import official_net, official_way, usual  # noqa: E402
 from runner import pictures  # noqa: E402
 
 from saliency_playground import weights  # noqa: E402
-from saliency_playground.deepgaze import fast, network  # noqa: E402
+from saliency_playground.deepgaze import loss, network  # noqa: E402
 from saliency_playground.finetune import blocks  # noqa: E402
 from saliency_playground.finetune.config import load_finetune  # noqa: E402
 from saliency_playground.finetune.fold import Fold, build  # noqa: E402
@@ -75,7 +75,7 @@ def our_step(fold: Fold):
 
     def step():
         for _ in range(IN_A_ROW):
-            fast.cross_entropy(fold.net, seen, bias, aim).sum().backward()
+            loss.cross_entropy(fold.net, seen, bias, aim).sum().backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
     return step
@@ -104,7 +104,7 @@ def measure(arguments) -> str:
     with tempfile.TemporaryDirectory() as folder:
         fold = a_fold(Path(folder), arguments.images)
         n = len(fold.parts["train"])
-        with fast.gathered(fold.net):                                    # as `finetune.train.train_stages` has it
+        with loss.gathered(fold.net):                                    # as `finetune.train.train_stages` has it
             sides = {"theirs": their_step(fold, arguments.official), "step": our_step(fold), "epoch": our_epoch(fold)}
             took = take_turns(sides, 1 if arguments.quick else arguments.rounds)
     each = {"theirs": 1, "step": IN_A_ROW, "epoch": n}
@@ -131,7 +131,7 @@ def memory(side: str, arguments) -> None:
         fold = a_fold(Path(folder), 2)
         if Path("/proc/self/clear_refs").exists():
             Path("/proc/self/clear_refs").write_text("5")
-        with fast.gathered(fold.net):
+        with loss.gathered(fold.net):
             step = their_step(fold, arguments.official) if side == "theirs" else our_step(fold)
             if side == "theirs":
                 fold.net = None

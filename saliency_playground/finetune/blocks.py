@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 from .. import files
-from ..deepgaze import fast
 from ..deepgaze.backbones import contributing
+from ..deepgaze.loss import leaf
 from ..deepgaze.network import Ensemble
 
 # %% ../../nbs/40_finetune/03_blocks.ipynb #7ca26a95
@@ -109,19 +109,19 @@ def groups(net: Ensemble, rates: Mapping[str, float]) -> list[dict]:
     """What is trained, as parameter groups of an optimizer: {"name", "params", "lr"} for each of finalizer, head and backbone that has any.
 
     rates: the learning rate of each by name. head: saliency and fixation_selection. Order and content depend on nothing but the network, and on
-    whether it is `fast.gathered`: then a tensor for all readouts of a backbone.
+    whether it is `loss.gathered`: then a tensor for all readouts of a backbone.
     """
     found = {"finalizer": [], "head": [], "backbone": []}
     for name, tensor in net.named_parameters():
         if tensor.requires_grad:
             part = block_of(name)
-            found[part if part in found else "head"].append(fast.leaf(tensor))
+            found[part if part in found else "head"].append(leaf(tensor))
     return [{"name": name, "params": list(dict.fromkeys(tensors)), "lr": rates[name]} for name, tensors in found.items() if tensors]
 
 # %% ../../nbs/40_finetune/03_blocks.ipynb #f2487e9f
 def without_gradient(net: torch.nn.Module) -> list[str]:
     "After a backward pass: the names of tensors that are to be trained but got no gradient."
-    return [name for name, tensor in net.named_parameters() if tensor.requires_grad and fast.leaf(tensor).grad is None]
+    return [name for name, tensor in net.named_parameters() if tensor.requires_grad and leaf(tensor).grad is None]
 
 # %% ../../nbs/40_finetune/03_blocks.ipynb #17b8d14a
 def clamp_sigma(net: Ensemble, least: float = 0.3, most: float = 500.0) -> None:

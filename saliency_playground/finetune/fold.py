@@ -18,6 +18,7 @@ from .. import weights
 from ..core import Sample, SaliencyDataset, complete, create
 from ..deepgaze import backbones, fast, network
 from ..deepgaze.center_bias import find_template, log_center_bias
+from ..deepgaze.loss import cross_entropy
 from .config import FinetuneConfig
 from .data import drawn, entropy, fold_center_bias, target
 from .features import FeatureCache, stack
@@ -140,4 +141,4 @@ def losses(fold: Fold, image_ids: Sequence[str], trains_backbone: bool = False, 
     bias = torch.cat([fold.bias(image_id) for image_id in image_ids])
     aims = [fold.aim(image_id, epoch if fold.config.draws else -1) for image_id in image_ids]
     aim, added = torch.cat([one for one, _ in aims]), torch.tensor([more for _, more in aims], device=fold.device)
-    return fast.cross_entropy(fold.net, seen, bias, aim) + added
+    return cross_entropy(fold.net, seen, bias, aim) + added

@@ -21,6 +21,7 @@ from .. import files, metrics, weights
 from ..bench.runner import RunError, write_table
 from ..core import Prediction
 from ..deepgaze import fast, network
+from ..deepgaze.loss import gathered
 from . import blocks
 from .config import FinetuneConfig, Stage
 from .fold import Fold, build, losses
@@ -245,7 +246,7 @@ def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictu
         log(state.history[0])
     else:
         _write_down(fold, state)                                                        # it may have been killed just before it could
-    with fast.gathered(fold.net):
+    with gathered(fold.net):
         while state.stage < len(stages):
             stage = stages[state.stage]
             put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
