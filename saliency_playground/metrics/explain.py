@@ -249,7 +249,7 @@ def _paint_signs(told: Explanation) -> _Paint:
     if told.fixations is None:
         return _Paint(layers, None, [], ("lost", "gained"))
     return _Paint(layers, [(255, 255, 255) if earned >= 0 else LOSS for earned in told.fixations], [],
-                  (f"-{limit:.2g}", f"+{limit:.2g} {EXPLAINED[told.name].unit}"))
+                  (f"−{limit:.2g}", f"+{limit:.2g} {EXPLAINED[told.name].unit}"))
 
 # %% ../../nbs/02_metrics/06_explain.ipynb #c170b824
 def _paint_parts(told: Explanation) -> _Paint:

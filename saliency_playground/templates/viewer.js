@@ -5,9 +5,16 @@ const blob = (bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/jpe
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const typed = "input:not([type=checkbox]), select, textarea, [role=slider]";             // where keys are somebody's own
 // All of the viewer keeps its keys from the notebook, in which an x would cut the cell; `handle` is told of them wherever the focus is.
-const keys = (el, handle) => {
+// A control that the mouse comes to is given its sentence, by its label: on all of it, where ipywidgets repeats the label or says nothing.
+const around = (el, handle, tips) => {
   const home = el.closest(".sp-viewer");
-  if (!home) { requestAnimationFrame(() => keys(el, handle)); return; }
+  if (!home) { requestAnimationFrame(() => around(el, handle, tips)); return; }
+  home.addEventListener("pointerover", ({ target }) => {
+    const control = target.closest(".widget-inline-hbox");
+    if (!control) return;
+    const labels = [...control.querySelectorAll("label, label span")].map((one) => one.textContent), name = [...labels, control.querySelector("input")?.placeholder].find((one) => tips()[one]);
+    if (name) for (const one of [control, ...control.querySelectorAll("[title]")]) one.title = tips()[name];
+  });
   home.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });       // it is the focused element that is asked
   home.addEventListener("keydown", (event) => { if (!event.target.closest(typed)) handle(event); });
 };
@@ -83,7 +90,7 @@ function stage({ model, el }) {
   });
   root.addEventListener("pointerup", () => { held = null; });
   root.addEventListener("dblclick", () => show([0, 0, 1, 1]));
-  keys(el, (event) => {
+  around(el, (event) => {
     const zooms = { "+": () => scale(0.8), "=": () => scale(0.8), "-": () => scale(1.25), 0: () => show([0, 0, 1, 1]) };
     const others = ["ArrowLeft", "ArrowRight", "Home", "End", "p", "s"];
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in zooms || others.includes(event.key))) return;
@@ -92,7 +99,7 @@ function stage({ model, el }) {
     if (event.repeat && waiting) return;
     waiting = true;
     if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
-  });
+  }, () => model.get("tips"));
   model.on("change:drawn", draw);
   model.on("change:columns", columns);
   columns();

@@ -39,6 +39,8 @@ class _Filled(Looking):
             box.observe(lambda _: None if self._filling else self._choose(), "value")
         self.look["observers"].options, self.look["observers"].value = observer_choices(()), ()
         self.query = replace(self.query, a=pair[0], b=pair[1], category="")
+        controls = (self.datasets, self.difference, self.in_a_row, *self.look.values(), *self.filter.values(), *self.ticks.children)
+        self.stage.tips = {one.description or one.placeholder: one.tooltip for one in controls}
         for field in ("by", "metric", "reverse"):
             self.filter[field].disabled = self.query.metric is None                # a run without scores
         self._filling = False

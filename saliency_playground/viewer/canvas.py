@@ -34,6 +34,7 @@ class Stage(_Canvas):
     drawn = traitlets.Int().tag(sync=True)               # counts up with each showing, so that a whole set is drawn at once
     zoom = traitlets.List([0.0, 0.0, 1.0, 1.0]).tag(sync=True)
     columns = traitlets.Int(0).tag(sync=True)            # how many in a row; 0: as many as fit
+    tips = traitlets.Dict().tag(sync=True)               # label of a control around it -> what is said when the mouse rests on that
 
     def __init__(self, pressed: Callable[[str], None]):
         super().__init__(kind="stage")

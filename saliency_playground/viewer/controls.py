@@ -118,7 +118,7 @@ def menu(label: str, options, value=None, width: str = "180px", tip: str = "") -
 
 def tick(label: str, value: bool = False, tip: str = "") -> widgets.Checkbox:
     "A box to tick. tip: said when the mouse rests on it."
-    return widgets.Checkbox(description=label, value=value, indent=False, tooltip=tip, layout=widgets.Layout(width="auto", margin="0 10px 0 0"))
+    return widgets.Checkbox(description=label, value=value, indent=False, tooltip=tip, layout=widgets.Layout(width="auto", margin="0 8px"))
 
 
 def observer_choices(observers: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import heatmaps
 from ..bench.runner import LEAVES_OUT
-from ..metrics.explain import EXPLAINED, Key, key_strip, painted
+from ..metrics.explain import EXPLAINED, GAIN, LOSS, Key, key_strip, painted
 from ..report.compared import shown
 from ..report.run import Files, goodness, models_of, role_of
 from .browse import image_list
@@ -64,7 +64,8 @@ def panels(run: Files, view: View, side: int = 480) -> list[Panel]:
     size = _size(run, view, side)
     def drawn(caption: str, note: str, draw: Callable) -> Panel:
         try:
-            return Panel(caption, note, draw())
+            picture = draw()
+            return Panel(caption, note, *(picture if isinstance(picture, tuple) else (picture,)))
         except Exception as error:               # a user's own data set or model file may raise anything
             sentence = str(error) or type(error).__name__
             return Panel(caption, sentence, said(sentence, size))
@@ -106,28 +107,20 @@ def _truth(run: Files, view: View, drawn: Callable, side: int) -> Panel:
 
 
 def _apart(run: Files, view: View, drawn: Callable, side: int) -> Panel:
-    "The difference of two models, with the brightness at which its colours are full."
-    limits = []
+    "The difference of two models; its key says at which difference in brightness the colours are full."
     def draw():
         picture, limit = difference_picture(run, view, side)
-        limits.append(f", full at {limit:.2g}")
-        return picture
+        return picture, Key(f"full at {limit:.2g}", "", [(GAIN, "more of the first"), (LOSS, "of the second")], None)
     a, b = view.difference
-    panel = drawn(f"{a} − {b}", f"violet: more of {a}; orange: more of {b}", draw)
-    return panel._replace(caption=f"{panel.caption}: violet {a}, orange {b}{''.join(limits)}")
+    return drawn(f"{a} − {b}", f"violet: more of {a}; orange: more of {b}", draw)
 
 
 def _explained(run: Files, view: View, model: str, drawn: Callable, width: int) -> Panel:
     "Where a model's score comes from, and the key to its colours."
-    keys = []
-    def draw():
-        picture, key = explained_picture(run, view.dataset, model, view.image_id, view.explain, width)
-        keys.append(key)
-        return picture
     dots = "; a white fixation is a hit or a gain, an orange one a miss or a loss" if EXPLAINED[view.explain].adds_up == "mean of fixations" else ""
-    whole = "" if view.zoom == WHOLE else ", the whole picture"
-    panel = drawn(f"{view.explain} of {model}{whole}", f"where the {view.explain} of {model} comes from{dots}", draw)
-    return panel._replace(key=keys[0] if keys else None)
+    panel = drawn(f"{view.explain} of {model}", f"where the {view.explain} of {model} comes from{dots}",
+                  functools.partial(explained_picture, run, view.dataset, model, view.image_id, view.explain, width))
+    return panel if view.zoom == WHOLE or panel.key is None else panel._replace(caption=f"{panel.caption}, the whole picture")
 
 
 def _role(run: Files, view: View, model: str) -> str:
