@@ -109,7 +109,7 @@ function stage({ model, el }) {
 // Thumbnails in the order they are given; those that come into sight are asked for, a few at a time. Another look: asked for anew.
 function strip({ model, el }) {
   const root = element("div", "sp-strip", el), buttons = new Map(), pictures = new Map(), asked = new Set();
-  let waiting = [], marked = [], seen = model.get("look"), later;
+  let waiting = [], marked = [], seen = model.get("look"), later, items = [];
   const ask = () => { if (waiting.length) { model.send({ need: waiting.splice(0, 4) }); } };
   const sight = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -125,6 +125,7 @@ function strip({ model, el }) {
   };
   const mark = (scroll) => {
     for (const button of marked) { button.setAttribute("aria-pressed", false); button.tabIndex = -1; button.classList.remove("sp-picked"); }
+    if (scroll) grow(items.findIndex(({ id }) => id === model.get("chosen")) + 60);
     const open = buttons.get(model.get("chosen")), picked = model.get("picked").map((id) => buttons.get(id)).filter(Boolean);
     marked = open ? [open, ...picked] : picked;
     for (const button of picked) button.classList.add("sp-picked");
@@ -146,20 +147,28 @@ function strip({ model, el }) {
     buttons.set(id, button);
     return button;
   };
+  const dressed = ({ id, label, category, failed }) => {
+    const button = buttons.get(id) ?? made(id), [, name, kind] = button.children, whole = id.includes(category) ? id : `${id} (${category})`;
+    if (name.textContent !== label) name.textContent = label;
+    if (kind.textContent !== category) kind.textContent = category;
+    button.classList.toggle("sp-failed", failed !== "");
+    button.title = failed ? `${whole}: ${failed}` : whole;
+    return button;
+  };
+  const grow = (many) => {                                                                // a long list is laid out as far as somebody scrolls
+    const more = items.slice(root.children.length, many).map(dressed);
+    root.append(...more);
+    for (const button of more) if (!asked.has(button.dataset.image)) sight.observe(button);
+  };
   const draw = () => {
     if (model.get("look") !== seen) {                                                     // other pictures of perhaps the same images
       seen = model.get("look");
       for (const known of [buttons, pictures, asked]) known.clear();
       marked = [];
     }
-    root.replaceChildren(...model.get("items").map(({ id, label, category, failed }) => {
-      const button = buttons.get(id) ?? made(id), [, name, kind] = button.children, whole = id.includes(category) ? id : `${id} (${category})`;
-      if (name.textContent !== label) name.textContent = label;
-      if (kind.textContent !== category) kind.textContent = category;
-      button.classList.toggle("sp-failed", failed !== "");
-      button.title = failed ? `${whole}: ${failed}` : whole;
-      return button;
-    }));
+    items = model.get("items");
+    root.replaceChildren();
+    grow(120);
     root.scrollTop = 0;
     watch();
     mark(false);
@@ -180,6 +189,7 @@ function strip({ model, el }) {
     });
     ask();
   });
+  root.addEventListener("scroll", () => { if (root.scrollTop + 3 * root.clientHeight > root.scrollHeight) { grow(root.children.length + 120); mark(false); } });
   model.on("change:items", draw);
   model.on("change:look", () => { clearTimeout(later); later = setTimeout(anew, 300); });    // not while a slider is drawn
   model.on("change:chosen", () => mark(true));
