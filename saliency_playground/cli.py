@@ -146,6 +146,7 @@ def _about_weights(published) -> dict[str, str]:
 
 
 def _one_line(value) -> str:
+    "A value without line breaks."
     return " ".join(str(value).split())
 
 # %% ../nbs/60_cli.ipynb #bf7f061f

@@ -23,6 +23,7 @@ class Commands(click.Group):
     "A group of commands that answers a refused request with its sentences and exit code 2."
 
     def invoke(self, context):
+        "Run a command; what was refused becomes its sentences and exit code 2."
         try:
             return super().invoke(context)
         except Exception as error:
@@ -32,6 +33,7 @@ class Commands(click.Group):
             context.exit(2)
 
     def resolve_command(self, context, args):
+        "Find a command by its name; a misspelt one gets the nearest."
         try:
             return super().resolve_command(context, args)
         except click.UsageError as error:
@@ -40,6 +42,7 @@ class Commands(click.Group):
             raise
 
     def list_commands(self, context):
+        "The names of the commands in the order of use."
         return list(self.commands)                                     # in the order of use
 
 

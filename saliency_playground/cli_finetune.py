@@ -59,6 +59,25 @@ def split(root, test_count, out_dir, folds, dataset, group, seed, sets):
         click.echo(f"{len(made['test'])} images are held out, not {test_count}: groups stay whole.", err=True)
     click.echo(f"written: {path}")
 
+# %% ../nbs/61_cli_finetune.ipynb #4aa2f7c2
+def _finetune(loaded, dry_run: bool, precompute_gt: bool, quiet: bool, how: dict) -> tuple[int, str]:
+    "Do what `finetune` was told; returns the exit code and what is said at the end."
+    if dry_run:
+        from saliency_playground.finetune.train import dry_run as shown
+        return 0, shown(loaded)
+    if precompute_gt:
+        from saliency_playground.core import create
+        from saliency_playground.finetune.data import precompute_gt as computed
+        made = computed(create("dataset", loaded.data.name, **loaded.data.options), quiet=quiet or None)
+        return 0, f"{made} maps made, the rest was there."
+    from saliency_playground.finetune.run import finetune as trained
+    from saliency_playground.finetune.run import summary
+    from saliency_playground.finetune.train import OutOfTime
+    try:
+        return 0, f"{summary(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
+    except OutOfTime as error:
+        return 3, str(error)
+
 # %% ../nbs/61_cli_finetune.ipynb #bf000f9d
 @click.command()
 @click.option("--config", "-c", required=True, metavar="NAME_OR_PATH", help="A YAML file, or a packaged config such as finetune_deepgaze_iie.")
@@ -95,25 +114,6 @@ def finetune(config, sets, fold, dry_run, precompute_gt, calibrate, full, resume
     if code or not quiet:
         click.echo(said, err=bool(code))
     sys.exit(code)
-
-
-def _finetune(loaded, dry_run: bool, precompute_gt: bool, quiet: bool, how: dict) -> tuple[int, str]:
-    "Do what `finetune` was told; returns the exit code and what is said at the end."
-    if dry_run:
-        from saliency_playground.finetune.train import dry_run as shown
-        return 0, shown(loaded)
-    if precompute_gt:
-        from saliency_playground.core import create
-        from saliency_playground.finetune.data import precompute_gt as computed
-        made = computed(create("dataset", loaded.data.name, **loaded.data.options), quiet=quiet or None)
-        return 0, f"{made} maps made, the rest was there."
-    from saliency_playground.finetune.run import finetune as trained
-    from saliency_playground.finetune.run import summary
-    from saliency_playground.finetune.train import OutOfTime
-    try:
-        return 0, f"{summary(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
-    except OutOfTime as error:
-        return 3, str(error)
 
 # %% ../nbs/61_cli_finetune.ipynb #35d4c54e
 @click.group()

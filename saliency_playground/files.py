@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RESERVED', 'write_bytes', 'write_text', 'read_array', 'array_bytes', 'write_array', 'write_arrays', 'sweep', 'lock',
-           'path_inside', 'sha256', 'digest', 'Journal', 'nearest']
+           'path_inside', 'sha256', 'digest', 'Journal', 'nearest', 'cure']
 
 # %% ../nbs/07_files.ipynb #b59772c4
 import difflib
@@ -183,6 +183,7 @@ class Journal:
             self.entries[entry.pop("id")] = entry
 
     def _lines(self) -> Iterable[dict]:
+        "The entries up to the first line that is torn."
         content = self.path.read_bytes() if self.path.exists() else b""
         for line in content.splitlines(keepends=True):
             try:
@@ -222,3 +223,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded = {re.sub(r"[\W_]", "", word).lower(): word for word in known}
     close = difflib.get_close_matches(re.sub(r"[\W_]", "", str(name)).lower(), folded, n=1, cutoff=0.6)
     return f' Did you mean "{folded[close[0]]}"?' if close else ""
+
+# %% ../nbs/07_files.ipynb #1e17ebf4
+def cure(path: str | Path) -> str:
+    "What to do about a path that is not there, in a sentence."
+    if Path(path).parts[-2:] == ("data", "toy"):
+        return "`saliency-playground toy` writes it."
+    return "Mend the path, or put the data there." if Path(path).is_absolute() else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}."

@@ -114,6 +114,14 @@ def font(size: int):
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
 
 
+def _within(picture: np.ndarray, width: int, height: int):
+    "A picture as a Pillow image, as large as fits into width × height pixels."
+    from PIL import Image
+    factor = min(width / picture.shape[1], height / picture.shape[0])
+    shape = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
+    return Image.fromarray(picture).resize(shape, Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.BICUBIC)
+
+
 def _short(text: str, letters, room: float) -> str:
     "A text cut to fit, with an ellipsis in the middle."
     if letters.getlength(text) <= room:
@@ -158,10 +166,8 @@ def contact_sheet(pictures: Sequence[np.ndarray], columns: int, captions: Sequen
             write(row_labels[r], _GAP, tops[r] - line + 3, centred=False)
         for c, picture in enumerate(row):
             left = _GAP + c * (cell + _GAP)
-            factor = min(cell / picture.shape[1], heights[r] / picture.shape[0])
-            shape = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
-            small = Image.fromarray(picture).resize(shape, Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.BICUBIC)
-            sheet.paste(small, (left + (cell - shape[0]) // 2, tops[r] + (heights[r] - shape[1]) // 2))
+            small = _within(picture, cell, heights[r])
+            sheet.paste(small, (left + (cell - small.width) // 2, tops[r] + (heights[r] - small.height) // 2))
             if over and r == 0:
                 write(captions[c], left, _GAP, centred=True)
             if under:

@@ -148,6 +148,7 @@ def _strips(height: int, radius: int) -> Iterator[tuple[int, int, int, int]]:
 
 # %% ../nbs/01_maps.ipynb #353d2d89
 def _positive(sigma: float) -> float:
+    "A blur as a float. Raises ValueError if it is not above 0."
     if not sigma > 0:
         raise ValueError(f"sigma is a positive number of pixels, not {sigma!r}.")
     return float(sigma)

@@ -39,6 +39,7 @@ class _Brush:
         return _Brush(self.draw, self.x + x * self.s, self.y + y * self.s, s * self.s)
 
     def _place(self, points):
+        "Points of the thing painted, in fine pixels of the picture."
         return [((self.x + x * self.s) * _FINE, (self.y + y * self.s) * _FINE) for x, y in points]
 
     def disc(self, x, y, radius, colour, flat=1.0):

@@ -1,4 +1,5 @@
-"""What the tests share: a scratch working directory, the command as a user runs it, and the real data where it is at hand."""
+"""What the tests share: a scratch working directory, the command as a user runs it, a tiny training, and the real data where it is at hand."""
+import json
 import os
 import subprocess
 import sys
@@ -31,3 +32,20 @@ def command(*words, code=0, program="saliency_playground", **options):
                           env=os.environ | {"PYTHONUTF8": "1"}, **options)
     assert done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def tiny_training(stages, **keys):
+    """What a fine-tuning needs, in the working directory: toy data, a tiny base, and `tiny.yaml` with these stages; no split.
+
+    stages: rows of the schedule. keys: others of the config. The same weights come out to the bit only on as many threads.
+    """
+    import torch
+
+    from saliency_playground import weights
+    from saliency_playground.deepgaze import network
+    command("toy", "--out", "toy")
+    torch.manual_seed(0)
+    weights.write_state("base.pth", network.tiny("iie", components=2).state_dict())
+    config = {"data": {"name": "folder", "root": "toy"}, "split_file": "splits/split.json", "network": {"backbones": ["tiny", "tiny"], "components": 2},
+              "base_weights_path": "base.pth", "training": {"loss": "nll_fixations", "stages": stages}, "device": "cpu"}
+    Path("tiny.yaml").write_text(json.dumps(config | keys), encoding="utf-8")                   # JSON is YAML

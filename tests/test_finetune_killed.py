@@ -7,33 +7,18 @@ import time
 
 import pytest
 import torch
-from conftest import command
+from conftest import command, tiny_training
 
 from saliency_playground import weights
-from saliency_playground.deepgaze import network
 
-CONFIG = """
-data: {name: folder, root: toy}
-split_file: splits/split.json
-network: {backbones: [tiny, tiny], components: 2}
-base_weights_path: base.pth
-training:
-  loss: nll_fixations
-  stages:
-  - {name: head, epochs: 6, lr: 0.01, schedule: cosine, accumulate: 2}
-  - {name: deeper, epochs: 4, lr: 0.001, freeze: {backbone_last_n_modules: 2}}
-device: cpu
-"""
 TRAIN = ["finetune", "--config", "tiny.yaml", "--quiet", "--resume"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no SIGKILL")
 def test_same_weights(scratch):
-    command("toy", "--out", "toy")
+    tiny_training([{"name": "head", "epochs": 6, "lr": 0.01, "schedule": "cosine", "accumulate": 2},
+                   {"name": "deeper", "epochs": 4, "lr": 0.001, "freeze": {"backbone_last_n_modules": 2}}])
     command("split", "--root", "toy", "--test_count", 2, "--out_dir", "splits", "--folds", 2)
-    torch.manual_seed(0)
-    weights.write_state("base.pth", network.tiny("iie", components=2).state_dict())
-    (scratch / "tiny.yaml").write_text(CONFIG, encoding="utf-8")
     command(*TRAIN, "--set", "output_dir=calm")
 
     def epochs(): return sum(len(path.read_text().splitlines()) - 1 for path in (scratch / "killed").glob("fold_*/history.csv"))

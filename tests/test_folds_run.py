@@ -10,36 +10,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from conftest import command
+from conftest import command, tiny_training
 
 from saliency_playground import weights
-from saliency_playground.deepgaze import network
 from saliency_playground.notebooks.execute import ended_well, error_in, packaged
 
-CONFIG = """
-experiment: tiny
-data: {name: folder, root: toy}
-split_file: splits/split.json
-network: {backbones: [tiny, tiny], components: 2}
-base_weights_path: base.pth
-training:
-  loss: nll_fixations
-  stages:
-  - {name: head, epochs: 6, lr: 0.01, schedule: cosine}
-output_dir: tuned
-device: cpu
-"""
 RUN = ["folds", "run", "--config", "tiny.yaml", "--n", "4", "--test-count", "4"]
 
 
 @pytest.fixture
 def tiny(scratch, monkeypatch):
-    "A folder with toy data, a tiny base and its config; no split. One thread: sums, and so weights, are the same to the bit only on as many threads."
+    "A folder with a training that can begin, on one thread."
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    command("toy", "--out", "toy")
-    torch.manual_seed(0)
-    weights.write_state("base.pth", network.tiny("iie", components=2).state_dict())
-    Path("tiny.yaml").write_text(CONFIG, encoding="utf-8")
+    tiny_training([{"name": "head", "epochs": 6, "lr": 0.01, "schedule": "cosine"}], experiment="tiny", output_dir="tuned")
     return scratch
 
 

@@ -185,3 +185,24 @@ def test_one_colour_is_no_crash(model):
 def test_card(model):
     assert {"citation", "licence", "input"} <= model.card.keys() and all(map(str.strip, map(str, model.card.values())))
     assert (type(model).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("offline", ["", "1"])
+def test_a_center_bias_that_cannot_be_had_stops_a_run_before_its_first_image(offline, dataset, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from dataclasses import replace
+
+    from saliency_playground import weights
+    from saliency_playground.bench.runner import RunError
+    from saliency_playground.deepgaze import center_bias, network
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALIENCY_PLAYGROUND_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("SALIENCY_PLAYGROUND_OFFLINE", offline)
+    monkeypatch.setattr(center_bias, "MIT1003", replace(center_bias.MIT1003, url="http://127.0.0.1:9/centerbias_mit1003.npy"))      # nobody answers
+    weights.write_state("tiny.pth", network.tiny("iie").state_dict())
+    sp.make_toy("toy")
+    with pytest.raises(RunError, match="(?s)model deepgaze_iie: .*centerbias_mit1003.npy.* or name it with center_bias") as refused:
+        sp.benchmark(datasets=[{"name": "folder", "root": "toy"}],
+                     models=["uniform", {"name": "deepgaze_iie", "weights_path": "tiny.pth", "backbones": ["tiny", "tiny"], "components": 2}])
+    assert str(refused.value).count("centerbias_mit1003.npy could not") + str(refused.value).count("weights centerbias_mit1003.npy") == 1
+    assert not list(tmp_path.glob("outputs/*.csv"))                     # not for uniform either

@@ -11,7 +11,7 @@ from conftest import ROOT, command
 PACKAGE = ROOT / "saliency_playground"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "_modidx.py")
 HEAVY = ["numba", "ot", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
-FLOORS = [["compiled"], ["files"], ["maps", "images", "heatmaps"], ["metrics.tuebingen"], ["metrics.mit"],
+FLOORS = [["compiled"], ["files", "progress"], ["maps", "images", "heatmaps"], ["metrics.tuebingen"], ["metrics.mit"],
           ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"],
           ["metrics", "ceilings", "stats"], ["core", "comparisons"],
           ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["weights"], ["deepgaze"], ["models.torch_base", "models.deepgaze_base", "models.classical_base", "models.msi_net_base", "models.contract_base"], ["datasets", "models", "toy"],

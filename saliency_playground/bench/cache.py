@@ -14,7 +14,7 @@ import uuid
 from pathlib import Path
 
 from .. import files
-from ..core import Prediction, SaliencyModel
+from ..core import Prediction, SaliencyModel, helpers
 
 # %% ../../nbs/30_bench/02_cache.ipynb #697e7a02
 def recipe(model: SaliencyModel) -> dict:
@@ -30,13 +30,14 @@ def recipe(model: SaliencyModel) -> dict:
 
 
 def source_digest(cls: type) -> str:
-    """A digest of the file that a class was written in, or of the notebook cell.
+    """A digest of the file that a class was written in and of those it imports from beside it (`core.helpers`), or of the notebook cell.
 
     Where neither can be found, a word that is never the same twice: what cannot be told apart must not be served as the same.
     """
     source = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if source and Path(source).is_file():
-        return files.sha256(Path(source))
+        own, *others = (files.sha256(path) for path in [Path(source), *helpers(source)])
+        return files.digest([own, *others]) if others else own
     cells = {member.__code__.co_filename for member in vars(cls).values() if hasattr(member, "__code__")}
     typed = "".join(line for cell in sorted(cells) for line in linecache.getlines(cell))
     return files.sha256(typed.encode()) if typed else f"unknown {uuid.uuid4().hex}"

@@ -24,7 +24,7 @@ from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr,
 
 from .. import metrics as _metrics
 from ..core import adapter, names, options, use
-from ..files import RESERVED, nearest
+from ..files import RESERVED, cure, nearest
 
 # %% ../../nbs/30_bench/01_config.ipynb #3e4a09c6
 class ConfigError(ValueError):
@@ -684,7 +684,4 @@ def _absent(kind: str, name: str) -> str:
 
 def _no_such(path: str) -> str:
     "That a path leads nowhere, and what to do."
-    cure = ("`saliency-playground toy` writes it." if Path(path).parts[-2:] == ("data", "toy") else
-            "Mend the path, or put the data there." if Path(path).is_absolute() else
-            f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
-    return f"there is no {_shown(path)}. {cure}"
+    return f"there is no {_shown(path)}. {cure(path)}"

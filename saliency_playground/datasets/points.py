@@ -42,7 +42,7 @@ def visible(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DatasetError(f"there is no folder {folder}. A relative path starts at the working directory, here {Path.cwd()}.")
+        raise DatasetError(f"there is no folder {folder}. {files.cure(folder)}")
     found = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in ("__MACOSX", "Thumbs.db")]
     return sorted(found, key=lambda path: natural(plain(path.name)))
 

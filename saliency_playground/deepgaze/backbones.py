@@ -29,6 +29,7 @@ class Normalizer(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
+        "image: (n, 3, height, width), RGB, 0 to 255 -> the same shape, normalised."
         return (image / 255 - self.mean) / self.std
 
 # %% ../../nbs/15_deepgaze/01_backbones.ipynb #6dbdde77
@@ -53,6 +54,7 @@ class FeatureExtractor(nn.Module):
         self.requires_grad_(False).train()
 
     def train(self, mode: bool = True) -> "FeatureExtractor":
+        "Stay in eval mode: batch norms keep their statistics whatever is trained."
         return super().train(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -88,16 +90,18 @@ class InPlaceNorm(nn.BatchNorm2d):
     spares = False
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (n, channels, h, w), lost afterwards where it is written over -> the same shape."
         if self.training or _recorded(self, x) or x.dtype != self.weight.dtype:
             return super().forward(x)
         scale = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * scale
         return torch.addcmul(shift.view(1, -1, 1, 1), x, scale.view(1, -1, 1, 1), **({} if self.spares else {"out": x}))
 
-
+# %% ../../nbs/15_deepgaze/01_backbones.ipynb #ebaa7e8c
 class DenseLayer(nn.Module):
     "A layer of torchvision's DenseNet that does not copy what it is given whole."
     def forward(self, parts: Sequence[Tensor]) -> Tensor:
+        "parts: the maps (n, channels, h, w) of all layers before -> (n, growth, h, w)."
         x = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
         x = self.conv1(self.relu1(self.norm1(x)))
         return self.conv2(self.relu2(self.norm2(x)))
@@ -109,6 +113,7 @@ class DenseBlock(nn.ModuleDict):
     Each layer reads the maps of all before it: of 48 layers, 24 times as many as there are in the end.
     """
     def forward(self, x: Tensor) -> Tensor:
+        "x: (n, channels, h, w) -> (n, channels + layers · growth, h, w), what it was given first."
         if _recorded(self, x):
             parts = [x]
             for layer in self.values():
@@ -124,7 +129,7 @@ class DenseBlock(nn.ModuleDict):
             maps[:, start:end] = layer([maps[:, :start]])
         return maps
 
-
+# %% ../../nbs/15_deepgaze/01_backbones.ipynb #899453a6
 def in_place(net: nn.Module) -> nn.Module:
     "The network with every batch norm an `InPlaceNorm` and every dense block a `DenseBlock`, same parameters."
     for module in net.modules():
@@ -145,6 +150,7 @@ class TinyNet(nn.Module):
         self.norm, self.relu, self.fc = nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Linear(12, 10)
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (n, 3, height, width), normalised -> (n, classes); its taps are what counts."
         x = self.conv1(self.relu(self.stem(x)))
         x = self.conv2(self.relu(self.norm(x)))
         return self.fc(self.relu(x).mean((2, 3)))
@@ -159,12 +165,14 @@ class PaddedConv(nn.Conv2d):
         super().__init__(channels, out, size, stride, padding=size // 2, groups=groups, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (n, channels, h, w) -> (n, out, h and w over the stride)."
         if self.stride == (1, 1):
             return super().forward(x)
         return F.conv2d(x, F.pad(self.weight, (1, 0, 1, 0)), self.bias, self.stride, self.padding, groups=self.groups)
 
 # %% ../../nbs/15_deepgaze/01_backbones.ipynb #5cc5063e
 def _norm(channels: int) -> InPlaceNorm:
+    "A batch norm with the constants of EfficientNet."
     return InPlaceNorm(channels, eps=1e-3, momentum=0.01)
 
 
@@ -184,6 +192,7 @@ class MBConv(nn.Module):
         self._project_conv, self._bn2 = PaddedConv(wide, out), _norm(out)
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (n, channels, h, w) -> (n, out, h and w over the stride)."
         y = F.silu(self._bn0(self._expand_conv(x)), inplace=True) if self.widens else x
         y = F.silu(self._bn1(self._depthwise_conv(y)), inplace=True)
         weight = self._se_expand(F.silu(self._se_reduce(y.mean((2, 3), keepdim=True))))
@@ -211,6 +220,7 @@ class EfficientNet(nn.Module):
         self._conv_head, self._bn1, self._fc = PaddedConv(channels, head), _norm(head), nn.Linear(head, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (n, 3, height, width), normalised -> (n, classes)."
         x = F.silu(self._bn0(self._conv_stem(x)), inplace=True)
         for block in self._blocks:
             x = block(x)
@@ -224,6 +234,7 @@ class Wrapped(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor) -> Tensor:
+        "What the network inside gives."
         return self.module(x)
 
 
@@ -248,10 +259,12 @@ class Backbone:
     channels: int
 
     def extractor(self) -> FeatureExtractor:
+        "The network, newly built, that gives the taps."
         return FeatureExtractor(self.build(), self.taps)
 
 
 def _inside(prefix: str, *taps: str) -> tuple[str, ...]:
+    "Names of layers below a prefix."
     return tuple(prefix + tap for tap in taps)
 
 

@@ -45,9 +45,7 @@ MIT1003 = weights.Published(
 @functools.lru_cache(maxsize=1)
 def _fetched(published: weights.Published, folder: Path) -> Path:
     "The published file, looked for once: on Kaggle that reads every folder there is. folder: where downloads go."
-    if problem := weights.missing(published, option="center_bias"):
-        raise ValueError(problem)
-    return weights.find(published) or weights.download(published)
+    return weights.obtain(published, option="center_bias")
 
 
 def find_template(which: str | Path) -> Path | None:
@@ -94,6 +92,7 @@ def _template(path: Path, changed: int, published: weights.Published | None) -> 
 
 @functools.lru_cache(maxsize=8)
 def _resized(path: Path, changed: int, published: weights.Published | None, size: tuple[int, int]) -> np.ndarray:
+    "The template at a size; remembered as long as the file is unchanged."
     return at_size(_template(path, changed, published), size)
 
 # %% ../../nbs/15_deepgaze/00_center_bias.ipynb #0d94a8f1

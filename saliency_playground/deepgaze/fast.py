@@ -123,18 +123,35 @@ def norm_conv(x: Tensor, times: Tensor | None, norm: Tensor, offset: Tensor, con
     return torch.matmul(weight, x) + (conv @ offset[..., None] + bias[..., None])
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #b274973f
-def softplus(x: Tensor) -> Tensor:
-    "log(1 + eˣ), to 1e-7 or a float32's last digit; in fewer steps, where the values lie in a processor's memory and need no gradient."
+def softplus(x: Tensor, out: Tensor | None = None) -> Tensor:
+    "log(1 + eˣ), to 1e-7 or a float32's last digit; in fewer steps, where the values lie in a processor's memory and need no gradient. out: where to write it."
     if x.requires_grad or x.device.type != "cpu":
-        return F.softplus(x)
-    y = x.clamp(-30, 80).exp_().add_(1).log_()                                        # beyond: slow denormal numbers, and infinity
+        return F.softplus(x) if out is None else out.copy_(F.softplus(x))
+    y = torch.clamp(x, -30, 80, out=out).exp_().add_(1).log_()                        # beyond: slow denormal numbers, and infinity
     return torch.maximum(x, y, out=y)
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #554600e3
-def _pieces(x: Tensor, first: Tensor) -> list[tuple[slice, Tensor]]:
-    "Readouts a few at a time, as many as a processor's memory holds, with their input."
-    step = max(1, 2**20 // (first.shape[1] * x.shape[0] * x.shape[-1]))
-    return [(some, x[:, some] if x.shape[1] > 1 else x) for some in (slice(k, k + step) for k in range(0, len(first), step))]
+class _Kept(threading.local):
+    "Memory that a thread keeps from one step to the next: to get it anew takes as long as to fill it."
+    numbers = torch.empty(0)
+
+    def room(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        n = math.prod(shape)
+        if len(self.numbers) < n or self.numbers.device != like.device:
+            self.numbers = like.new_empty(n)
+        return self.numbers[:n].view(shape)
+
+
+_kept = _Kept()
+
+
+def _pieces(x: Tensor, first: Tensor, spare: int) -> Iterator[tuple]:
+    "Readouts a few at a time, as many as a processor's memory holds: which, their input, and memory for `spare` times their wide values."
+    step = min(max(1, 2**20 // (first.shape[1] * x.shape[0] * x.shape[-1])), len(first))
+    room = _kept.room((spare, x.shape[0] * step * first.shape[1] * x.shape[-1]), x)
+    for some in (slice(k, min(k + step, len(first))) for k in range(0, len(first), step)):
+        shape = (x.shape[0], some.stop - some.start, first.shape[1], x.shape[-1])
+        yield some, x[:, some] if x.shape[1] > 1 else x, *(numbers[:math.prod(shape)].view(shape) for numbers in room)
 
 
 class _Wide(torch.autograd.Function):
@@ -146,8 +163,8 @@ class _Wide(torch.autograd.Function):
     def forward(ctx, x, first, weight, times):
         out = x.new_empty((x.shape[0], *weight.shape[:2], x.shape[-1]))
         middles, scales = x.new_empty((2, x.shape[0], len(first), 1, 1))
-        for some, own in _pieces(x, first):
-            wide = softplus(torch.matmul(first[some], own))
+        for some, own, values, wide in _pieces(x, first, 2):
+            softplus(torch.matmul(first[some], own, out=values), wide)
             wide, middles[:, some], scales[:, some] = centred(wide, times)
             out[:, some] = torch.matmul(weight[some] * scales[:, some], wide)
         ctx.times = times
@@ -159,13 +176,13 @@ class _Wide(torch.autograd.Function):
         (x, first, weight, middles, scales), times = ctx.saved_tensors, ctx.times
         times = torch.ones_like(x[0, 0, 0]) if times is None else times.to(x.dtype)
         n, firsts, weights, back = times.sum() * first.shape[1], torch.empty_like(first), torch.empty_like(weight), torch.zeros_like(x)
-        for some, own in _pieces(x, first):
-            wide, scale, at = softplus(torch.matmul(first[some], own)), scales[:, some], slope[:, some]
-            rises = (-wide).exp_().neg_().add_(1)                                     # the derivative of softplus
+        for some, own, moved, wide, rises in _pieces(x, first, 3):
+            wide, scale, at = softplus(torch.matmul(first[some], own, out=moved), wide), scales[:, some], slope[:, some]
+            torch.neg(wide, out=rises).exp_().neg_().add_(1)                          # the derivative of softplus
             wide.sub_(middles[:, some])
             product = torch.matmul(at, wide.transpose(2, 3))
             weights[some] = (product * scale).sum(0)
-            moved = torch.matmul((weight[some] * scale).transpose(2, 3), at)
+            torch.matmul((weight[some] * scale).transpose(2, 3), at, out=moved)
             mean = moved.sum((2, 3), keepdim=True) / n
             moved.addcmul_(wide, times * (-scale**3 * (weight[some] * product).sum((2, 3), keepdim=True) / n)).sub_(times * mean).mul_(rises)
             firsts[some] = torch.matmul(moved, own.transpose(2, 3)).sum(0)
@@ -265,15 +282,13 @@ def blur_matrices(sigma: Tensor, source: Tensor, m: int) -> Tensor:
     sigma: (K,), in rows of the result, cut off after 3 deviations as `GaussianBlur` does; can be differentiated. source: (n,) from 0 to m − 1,
     never falling and without a gap.
     """
-    device, radius = sigma.device, torch.ceil(3 * sigma.detach())
+    n, device, radius = len(source), sigma.device, torch.ceil(3 * sigma.detach())
     far = int(radius.max())
     offset = _wide(torch.arange(-far, far + 1, device=device))
     bell = torch.exp(-0.5 * (offset / _wide(sigma)[:, None])**2) * (offset.abs() <= radius[:, None])
-    running = F.pad((bell / bell.sum(1, keepdim=True)).cumsum(1), (1, 0))             # (K, 2 far + 2), weight left of each offset
-    edges = torch.searchsorted(source, torch.arange(m + 1, device=device))            # where each run of rows starts
-    edges[0], edges[m] = -len(source) - far, 2 * len(source) + far
-    left_of = (edges[:, None] - torch.arange(len(source), device=device) + far).clamp(0, 2 * far + 1)
-    return running.index_select(1, left_of.flatten()).unflatten(1, left_of.shape).diff(dim=1).transpose(1, 2).to(sigma.dtype)
+    met = source[(torch.arange(n, device=device) + offset[:, None].long()).clamp(0, n - 1)]           # (2 far + 1, n), the source at each offset
+    meets = torch.zeros(*met.shape, m, device=device).scatter_(2, met[..., None], 1.0)
+    return ((bell / bell.sum(1, keepdim=True)).to(sigma.dtype) @ meets.flatten(1)).unflatten(1, (n, m))
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #f812db7f
 def _spread(model, center_bias: Tensor, values: Tensor, shown: Sequence[Tensor]):
@@ -352,33 +367,21 @@ def predict(net: Ensemble | Mixture | DeepGazeI, image: Tensor, center_bias: Ten
     return log_density(net, look(net, image), center_bias, x_hist, y_hist)
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #9af60142
-class _Kept(threading.local):
-    "Memory that a thread keeps from one step to the next: to get it anew takes as long as to fill it."
-    numbers = torch.empty(0)
-
-    def room(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        n = math.prod(shape)
-        if len(self.numbers) < n or self.numbers.device != like.device:
-            self.numbers = like.new_empty(n)
-        return self.numbers[:n].view(shape)
-
-
-_kept = _Kept()
-
-
 class _CrossEntropy(torch.autograd.Function):
     "−Σ target · log of the mean density, (B,), from what `_spread` gives of each model and a bound (B, K) of its exponents."
     @staticmethod
     def forward(ctx, target, rows, columns, coarse, *spread):
         total, parts, scales = torch.zeros_like(target), list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4])), []
-        counts, shown = [len(right) for _, right, _, _ in parts], coarse.expand_as(target).flatten(0, 1)
+        counts = [len(right) for _, right, _, _ in parts]
         densities = _kept.room((sum(counts), *target.shape), target).split(counts)    # but for a factor, which is kept apart: a pass less
         for p, (left, right, weight, bound) in zip(densities, parts):
-            scale, below = target.new_empty(p.shape[:2]), left - bound[..., None, None]
-            for k, own in enumerate(weight.tolist()):
-                torch.mm(below[:, k].flatten(0, 1), right[k], out=p[k].view(shown.shape)).add_(shown, alpha=own).exp_()
-                scale[k] = 1 / (p[k] @ columns @ rows)
-                total.addcmul_(p[k], scale[k, :, None, None])
+            scale, below = target.new_empty(p.shape[:2]), (left - bound[..., None, None]).transpose(0, 1).flatten(1, 2)
+            for some in _few(p):
+                torch.bmm(below[some], right[some], out=p[some].flatten(1, 2))
+                p[some].addcmul_(coarse, weight[some, None, None, None]).exp_()
+                scale[some] = 1 / (p[some] @ columns @ rows)
+                for own, factor in zip(p[some], scale[some, :, None, None]):
+                    total.addcmul_(own, factor)
             scales.append(scale)
         total /= sum(counts)
         if any(ctx.needs_input_grad):                                                 # now, while the densities are there
@@ -395,17 +398,27 @@ class _CrossEntropy(torch.autograd.Function):
         return None, None, None, None, *grads
 
 
+def _few(p: Tensor) -> list[slice]:
+    "The maps of p (K, …) a few at a time, as many as stay in a processor's memory while they are worked on."
+    step = max(1, 2**19 // p[0].numel())
+    return [slice(k, min(k + step, len(p))) for k in range(0, len(p), step)]
+
+
 def _slopes(p: Tensor, scale: Tensor, left: Tensor, right: Tensor, ratio: Tensor, times: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     "How each picture's loss moves with one model's left (B, K, h, m), right (B, K, m, w) and weight (K, B). p: (K, B, h, w), densities but for a scale (K, B)."
-    lefts, rights, weights = torch.empty_like(left), left.new_empty((len(left), *right.shape)), torch.empty_like(scale)
-    moved, coarse = torch.empty_like(ratio), coarse.where(coarse > -torch.inf, 0).expand_as(ratio).flatten(1)
-    shares = torch.einsum("kbhw,bhw->kb", p, ratio) * -scale
-    for k in range(len(p)):
-        torch.addcmul(ratio, times, shares[k, :, None, None], out=moved).mul_(p[k])
-        lefts[:, k] = torch.matmul(moved, right[k].T)
-        rights[:, k] = torch.matmul((left[:, k] * scale[k, :, None, None]).transpose(1, 2), moved)
-        weights[k] = (moved.flatten(1)[:, None] @ coarse[..., None]).flatten()
-    return lefts * scale.T[..., None, None], rights, weights * scale
+    lefts, rights, weights = torch.empty_like(left), left.new_empty((len(left), *right.shape)), torch.empty_like(scale.T)
+    room, coarse = torch.empty_like(p[_few(p)[0]]), coarse.where(coarse > -torch.inf, 0).expand_as(ratio)
+    turned = (left * scale.T[..., None, None]).transpose(2, 3)                        # (B, K, m, h)
+
+    def over(maps, other):                                                            # (k, B, h, w) and (B, h, w) to their products' sums, (B, k)
+        return torch.bmm(maps.flatten(2).transpose(0, 1), other.flatten(1)[..., None])[..., 0]
+    for some in _few(p):
+        share = (over(p[some], ratio).T * -scale[some])[..., None, None]
+        moved = torch.addcmul(ratio, times, share, out=room[:len(share)]).mul_(p[some])
+        lefts[:, some] = torch.matmul(moved, right[some, None].transpose(2, 3)).transpose(0, 1)
+        rights[:, some] = torch.matmul(turned[:, some], moved.transpose(0, 1))
+        weights[:, some] = over(moved, coarse)
+    return lefts * scale.T[..., None, None], rights, weights.T * scale
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #1ea7f430
 def cross_entropy(net: Ensemble | Mixture, seen: Seen, center_bias: Tensor, target: Tensor) -> Tensor:

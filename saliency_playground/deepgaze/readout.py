@@ -20,6 +20,7 @@ class LayerNorm(nn.GroupNorm):
         super().__init__(1, channels, eps=1e-12)
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (B, C, h, w) -> the same shape."
         return super().forward(x.contiguous())                    # with channels last in memory torch's variance is a difference of large sums
 
 
@@ -30,10 +31,12 @@ class Bias(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (B, C, h, w) -> the same shape."
         return x + self.bias[:, None, None]
 
 
 def _conv(channels: int, out: int, bias: bool = False) -> nn.Conv2d:
+    "A pointwise convolution."
     return nn.Conv2d(channels, out, 1, bias=bias)
 
 # %% ../../nbs/15_deepgaze/02_readout.ipynb #bd4b735a
@@ -70,6 +73,7 @@ class HistoryEncoding(nn.Module):
         self.convolutions = nn.ModuleList(_conv(3, out, bias=True) for _ in range(fixations))
 
     def forward(self, maps: Tensor) -> Tensor:
+        "maps: (B, 3 n, h, w), all dx, then all dy, then all distances -> (B, out, h, w)."
         total = 0
         for i, conv in enumerate(self.convolutions):
             own = maps[:, i::len(self.convolutions)]                                  # dx, dy, distance
@@ -93,6 +97,7 @@ class PartsNorm(nn.Module):
             self.add_module(f"layernorm_part{i}", LayerNorm(count))
 
     def forward(self, parts: list[Tensor]) -> list[Tensor]:
+        "parts: (B, C, h, w), one an input -> the same shapes."
         return [norm(part) for norm, part in zip(self.children(), parts, strict=True)]
 
 
@@ -104,6 +109,7 @@ class PartsConv(nn.Module):
             self.add_module(f"conv_part{i}", _conv(count, out))
 
     def forward(self, parts: list[Tensor]) -> Tensor:
+        "parts: (B, C, h, w), one an input -> (B, out, h, w)."
         return sum(conv(part) for conv, part in zip(self.children(), parts, strict=True))
 
 
@@ -133,6 +139,7 @@ class GaussianBlur(nn.Module):
         return bell / bell.sum()
 
     def forward(self, x: Tensor) -> Tensor:
+        "x: (B, 1, h, w) -> the same shape."
         kernel = self.kernel()
         radius = len(kernel) // 2
         x = F.conv2d(F.pad(x, (0, 0, radius, radius), mode="replicate"), kernel[None, None, :, None])

@@ -6,13 +6,15 @@
 __all__ = ['BLOCKS', 'Freeze', 'Stage', 'Network', 'Features', 'Tracking', 'Training', 'FinetuneConfig', 'load_finetune']
 
 # %% ../../nbs/40_finetune/01_config.ipynb #238d14cb
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, PrivateAttr
 
 from ..bench.config import Block, Document, Entry, as_block, as_entry, check_options, known_names, opened
+from ..core import options
 
 # %% ../../nbs/40_finetune/01_config.ipynb #04af3d91
 BLOCKS = ("backbone", "saliency", "fixation_selection", "finalizer", "head", "all")
@@ -140,9 +142,21 @@ def load_finetune(source: str | Path | Mapping, sets: Iterable[str] = ()) -> Fin
 # %% ../../nbs/40_finetune/01_config.ipynb #2082bcb8
 def _draws(document: Document, data: Entry) -> bool:
     "Whether another participant is to be drawn each epoch; the data set is told nothing of it."
+    given, known = data.options.get("gt_aggregate", "random"), _aggregates(data)
+    if known and given not in (*known, "random"):
+        document.fault(data.paths["gt_aggregate"], f"expected {', '.join(map(repr, known))} or 'random', got {json.dumps(given)}.")
+        del data.options["gt_aggregate"]
     if data.options.get("gt_aggregate") != "random":
         return False
     del data.options["gt_aggregate"]
     if data.options.get("gt_cache_dir"):
         document.fault(data.paths["gt_cache_dir"], "holds one map a picture, and gt_aggregate: random draws from several. Leave gt_cache_dir out.")
     return True
+
+
+def _aggregates(data: Entry) -> tuple[str, ...]:
+    "How a data set can make one map of several; empty if it says nothing of it."
+    try:
+        return get_args(options("dataset", data.name)["gt_aggregate"].annotation)
+    except Exception:                          # a data set that is not there, or cannot be loaded, is told of elsewhere
+        return ()

@@ -6,7 +6,6 @@
 __all__ = ['on_squares', 'target', 'entropy', 'drawn', 'precompute_gt', 'fold_center_bias']
 
 # %% ../../nbs/40_finetune/04_data.ipynb #2add8363
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +17,7 @@ from .. import ceilings, files, maps
 from ..core import Sample, SaliencyDataset, complete
 from ..datasets.points import DatasetError
 from ..deepgaze.fast import nearest
+from ..progress import progress
 
 # %% ../../nbs/40_finetune/04_data.ipynb #e50773f2
 def on_squares(values: np.ndarray, factor: int = 2) -> torch.Tensor:
@@ -74,7 +74,6 @@ def precompute_gt(dataset: SaliencyDataset, workers: int | None = None, quiet: b
 
     workers: threads, one a core if None. Raises DatasetError if there is nothing to aggregate or no gt_cache_dir, or naming the images that failed.
     """
-    from tqdm import tqdm
     reading = getattr(dataset, "reading", None)
     if reading is None or reading.participant_maps is None or reading.gt_cache_dir is None:
         lacks = "participant_maps" if reading is None or reading.participant_maps is None else "gt_cache_dir"
@@ -88,9 +87,11 @@ def precompute_gt(dataset: SaliencyDataset, workers: int | None = None, quiet: b
         except Exception as error:
             return False, f"{dataset.ids[i]}: {error}"
         return path.exists() and path.stat().st_mtime_ns != before, ""
-    quiet = not sys.stderr.isatty() if quiet is None else quiet
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(tqdm(pool.map(made, range(len(dataset))), total=len(dataset), desc="ground truth", unit="image", disable=quiet))
+    with ThreadPoolExecutor(workers) as pool, progress(len(dataset), "ground truth", quiet=quiet, leave=True) as bar:
+        found = []
+        for one in pool.map(made, range(len(dataset))):
+            found.append(one)
+            bar.update()
     if faults := [said for _, said in found if said]:
         raise DatasetError(f"{len(faults)} of {len(dataset)} maps could not be made: {'; '.join(faults[:3])}.")
     return sum(new for new, _ in found)

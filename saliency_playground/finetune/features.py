@@ -42,6 +42,7 @@ class FeatureCache:
         self._known = self._versions(), True
 
     def _versions(self) -> list[int]:
+        "A number for each tensor of the backbones that changes when it is written to."
         return [one._version for one in self._tensors]                # torch counts what is written to a tensor
 
     def current(self) -> bool:
@@ -73,12 +74,14 @@ class FeatureCache:
 
 # %% ../../nbs/40_finetune/05_features.ipynb #ee243cbf
 def _look(net: Ensemble, image: np.ndarray) -> fast.Seen:
+    "What the backbones see of a picture, without gradients."
     device = next(net.parameters()).device
     with torch.no_grad():
         return fast.look(net, torch.from_numpy(image.copy()).permute(2, 0, 1)[None].to(device))
 
 
 def _on(seen: fast.Seen, device: torch.device | str) -> fast.Seen:
+    "The same on a device, in float32."
     return fast.Seen(seen.size, [[tap.to(device, torch.float32).contiguous() for tap in taps] for taps in seen.taps])       # laid out alike, read or computed
 
 

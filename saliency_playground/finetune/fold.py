@@ -17,7 +17,7 @@ import torch
 from .. import weights
 from ..core import Sample, SaliencyDataset, complete, create
 from ..deepgaze import backbones, fast, network
-from ..deepgaze.center_bias import log_center_bias
+from ..deepgaze.center_bias import find_template, log_center_bias
 from .config import FinetuneConfig
 from .data import drawn, entropy, fold_center_bias, target
 from .features import FeatureCache, stack
@@ -61,13 +61,10 @@ def parts_of(config: FinetuneConfig, number: int, dataset: SaliencyDataset) -> d
         raise ValueError(f"{config.split_file}, fold {number}: {len(strangers)} images are not in the data set, {strangers[0]!r} first.")
     return parts | {"pictures": {one: dataset.fingerprint(place[one])["image"] for one in used}}
 
-# %% ../../nbs/40_finetune/06_fold.ipynb #45837d91
+# %% ../../nbs/40_finetune/06_fold.ipynb #447c444e
 @dataclass
-class Fold:
-    """One fold of a training.
-
-    config: the training's. number: which fold, from 1. net: see `build`. Raises DatasetError or ValueError if the split does not fit the data.
-    """
+class _Part:
+    "What a fold is made of: a part of the data, a network, a place for its files."
     config: FinetuneConfig
     number: int
     net: network.Ensemble
@@ -77,14 +74,26 @@ class Fold:
         self.place = {image_id: i for i, image_id in enumerate(self.dataset.ids)}
         self.parts = parts_of(self.config, self.number, self.dataset)
         self.device = next(self.net.parameters()).device
-        self.sample = lru_cache(maxsize=8 if self.config.draws else 64)(self._sample)                 # all of a picture's maps are a lot
-        self.bias = lru_cache(maxsize=64)(self._bias)
-        self.aim = lru_cache(maxsize=256)(self._aim)
 
     @property
     def folder(self) -> Path:
         "Where its files go."
         return Path(self.config.output_dir)/f"fold_{self.number:02}"
+
+# %% ../../nbs/40_finetune/06_fold.ipynb #45837d91
+class Fold(_Part):
+    """One fold of a training.
+
+    config: the training's. number: which fold, from 1. net: see `build`. Raises DatasetError or ValueError if the split does not
+    fit the data, or the center bias cannot be had.
+    """
+    def __post_init__(self):
+        super().__post_init__()
+        if self.config.network.center_bias != "fold":
+            find_template(self.config.network.center_bias)                  # now, not at the first picture
+        self.sample = lru_cache(maxsize=8 if self.config.draws else 64)(self._sample)                 # all of a picture's maps are a lot
+        self.bias = lru_cache(maxsize=64)(self._bias)
+        self.aim = lru_cache(maxsize=256)(self._aim)
 
     def _sample(self, image_id: str) -> Sample:
         "An image's sample, completed; the maps of single participants only where they are drawn."

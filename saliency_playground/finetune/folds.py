@@ -136,6 +136,7 @@ def aggregate(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretr
 
 
 def _shown(outputs: str | Path | Iterable[str | Path]) -> str:
+    "Folders as a sentence names them."
     return str(outputs) if isinstance(outputs, (str, Path)) else ", ".join(map(str, outputs))
 
 # %% ../../nbs/40_finetune/10_folds.ipynb #b0df7402

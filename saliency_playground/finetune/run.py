@@ -112,13 +112,16 @@ def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwr
         before = tensors(net, trained_names(net, stages))
         _check_room(fold)
         files.write_text(fold.folder/"split.json", json.dumps(fold.parts, indent=1) + "\n")
-        _record(fold, known | {"finished": False})
+        scores = _calibrated_before(fold) if state.history else {}
+        _record(fold, known | {"finished": False, "validation": scores})
         _write_center_bias(fold)
-        scores = {"calibrated": _calibrated(fold)} if calibrated else {}
+        if calibrated:
+            scores = {"calibrated": _calibrated(fold)}
+            _record(fold, known | {"finished": False, "validation": scores})
         try:
             _trained(fold, state, before, clock, tell, quiet)
         except OutOfTime as error:
-            _record(fold, known | {"finished": False, "stopped": str(error)})
+            _record(fold, known | {"finished": False, "stopped": str(error), "validation": scores})
             raise
         if full:
             weights.write_state(fold.folder/"full.pth", net.state_dict())
@@ -169,6 +172,14 @@ def _calibrated(fold: Fold) -> dict[str, float]:
     scores = validate(fold)
     put(fold.net, before)
     return scores
+
+
+def _calibrated_before(fold: Fold) -> dict[str, dict[str, float]]:
+    "The calibrated network's validation scores where this training has them already, under their name; empty where it has not."
+    try:
+        return {name: row for name, row in json.loads((fold.folder/"run.json").read_text(encoding="utf-8")).get("validation", {}).items() if name == "calibrated"}
+    except (OSError, ValueError):
+        return {}
 
 
 def _write_curves(fold: Fold, state: State) -> None:

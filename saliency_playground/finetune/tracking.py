@@ -102,7 +102,7 @@ def _records(data: bytes) -> Iterator[bytes]:
             yield record
             record = b""
 
-
+# %% ../../nbs/40_finetune/02_tracking.ipynb #8f79d045
 def _run_in(path: Path) -> dict:
     "What a log holds of its run. finished: whether the client has written its last record."
     from wandb.proto import wandb_internal_pb2
@@ -118,7 +118,7 @@ def _run_in(path: Path) -> dict:
         run["finished"] |= record.HasField("exit")
     return run
 
-
+# %% ../../nbs/40_finetune/02_tracking.ipynb #dba90c08
 def read_offline(folder: str | Path, wait: float = 20.0) -> list[dict]:
     """What the offline runs under a folder hold: for each {"name", "group", "project", "tags", "config", "history": [{name: number}, …], "finished"}.
 

@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'batches', 'epoch_of', 'predicted', 'validate', 'judged', 'finalizer_state', 'State', 'tensors', 'put',
-           'trained_names', 'dry_run', 'OutOfTime', 'span', 'Clock', 'train_stages']
+           'frozen_for', 'trained_names', 'dry_run', 'OutOfTime', 'span', 'Clock', 'train_stages']
 
 # %% ../../nbs/40_finetune/07_train.ipynb #b1c1d3b7
 import io
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from ..deepgaze import fast, network
 from . import blocks
 from .config import FinetuneConfig, Stage
 from .fold import Fold, build, losses
+from ..progress import progress
 
 # %% ../../nbs/40_finetune/07_train.ipynb #5da3c1a9
 def batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: int) -> list[list[str]]:
@@ -67,6 +67,7 @@ def epoch_of(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: S
 
 
 def _no_number(what: str, value, stage: Stage) -> RunError:
+    "The error for a number that is none."
     return RunError(f"{what} is {value}. Lower the learning rates of stage {stage.name!r}; the last good weights are kept.")
 
 # %% ../../nbs/40_finetune/07_train.ipynb #fe221159
@@ -141,9 +142,17 @@ def put(net: network.Ensemble, values: Mapping[str, torch.Tensor]) -> None:
             known[name].copy_(value)
 
 # %% ../../nbs/40_finetune/07_train.ipynb #db3e1a84
+def frozen_for(net: network.Ensemble, stage: Stage) -> list[str]:
+    "Let what a stage trains be trained and no more, and name it, see `blocks.freeze`. Raises ValueError naming the stage."
+    try:
+        return blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+    except ValueError as error:
+        raise ValueError(f"stage {stage.name}: {error}") from None
+
+
 def trained_names(net: network.Ensemble, stages: Sequence[Stage]) -> list[str]:
     "The names of all tensors that any stage trains, in the network's order."
-    ever = {name for stage in stages for name in blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)}
+    ever = {name for stage in stages for name in frozen_for(net, stage)}
     return [name for name, _ in net.named_parameters() if name in ever]
 
 
@@ -151,7 +160,7 @@ def dry_run(config: FinetuneConfig) -> str:
     "What each stage would train, as tables; no picture is read."
     net, parts = build(config), []
     for stage in config.training.stages:
-        names = blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
+        names = frozen_for(net, stage)
         rates = ", ".join(f"{group} {rate:g}" for group, rate in stage.rates(0).items())
         known = dict(net.named_parameters())
         trained, total = (sum(known[name].numel() for name in some) for some in (names, known))
@@ -187,14 +196,9 @@ class Clock:
             raise OutOfTime(f"fold {number}: stopped {done}. One takes up to {span(self.longest)}, and of max_hours {self.hours:g} "
                             f"there are {span(max(self.left(), 0))} left. `--resume` goes on{more}.")
 
-# %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
-def _progress(quiet: bool | None, total: int, title: str):
-    from tqdm import tqdm
-    quiet = not sys.stderr.isatty() if quiet is None else quiet
-    return tqdm(total=total, desc=title, unit="image", disable=quiet, leave=False)
-
-
+# %% ../../nbs/40_finetune/07_train.ipynb #8e8d247a
 def _history_row(fold: Fold, stage: str, epoch: int, loss: float, rates: Mapping, seconds: float) -> dict:
+    "What the history says of an epoch: its loss, the validation, the rates, blur and center bias, and how long it took."
     return {"stage": stage, "epoch": epoch, "loss": loss, **validate(fold), **{f"lr_{group}": rate for group, rate in rates.items()},
             **finalizer_state(fold.net), "seconds": round(seconds, 2)}
 
@@ -206,37 +210,13 @@ def _write_down(fold: Fold, state: State) -> None:
     weights.write_state(folder/"last.pth", state.trained)
     write_table(folder/"history.csv", list(state.history[0]), [list(row.values()) for row in state.history])
 
-
-def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictures=None: None, quiet: bool | None = None, clock: Clock | None = None) -> None:
-    "Train a fold from where its state is to the end, keeping the state after each epoch. Raises OutOfTime where the clock leaves no room for another."
-    clock = clock or Clock()
-    stages, names = fold.config.training.stages, trained_names(fold.net, fold.config.training.stages)
-    if not state.history:
-        state.history = [_history_row(fold, "start", 0, math.nan, {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}, 0.0)]
-        state.trained = state.best = tensors(fold.net, names)
-        state.best_value = judged(state.history[0])
-        state.write(fold.folder)
-        log(state.history[0])
-    with fast.gathered(fold.net):
-        while state.stage < len(stages):
-            stage = stages[state.stage]
-            put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
-            blocks.freeze(fold.net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
-            optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
-            if state.epoch:
-                optimizer.load_state_dict(state.optimizer)
-            while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
-                clock.check(fold.number, state.history)
-                _one_epoch(fold, state, stage, optimizer, names, log, quiet)
-            state.stage, state.epoch, state.since = state.stage + 1, 0, 0
-    put(fold.net, state.best if fold.config.training.keep == "best" else state.trained)
-
-
+# %% ../../nbs/40_finetune/07_train.ipynb #20c69649
 def _one_epoch(fold: Fold, state: State, stage: Stage, optimizer, names: list[str], log: Callable, quiet: bool | None) -> None:
+    "Train an epoch, judge it, and keep the state and the files that follow from it."
     start, rates = time.perf_counter(), stage.rates(state.epoch)
     for group in optimizer.param_groups:
         group["lr"] = rates[group["name"]]
-    with _progress(quiet, len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}") as bar:
+    with progress(len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}", quiet=quiet) as bar:
         def tell(loss):
             bar.update(min(stage.batch_size, bar.total - bar.n))
             bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
@@ -251,3 +231,30 @@ def _one_epoch(fold: Fold, state: State, stage: Stage, optimizer, names: list[st
     state.write(fold.folder)
     _write_down(fold, state)
     log(row)
+
+# %% ../../nbs/40_finetune/07_train.ipynb #4cac7b74
+def train_stages(fold: Fold, state: State, log: Callable = lambda numbers, pictures=None: None, quiet: bool | None = None, clock: Clock | None = None) -> None:
+    "Train a fold from where its state is to the end, keeping the state after each epoch. Raises OutOfTime where the clock leaves no room for another."
+    clock = clock or Clock()
+    stages, names = fold.config.training.stages, trained_names(fold.net, fold.config.training.stages)
+    if not state.history:
+        state.history = [_history_row(fold, "start", 0, math.nan, {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}, 0.0)]
+        state.trained = state.best = tensors(fold.net, names)
+        state.best_value = judged(state.history[0])
+        state.write(fold.folder)
+        log(state.history[0])
+    else:
+        _write_down(fold, state)                                                        # it may have been killed just before it could
+    with fast.gathered(fold.net):
+        while state.stage < len(stages):
+            stage = stages[state.stage]
+            put(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
+            frozen_for(fold.net, stage)
+            optimizer = torch.optim.Adam(blocks.groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
+            if state.epoch:
+                optimizer.load_state_dict(state.optimizer)
+            while state.epoch < stage.epochs and not (stage.early_stopping and state.since >= stage.early_stopping):
+                clock.check(fold.number, state.history)
+                _one_epoch(fold, state, stage, optimizer, names, log, quiet)
+            state.stage, state.epoch, state.since = state.stage + 1, 0, 0
+    put(fold.net, state.best if fold.config.training.keep == "best" else state.trained)

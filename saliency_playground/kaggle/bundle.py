@@ -40,6 +40,7 @@ _PYTHON = "3.12"                                 # of Kaggle's image
 
 
 def _pip(*words: str) -> None:
+    "Call pip. Raises RuntimeError with its last line."
     done = subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"pip {words[0]} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no reason given'}")

@@ -72,15 +72,30 @@ def restore(folders: Iterable[str] = LEFT) -> list[Path]:
     """Copy what earlier sessions left in their working folders under these names into this one's.
 
     Returns what was copied, each file whole or not at all; a file that is there already stays as it is. Nothing attached: nothing is done.
+    Where several sessions left one file and it differs, that of the session that wrote last is taken, and this is printed.
     """
-    copied = []
-    for folder in folders if input_dir().is_dir() else ():
-        for earlier in sorted(input_dir().rglob(folder)):
-            for source in sorted(path for path in earlier.rglob("*") if path.is_file()):
-                target = working_dir()/folder/source.relative_to(earlier)
-                if not target.exists():
-                    copied.append(files.write_bytes(target, source.read_bytes()))
-    return copied
+    taken, others = {}, {}
+    for earlier in _earlier(list(folders)):
+        for source in sorted(path for path in earlier.rglob("*") if path.is_file()):
+            target = working_dir()/earlier.name/source.relative_to(earlier)
+            if target in taken and files.sha256(source) != files.sha256(target):
+                others.setdefault((taken[target], earlier), []).append(target.relative_to(working_dir()).as_posix())
+            elif not target.exists():
+                files.write_bytes(target, source.read_bytes())
+                taken[target] = earlier
+    for (one, other), names in others.items():
+        print(f"{len(names)} files differ between {one} and {other}, {names[0]} first: taken from {one}, which was written last. "
+              "If that is wrong, detach it and begin with an empty working folder.")
+    return list(taken)
+
+
+def _earlier(folders: list[str]) -> list[Path]:
+    "What earlier sessions left under these names, that of the session that wrote last first."
+    places = [place for folder in folders if input_dir().is_dir() for place in sorted(input_dir().rglob(folder)) if place.is_dir()]
+    wrote = {}
+    for place in places:
+        wrote[place.parent] = max([wrote.get(place.parent, 0.0), *(path.stat().st_mtime for path in place.rglob("*") if path.is_file())])
+    return sorted(places, key=lambda place: -wrote[place.parent])
 
 # %% ../../nbs/57_kaggle/01_place.ipynb #702c3d90
 def settle(config: str | Path, sets: Iterable[str] = ()) -> tuple[str, list[str]]:

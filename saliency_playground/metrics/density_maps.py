@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METRIC_MAPS', 'fixations_from', 'MetricMap', 'rank_equalised', 'ranked_density', 'ranked_ratio', 'density_itself',
-           'blurred_density', 'common_quantile', 'sim_map', 'MapRule', 'metric_maps']
+           'blurred_density', 'common_quantile', 'sim_map', 'MapRule', 'with_own_map', 'metric_maps']
 
 # %% ../../nbs/02_metrics/05_density_maps.ipynb #750fbc14
 from collections.abc import Callable, Iterable
@@ -148,6 +148,12 @@ _QUANTILE = MapRule(sim_map, ("sigma_px", "n_fixations", "n_sets", "seed"), "the
 
 METRIC_MAPS = {"AUC": _RANKS, "AUC_Judd": _RANKS, "AUC_Borji": _RANKS, "sAUC": _RATIO, "AUC_shuffled": _RATIO,
                "NSS": _DENSITY, "IG": _DENSITY, "LL": _DENSITY, "CC": _BLURRED, "KL": _BLURRED, "SIM": _QUANTILE}
+
+# %% ../../nbs/02_metrics/05_density_maps.ipynb #825a6b9a
+def with_own_map(metrics: Iterable[str], others: bool = True) -> set[str]:
+    "Of these metrics those whose best map is neither the density nor ranked like it. others: whether the density of the other pictures is known."
+    needs = {name: METRIC_MAPS[name].needs for name in metrics if name in METRIC_MAPS}
+    return {name for name, needed in needs.items() if needed and (others or "others_log_density" not in needed)}
 
 # %% ../../nbs/02_metrics/05_density_maps.ipynb #b97512cb
 def metric_maps(log_density: ArrayLike, metrics: Iterable[str] | None = None, sigma_px: float | None = None,

@@ -215,6 +215,7 @@ GAIN, LOSS, _MISS = (94, 60, 153), (230, 97, 1), (0, 114, 178)        # purple, 
 
 
 class _Paint(NamedTuple):
+    "What is painted over the picture, and what it means."
     layers: list[tuple[np.ndarray, tuple[int, int, int]]]               # (amount 0…1, colour) to multiply in
     dots: list[tuple[int, int, int]] | None                             # the colour of every fixation
     legend: list[tuple[tuple[int, int, int], str]]                      # coloured squares and words

@@ -41,6 +41,7 @@ def _rank(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.nd
 
 # %% ../../nbs/02_metrics/03_fast.ipynb #be961473
 def _pivot(values: np.ndarray) -> float:
+    "A value near the mean, which is subtracted before squares are added up."
     some = values[values.size // 2:][:1024]
     return float(some[np.argmin(np.abs(some - some.mean()))])
 
@@ -123,6 +124,7 @@ class Moments(NamedTuple):
 
 
 def _spread(values: np.ndarray, variance: float) -> float:
+    "The standard deviation, also where a variance would be too small or too large for a float."
     if 1e-280 < variance < 1e280:
         return float(np.sqrt(variance))
     return 0.0 if values.min() == values.max() else float("nan")

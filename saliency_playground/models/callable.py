@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Prediction, SaliencyModel, register
+from ..core import Prediction, SaliencyModel, helpers, register
 from .contract_base import as_answer, check_answer, named
 
 # %% ../../nbs/20_models/40_callable.ipynb #79251678
@@ -52,10 +52,11 @@ class CallableModel(SaliencyModel):
         self._made, source = named(self.function)
         given = self.arguments or {}
         check_arguments(self._made, given, self.function)
-        self.weights = [source, *(value for value in given.values() if isinstance(value, (str, Path)) and Path(value).is_file())]
+        self.weights = [source, *helpers(source), *(value for value in given.values() if isinstance(value, (str, Path)) and Path(value).is_file())]
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray], Any]:
+        "The function, with its arguments; a class is made into an object first."
         given = self.arguments or {}
         return self._made(**given) if isinstance(self._made, type) else functools.partial(self._made, **given)
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import files, maps
-from ..core import Prediction, run_file
+from ..core import Prediction, forget_edited, helpers, run_file
 
 # %% ../../nbs/20_models/39_contract.ipynb #6e3201a6
 def in_pixels(values: float | Sequence[float], input_range: float) -> tuple[float, float, float]:
@@ -165,15 +165,24 @@ def _module(place: str) -> ModuleType:
     if not place.endswith(".py"):
         known, module = place in sys.modules, importlib.import_module(place)
         source = getattr(module, "__file__", None)
-        digest = files.sha256(Path(source)) if source else ""
+        digest = _source_digest(source) if source else ""
         here = source and Path(source).resolve().is_relative_to(Path.cwd())
         if known and _run.get(place, "" if here else digest) != digest:
+            forget_edited(source)
             module = importlib.reload(module)
         _run[place] = digest
         return module
-    digest = files.digest([str(Path(place).resolve()), files.sha256(Path(place))])
+    digest = files.digest([str(Path(place).resolve()), _source_digest(place)])
     name = f"_named_{digest[:12]}_{Path(place).stem}"
-    return sys.modules.get(name) or run_file(place, name)
+    if name not in sys.modules:
+        forget_edited(place)
+        run_file(place, name)
+    return sys.modules[name]
+
+
+def _source_digest(path: str | Path) -> str:
+    "A digest of a file and of the user's own that it imports."
+    return files.digest([files.sha256(one) for one in [Path(path), *helpers(path)]])
 
 # %% ../../nbs/20_models/39_contract.ipynb #af1dfc86
 def named(what: str, option: str = "function") -> tuple[Any, Path]:

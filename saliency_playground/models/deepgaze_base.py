@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .. import images
 from ..deepgaze import fast
-from ..deepgaze.center_bias import log_center_bias, missing
+from ..deepgaze.center_bias import find_template, log_center_bias, missing
 from .torch_base import TorchModel, half_precision
 
 # %% ../../nbs/20_models/19_deepgaze_base.ipynb #af19d69a
@@ -95,6 +95,11 @@ class DeepGazeModel(TorchModel):
     def missing(self) -> str:
         "Why weights or center bias cannot be had, in a sentence with the cure; empty if they can."
         return super().missing() or missing(self.center_bias)
+
+    def obtain(self) -> None:
+        "Download weights and center bias, if they are not here. Raises ValueError if one cannot be had."
+        super().obtain()
+        find_template(self.center_bias)
 
     def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
         "The picture at the size it is fed; enlarged, if the network would have nothing left of it."

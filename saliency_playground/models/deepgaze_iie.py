@@ -121,6 +121,12 @@ class FineTuned(ChosenNetwork):
         "Why weights, their base or center bias cannot be had, in a sentence with the cure; empty if they can."
         return super().missing() or base_missing(self)
 
+    def obtain(self) -> None:
+        "Download weights, their base and center bias, if they are not here. Raises ValueError if one cannot be had."
+        super().obtain()
+        if self.partial:
+            weights.obtain(self.published, self.base_weights_path, "base_weights_path")
+
     def fill(self, net: nn.Module, path: Path) -> None:
         "Load the file of weights into the network, over the base if it needs one. Raises ValueError if one of them does not fit."
         state = self.read_weights(path)
@@ -134,6 +140,7 @@ class FineTuned(ChosenNetwork):
 
     @functools.cached_property
     def _below(self) -> str:
+        "A digest of what lies below what was tuned: the base, and the code of its backbones."
         made = {getattr(sys.modules[find(name).build.__module__], "__file__", None) for name in self.chosen[0]}
         return files.digest([base_known(self), [files.sha256(Path(path)) for path in sorted(filter(None, made))]])
 

@@ -201,6 +201,7 @@ class FastGazeFeatures(FastGazeNet):
         self.register_buffer("shift", 255 * normal.mean - mean, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        "x: (n, 3, height, width), RGB, normalised for ImageNet -> what FastGaze gives."
         return super().forward((x * self.scale + self.shift).flip(1))
 
 

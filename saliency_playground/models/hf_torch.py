@@ -16,7 +16,7 @@ import huggingface_hub
 import torch
 
 from .. import weights
-from ..core import register
+from ..core import helpers, register
 from .contract_base import InputContract, named, read_script
 from .torch_base import TorchModel
 
@@ -85,12 +85,17 @@ class HFTorch(InputContract, TorchModel):
     def __post_init__(self):
         super().__post_init__()
         self._made, source = named(self.network, "network") if self.network else (None, None)
-        self.weights = [source] if source else []
+        self.weights = [source, *helpers(source)] if source else []
 
     def missing(self) -> str:
         "Why the file cannot be had, in a sentence with the cure; empty if it can, or if the hub may be asked for it later."
         later = self.weights_path is None and self.repo_id and self.filename and not weights.hub_forbidden()
         return "" if later else self.lacks
+
+    def obtain(self) -> None:
+        "Ask the hub for the file, if it is not here. Raises ValueError if it cannot be had."
+        if self.lacks:
+            raise ValueError(self.lacks)
 
     @property
     def net(self) -> torch.nn.Module:

@@ -89,6 +89,7 @@ class MSINet(torch.nn.Module):
             self.add_module(name, torch.nn.Conv2d(given, made, kernel, padding=dilation * (kernel // 2), dilation=dilation))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        "x: (n, 3, height, width), RGB 0 to 255 -> (n, h, w), 0 to 1; h and w without the remainder by 8."
         return ranged(paint(self, look_around(self, encode(self, x))))
 
 # %% ../../nbs/20_models/24_msi_net.ipynb #f82d4b06
@@ -122,6 +123,7 @@ class MSINetModel(TorchModel):
         self.weights_path = graph if graph and graph.is_file() else self.weights_path
 
     def build(self) -> torch.nn.Module:
+        "The network, its weights as chance has it."
         return MSINet(self.width)
 
     def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:

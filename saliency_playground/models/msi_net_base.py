@@ -234,6 +234,7 @@ def convert(saved_model: str | Path, out: str | Path) -> dict:
 
 
 def _write(out: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    "Write arrays by the ending of the file."
     if out.suffix.lower() == ".npz":
         files.write_arrays(out, **arrays)
     else:

@@ -73,6 +73,7 @@ def missing(repo_id: str, revision: str | None = None, local_dir: str | Path | N
 
 
 def _by_hand(repo_id: str) -> str:
+    "What to do where nothing can be downloaded."
     return f"Download it elsewhere with `hf download {repo_id} --local-dir msi_net`, and name that folder with local_dir."
 
 # %% ../../nbs/20_models/25_msi_net_tf.ipynb #1f293e81
@@ -133,14 +134,20 @@ class HubModel(SaliencyModel):
                 raise ImportError(f"this model needs {library}", name=library)
 
     def missing(self) -> str:
+        "The sentence of `missing` for the files that were asked for; empty if they are here."
         return missing(self.repo_id, self.revision, self.local_dir)
 
     @functools.cached_property
     def _located(self) -> tuple[Path | None, ValueError | None]:
+        "The folder of the model, or the error that says what to do; looked for once."
         try:
             return locate(self.repo_id, self.revision, self.local_dir), None
         except ValueError as error:
             return None, error
+
+    def obtain(self) -> None:
+        if self._located[1]:
+            raise self._located[1]
 
     @property
     def weights(self) -> list[Path]:
@@ -149,6 +156,7 @@ class HubModel(SaliencyModel):
 
     @functools.cached_property
     def _loaded(self) -> tuple[object, Callable]:
+        "The SavedModel and the function that answers."
         folder, error = self._located
         if error:
             raise error

@@ -116,9 +116,11 @@ class Precomputed(SaliencyModel):
 
     @functools.cached_property
     def _indexed(self) -> dict[str, list[str]]:
+        "Where each prediction lies, by the end of its name."
         return index(stored_names(self.path))
 
     def _values(self, image_id: str) -> np.ndarray:
+        "The stored numbers of an image."
         return read_stored(self.path, find(image_id, self._indexed, str(self.path)), self.key)
 
     def fingerprint(self, image_id: str) -> str:

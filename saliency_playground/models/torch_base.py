@@ -177,45 +177,22 @@ def shaped_by(*paths: str | Path | None) -> dict[str, set[str]]:
                                  "Put the training's own back.") from None
     return found
 
-# %% ../../nbs/20_models/10_torch_base.ipynb #0558f83c
-@dataclass(kw_only=True, eq=False, repr=False)
-class NetworkModel(TorchOptions, SaliencyModel):
-    """A model that has a network in torch, and what is known of its weights. An adapter defines `build`, and `published`."""
+# %% ../../nbs/20_models/10_torch_base.ipynb #38b08d99
+class _Published(TorchOptions, SaliencyModel):
+    "A model whose weights are a file, and what is known of it."
     published = None
-
-    def build(self) -> torch.nn.Module:
-        "The network, its weights not loaded, nothing downloaded; the adapter's own part."
-        raise TypeError(f"model {self.name or type(self).__name__} has no build() method.")
-
-    def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
-        "The tensors of the file of weights by name; for formats that `weights.read_state` does not know."
-        return weights.read_state(path)
-
-    def fill(self, net: torch.nn.Module, path: Path) -> None:
-        "Load the file of weights into the network. Raises ValueError if it does not fit."
-        weights.load_state(net, self.read_weights(path), path)
-
-    @functools.cached_property
-    def _tried(self) -> tuple[torch.nn.Module | None, ValueError | None]:
-        try:
-            return loaded(self), None
-        except ValueError as error:                      # once, not once a picture: it may have been a minute's wait
-            return None, error
-
-    @property
-    def net(self) -> torch.nn.Module:
-        "The network, loaded when it is first needed. Raises ValueError, see `loaded`."
-        net, error = self._tried
-        if error:
-            raise error
-        return net
 
     def missing(self) -> str:
         "Why its weights cannot be had, in a sentence with the cure; empty if they can."
         return weights.missing(self.published, self.weights_path)
 
+    def obtain(self) -> None:
+        "Download the weights, if they are not here. Raises ValueError if they cannot be had."
+        weights.obtain(self.published, self.weights_path)
+
     @functools.cached_property
     def _shaped_by(self) -> dict[str, set[str]]:
+        "The pictures that shaped the weights, as their files tell."
         return shaped_by(self.weights_path, getattr(self, "base_weights_path", None))
 
     def seen_images(self) -> set[str]:
@@ -232,10 +209,42 @@ class NetworkModel(TorchOptions, SaliencyModel):
 
     @functools.cached_property
     def _weights_known(self) -> str:
+        "The SHA-256 of the weights, without reading those that are published."
         if self.weights_path is None and self.published and self.published.sha256:
             return self.published.sha256
         path = weights.find(self.published, self.weights_path)
         return files.sha256(path) if path and path.is_file() else "absent"
+
+# %% ../../nbs/20_models/10_torch_base.ipynb #0558f83c
+class NetworkModel(_Published):
+    """A model that has a network in torch. An adapter defines `build`, and `published`: the weights it was published with."""
+    def build(self) -> torch.nn.Module:
+        "The network, its weights not loaded, nothing downloaded; the adapter's own part."
+        raise TypeError(f"model {self.name or type(self).__name__} has no build() method.")
+
+    def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
+        "The tensors of the file of weights by name; for formats that `weights.read_state` does not know."
+        return weights.read_state(path)
+
+    def fill(self, net: torch.nn.Module, path: Path) -> None:
+        "Load the file of weights into the network. Raises ValueError if it does not fit."
+        weights.load_state(net, self.read_weights(path), path)
+
+    @functools.cached_property
+    def _tried(self) -> tuple[torch.nn.Module | None, ValueError | None]:
+        "The network, or the error with which loading it ended."
+        try:
+            return loaded(self), None
+        except ValueError as error:                      # once, not once a picture: it may have been a minute's wait
+            return None, error
+
+    @property
+    def net(self) -> torch.nn.Module:
+        "The network, loaded when it is first needed. Raises ValueError, see `loaded`."
+        net, error = self._tried
+        if error:
+            raise error
+        return net
 
 # %% ../../nbs/20_models/10_torch_base.ipynb #732880c3
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -277,5 +286,6 @@ class TorchModel(NetworkModel):
         return [self.postprocess(one, sample.size) for one, sample in zip(values, samples, strict=True)]
 
     def _shrink(self, size: int) -> None:
+        "Go on with smaller batches, and say so."
         warnings.warn(f"{self.name or type(self).__name__}: {self.batch_size} pictures at once do not fit the memory, going on with {size}.", stacklevel=2)
         self.batch_size = size

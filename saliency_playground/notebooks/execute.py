@@ -51,6 +51,7 @@ def parameters_of(notebook: str | Path) -> dict[str, Parameter]:
 
 
 def _papermill():
+    "The library. Raises ImportError with what to install."
     try:
         import papermill
     except ImportError as error:
@@ -59,6 +60,7 @@ def _papermill():
 
 
 def _literal(text: str) -> Any:
+    "A default as it is written in the notebook; the text itself if it is no plain value."
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -78,6 +80,7 @@ def check_parameters(notebook: str | Path, given: Mapping[str, Any]) -> None:
 
 
 def _fits(known: Parameter, value: Any) -> bool:
+    "Whether a value is of the kind that a parameter is declared with, or of its default's."
     if value is None:
         return known.default is None
     wanted = _KINDS.get(known.kind, object)

@@ -59,6 +59,7 @@ class Outcome(NamedTuple):
 
 
 def _outcome(plan: FinetuneConfig, number: int, one: Execution) -> Outcome:
+    "How an executed fold ended, in words."
     if wrong := one.fault():
         return Outcome("failed", wrong)
     about = fold_record(plan, number)

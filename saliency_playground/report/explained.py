@@ -123,6 +123,7 @@ def explainable(run: Files) -> "pandas.DataFrame":
 
 @functools.lru_cache(maxsize=4)
 def _of_run(run: Files) -> "pandas.DataFrame":
+    "A row for each model and metric of a run."
     import pandas as pd
     rows, seed = [], run.about["config"].get("seed", 0)
     for dataset in datasets_of(run):

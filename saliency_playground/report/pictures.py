@@ -78,6 +78,7 @@ def kept_prediction(run: Files, dataset: str, model: str, image_id: str) -> Pred
 
 @functools.lru_cache(maxsize=32)
 def _journal(path: Path, changed: int) -> Journal:
+    "A journal, read again when its file has changed."
     return Journal(path)
 
 # %% ../../nbs/50_view/05_pictures.ipynb #118be83f

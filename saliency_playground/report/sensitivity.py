@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import comparisons, images, maps, metrics
-from ..bench.runner import OWN_MAP
 from ..core import Fixations, Prediction, Sample, create
 from ..metrics import density_maps
 from .compared import aligned, shown
@@ -42,7 +41,7 @@ class Bundle(NamedTuple):
 
     def faces(self) -> list[tuple[Prediction, dict[str, metrics.Metric]]]:
         "What is scored, and by which columns: the prediction by all, or a density's own map by each that has one."
-        own = {metric.base for metric in self.columns.values() if metric.base in OWN_MAP and (self.baseline is not None or metric.base in ("CC", "KL", "SIM"))}
+        own = density_maps.with_own_map([metric.base for metric in self.columns.values()], self.baseline is not None)
         if self.usual is None or self.prediction.kind != "density" or not own:
             return [(self.prediction, self.columns)]
         made = density_maps.metric_maps(self.prediction.values, own, self.sample.sigma_px, self.baseline, n_fixations=max(1, self.usual))
@@ -98,6 +97,7 @@ def with_eps(eps: float) -> Callable[[Bundle], Bundle]:
 
 # %% ../../nbs/50_view/08_sensitivity.ipynb #ac976c46
 def _halved(points: Fixations | None) -> Fixations | None:
+    "Fixations on the picture at half its size."
     return points if points is None else replace(points, x=points.x / 2, y=points.y / 2)
 
 

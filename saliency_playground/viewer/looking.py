@@ -15,7 +15,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from .. import files, images
+from .. import images
 from ..report.run import Files
 from .browse import Query, extremes, matching, scatter
 from .canvas import Scatter, Stage, Strip

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import heatmaps
-from ..bench.runner import LEAVES_OUT
+from ..core import LEAVES_OUT
 from ..metrics.explain import EXPLAINED, GAIN, LOSS, Key, key_strip, painted
 from ..report.compared import shown
 from ..report.run import Files, goodness, models_of, role_of

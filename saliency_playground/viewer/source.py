@@ -12,9 +12,8 @@ import functools
 import numpy as np
 
 from .. import files, heatmaps, images
-from ..bench.runner import OWN_MAP
 from ..core import Ceiling, Prediction, Sample, SaliencyDataset, create
-from ..metrics.density_maps import metric_maps, rank_equalised
+from ..metrics.density_maps import metric_maps, rank_equalised, with_own_map
 from ..report.explained import anchors_of
 from ..report.pictures import dataset_of, kept_prediction, sample_of
 from ..report.run import Files
@@ -132,7 +131,7 @@ def scored_at_hand(run: Files, dataset: str, model: str, image_id: str, base: st
         if prediction.kind != "density":
             raise ValueError(f"{base} reads a density, and {model} gives a map: it ranks pixels and says no probabilities.")
         return prediction.values
-    if run.about["config"].get("metric_maps") != "auto" or prediction.kind != "density" or base not in OWN_MAP:
+    if run.about["config"].get("metric_maps") != "auto" or prediction.kind != "density" or not with_own_map([base]):
         return prediction.density()
     data, sample = dataset_at_hand(run, dataset), sample_at_hand(run, dataset, image_id)
     usual = round(data.pool.shape[1] / max(1, len(data)))
