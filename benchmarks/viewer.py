@@ -76,7 +76,7 @@ def main() -> None:
 
 {machine(["ipywidgets", "anywidget", "jupyterlab", "numpy"], "processor only", __file__)}
 {table(["1024 × 768, two models, ms", "24 images", "slowest", "2,000 images", "slowest"], lines)}
-From the key or click until the browser has the new pictures, JupyterLab and browser on the same cores as the kernel. Medians of nine; "next image" reads the picture and two predictions from disk for the first time, "by rank" sorts every pixel of three maps.
+From the key or click until the browser has the new pictures, JupyterLab and browser on the same cores as the kernel. Medians of nine; "next image" reads the picture and two predictions from disk for the first time, "by rank" ranks every pixel of three maps. A load well above 2 means that other work ran on the same cores at the time, and that every number is too high.
 """, encoding="utf-8")
 
 

@@ -44,7 +44,9 @@ def work(tmp_path_factory):
         sp.make_toy("toy", n_images=12)
         sp.make_toy("more", n_images=3, seed=7)
         Path("toy/images/05_sky.png").write_bytes(b"cut off while copying")
-        sp.benchmark(dict(datasets=[{"name": "folder", "as": "toy", "root": "toy"}, {"name": "folder", "as": "more", "root": "more"}], metrics=["AUC", "NSS", "IG", "CC", "KL"],
+        named = {"Action/001": "03_night", "Art/001": "02_sea", "01_meadow": "01_meadow"}
+        Path("more/named.csv").write_text("\n".join(["image_id,image_path,fix_path", *(f"{name},images/{toy}.png,fixations/{toy}.csv" for name, toy in named.items())]))
+        sp.benchmark(dict(datasets=[{"name": "folder", "as": "toy", "root": "toy"}, {"name": "csv_indexed", "as": "more", "index_csv": "more/named.csv"}], metrics=["AUC", "NSS", "IG", "CC", "KL"],
                           models=["center_bias", "blur_baseline", "spectral_residual", "center_bias_crossval", "gold_standard"]))
         subprocess.run([sys.executable, "-m", "saliency_playground", "viewer", "outputs"], check=True, capture_output=True)
     finally:
@@ -274,6 +276,12 @@ def test_zoom_is_linked(eyes):
     eyes.does(lambda: eyes.page.keyboard.press("+"))
     assert soon(lambda: all(a != b for a, b in zip(before, [eyes.picture(i) for i in range(5)])))
     eyes.shot("3_zoomed")
+    said, part = eyes.said(), eyes.picture(0)
+    assert "times as large" in said
+    for key in ("ArrowRight", "ArrowLeft"):                                                     # the next image and back: the same part of both
+        eyes.does(lambda: eyes.page.keyboard.press(key))
+        assert soon(lambda: said.partition(" times")[0].split()[-1] in eyes.said())
+    assert soon(lambda: eyes.picture(0) == part)
     eyes.does(lambda: eyes.page.mouse.dblclick(box["x"] + 40, box["y"] + 40))
     assert soon(lambda: [eyes.picture(i) for i in range(5)] == before)
 
@@ -290,9 +298,11 @@ def test_every_way_to_look(eyes):
     eyes.menu("contours", "50 %, 90 %")
     eyes.tick("one scale")
     eyes.tick("difference A − B")
-    assert soon(lambda: eyes.captions()[-1].startswith("spectral_residual − center_bias: violet"))
+    assert soon(lambda: eyes.captions()[-1] == "spectral_residual − center_bias" and "more of the first" in eyes.stage.locator(".sp-key").last.inner_text())
     eyes.menu("explain", "NSS")
     assert soon(lambda: [caption.split()[-1] for caption in eyes.captions()[-3:]] == ["spectral_residual", "center_bias", "blur_baseline"])
+    assert soon(lambda: "sd" in eyes.stage.locator(".sp-key").last.inner_text())                # what the colours mean, as text
+    assert eyes.stage.locator(".sp-key").last.evaluate("key => parseFloat(getComputedStyle(key).fontSize)") >= 12
     eyes.shot("4_difference_and_why")
     eyes.menu("explain", "IG")
     assert soon(lambda: "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt"))            # spectral_residual is a map
@@ -317,7 +327,7 @@ def test_order_search_and_filter(eyes, work):
     eyes.shot("6_by_score")
     for by in ("A − B", "disagreement", "distance to the ceiling"):
         eyes.menu("order", by)
-    search = eyes.page.locator(".sp-viewer input[placeholder='search names']")
+    search = eyes.page.locator(".sp-viewer input[placeholder='search names, categories']")
     eyes.does(lambda: search.fill("meadow"))
     assert soon(lambda: sorted(eyes.listed()) == ["01_meadow", "07_meadow"])
     eyes.does(lambda: search.fill(""))
@@ -331,6 +341,12 @@ def test_best_worst_and_scatter(eyes):
     best.first.scroll_into_view_if_needed()
     eyes.page.locator(".widget-tab .sp-thumb img[src^=blob]").nth(3).wait_for(timeout=60_000)
     eyes.page.screenshot(path=eyes.shots / "7_best_and_worst.png")
+    pictures = lambda: [best.nth(i).locator("img").get_attribute("src") for i in range(3)]                   # noqa: E731
+    before = pictures()
+    for colours in ("magma", "viridis"):
+        eyes.menu("colours", colours)
+        assert soon(lambda: not set(pictures()) & {*before, None})                              # the small pictures follow, each of them
+        before = pictures()
     image = best.nth(1).get_attribute("data-image")
     eyes.does(lambda: best.nth(1).click())
     assert soon(lambda: eyes.captions()[0] == image)
@@ -343,6 +359,14 @@ def test_best_worst_and_scatter(eyes):
     image = dots.nth(4).get_attribute("data-image")
     eyes.does(lambda: dots.nth(4).click(force=True))
     assert soon(lambda: eyes.captions()[0] == image)
+
+
+def test_every_control_says_what_it_does(eyes):
+    untold = eyes.page.locator(".sp-viewer").first.evaluate("""viewer => [...viewer.querySelectorAll('select, input, button, .noUi-handle')].filter(control => {
+        control.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
+        return !/[.]$/.test(control.closest('[title]:not([title=""])')?.title ?? '') && !control.matches('.sp-thumb[title]');
+    }).map(control => control.outerHTML.slice(0, 80))""")
+    assert untold == []
 
 
 def test_saving(eyes, work):
@@ -373,8 +397,17 @@ def test_what_is_refused_is_undone(eyes):
 
 
 def test_another_data_set(eyes):
+    first = eyes.page.locator(".sp-tall [data-image='01_meadow'] img")
+    first.scroll_into_view_if_needed()
+    before = first.get_attribute("src")
     eyes.menu("data set", "more")
     assert soon(lambda: len(eyes.listed()) == 3 and len(eyes.captions()) == 4)
+    assert soon(lambda: first.get_attribute("src") not in (None, before))                       # of the same name, and another picture
+    assert soon(lambda: {tuple(one.split()[1:]) for one in eyes.page.locator(".sp-tall .sp-thumb").all_inner_texts()} == {("001", "Action"), ("001", "Art"), ("01_meadow",)})
+    search = eyes.page.locator(".sp-viewer input[placeholder='search names, categories']")
+    eyes.does(lambda: search.fill("art"))
+    assert soon(lambda: eyes.listed() == ["Art/001"])
+    eyes.does(lambda: search.fill(""))
     eyes.shot("9_other_data_set")
 
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['EXPLAINED', 'GAIN', 'LOSS', 'level_sets', 'roc', 'auc_terms', 'sauc_terms', 'auc_cost', 'nss_terms', 'gain_terms',
-           'information_map', 'cc_terms', 'kl_terms', 'sim_terms', 'Explanation', 'Terms', 'explain',
-           'explanation_picture']
+           'information_map', 'cc_terms', 'kl_terms', 'sim_terms', 'Explanation', 'Terms', 'explain', 'Key',
+           'key_strip', 'painted', 'explanation_picture']
 
 # %% ../../nbs/02_metrics/06_explain.ipynb #dc7d7564
 from collections.abc import Callable, Sequence
@@ -250,7 +250,7 @@ def _paint_signs(told: Explanation) -> _Paint:
     if told.fixations is None:
         return _Paint(layers, None, [], ("lost", "gained"))
     return _Paint(layers, [(255, 255, 255) if earned >= 0 else LOSS for earned in told.fixations], [],
-                  (f"-{limit:.2g}", f"+{limit:.2g} {EXPLAINED[told.name].unit}"))
+                  (f"−{limit:.2g}", f"+{limit:.2g} {EXPLAINED[told.name].unit}"))
 
 # %% ../../nbs/02_metrics/06_explain.ipynb #c170b824
 def _paint_parts(told: Explanation) -> _Paint:
@@ -260,8 +260,16 @@ def _paint_parts(told: Explanation) -> _Paint:
     return _Paint([(part / peak, color) for part, color in zip(parts, colors)], None, [*zip(colors, ("shared", "missed", "wasted"))])
 
 # %% ../../nbs/02_metrics/06_explain.ipynb #8fba9ac1
-def _strip(width: int, title: str, paint: _Paint) -> np.ndarray:
-    "A white strip with a title at the left and the legend or bar at the right: uint8 (height, width, 3)."
+class Key(NamedTuple):
+    "What the colours of an explanation mean."
+    title: str                                                          # the score
+    note: str                                                           # after it, or ""
+    squares: list[tuple[tuple[int, int, int], str]]                     # coloured squares and words
+    bar: tuple[str, str] | None                                         # or the words at the two ends of a bar from LOSS to GAIN
+
+
+def key_strip(width: int, key: Key) -> np.ndarray:
+    "A white strip with a key's title at the left, its squares or bar at the right: uint8 (height, width, 3)."
     from PIL import Image, ImageDraw
     font = heatmaps.font(max(10, width // 29))
     side, height = font.size, round(font.size * 1.8)
@@ -269,20 +277,20 @@ def _strip(width: int, title: str, paint: _Paint) -> np.ndarray:
     pen, top, left = ImageDraw.Draw(strip), (height - side) // 2, width - side // 3
 
     def write(words, at, anchor, fill=(70, 70, 70)): pen.text((at, height // 2), words, fill=fill, font=font, anchor=anchor)
-    if paint.bar:
-        write(paint.bar[1], left, "rm")
+    if key.bar:
+        write(key.bar[1], left, "rm")
         ramp = np.linspace(-1, 1, 5 * side)[None].repeat(side, 0)
-        left -= round(font.getlength(paint.bar[1])) + side // 2 + ramp.shape[1]
+        left -= round(font.getlength(key.bar[1])) + side // 2 + ramp.shape[1]
         strip.paste(Image.fromarray(_tint(np.ones((1, 1, 1)), [(ramp.clip(0), GAIN), ((-ramp).clip(0), LOSS)])), (left, top))
-        write(paint.bar[0], left - side // 2, "rm")
-        left -= round(font.getlength(paint.bar[0]))
-    for color, words in paint.legend[::-1]:
+        write(key.bar[0], left - side // 2, "rm")
+        left -= round(font.getlength(key.bar[0]))
+    for color, words in key.squares[::-1]:
         write(words, left, "rm")
         left -= round(font.getlength(words) + 1.3 * side)
         pen.rectangle((left, top, left + side, top + side), fill=color, outline=(120, 120, 120))
         left -= side // 2
-    room = left - 2 * side // 3 - font.getlength(title)
-    write(title + paint.note * (room > font.getlength(paint.note)), side // 3, "lm", (20, 20, 20))
+    room = left - 2 * side // 3 - font.getlength(key.title)
+    write(key.title + key.note * (room > font.getlength(key.note)), side // 3, "lm", (20, 20, 20))
     return np.array(strip)
 
 # %% ../../nbs/02_metrics/06_explain.ipynb #133637e5
@@ -291,13 +299,13 @@ def _dotted(picture: np.ndarray, x: ArrayLike, y: ArrayLike, zoom: float, radius
     return heatmaps.draw_fixations(picture, (np.asarray(x) + 0.5) * zoom - 0.5, (np.asarray(y) + 0.5) * zoom - 0.5, radius, colors)
 
 
-def explanation_picture(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None,
-                        gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None, other_x: ArrayLike | None = None,
-                        other_y: ArrayLike | None = None, width: int = 480) -> np.ndarray:
-    """A score taken apart, painted over the picture.
+def painted(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None,
+            gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None, other_x: ArrayLike | None = None,
+            other_y: ArrayLike | None = None, width: int = 480) -> tuple[np.ndarray, Key]:
+    """A score taken apart, painted over the picture, and the key to it.
 
     image: (height, width, 3) uint8, of the size of `values`. width: of the result in pixels. All others: as for `explain`; fixations
-    are drawn where they are given. Returns uint8 (picture in proportion, plus a strip, width, 3). Raises ValueError if the sizes
+    are drawn where they are given. Returns uint8 (height in proportion, width, 3) and its Key. Raises ValueError if the sizes
     differ, or as `explain` does.
     """
     from PIL import Image
@@ -309,11 +317,19 @@ def explanation_picture(name: str, image: np.ndarray, values: ArrayLike, x: Arra
     others = maps.counts(other_x, other_y, told.pixels.shape) if name == "sAUC" else None
     paint = _paint_ranks(told, values, others) if "AUC" in name else _paint_parts(told) if name == "SIM" else _paint_signs(told)
     gray = np.asarray(Image.fromarray(image).convert("L").resize(size[::-1], Image.Resampling.LANCZOS), dtype=float) / 255
-    painted = _tint(0.6 + 0.4 * gray[..., None], [(maps.resize(amount, size), color) for amount, color in paint.layers])
+    picture = _tint(0.6 + 0.4 * gray[..., None], [(maps.resize(amount, size), color) for amount, color in paint.layers])
     if name == "sAUC":
         some = np.linspace(0, np.size(other_x) - 1, min(np.size(other_x), 300)).astype(int)
-        painted = _dotted(painted, np.asarray(other_x)[some], np.asarray(other_y)[some], zoom, width / 400, [(120, 120, 120)] * some.size)
+        picture = _dotted(picture, np.asarray(other_x)[some], np.asarray(other_y)[some], zoom, width / 400, [(120, 120, 120)] * some.size)
     if x is not None:
         radius = width / 100 * np.sqrt(np.clip(25 / max(1, np.size(x)), 0.2, 1)) * (1 if paint.dots else 0.6)
-        painted = _dotted(painted, x, y, zoom, radius, paint.dots)
-    return np.vstack([painted, _strip(width, f"{name} {told.score:.2f} {EXPLAINED[name].unit}".rstrip(), paint)])
+        picture = _dotted(picture, x, y, zoom, radius, paint.dots)
+    return picture, Key(f"{name} {told.score:.2f} {EXPLAINED[name].unit}".rstrip(), paint.note, paint.legend, paint.bar)
+
+
+def explanation_picture(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None,
+                        gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None, other_x: ArrayLike | None = None,
+                        other_y: ArrayLike | None = None, width: int = 480) -> np.ndarray:
+    "`painted` with its key as a strip below: uint8 (picture in proportion, plus the strip, width, 3)."
+    picture, key = painted(name, image, values, x, y, gt_map, baseline_log_density, other_x, other_y, width)
+    return np.vstack([picture, key_strip(width, key)])

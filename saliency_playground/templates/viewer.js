@@ -5,9 +5,16 @@ const blob = (bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/jpe
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const typed = "input:not([type=checkbox]), select, textarea, [role=slider]";             // where keys are somebody's own
 // All of the viewer keeps its keys from the notebook, in which an x would cut the cell; `handle` is told of them wherever the focus is.
-const keys = (el, handle) => {
+// A control that the mouse comes to is given its sentence, by its label: on all of it, where ipywidgets repeats the label or says nothing.
+const around = (el, handle, tips) => {
   const home = el.closest(".sp-viewer");
-  if (!home) { requestAnimationFrame(() => keys(el, handle)); return; }
+  if (!home) { requestAnimationFrame(() => around(el, handle, tips)); return; }
+  home.addEventListener("pointerover", ({ target }) => {
+    const control = target.closest(".widget-inline-hbox");
+    if (!control) return;
+    const labels = [...control.querySelectorAll("label, label span")].map((one) => one.textContent), name = [...labels, control.querySelector("input")?.placeholder].find((one) => tips()[one]);
+    if (name) for (const one of [control, ...control.querySelectorAll("[title]")]) one.title = tips()[name];
+  });
   home.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });       // it is the focused element that is asked
   home.addEventListener("keydown", (event) => { if (!event.target.closest(typed)) handle(event); });
 };
@@ -16,6 +23,13 @@ const keys = (el, handle) => {
 function stage({ model, el }) {
   const root = element("div", "sp-stage", el);
   root.tabIndex = 0;
+  const explain = (line, key) => {                                                        // what the colours mean, in words of readable size
+    line.replaceChildren();
+    if (!key) return;
+    element("b", "", line).textContent = key.title + key.note;
+    for (const [color, words] of key.squares) { element("i", "", element("span", "", line)).style.background = color; line.lastChild.append(words); }
+    if (key.bar) { const bar = element("span", "", line); bar.append(key.bar[0]); element("i", "sp-bar", bar).style.background = key.bar[2]; bar.append(key.bar[1]); }
+  };
   let waiting = false;                                                                    // a held key does not run ahead of the pictures
   const draw = () => {
     waiting = false;
@@ -23,13 +37,14 @@ function stage({ model, el }) {
     while (root.children.length > frames.length) root.lastChild.remove();
     frames.forEach((frame, i) => {
       const figure = root.children[i] ?? element("figure", "", root);
-      const [image, caption] = figure.children.length ? figure.children : [element("img", "", figure), element("figcaption", "", figure)];
+      const [image, caption, key] = figure.children.length ? figure.children : [element("img", "", figure), element("figcaption", "", figure), element("div", "sp-key", figure)];
       const before = image.src;
       image.onload = () => before && URL.revokeObjectURL(before);
       image.src = blob(frame.picture);
       image.alt = image.title = frame.note;
       image.draggable = false;
       caption.textContent = frame.caption;
+      explain(key, frame.key);
     });
     root.dataset.drawn = model.get("drawn");
   };
@@ -75,7 +90,7 @@ function stage({ model, el }) {
   });
   root.addEventListener("pointerup", () => { held = null; });
   root.addEventListener("dblclick", () => show([0, 0, 1, 1]));
-  keys(el, (event) => {
+  around(el, (event) => {
     const zooms = { "+": () => scale(0.8), "=": () => scale(0.8), "-": () => scale(1.25), 0: () => show([0, 0, 1, 1]) };
     const others = ["ArrowLeft", "ArrowRight", "Home", "End", "p", "s"];
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in zooms || others.includes(event.key))) return;
@@ -84,17 +99,17 @@ function stage({ model, el }) {
     if (event.repeat && waiting) return;
     waiting = true;
     if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
-  });
+  }, () => model.get("tips"));
   model.on("change:drawn", draw);
   model.on("change:columns", columns);
   columns();
   draw();
 }
 
-// Thumbnails in the order they are given; those that come into sight are asked for, a few at a time.
+// Thumbnails in the order they are given; those that come into sight are asked for, a few at a time. Another look: asked for anew.
 function strip({ model, el }) {
-  const root = element("div", "sp-strip", el), pictures = new Map(), asked = new Set();
-  let waiting = [];
+  const root = element("div", "sp-strip", el), buttons = new Map(), pictures = new Map(), asked = new Set();
+  let waiting = [], marked = [], seen = model.get("look"), later, items = [];
   const ask = () => { if (waiting.length) { model.send({ need: waiting.splice(0, 4) }); } };
   const sight = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -102,46 +117,81 @@ function strip({ model, el }) {
       if (isIntersecting && !asked.has(id)) { asked.add(id); waiting.push(id); if (waiting.length === 1) setTimeout(ask, 30); }
     }
   }, { rootMargin: "150px" });
+  const watch = () => {
+    sight.disconnect();
+    for (const id of waiting) asked.delete(id);
+    waiting = [];
+    for (const button of root.children) if (!asked.has(button.dataset.image)) sight.observe(button);
+  };
   const mark = (scroll) => {
-    for (const button of root.children) {
-      const chosen = button.dataset.image === model.get("chosen");
-      button.setAttribute("aria-pressed", chosen);
-      button.tabIndex = chosen ? 0 : -1;                                                  // one stop for Tab, arrows walk
-      button.classList.toggle("sp-picked", model.get("picked").includes(button.dataset.image));
-      if (chosen && scroll) {
-        const above = button.offsetTop - root.offsetTop;
-        if (above < root.scrollTop || above + button.offsetHeight > root.scrollTop + root.clientHeight) root.scrollTop = above - root.clientHeight / 3;
-      }
-    }
+    for (const button of marked) { button.setAttribute("aria-pressed", false); button.tabIndex = -1; button.classList.remove("sp-picked"); }
+    if (scroll) grow(items.findIndex(({ id }) => id === model.get("chosen")) + 60);
+    const open = buttons.get(model.get("chosen")), picked = model.get("picked").map((id) => buttons.get(id)).filter(Boolean);
+    marked = open ? [open, ...picked] : picked;
+    for (const button of picked) button.classList.add("sp-picked");
+    if (!open) return;
+    open.setAttribute("aria-pressed", true);
+    open.tabIndex = 0;                                                                    // one stop for Tab, arrows walk
+    if (!scroll || !open.isConnected) return;
+    const above = open.offsetTop - root.offsetTop;
+    if (above < root.scrollTop || above + open.offsetHeight > root.scrollTop + root.clientHeight) root.scrollTop = above - root.clientHeight / 3;
+  };
+  const made = (id) => {
+    const button = element("button", "sp-thumb");
+    button.dataset.image = id;
+    button.tabIndex = -1;
+    button.setAttribute("aria-pressed", false);
+    element("img", "", button).alt = "";
+    for (const name of ["sp-label", "sp-category"]) element("span", name, button);
+    button.onclick = () => model.send({ open: id });
+    buttons.set(id, button);
+    return button;
+  };
+  const dressed = ({ id, label, category, failed }) => {
+    const button = buttons.get(id) ?? made(id), [, name, kind] = button.children, whole = id.includes(category) ? id : `${id} (${category})`;
+    if (name.textContent !== label) name.textContent = label;
+    if (kind.textContent !== category) kind.textContent = category;
+    button.classList.toggle("sp-failed", failed !== "");
+    button.title = failed ? `${whole}: ${failed}` : whole;
+    return button;
+  };
+  const grow = (many) => {                                                                // a long list is laid out as far as somebody scrolls
+    const more = items.slice(root.children.length, many).map(dressed);
+    root.append(...more);
+    for (const button of more) if (!asked.has(button.dataset.image)) sight.observe(button);
   };
   const draw = () => {
-    sight.disconnect();
-    root.replaceChildren();
-    waiting = [];
-    if (model.get("fresh")) { pictures.clear(); asked.clear(); }                          // the same images, but other pictures of them
-    for (const { id, label, failed } of model.get("items")) {
-      const button = element("button", failed ? "sp-thumb sp-failed" : "sp-thumb", root);
-      button.dataset.image = id;
-      button.title = failed ? `${id}: ${failed}` : id;
-      const image = element("img", "", button);
-      image.alt = "";
-      if (pictures.get(id)) image.src = pictures.get(id);
-      element("span", "", button).textContent = label;
-      button.onclick = () => model.send({ open: id });
-      sight.observe(button);
+    if (model.get("look") !== seen) {                                                     // other pictures of perhaps the same images
+      seen = model.get("look");
+      for (const known of [buttons, pictures, asked]) known.clear();
+      marked = [];
     }
+    items = model.get("items");
+    root.replaceChildren();
+    grow(120);
     root.scrollTop = 0;
+    watch();
     mark(false);
+  };
+  const anew = () => {
+    if (model.get("look") === seen) return;
+    seen = model.get("look");
+    asked.clear();
+    watch();
   };
   model.on("msg:custom", ({ thumbs }, buffers) => {
     thumbs.forEach(({ id, there }, i) => {
-      if (!there) return;
+      const button = buttons.get(id), before = pictures.get(id);
+      if (!there || !button) return;
       pictures.set(id, blob(buffers[i]));
-      root.querySelectorAll(`[data-image="${CSS.escape(id)}"] img`).forEach((image) => { image.src = pictures.get(id); });
+      button.firstChild.src = pictures.get(id);
+      if (before) URL.revokeObjectURL(before);
     });
     ask();
   });
+  root.addEventListener("scroll", () => { if (root.scrollTop + 3 * root.clientHeight > root.scrollHeight) { grow(root.children.length + 120); mark(false); } });
   model.on("change:items", draw);
+  model.on("change:look", () => { clearTimeout(later); later = setTimeout(anew, 300); });    // not while a slider is drawn
   model.on("change:chosen", () => mark(true));
   model.on("change:picked", () => mark(false));
   draw();
@@ -156,8 +206,22 @@ function scatter({ model, el }) {
     parent.append(made);
     return made;
   };
+  const dots = new Map();
+  let stale = true, inSight = false, ringed;
+  const ring = () => {                                                                    // the open one on top
+    ringed?.classList.remove("sp-open");
+    ringed?.setAttribute("r", 4);
+    ringed = dots.get(model.get("chosen"));
+    ringed?.classList.add("sp-open");
+    ringed?.setAttribute("r", 6);
+    ringed?.parentNode.append(ringed);
+  };
   const draw = () => {
+    stale = !inSight;                                                                     // two thousand points are drawn only for those who look
+    if (stale) return;
     const { points, x, y, title } = model.get("cloud"), side = 320, edge = 44;
+    dots.clear();
+    ringed = undefined;
     root.replaceChildren();
     if (!points?.length) { element("em", "", root).textContent = title || "nothing to show"; return; }
     const all = points.flatMap((point) => [point.x, point.y]), low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
@@ -171,18 +235,19 @@ function scatter({ model, el }) {
     }
     svg("text", { x: side / 2 + edge / 2, y: side - 8, "text-anchor": "middle", class: "sp-axis" }, plot, x);
     svg("text", { x: 12, y: side / 2, "text-anchor": "middle", class: "sp-axis", transform: `rotate(-90 12 ${side / 2})` }, plot, y);
-    const open = (point) => point.id === model.get("chosen");
-    for (const point of [...points].sort((a, b) => open(a) - open(b))) {                     // the open one on top
-      const dot = svg("circle", { cx: at(point.x), cy: up(point.y), r: open(point) ? 6 : 4, class: open(point) ? "sp-dot sp-open" : "sp-dot", "data-image": point.id }, plot);
+    for (const point of points) {
+      const dot = svg("circle", { cx: at(point.x), cy: up(point.y), r: 4, class: "sp-dot", "data-image": point.id }, plot);
       svg("title", {}, dot, `${point.id}: ${x} ${point.x.toFixed(3)}, ${y} ${point.y.toFixed(3)}`);
       dot.onclick = () => model.send({ open: point.id });
+      dots.set(point.id, dot);
     }
+    ring();
     const below = points.filter((point) => point.y < point.x).length;
     element("div", "sp-note", root).textContent = `${title}; ${x} is higher on ${below}, ${y} on ${points.filter((point) => point.y > point.x).length} of ${points.length}`;
   };
   model.on("change:cloud", draw);
-  model.on("change:chosen", draw);
-  draw();
+  model.on("change:chosen", ring);
+  new IntersectionObserver(([entry]) => { inSight = entry.isIntersecting; if (inSight && stale) draw(); }).observe(root);
 }
 
 export default { render: (context) => ({ stage, strip, scatter })[context.model.get("kind")](context) };

@@ -16,7 +16,7 @@ from ..datasets.points import natural
 from ..report.run import Files, Run, datasets_of, models_of
 from .browse import image_list
 from .controls import first_view, list_controls, look_controls, menu, observer_choices, reopened, tick
-from .frames import WHOLE
+from .frames import MOST, WHOLE
 from .looking import Looking
 from .source import sample_at_hand
 
@@ -34,11 +34,13 @@ class _Filled(Looking):
         categories = sorted(set(image_list(run, view.dataset).category) - {""})
         self.filter["category"].options = {"any": ""} | {one: one for one in categories}
         self.filter["category"].layout.display = "" if categories else "none"
-        self.ticks.children = [tick(model, model in view.models) for model in there]
+        self.ticks.children = [tick(model, model in view.models, f"Show {model}, or hide it: one to {MOST} models stand side by side.") for model in there]
         for box in self.ticks.children:
             box.observe(lambda _: None if self._filling else self._choose(), "value")
         self.look["observers"].options, self.look["observers"].value = observer_choices(()), ()
         self.query = replace(self.query, a=pair[0], b=pair[1], category="")
+        controls = (self.datasets, self.difference, self.in_a_row, *self.look.values(), *self.filter.values(), *self.ticks.children)
+        self.stage.tips = {one.description or one.placeholder: one.tooltip for one in controls}
         for field in ("by", "metric", "reverse"):
             self.filter[field].disabled = self.query.metric is None                # a run without scores
         self._filling = False
@@ -73,16 +75,22 @@ class _Filled(Looking):
         with self._careful():
             first = first_view(self.run, dataset)
             self.view = replace(self.view, dataset=dataset, models=first.models, image_id=first.image_id, difference=None, observers=(), zoom=WHOLE)
-            self.difference.value = False
+            self.stage.zoom, self.difference.value = list(WHOLE), False
             self._fill()
             self.ask()
 
 # %% ../../nbs/55_viewer/08_app.ipynb #8669627b
+_HELP = ("Click a picture, then: ← → the neighbours, Home End the ends of the list, + − or the wheel to zoom, drag to move, 0 or a double click for the whole; "
+         "the zoom is kept from image to image. p picks, s saves.")
+
+
 def _row(*children, **style) -> widgets.HBox:
+    "Widgets side by side, on more lines where there is no room."
     return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", **style))
 
 
 def _button(label: str, done: Callable[[], None], tip: str) -> widgets.Button:
+    "A button, what it does, and what it says of that."
     button = widgets.Button(description=label, tooltip=tip, layout=widgets.Layout(width="auto"))
     button.on_click(lambda _: done())
     return button
@@ -91,15 +99,18 @@ def _button(label: str, done: Callable[[], None], tip: str) -> widgets.Button:
 class _Faced(_Filled):
     "Where everything stands."
     def _face(self) -> widgets.HBox:
-        look, walk = self.look, [_button("◀", lambda: self.press("ArrowLeft"), "the image before (←)"), _button("▶", lambda: self.press("ArrowRight"), "the next image (→)")]
-        keep = [_button("save PNG", self.save, "save this view (s)"), _button("pick", self.pick, "put this image to the picked ones, or take it out (p)"),
-                _button("sheet of picked", self.sheet, "save a contact sheet of the picked images")]
+        "All controls and canvases in their places."
+        look = self.look
+        walk = [_button("◀", lambda: self.press("ArrowLeft"), "The image before (←)."), _button("▶", lambda: self.press("ArrowRight"), "The next image (→).")]
+        keep = [_button("save PNG", self.save, "Save this view as a picture in saliency_views (s)."), _button("pick", self.pick, "Put this image to the picked ones, or take it out (p)."),
+                _button("sheet of picked", self.sheet, "Save a contact sheet of the picked images in saliency_views.")]
         *menus, most, failed = self.filter.values()
         left = widgets.VBox([self.datasets, *menus, _row(most, failed), self.strip], layout=widgets.Layout(width="250px", flex="0 0 250px"))
         left.add_class("sp-tall")
         more = widgets.Tab([widgets.VBox([self.best_of, self.best, self.worst_of, self.worst]), self.scatter], titles=("best and worst", "A against B"))
         right = widgets.VBox([self.ticks, _row(look["alpha"], look["colormap"], look["normalize"], look["one_scale"]),
-                              _row(look["levels"], look["fixations"], look["observers"], self.difference, look["explain"], self.in_a_row), self.said, self.stage, _row(*walk, *keep), self.scores, more],
+                              _row(look["levels"], look["fixations"], look["observers"], self.difference, look["explain"], self.in_a_row), self.said, self.stage, _row(*walk, *keep),
+                              widgets.HTML(f"<div class='sp-note'>{_HELP}</div>"), self.scores, more],
                              layout=widgets.Layout(flex="1 1 420px", min_width="0", padding="0 0 0 12px"))
         return widgets.HBox([left, right], layout=widgets.Layout(width="100%", flex_flow="row wrap"))
 
@@ -120,9 +131,10 @@ class Viewer(_Faced):
         self.look, self.filter = look_controls(run, self.view), list_controls(run, self.view)
         self.view = replace(self.view, colormap=self.look["colormap"].value)
         self.filter["metric"].value = self.view.metric
-        self.datasets = menu("data set", datasets_of(run), self.view.dataset, "230px")
-        self.ticks, self.difference = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap")), tick("difference A − B", self.view.difference is not None)
-        self.in_a_row = menu("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px")
+        self.datasets = menu("data set", datasets_of(run), self.view.dataset, "230px", "Which of the run's data sets is shown.")
+        self.ticks = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap"))
+        self.difference = tick("difference A − B", self.view.difference is not None, "What model A shows beyond model B, in a panel of its own.")
+        self.in_a_row = menu("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px", "How many panels stand side by side.")
         self._fill()
         self._listen()
         self.face = self._face()
@@ -136,6 +148,7 @@ class Viewer(_Faced):
         return self.face._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
 
     def _listen(self) -> None:
+        "Make every control tell of its change."
         def tell(way: Callable, field: str): return lambda change: None if self._filling else way(**{field: change["new"]})
         for field, control in self.look.items():
             control.observe(tell(self.change, field), "value")

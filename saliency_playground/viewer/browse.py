@@ -6,6 +6,7 @@
 __all__ = ['ORDERS', 'image_list', 'order_values', 'Query', 'matching', 'extremes', 'scatter']
 
 # %% ../../nbs/55_viewer/02_browse.ipynb #5032559b
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +19,12 @@ from ..report.run import Files, goodness, models_of, scores_of
 from .source import dataset_at_hand
 
 # %% ../../nbs/55_viewer/02_browse.ipynb #88b7e152
+@functools.lru_cache(maxsize=8)
 def image_list(run: Files, dataset: str) -> "pandas.DataFrame":
-    """Every image of a data set in the run: index image_id, columns `category` (text, "" if none) and `error` (what failed first, "" if nothing did)."""
+    """Every image of a data set in the run: index image_id, columns `category` (text, "" if none) and `error` (what failed first, "" if nothing did).
+
+    It is made once and shared, copy it before changing it.
+    """
     import pandas as pd
     try:
         data = dataset_at_hand(run, dataset)
@@ -73,7 +78,7 @@ def _distance(run: Files, dataset: str, metric: str, model: str) -> "pandas.Seri
 @dataclass(frozen=True)
 class Query:
     "Which images, in which order."
-    search: str = ""                             # in the image's id, whatever the case; several words must all be there
+    search: str = ""                             # in the image's id or category, whatever the case; several words must all be there
     category: str = ""                           # "": any
     failed: bool = False                         # only those that failed
     by: str = "as they come"                     # of ORDERS
@@ -89,7 +94,7 @@ def matching(run: Files, dataset: str, query: Query) -> "pandas.Series":
     values = order_values(run, dataset, query.by, query.metric, query.a, query.b)
     words = query.search.lower().split()
     kept = [(not query.category or category == query.category) and (not query.failed or error != "")
-            and all(word in image_id.lower() for word in words) for image_id, (category, error) in zip(table.index, table.to_numpy())]
+            and all(word in f"{image_id} {category}".lower() for word in words) for image_id, category, error in zip(table.index.tolist(), table.category.tolist(), table.error.tolist())]
     values = values[kept]
     keys = goodness(run, query.metric, values) if query.by == "score" else values if query.by == ORDERS[0] else -values
     return values.loc[(-keys if query.reverse else keys).sort_values(na_position="last", kind="stable").index]

@@ -13,6 +13,7 @@ import anywidget
 import traitlets
 
 from .. import images
+from ..metrics.explain import GAIN, LOSS, Key
 from .panels import Panel
 
 # %% ../../nbs/55_viewer/05_canvas.ipynb #02736eea
@@ -29,10 +30,11 @@ class _Canvas(anywidget.AnyWidget):
 # %% ../../nbs/55_viewer/05_canvas.ipynb #55e97f2a
 class Stage(_Canvas):
     "Panels side by side with one zoom. `pressed` is called with each key that is not about the zoom."
-    frames = traitlets.List().tag(sync=True)             # {caption, note, picture}
+    frames = traitlets.List().tag(sync=True)             # {caption, note, picture, key}
     drawn = traitlets.Int().tag(sync=True)               # counts up with each showing, so that a whole set is drawn at once
     zoom = traitlets.List([0.0, 0.0, 1.0, 1.0]).tag(sync=True)
     columns = traitlets.Int(0).tag(sync=True)            # how many in a row; 0: as many as fit
+    tips = traitlets.Dict().tag(sync=True)               # label of a control around it -> what is said when the mouse rests on that
 
     def __init__(self, pressed: Callable[[str], None]):
         super().__init__(kind="stage")
@@ -41,18 +43,27 @@ class Stage(_Canvas):
     def show(self, panels: Sequence[Panel]) -> None:
         "Show these panels."
         with self.hold_sync():
-            self.frames = [{"caption": one.caption, "note": one.note, "picture": images.jpeg_bytes(one.picture)} for one in panels]
+            self.frames = [{"caption": one.caption, "note": one.note, "picture": images.jpeg_bytes(one.picture), "key": _keyed(one.key)} for one in panels]
             self.drawn += 1
+
+
+def _keyed(key: Key | None) -> dict | None:
+    "A key in the words of a style sheet."
+    def css(color): return f"rgb({', '.join(map(str, color))})"
+    if key is None:
+        return None
+    return {"title": key.title, "note": key.note, "squares": [[css(color), words] for color, words in key.squares],
+            "bar": key.bar and [*key.bar, f"linear-gradient(90deg, {css(LOSS)}, white, {css(GAIN)})"]}
 
 # %% ../../nbs/55_viewer/05_canvas.ipynb #2027f4b1
 class Strip(_Canvas):
     "Thumbnails to click. `opened` is called with an image's id; `picture_of` gives a JPEG for an id, or None."
-    items = traitlets.List().tag(sync=True)              # {id, label, failed}
+    items = traitlets.List().tag(sync=True)              # {id, label, category, failed}
     picked = traitlets.List().tag(sync=True)             # the ids that bear a mark
-    fresh = traitlets.Bool().tag(sync=True)              # whether other items mean other pictures, even of the same images
+    look = traitlets.Unicode().tag(sync=True)            # what the pictures are of: another look, other pictures of the same images
 
-    def __init__(self, opened: Callable[[str], None], picture_of: Callable[[str], bytes | None], fresh: bool = False):
-        super().__init__(kind="strip", fresh=fresh)
+    def __init__(self, opened: Callable[[str], None], picture_of: Callable[[str], bytes | None]):
+        super().__init__(kind="strip")
         self.opened, self.picture_of = opened, picture_of
         self.on_msg(self._heard)
 

@@ -48,6 +48,7 @@ def first_view(run: Files, dataset: str | None = None, models: Sequence[str] | N
 
 
 def _leading(run: Files) -> str | None:
+    "The metric that models are ordered by, None without scores."
     try:
         return leading_metric(run)
     except FileNotFoundError:                    # predict_only
@@ -55,6 +56,7 @@ def _leading(run: Files) -> str | None:
 
 
 def _best_two(run: Files, dataset: str) -> tuple[str, ...]:
+    "The best model and the first other one; of a run without scores the first two."
     ours = models_of(run, dataset, ceilings=False) or models_of(run, dataset)
     if _leading(run) is not None and (best := best_model(run, dataset)):
         ours = [best, *(model for model in ours if model != best)]
@@ -94,33 +96,45 @@ def reopened(path: str | Path) -> tuple[str, dict]:
 
 # %% ../../nbs/55_viewer/06_controls.ipynb #c6592531
 def strip_items(run: Files, dataset: str, values: "pandas.Series", by: str) -> list[dict[str, str]]:
-    "Thumbnails for a `Strip`, in the order of `values` (from `matching`): id, label (the number it is ordered by, and its name), failed (why, or \"\")."
-    errors = image_list(run, dataset).error
+    """Thumbnails for a `Strip`, in the order of `values` (from `matching`): id, label (the number it is ordered by, and its name), category
+    (or ""), failed (why, or "")."""
+    about = image_list(run, dataset).loc[values.index]
     def label(image_id: str, value: float) -> str:
         name = image_id.rpartition("/")[2]
         return name if by == ORDERS[0] or math.isnan(value) else f"{shown(value, 2)}  {name}"
-    return [{"id": image_id, "label": label(image_id, value), "failed": errors[image_id]} for image_id, value in values.items()]
+    return [{"id": image_id, "label": label(image_id, value), "category": category, "failed": failed}
+            for image_id, value, category, failed in zip(values.index.tolist(), values.tolist(), about.category.tolist(), about.error.tolist())]
 
 # %% ../../nbs/55_viewer/06_controls.ipynb #8134fcbc
 _COLORMAPS = ("jet", "turbo", "viridis", "magma", "inferno", "cividis", "hot", "gray")
 _CONTOURS = {"none": (), "50 %": (0.5,), "90 %": (0.9,), "50 %, 90 %": (0.5, 0.9), "10 %, 25 %, 50 %, 75 %, 90 %": (0.1, 0.25, 0.5, 0.75, 0.9)}
 
 
-def menu(label: str, options, value=None, width: str = "180px") -> widgets.Dropdown:
-    "A dropdown: options, a list or label -> value; value None: the first."
-    return widgets.Dropdown(description=label, options=options, **({"index": 0} if value is None else {"value": value}),
+def menu(label: str, options, value=None, width: str = "180px", tip: str = "") -> widgets.Dropdown:
+    "A dropdown: options, a list or label -> value; value None: the first. tip: said when the mouse rests on it."
+    return widgets.Dropdown(description=label, options=options, **({"index": 0} if value is None else {"value": value}), tooltip=tip,
                             layout=widgets.Layout(width=width), style={"description_width": "initial"})
 
 
-def tick(label: str, value: bool = False) -> widgets.Checkbox:
-    "A box to tick."
-    return widgets.Checkbox(description=label, value=value, indent=False, layout=widgets.Layout(width="auto", margin="0 10px 0 0"))
+def tick(label: str, value: bool = False, tip: str = "") -> widgets.Checkbox:
+    "A box to tick. tip: said when the mouse rests on it."
+    return widgets.Checkbox(description=label, value=value, indent=False, tooltip=tip, layout=widgets.Layout(width="auto", margin="0 8px"))
 
 
 def observer_choices(observers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     "Whose fixations can be shown: everybody's in white, everybody's in their colours, or one person's."
     apart = {"everybody, in colours": tuple(observers)} if len(observers) > 1 else {}
     return {"everybody": ()} | apart | {one: (one,) for one in observers}
+
+
+_LOOK_TIPS = {"alpha": "How much of the map covers the picture: 0 the picture alone, 1 the map alone.",
+              "colormap": "The colours that a map is drawn in.",
+              "normalize": "How a density becomes brightness: by its largest value, its sum, as it is, by its ranks, or in doublings around uniform.",
+              "one_scale": "Full colour is the largest value of all models together, so that the pale map is the less certain one.",
+              "levels": "Outlines of the smallest regions that hold these shares of a density.",
+              "fixations": "Draw the fixations on the picture.",
+              "observers": "Whose fixations are drawn.",
+              "explain": "Where each model's score comes from, place by place, in a panel of its own."}
 
 
 def _contours(levels: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
@@ -130,26 +144,37 @@ def _contours(levels: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
 
 def look_controls(run: Files, view: View) -> dict[str, widgets.Widget]:
     "The controls of how a view looks, by the field of `View` that each changes."
+    tips = _LOOK_TIPS
     colormap = run.about["config"]["heatmaps_png"]["colormap"] if view.colormap == View.colormap else view.colormap
-    return {"alpha": widgets.FloatSlider(description="alpha", value=view.alpha, min=0, max=1, step=0.01, readout_format=".2f", continuous_update=True,
+    return {"alpha": widgets.FloatSlider(description="alpha", value=view.alpha, min=0, max=1, step=0.01, readout_format=".2f", continuous_update=True, tooltip=tips["alpha"],
                                          layout=widgets.Layout(width="260px"), style={"description_width": "initial"}),
-            "colormap": menu("colours", list(dict.fromkeys([colormap, *_COLORMAPS])), colormap, "160px"),
-            "normalize": menu("normalise", NORMALIZE, view.normalize, "180px"),
-            "one_scale": tick("one scale", view.one_scale),
-            "levels": menu("contours", _contours(view.levels), view.levels, "165px"),
-            "fixations": tick("fixations", view.fixations),
-            "observers": menu("of", observer_choices(()), (), "190px"),
-            "explain": menu("explain", {"nothing": ""} | {name: name for name in EXPLAINED}, view.explain)}
+            "colormap": menu("colours", list(dict.fromkeys([colormap, *_COLORMAPS])), colormap, "160px", tips["colormap"]),
+            "normalize": menu("normalise", NORMALIZE, view.normalize, "180px", tips["normalize"]),
+            "one_scale": tick("one scale", view.one_scale, tips["one_scale"]),
+            "levels": menu("contours", _contours(view.levels), view.levels, "165px", tips["levels"]),
+            "fixations": tick("fixations", view.fixations, tips["fixations"]),
+            "observers": menu("of", observer_choices(()), (), "190px", tips["observers"]),
+            "explain": menu("explain", {"nothing": ""} | {name: name for name in EXPLAINED}, view.explain, tip=tips["explain"])}
 
 # %% ../../nbs/55_viewer/06_controls.ipynb #23ecc74d
+_LIST_TIPS = {"search": "List only images with all of these words in their name or category.",
+              "category": "List only images of this category.",
+              "by": "What the images are listed by; what repays looking comes first.",
+              "metric": "The score in the captions, in the order of the list, and in the strips below.",
+              "a": "The model that the order, the strips and the difference are about.",
+              "b": "The model that A is held against.",
+              "reverse": "List the images from the other end.",
+              "failed": "List only images on which something failed."}
+
+
 def list_controls(run: Files, view: View) -> dict[str, widgets.Widget]:
     "The controls of which images are listed, by the field of `Query` that each changes."
-    wide, names = "230px", list(run.columns)
-    return {"search": widgets.Text(placeholder="search names", continuous_update=True, layout=widgets.Layout(width=wide)),
-            "category": menu("category", {"any": ""}, "", wide),
-            "by": menu("order", ORDERS, ORDERS[0], wide),
-            "metric": menu("metric", names, view.metric, wide),
-            "a": menu("model A", models_of(run, view.dataset), view.models[0], wide),
-            "b": menu("model B", models_of(run, view.dataset), view.models[-1], wide),
-            "reverse": tick("the other way round"),
-            "failed": tick("only failures")}
+    wide, names, tips = "230px", list(run.columns), _LIST_TIPS
+    return {"search": widgets.Text(placeholder="search names, categories", continuous_update=True, tooltip=tips["search"], layout=widgets.Layout(width=wide)),
+            "category": menu("category", {"any": ""}, "", wide, tips["category"]),
+            "by": menu("order", ORDERS, ORDERS[0], wide, tips["by"]),
+            "metric": menu("metric", names, view.metric, wide, tips["metric"]),
+            "a": menu("model A", models_of(run, view.dataset), view.models[0], wide, tips["a"]),
+            "b": menu("model B", models_of(run, view.dataset), view.models[-1], wide, tips["b"]),
+            "reverse": tick("the other way round", tip=tips["reverse"]),
+            "failed": tick("only failures", tip=tips["failed"])}

@@ -133,6 +133,7 @@ def density_picture(run: Files, view: View, model: str | None, side: int = 480) 
 
 @functools.lru_cache(maxsize=32)
 def _levels(run: Files, dataset: str, model: str | None, image_id: str, levels: tuple[float, ...]) -> list[float]:
+    "The values of a density at the edges of those regions."
     return heatmaps.mass_levels(density_at_hand(run, dataset, model, image_id), levels)
 
 
@@ -156,11 +157,13 @@ def common_top(run: Files, view: View) -> float:
 
 
 def _competes(run: Files, view: View, model: str | None) -> bool:
+    "Whether this is a model among models, neither the ground truth nor a ceiling."
     return model is not None and role_of(run, view.dataset, model) is None
 
 
 @functools.lru_cache(maxsize=64)
 def _peak(run: Files, dataset: str, model: str | None, image_id: str) -> float:
+    "The largest value of a density."
     return float(density_at_hand(run, dataset, model, image_id).max())
 
 # %% ../../nbs/55_viewer/03_frames.ipynb #5ca7c378

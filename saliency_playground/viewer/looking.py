@@ -31,7 +31,7 @@ class _State:
         self.run, self.view, self.query, self.picked = run, view, Query(metric=view.metric, a=view.models[0], b=view.models[-1]), []
         self.listed: list[str] = []
         self.stage, self.strip = Stage(self.press), Strip(self.open, lambda image_id: thumbnail(self.run, self.view.dataset, image_id))
-        self.best, self.worst = (Strip(self.open, self._predicted, fresh=True) for _ in range(2))
+        self.best, self.worst = (Strip(self.open, self._predicted) for _ in range(2))
         self.scatter, self.scores, self.said, self.best_of, self.worst_of = Scatter(self.open), *(widgets.HTML() for _ in range(4))
         self.stage.zoom = list(view.zoom)
 
@@ -65,21 +65,33 @@ class _State:
 class _Drawn(_State):
     "The two things that are ever drawn: the view, and the list."
     def _draw(self) -> None:
+        "The panels and the scores of the view, and its place in the list."
         start, many = time.perf_counter(), len(self.view.models) + 2 > 4
         self.stage.show(panels(self.run, self.view, side=360 if many else 480))
         self.scores.value = score_table(self.run, self.view)
+        self._name_looks()
         for canvas in (self.strip, self.best, self.worst, self.scatter):
             canvas.chosen = self.view.image_id
         at = self.listed.index(self.view.image_id) + 1 if self.view.image_id in self.listed else "–"
-        self._say(f"{at} of {len(self.listed) or 'none: nothing matches'} · drawn in {1000 * (time.perf_counter() - start):.0f} ms" + (f" · {len(self.picked)} picked" if self.picked else ""))
+        zoomed = "" if self.view.zoom == WHOLE else f" · {1 / (self.view.zoom[2] - self.view.zoom[0]):.1f} times as large, 0 shows the whole"
+        picked = f" · {len(self.picked)} picked" if self.picked else ""
+        self._say(f"{at} of {len(self.listed) or 'none: nothing matches'} · drawn in {1000 * (time.perf_counter() - start):.0f} ms{zoomed}{picked}")
+
+    def _name_looks(self) -> None:
+        "Tell the strips what their pictures are of, so that they are asked for anew when that changes."
+        view = self.view
+        self.strip.look = view.dataset
+        self.best.look = self.worst.look = f"{view.dataset} {self.query.a} {view.colormap} {view.normalize} {view.alpha}"
 
     def _list(self) -> None:
+        "The images that the query asks for; the open one stays open if it is among them."
         values = matching(self.run, self.view.dataset, self.query)
         self.listed = list(values.index)
+        self._name_looks()
         self.strip.items = strip_items(self.run, self.view.dataset, values, self.query.by)
         self._compare()
         if self.listed and self.view.image_id not in self.listed:
-            self.change(image_id=self.listed[0], zoom=WHOLE)
+            self.change(image_id=self.listed[0])
         else:
             self._draw()
 
@@ -111,8 +123,8 @@ class Looking(_Drawn):
     run: a finished run. view: where to begin.
     """
     def open(self, image_id: str) -> None:
-        "Show another image, whole."
-        self.change(image_id=image_id, zoom=WHOLE)
+        "Show another image, the same part of it."
+        self.change(image_id=image_id)
 
     def press(self, key: str) -> None:
         "What a key does: arrows, Home and End walk along the list, `p` picks, `s` saves."

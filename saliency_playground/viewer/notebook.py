@@ -16,7 +16,7 @@ from ..report.run import Run
 # %% ../../nbs/55_viewer/09_notebook.ipynb #52eea2f5
 _ID, _KEYS = "saliency-viewer", """# What the models saw
 
-Run the cell below. Click a picture, then: ← → the neighbours, Home and End the ends of the list, + − or the wheel to zoom all pictures together, drag to move, 0 for the whole; `p` picks an image, `s` saves the view."""
+Run the cell below. Click a picture, then: ← → the neighbours, Home and End the ends of the list, + − or the wheel to zoom all pictures together, drag to move, 0 or a double click for the whole; the zoom is kept from image to image; `p` picks an image, `s` saves the view."""
 
 
 def _cell(kind: str, name: str, source: str) -> dict:
