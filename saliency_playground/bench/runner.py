@@ -33,9 +33,9 @@ import numpy as np
 from .. import files, heatmaps, images, maps, metrics, stats
 from .cache import Cell, recipe
 from .config import Config, Entry, load_config, missing
+from ..core import LEAVES_OUT, Ceiling, Prediction, Sample, SaliencyDataset, SaliencyModel, all_fixations, complete, create
 from ..metrics import density_maps
 from ..progress import progress, watched
-from ..core import LEAVES_OUT, Ceiling, Prediction, Sample, SaliencyDataset, SaliencyModel, all_fixations, complete, create
 
 # %% ../../nbs/30_bench/03_runner.ipynb #eb9fe711
 class RunError(ValueError):
