@@ -136,8 +136,9 @@ class _Memory(threading.local):
 
     def room(self, shape: Sequence[int], like: Tensor) -> Tensor:
         n = math.prod(shape)
-        if len(self.numbers) < n or self.numbers.device != like.device:
-            self.numbers = like.new_empty(n)
+        if len(self.numbers) < n or (self.numbers.device, self.numbers.dtype) != (like.device, like.dtype):
+            with torch.inference_mode(False):                                         # or it could not be written to elsewhere
+                self.numbers = torch.empty(n, dtype=like.dtype, device=like.device)
         return self.numbers[:n].view(shape)
 
 
