@@ -16,6 +16,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import sysconfig
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -725,16 +726,23 @@ def helpers(path: str | Path) -> list[Path]:
 
     Looked for beside the file, in the working directory, and wherever on `sys.path` the file itself lies.
     """
-    start, house = Path(path).resolve(), Path(files.__file__).resolve().parent
+    start = Path(path).resolve()
     found, todo = {start}, [start]
     while todo:
-        for place in _imports(one := todo.pop()):
+        if _installed(one := todo.pop()):
+            continue
+        for place in _imports(one):
             for file in (place.with_name(f"{place.name}.py"), place/"__init__.py"):
-                ours = "site-packages" in (*one.parts, *file.parts) or file.is_relative_to(house)
-                if file not in found and not ours and file.is_file():
+                if file not in found and not _installed(file) and file.is_file():
                     found.add(file)
                     todo.append(file)
     return sorted(found - {start})
+
+
+def _installed(path: Path) -> bool:
+    "Whether a file belongs to this package, to Python or to what was installed, and not to the user."
+    homes = {Path(files.__file__).resolve().parent, *(Path(home).resolve() for home in map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")))}
+    return bool({"site-packages", "dist-packages"} & set(path.parts)) or any(map(path.is_relative_to, homes))
 
 
 def _imports(path: Path) -> Iterator[Path]:
@@ -752,17 +760,18 @@ def _imports(path: Path) -> Iterator[Path]:
         yield from (root.joinpath(*word.split(".")) for word in words if "*" not in word for root in near)
 
 # %% ../nbs/00_core.ipynb #aba38e7f
-_helped: dict[Path, str] = {}                            # helpers and their digests, as they were when last looked at
+_helped: dict[tuple[Path, Path], str] = {}               # files and their helpers, with the digest of what was last imported
 
 
 def forget_edited(path: str | Path) -> None:
     "Let the helpers of a file be imported anew if one of them was edited."
-    now = {one: files.sha256(one) for one in helpers(path)}
-    if any(_helped.get(one, digest) != digest for one, digest in now.items()):
+    now = {(Path(path).resolve(), one): files.sha256(one) for one in helpers(path)}
+    if any(_helped.get(pair) != digest for pair, digest in now.items()):                 # edited, or imported by others, who knows when
+        edited = {one for _, one in now}
         for name, module in list(sys.modules.items()):
             if name.startswith("_") or not getattr(module, "__file__", None):            # a file that was run, not imported
                 continue
-            if Path(module.__file__).resolve() in now:
+            if Path(module.__file__).resolve() in edited:
                 del sys.modules[name]
                 Path(importlib.util.cache_from_source(module.__file__)).unlink(missing_ok=True)       # it tells edits by seconds
     _helped.update(now)
@@ -793,10 +802,12 @@ def _run(entry: Entry) -> None:
     if _loaded.get(entry.path) == now:
         return
     forget_edited(entry.path)
-    _live.pop((entry.kind, entry.name), None)
+    module = f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}"
+    for known in [known for known, cls in _live.items() if cls.__module__ == module or known == (entry.kind, entry.name)]:
+        del _live[known]
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())                     # so that `from models.common import …` works in ./models/*.py
-    run_file(entry.path, f"_adapter_{files.digest(entry.path)[:8]}_{entry.path.stem}")
+    run_file(entry.path, module)
     _loaded[entry.path] = now
 
 # %% ../nbs/00_core.ipynb #7c530ad1

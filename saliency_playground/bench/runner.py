@@ -678,11 +678,11 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
 def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
     "The adapters of a config by kind and name. Raises RunError with a line for each that could not be made."
     made, faults = {}, []
-    for kind, entry in [*(("model", entry) for entry in models), *(("dataset", entry) for entry in config.datasets)]:
+    for kind, entry in [*(("dataset", entry) for entry in config.datasets), *(("model", entry) for entry in models)]:
         try:
             made[kind, entry.as_] = one = create(kind, entry.name, **entry.options)
-            if kind == "model" and not _any_kept(config, entry):
-                _equip(one, config)
+            if kind == "model" and not _begun(config, entry):
+                _equip(one, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {_said(error).removeprefix(f'{entry.name}: ')}"))
     if faults:
@@ -690,17 +690,18 @@ def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], Sali
     return made
 
 
-def _equip(model: SaliencyModel, config: Config) -> None:
-    "See that a model has what it predicts with, downloaded if need be. Raises ValueError if it has not."
+def _equip(model: SaliencyModel, download: bool) -> None:
+    "See that a model has what it predicts with, downloaded if it may be. Raises ValueError if it has not."
     if lacks := model.missing():
         raise ValueError(lacks)
-    if config.overwrite != "never":
+    if download:
         model.obtain()
 
 
-def _any_kept(config: Config, model: Entry) -> bool:
-    "Whether predictions of a model are kept: then it may have nothing left to predict, and what it lacks may never be missed."
-    return any(Path(config.prediction_cache_dir, entry.as_, model.as_, "images.jsonl").exists() for entry in config.datasets)
+def _begun(config: Config, model: Entry) -> bool:
+    "Whether predictions or rows of a model are kept: then it may have nothing left to predict, and what it lacks may never be missed."
+    return any(path.exists() for entry in config.datasets for path in (
+        Path(config.prediction_cache_dir, entry.as_, model.as_, "images.jsonl"), Path(config.output_dir, ".rows", f"{entry.as_}__{model.as_}.jsonl")))
 
 
 def _check_pictures(config: Config, items: list[Item]) -> None:

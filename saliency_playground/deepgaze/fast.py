@@ -286,9 +286,13 @@ def blur_matrices(sigma: Tensor, source: Tensor, m: int) -> Tensor:
     far = int(radius.max())
     offset = _wide(torch.arange(-far, far + 1, device=device))
     bell = torch.exp(-0.5 * (offset / _wide(sigma)[:, None])**2) * (offset.abs() <= radius[:, None])
+    bell, near = bell / bell.sum(1, keepdim=True), min(far, max(n - 1, 1))
+    if near < far:                                                                    # further offsets all meet the first row or the last
+        left, middle, right = bell.split([far - near + 1, 2 * near - 1, far - near + 1], 1)
+        bell, offset = torch.cat([left.sum(1, keepdim=True), middle, right.sum(1, keepdim=True)], 1), torch.arange(-near, near + 1, device=device)
     met = source[(torch.arange(n, device=device) + offset[:, None].long()).clamp(0, n - 1)]           # (2 far + 1, n), the source at each offset
     meets = torch.zeros(*met.shape, m, device=device).scatter_(2, met[..., None], 1.0)
-    return ((bell / bell.sum(1, keepdim=True)).to(sigma.dtype) @ meets.flatten(1)).unflatten(1, (n, m))
+    return (bell.to(sigma.dtype) @ meets.flatten(1)).unflatten(1, (n, m))
 
 # %% ../../nbs/15_deepgaze/04_fast.ipynb #f812db7f
 def spread_of(model, center_bias: Tensor, values: Tensor, shown: Sequence[Tensor]):

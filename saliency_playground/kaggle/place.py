@@ -84,7 +84,8 @@ def restore(folders: Iterable[str] = LEFT) -> list[Path]:
                 files.write_bytes(target, source.read_bytes())
                 taken[target] = earlier
     for (one, other), names in others.items():
-        print(f"{len(names)} files differ between {one} and {other}, {names[0]} first: taken from {one}, which was written last. "
+        last = "which was written last" if _wrote(one) > _wrote(other) else "though their time stamps do not tell which is newer"
+        print(f"{len(names)} files differ between {one} and {other}, {names[0]} first: taken from {one}, {last}. "
               "If that is wrong, detach it and begin with an empty working folder.")
     return list(taken)
 
@@ -92,10 +93,12 @@ def restore(folders: Iterable[str] = LEFT) -> list[Path]:
 def _earlier(folders: list[str]) -> list[Path]:
     "What earlier sessions left under these names, that of the session that wrote last first."
     places = [place for folder in folders if input_dir().is_dir() for place in sorted(input_dir().rglob(folder)) if place.is_dir()]
-    wrote = {}
-    for place in places:
-        wrote[place.parent] = max([wrote.get(place.parent, 0.0), *(path.stat().st_mtime for path in place.rglob("*") if path.is_file())])
-    return sorted(places, key=lambda place: -wrote[place.parent])
+    return sorted(places, key=lambda place: -max(_wrote(one) for one in places if one.parent == place.parent))
+
+
+def _wrote(place: Path) -> float:
+    "When the last file of a folder was written."
+    return max((path.stat().st_mtime for path in place.rglob("*") if path.is_file()), default=0.0)
 
 # %% ../../nbs/57_kaggle/01_place.ipynb #702c3d90
 def settle(config: str | Path, sets: Iterable[str] = ()) -> tuple[str, list[str]]:

@@ -169,7 +169,8 @@ def _module(place: str) -> ModuleType:
         here = source and Path(source).resolve().is_relative_to(Path.cwd())
         if known and _run.get(place, "" if here else digest) != digest:
             forget_edited(source)
-            module = importlib.reload(module)
+            del sys.modules[place]                                    # not a reload: its package may have been forgotten, too
+            module = importlib.import_module(place)
         _run[place] = digest
         return module
     digest = files.digest([str(Path(place).resolve()), _source_digest(place)])

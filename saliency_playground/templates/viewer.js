@@ -127,11 +127,12 @@ function strip({ model, el }) {
     for (const button of marked) { button.setAttribute("aria-pressed", false); button.tabIndex = -1; button.classList.remove("sp-picked"); }
     if (scroll) grow(items.findIndex(({ id }) => id === model.get("chosen")) + 60);
     const open = buttons.get(model.get("chosen")), picked = model.get("picked").map((id) => buttons.get(id)).filter(Boolean);
-    marked = open ? [open, ...picked] : picked;
+    const stop = open?.isConnected ? open : root.firstChild;                              // one stop for Tab, arrows walk
+    marked = [open, stop, ...picked].filter(Boolean);
     for (const button of picked) button.classList.add("sp-picked");
+    if (stop) stop.tabIndex = 0;
     if (!open) return;
     open.setAttribute("aria-pressed", true);
-    open.tabIndex = 0;                                                                    // one stop for Tab, arrows walk
     if (!scroll || !open.isConnected) return;
     const above = open.offsetTop - root.offsetTop;
     if (above < root.scrollTop || above + open.offsetHeight > root.scrollTop + root.clientHeight) root.scrollTop = above - root.clientHeight / 3;
@@ -247,7 +248,7 @@ function scatter({ model, el }) {
   };
   model.on("change:cloud", draw);
   model.on("change:chosen", ring);
-  new IntersectionObserver(([entry]) => { inSight = entry.isIntersecting; if (inSight && stale) draw(); }).observe(root);
+  new IntersectionObserver((entries) => { inSight = entries.at(-1).isIntersecting; if (inSight && stale) draw(); }).observe(root);
 }
 
 export default { render: (context) => ({ stage, strip, scatter })[context.model.get("kind")](context) };
