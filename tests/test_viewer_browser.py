@@ -433,28 +433,27 @@ SLOW = '''import saliency_playground as sp, time
 class Slow(sp.SaliencyModel):
     "Takes its time."
     def predict(self, image):
-        time.sleep(0.5)
+        time.sleep(1.5)
         return image[..., 0]
 run = sp.benchmark(dict(datasets=[{"name": "folder", "as": "more", "root": "more"}], metrics=["AUC", "NSS"], models=["slow", "uniform"], output_dir="watched",
                         cache_predictions=False))
 run.leaderboard()'''
 
 
-def test_a_run_in_a_notebook_shows_how_far_it_is_and_leaves_nothing(work, tmp_path):
+def test_a_run_in_a_notebook_shows_how_far_it_is_and_leaves_nothing(lab, browser, eyes, work):
     import nbformat
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLOW)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
     nbformat.write(notebook, work / "slow.ipynb")
-    with served(work, tmp_path) as address, chromium(tmp_path / "profile") as context:
-        page = context.pages[0]
-        page.goto(f"{address}/lab/tree/slow.ipynb?reset", wait_until="domcontentloaded")
-        page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for(timeout=90_000)
-        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
-        page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")       # not waited for
-        page.locator(".jp-OutputArea-output pre", has_text="more × slow:").wait_for(timeout=60_000)
-        page.screenshot(path=tmp_path / "during.png")
-        page.locator(".jp-OutputArea table").wait_for(timeout=60_000)
-        page.evaluate("jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        page.screenshot(path=tmp_path / "after.png")
+    page = browser.new_page()
+    page.goto(f"{lab}/lab/workspaces/slow/tree/slow.ipynb?reset", wait_until="domcontentloaded")
+    page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for(timeout=90_000)
+    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
+    page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")           # not waited for
+    page.locator(".jp-OutputArea-output pre", has_text="more × slow:").wait_for(timeout=60_000)
+    page.screenshot(path=eyes.shots / "10_during.png")
+    page.locator(".jp-OutputArea table").wait_for(timeout=60_000)
+    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    assert soon(lambda: nbformat.read(work / "slow.ipynb", 4).cells[0].outputs)
+    page.screenshot(path=eyes.shots / "11_after.png")
     streams = [one for one in nbformat.read(work / "slow.ipynb", 4).cells[0].outputs if one.output_type != "execute_result"]
     assert all(one.name == "stdout" and not one.text.strip() for one in streams)
