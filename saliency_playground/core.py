@@ -739,10 +739,15 @@ def helpers(path: str | Path) -> list[Path]:
     return sorted(found - {start})
 
 
+@functools.cache
+def _homes() -> set[Path]:
+    "Where this package, Python's library and installed packages lie."
+    return {Path(files.__file__).resolve().parent, *(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib"))}
+
+
 def _installed(path: Path) -> bool:
     "Whether a file belongs to this package, to Python or to what was installed, and not to the user."
-    homes = {Path(files.__file__).resolve().parent, *(Path(home).resolve() for home in map(sysconfig.get_paths().get, ("stdlib", "platstdlib", "purelib", "platlib")))}
-    return bool({"site-packages", "dist-packages"} & set(path.parts)) or any(map(path.is_relative_to, homes))
+    return bool({"site-packages", "dist-packages"} & set(path.parts)) or any(map(path.is_relative_to, _homes()))
 
 
 def _imports(path: Path) -> Iterator[Path]:

@@ -129,12 +129,13 @@ def softplus(x: Tensor, out: Tensor | None = None) -> Tensor:
     y = torch.clamp(x, -30, 80, out=out).exp_().add_(1).log_()                        # beyond: slow denormal numbers, and infinity
     return torch.maximum(x, y, out=y)
 
-# %% ../../nbs/15_deepgaze/04_fast.ipynb #554600e3
+# %% ../../nbs/15_deepgaze/04_fast.ipynb #810597a5
 class _Memory(threading.local):
     "Memory that a thread keeps from one step to the next: to get it anew takes as long as to fill it."
     numbers = torch.empty(0)
 
     def room(self, shape: Sequence[int], like: Tensor) -> Tensor:
+        "A tensor of a shape, on the device and of the type of another; what it holds is anything, until the next who asks."
         n = math.prod(shape)
         if len(self.numbers) < n or (self.numbers.device, self.numbers.dtype) != (like.device, like.dtype):
             with torch.inference_mode(False):                                         # or it could not be written to elsewhere
@@ -144,7 +145,7 @@ class _Memory(threading.local):
 
 memory = _Memory()
 
-
+# %% ../../nbs/15_deepgaze/04_fast.ipynb #dfa577fe
 def _pieces(x: Tensor, first: Tensor, spare: int) -> Iterator[tuple]:
     "Readouts a few at a time, as many as a processor's memory holds: which, their input, and memory for `spare` times their wide values."
     step = min(max(1, 2**20 // (first.shape[1] * x.shape[0] * x.shape[-1])), len(first))
@@ -153,7 +154,7 @@ def _pieces(x: Tensor, first: Tensor, spare: int) -> Iterator[tuple]:
         shape = (x.shape[0], some.stop - some.start, first.shape[1], x.shape[-1])
         yield some, x[:, some] if x.shape[1] > 1 else x, *(numbers[:math.prod(shape)].view(shape) for numbers in room)
 
-
+# %% ../../nbs/15_deepgaze/04_fast.ipynb #554600e3
 class _Wide(torch.autograd.Function):
     """weight · normalised(softplus(first x)) of every readout, (B, K, out, P); the wide values are computed again on the way back, not kept.
 
@@ -161,6 +162,7 @@ class _Wide(torch.autograd.Function):
     """
     @staticmethod
     def forward(ctx, x, first, weight, times):
+        "The result, and of the wide values only their mean and scale."
         out = x.new_empty((x.shape[0], *weight.shape[:2], x.shape[-1]))
         middles, scales = x.new_empty((2, x.shape[0], len(first), 1, 1))
         for some, own, values, wide in _pieces(x, first, 2):
@@ -173,6 +175,7 @@ class _Wide(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, slope):
+        "The slopes of x, first and weight."
         (x, first, weight, middles, scales), times = ctx.saved_tensors, ctx.times
         times = torch.ones_like(x[0, 0, 0]) if times is None else times.to(x.dtype)
         n, firsts, weights, back = times.sum() * first.shape[1], torch.empty_like(first), torch.empty_like(weight), torch.zeros_like(x)

@@ -28,7 +28,8 @@ def _slopes(p: Tensor, scale: Tensor, left: Tensor, right: Tensor, ratio: Tensor
     room, coarse = torch.empty_like(p[_few(p)[0]]), coarse.where(coarse > -torch.inf, 0).expand_as(ratio)
     turned = (left * scale.T[..., None, None]).transpose(2, 3)                        # (B, K, m, h)
 
-    def over(maps, other):                                                            # (k, B, h, w) and (B, h, w) to their products' sums, (B, k)
+    def over(maps, other):
+        "(k, B, h, w) and (B, h, w) to the sums of their products, (B, k)."
         return torch.bmm(maps.flatten(2).transpose(0, 1), other.flatten(1)[..., None])[..., 0]
     for some in _few(p):
         share = (over(p[some], ratio).T * -scale[some])[..., None, None]
@@ -43,6 +44,7 @@ class _CrossEntropy(torch.autograd.Function):
     "−Σ target · log of the mean density, (B,), from what `spread_of` gives of each model and a bound (B, K) of its exponents."
     @staticmethod
     def forward(ctx, target, rows, columns, coarse, *spread):
+        "The losses, and if they are wanted their slopes."
         total, parts, scales = torch.zeros_like(target), list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4])), []
         counts = [len(right) for _, right, _, _ in parts]
         densities = memory.room((sum(counts), *target.shape), target).split(counts)    # but for a factor, which is kept apart: a pass less
@@ -64,6 +66,7 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, slope):
+        "The slopes, weighed by the picture."
         each, grads = slope[:, None, None, None], []
         for left, right, weight in zip(*(ctx.saved_tensors[i::3] for i in range(3))):
             grads += [left * each, (right * each).sum(0), weight @ slope, None]
