@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 
 def machine(packages: list[str], used: str, script: str) -> str:
     "What this was measured on: date, processor, how busy, versions of the packages, and by which script."
@@ -46,3 +48,24 @@ def take_turns(sides: dict, repeats: int, clock=time.perf_counter, twice: bool =
 def ratio(took: dict[str, list[float]], slow: str, fast: str) -> float:
     "How many times faster one side is than another: the median of the ratios within rounds."
     return median(a / b for a, b in zip(took[slow], took[fast]))
+
+
+def painted_images(folder: Path, n: int, size: tuple[int, int] = (768, 1024), observers: int = 1) -> list[np.ndarray]:
+    "Images (uint8) painted by formula, also written as a folder dataset: JPEG files, each with 100 fixations of so many observers."
+    import cv2
+
+    from saliency_playground import files
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    painted = []
+    for i in range(n):
+        rng = np.random.default_rng(i)
+        waves = [np.sin(x * rng.normal() / 40 + y * rng.normal() / 40 + rng.random() * 6) for _ in range(6)]
+        image = sum(wave[..., None] * rng.uniform(-30, 30, 3) for wave in waves) + 127
+        painted.append((image + rng.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8))
+        jpeg = cv2.imencode(".jpg", painted[-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+        files.write_bytes(folder / "images" / f"{i:03}.jpg", jpeg)
+        points = rng.normal(0.5, 0.15, (100, 2)).clip(0, 0.999) * [width, height]
+        rows = (f"{px:.1f},{py:.1f},{k % observers}\n" for k, (px, py) in enumerate(points))
+        files.write_text(folder / "fixations" / f"{i:03}.csv", "x,y,observer\n" + "".join(rows))
+    return painted

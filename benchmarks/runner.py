@@ -11,32 +11,16 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import cv2
 import numpy as np
 import torch
-from common import machine, table, take_turns
+from common import machine, painted_images, table, take_turns
 
 import saliency_playground as sp
-from saliency_playground import files, weights
+from saliency_playground import weights
 from saliency_playground.models.torch_base import as_batch, exact, pick_device
 
 MODELS = ["deepgaze_iie", "deepgaze_iii", "msi_net", "unisal", "fastgaze"]
 FEW = 8                 # pictures of a short run
-
-
-def pictures(folder: Path, n: int, size=(768, 1024)) -> list[np.ndarray]:
-    "Painted pictures with fixations, written as a folder data set; the pictures themselves."
-    height, width = size
-    y, x = np.mgrid[:height, :width]
-    made = []
-    for i in range(n):
-        rng = np.random.default_rng(i)
-        image = sum(np.sin(x * rng.normal() / 40 + y * rng.normal() / 40 + rng.random() * 6)[..., None] * rng.uniform(-30, 30, 3) for _ in range(6)) + 127
-        made.append((image + rng.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8))
-        files.write_bytes(folder / "images" / f"{i:03}.jpg", cv2.imencode(".jpg", made[-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
-        points = rng.normal(0.5, 0.15, (100, 2)).clip(0, 0.999) * [width, height]
-        files.write_text(folder / "fixations" / f"{i:03}.csv", "x,y\n" + "".join(f"{a:.1f},{b:.1f}\n" for a, b in points))
-    return made
 
 
 def sides(name: str, folder: Path, made: list[np.ndarray]) -> dict:
@@ -62,7 +46,7 @@ def measure(names: list[str], n: int, repeats: int) -> str:
     "The table."
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        made = pictures(Path(folder), n)
+        made = painted_images(Path(folder), n)
         for name in names:
             took = take_turns(sides(name, Path(folder), made), repeats)
             forward = 1000 * median(took["forward"]) / n

@@ -339,15 +339,18 @@ def _predicted(square: Square, batch: list[Outcome], strict: bool) -> list[Outco
     try:
         answers = square.model.predictions([outcome.sample for outcome in batch]) if batch else []
         seconds = (time.perf_counter() - start) / max(1, len(batch))
+        if len(answers) != len(batch):
+            raise ValueError(f"the model gave {len(answers)} predictions for {len(batch)} images.")
         for outcome, prediction in zip(batch, answers, strict=True):
             _check(prediction, outcome.sample)
+        for outcome, prediction in zip(batch, answers, strict=True):
             outcome.prediction, outcome.new = prediction, True
     except Exception as error:
         if strict:
             raise RunError(f"image {batch[0].debt.item.image_id}: {_said(error)}") from error
         if len(batch) > 1:
             return [one for outcome in batch for one in _predicted(square, [outcome], strict)]
-        batch[0].error, batch[0].prediction = _said(error), None
+        batch[0].error = _said(error)
     for outcome in batch:
         if outcome.new and square.config.cache_predictions:
             square.kept.put(outcome.debt.item.image_id, outcome.debt.key, outcome.prediction, outcome.debt.item.image, seconds)
@@ -413,13 +416,13 @@ def run_cell(square: Square, workers: int, strict: bool = False, quiet: bool = T
         tally = Tally(square, owed, {debt.item.image_id: debt.item.error for debt in owed if debt.item.error})
         if strict and tally.errors:
             raise RunError("image {}: {}".format(*next(iter(tally.errors.items()))))
-        todo = [Outcome(debt) for debt in owed if debt.prediction or debt.row or debt.pictures]
+        todo = [debt for debt in owed if debt.prediction or debt.row or debt.pictures]
         if todo:
             _fit(square, rows=any(debt.row for debt in owed))
         careful = step(strict)
         with ThreadPoolExecutor(workers) as pool, progress(len(todo), f"{square.dataset_as} × {square.model_as}",
                                                            quiet=quiet or not todo, leave=True) as bar:
-            decoded = ahead(pool, careful(functools.partial(decode, square)), todo, workers + 2)
+            decoded = ahead(pool, careful(functools.partial(decode, square)), map(Outcome, todo), workers + 2)
             answered = predict(square, decoded, strict)
             for outcome in ahead(pool, careful(functools.partial(score, square)), answered, workers + 2):
                 _write_down(square, outcome, tally)
