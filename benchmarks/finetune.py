@@ -37,7 +37,7 @@ IN_A_ROW = 8
 
 def a_fold(folder: Path, n: int) -> Fold:
     "A fold with n training pictures, its features kept already."
-    from saliency_playground.core import create
+    from saliency_playground.registry import create
     pictures(folder, n + 2)
     write_split(make_split(create("dataset", "folder", root=str(folder)), 1, folds=n + 1), folder / "splits")
     torch.manual_seed(0)

@@ -26,7 +26,7 @@ FEW = 8                 # pictures of a short run
 def sides(name: str, folder: Path, made: list[np.ndarray]) -> dict:
     "The two sides for one model: a run that computes everything, and its forward alone."
     path = weights.write_state(folder / f"{name}.pth", sp.create("model", name).build().state_dict())
-    given = {"weights_path": str(path)} | ({"center_bias": "uniform"} if "center_bias" in sp.core.options("model", name) else {})
+    given = {"weights_path": str(path)} | ({"center_bias": "uniform"} if "center_bias" in sp.options("model", name) else {})
     model = sp.create("model", name, **given)
     where = pick_device(model.device)
     with exact():

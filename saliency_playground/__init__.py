@@ -2,11 +2,11 @@
 
 The names below are the package's face; each is imported when it is first used, so `import saliency_playground` stays quick.
 """
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
-_FACE = {"create": "core", "names": "core", "options": "core", "register": "core", "use": "core", "complete": "core",
+_FACE = {"create": "registry", "names": "registry", "options": "registry", "register": "registry", "use": "registry", "complete": "core",
          "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core", "SaliencyModel": "core", "Ceiling": "core",
-         "make_toy": "toy", "load_config": "bench.config", "Run": "report", "leaderboard": "report", "explainable": "report.explained", "compare": "report.compared", "export": "report.exported"}
+         "make_toy": "toy", "load_config": "bench.config", "Run": "report.run", "leaderboard": "report.reading", "explainable": "report.explainable", "compare": "report.comparison", "export": "report.export"}
 __all__ = ["benchmark", "view", *_FACE]
 
 
@@ -21,8 +21,8 @@ def benchmark(config="baseline", **changes):
     import warnings
 
     from .bench.config import load_config, read
-    from .bench.runner import run
-    from .report import Run
+    from .bench.run import run
+    from .report.run import Run
     if changes:
         config = dict(read(config.plain() if hasattr(config, "plain") else config).data) | changes
     result = run(load_config(config))

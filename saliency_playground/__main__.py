@@ -1,5 +1,5 @@
 """`python -m saliency_playground …` is `saliency-playground …`."""
-from .cli import main
+from .cli.main import main
 
 if __name__ == "__main__":
     main(prog_name="saliency-playground")

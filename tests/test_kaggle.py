@@ -13,7 +13,7 @@ from kaggle_simulated import BUNDLE, TUNED, image
 
 from saliency_playground import files
 from saliency_playground.kaggle.bundle import SUMS, bundle
-from saliency_playground.kaggle.place import INSTALL_CELL
+from saliency_playground.kaggle.paths import INSTALL_CELL
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="allowed on this system: Kaggle is Linux, and is played on Linux only")
 
@@ -70,7 +70,7 @@ def test_what_the_image_lacks(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "registry"]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "nbs/kaggle").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "nbs/workflows").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_first_cells_of_the_notebooks(path):
     "Install, parameters, settle: in this order, the first as the package has it."
     cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]

@@ -10,8 +10,9 @@ from PIL import Image
 
 import saliency_playground as sp
 from saliency_playground import images
+from saliency_playground import registry
 from saliency_playground.core import Ceiling, as_dataset, complete
-from saliency_playground.models.contract_base import named
+from saliency_playground.models.input_contract import named
 
 SIZES = [(64, 64), (151, 203), (151, 203), (240, 320), (64, 640), (1500, 2000)]     # two of one size, so that a batch is one
 
@@ -100,7 +101,7 @@ def options_for(name, folder, dataset):
         pytest.importorskip("tensorflow", reason="needs the tf extra")
         from msi_net_graph import save
         return {"local_dir": save(folder)}
-    cls = sp.core.adapter("model", name)
+    cls = registry.adapter("model", name)
     if getattr(cls, "published", None) is not None:
         from formula import fill
         from saliency_playground import weights
@@ -111,7 +112,7 @@ def options_for(name, folder, dataset):
 
 
 NAMES = list(sp.names("model"))
-ANY_PICTURE = [name for name in NAMES if name != "precomputed" and not issubclass(sp.core.adapter("model", name), Ceiling)]
+ANY_PICTURE = [name for name in NAMES if name != "precomputed" and not issubclass(registry.adapter("model", name), Ceiling)]
 any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)           # the others know only what they were given
 
 
@@ -193,7 +194,7 @@ def test_a_center_bias_that_cannot_be_had_stops_a_run_before_its_first_image(off
     from dataclasses import replace
 
     from saliency_playground import weights
-    from saliency_playground.bench.runner import RunError
+    from saliency_playground.errors import RunError
     from saliency_playground.deepgaze import center_bias, network
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SALIENCY_PLAYGROUND_WEIGHTS", str(tmp_path / "weights"))

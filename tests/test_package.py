@@ -1,22 +1,16 @@
 """The package as a whole: what importing it costs, which way imports go, what a wheel carries."""
-import ast
+import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import floors
 import pytest
 from conftest import ROOT, command
+from floors import MODULES, PACKAGE, circles, faults, imports
 
-PACKAGE = ROOT / "saliency_playground"
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "_modidx.py")
 HEAVY = ["numba", "ot", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
-FLOORS = [["compiled"], ["files", "progress"], ["maps", "images", "heatmaps"], ["metrics.tuebingen"], ["metrics.mit"],
-          ["metrics.fast", "metrics.density_maps", "metrics.explain", "metrics.batch"], ["metrics.table"],
-          ["metrics", "ceilings", "stats"], ["core", "comparisons"],
-          ["datasets.points"], ["datasets.participants"], ["datasets.base"], ["weights"], ["deepgaze"], ["models.torch_base", "models.deepgaze_base", "models.classical_base", "models.msi_net_base", "models.contract_base"], ["datasets", "models", "toy"],
-          ["bench.config", "bench.cache"], ["bench.runner"],
-          *([f"finetune.{room}"] for room in ("config", "tracking", "splits", "blocks", "data", "features", "fold", "train", "calibrate", "run", "folds")), ["report"], *([f"viewer.{room}"] for room in ("source", "browse", "frames", "panels", "canvas", "controls", "looking", "app", "notebook")), *([f"notebooks.{room}"] for room in ("execute", "about", "steps", "folds")), ["kaggle.place", "kaggle.bundle"], ["kaggle.kernel"], ["cli_base"], ["cli_finetune", "cli_kaggle"], ["cli", "__main__", ""]]
 
 
 def loaded_after(code: str) -> set[str]:
@@ -30,41 +24,23 @@ def test_import_is_light(code):
     assert not loaded_after(code) & set(HEAVY)
 
 
-def imports(path: Path) -> list[tuple[str, ast.AST]]:
-    "Every module that a file imports, anywhere in it."
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            here = ["saliency_playground", *path.relative_to(PACKAGE).with_suffix("").parts[:-1]]
-            base = ".".join([*here[:len(here) - node.level + 1], *filter(None, [node.module])]) if node.level else node.module
-            found += [base] + [f"{base}.{alias.name}" for alias in node.names]
-    return found
+def test_the_house_is_in_order():
+    "Imports go down only, a number is a place in the import order, no circle, no adapter imports another; see `floors`."
+    assert faults() == [] and circles() == []
 
 
-def floor(module: str) -> int:
-    "The floor of one of our modules: the first list in FLOORS that names it or its folder."
-    name = module.removeprefix("saliency_playground").lstrip(".")
-    return next(i for i, rooms in enumerate(FLOORS) if any(name == room or (room and name.startswith(room + ".")) for room in rooms))
-
-
-def name_of(path: Path) -> str:
-    return ".".join(["saliency_playground", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
-
-
-OURS = {name_of(path) for path in MODULES if path.name != "__init__.py"}
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_imports_go_down(path):
-    for module in imports(path):
-        if module not in OURS or module == name_of(path):
-            continue
-        if (name_of(path), module) == ("saliency_playground.bench.runner", "saliency_playground.cli"):
-            continue                                                       # only when run as a program, see its notebook
-        sideways = floor(module) == floor(name_of(path)) and floor(module) == floor("datasets.folder")
-        assert floor(module) <= floor(name_of(path)) and not sideways, f"{name_of(path)} imports {module}"
+def test_disorder_is_noticed(tmp_path, monkeypatch):
+    "An import upwards, one of the face, one of an adapter and a circle, written into a copy of the package."
+    copy = shutil.copytree(PACKAGE, tmp_path / "saliency_playground", ignore=shutil.ignore_patterns("__pycache__"))
+    for module, line in {"files.py": "from .core import Sample", "maps.py": "from saliency_playground import benchmark",
+                         "models/aim.py": "from .gbvs import Gbvs", "stats.py": "from . import bench"}.items():
+        with open(copy / module, "a", encoding="utf-8") as file:
+            file.write(f"\n{line}\n")
+    monkeypatch.setattr(floors, "PACKAGE", copy)
+    monkeypatch.setattr(floors, "MODULES", sorted(copy.rglob("*.py")))
+    wrong = "\n".join(faults())
+    assert "files imports core, which comes after it" in wrong and "maps imports the package's face" in wrong
+    assert "models.aim imports models.gbvs, an adapter" in wrong and any({"core", "files"} <= set(group) for group in circles())
 
 
 def test_what_is_imported_is_declared():
@@ -88,13 +64,13 @@ def test_wheel_works_without_the_repository(tmp_path):
     here = tmp_path / "work"
     here.mkdir()
     start = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import saliency_playground; assert {str(tmp_path)!r} in saliency_playground.__file__; " \
-            "from saliency_playground.cli import main; main()"
+            "from saliency_playground.cli.main import main; main()"
     for words in (["toy"], ["run", "--config", "demo"]):
         subprocess.run([sys.executable, "-c", start, *words], cwd=here, check=True, capture_output=True)
     assert (here / "demo" / "outputs" / "ALL_SUMMARY.csv").is_file()
 
 
-def test_runner_is_a_program_too(scratch):
+def test_package_is_a_program_too(scratch):
     command("toy")
-    as_module = command("--config", "demo", "--limit_images", "2", program="saliency_playground.bench.runner")
+    as_module = command("run", "--config", "demo", "--limit_images", "2", program="saliency_playground")
     assert "8 images" in as_module.stdout

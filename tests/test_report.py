@@ -13,8 +13,9 @@ from conftest import command
 from PIL import Image
 
 from saliency_playground import Run, benchmark
-from saliency_playground.cli import main
-from saliency_playground.core import Prediction, SaliencyModel, register
+from saliency_playground.cli.main import main
+from saliency_playground.core import Prediction, SaliencyModel
+from saliency_playground.registry import register
 from saliency_playground.toy import make_toy
 
 EVIL = "<script>alert(1)</script>"

@@ -8,7 +8,7 @@ import pytest
 from conftest import command
 
 from saliency_playground.core import as_dataset
-from saliency_playground.datasets.points import DatasetError
+from saliency_playground.errors import DatasetError
 from saliency_playground.finetune.splits import check_split, groups_of, make_split
 
 hypothesis = pytest.importorskip("hypothesis", reason="the property tests need hypothesis, which is not installed")

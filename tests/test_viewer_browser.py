@@ -415,7 +415,7 @@ def test_a_broken_callback_is_seen(lab, browser, work, eyes):
     "The watcher above must see a callback that fails, or all the tests before say nothing."
     import nbformat
     notebook = nbformat.read(work / "saliency_viewer.ipynb", 4)
-    notebook.cells.append(nbformat.v4.new_code_cell("import saliency_playground.viewer.looking as looking\ndef broken(*_, **__): raise RuntimeError('sabotage')\nlooking.panels = broken"))
+    notebook.cells.append(nbformat.v4.new_code_cell("import saliency_playground.viewer.state as looking\ndef broken(*_, **__): raise RuntimeError('sabotage')\nlooking.panels = broken"))
     nbformat.write(notebook, work / "sabotaged.ipynb")
     other = Eyes(browser.new_page(), eyes.shots)
     other.open(f"{lab}/lab/workspaces/other/tree/sabotaged.ipynb?reset")

@@ -1,2 +1,1 @@
 """Everything said about a finished run: leaderboard, ceilings, comparisons, pictures, pages, exports; read from its files."""
-from .run import Run, leaderboard

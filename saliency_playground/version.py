@@ -1,0 +1,2 @@
+"""The version, in a module of its own, so that nothing has to import the package's face to know it."""
+__version__ = "0.1.0"
