@@ -116,7 +116,7 @@ def official_net(path, kind, net):
             sys.modules[name] = Empty(name)
     sys.path.insert(0, str(path))
     from saliency_playground.models import deepgaze_base
-    theirs = deepgaze_base.official_net(f"DeepGaze{kind.upper()}")
+    theirs = deepgaze_base.official_network(f"DeepGaze{kind.upper()}")
     theirs.load_state_dict(net.state_dict(), strict=True)
     return theirs
 
@@ -136,7 +136,7 @@ class World:
         down, across = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
         self.bias = -2 * (down**2 + across**2)[None]
         self.past = (torch.tensor([[0.5, 0.1, 0.8, NAN]]) * width, torch.tensor([[0.4, 0.2, 0.7, NAN]]) * height) if kind == "iii" else ()
-        self.seen = fast.look(self.net, self.image)
+        self.seen = fast.extract_features(self.net, self.image)
         self.official = official
 
     def theirs(self):
@@ -151,7 +151,7 @@ class World:
 
     def plain(self): return self.net(self.image, self.bias, *self.past)
     def fast(self): return fast.predict(self.net, self.image, self.bias, *self.past)
-    def look(self): return fast.look(self.net, self.image)
+    def look(self): return fast.extract_features(self.net, self.image)
     def again(self): return fast.log_density(self.net, self.seen, self.bias, *self.past)
 
 

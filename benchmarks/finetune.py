@@ -4,7 +4,7 @@
     python benchmarks/finetune.py --quick            # a round each, the official way in our words, printed, nothing written
 
 DeepGaze IIE whole, random weights, its head trainable; pictures of 1024 × 768 with 100 fixations each; a step is forward, backward and Adam on one
-picture. Ours goes through the product: `finetune.train.epoch_of`, with all that is kept in memory thrown away before each epoch, so that pictures,
+picture. Ours goes through the product: `finetune.train.train_epoch`, with all that is kept in memory thrown away before each epoch, so that pictures,
 targets, center bias and features are read again from disk as in a training on more pictures than fit.
 """
 import argparse
@@ -27,9 +27,9 @@ from saliency_playground import weights  # noqa: E402
 from saliency_playground.deepgaze import loss, network  # noqa: E402
 from saliency_playground.finetune import blocks  # noqa: E402
 from saliency_playground.finetune.config import load_finetune  # noqa: E402
-from saliency_playground.finetune.fold import Fold, build  # noqa: E402
+from saliency_playground.finetune.fold import Fold, build_network  # noqa: E402
 from saliency_playground.finetune.splits import make_split, write_split  # noqa: E402
-from saliency_playground.finetune.train import epoch_of  # noqa: E402
+from saliency_playground.finetune.train import train_epoch  # noqa: E402
 
 
 IN_A_ROW = 8
@@ -45,10 +45,10 @@ def a_fold(folder: Path, n: int) -> Fold:
     config = load_finetune({"data": {"name": "folder", "root": str(folder)}, "split_file": str(folder / "splits/split.json"), "fold": 1,
                             "base_weights_path": str(folder / "base.pth"), "output_dir": str(folder / "out"),
                             "training": {"loss": "nll_fixations", "stages": [{"name": "head", "epochs": 1, "lr": 1e-5}]}})
-    fold = Fold(config, 1, build(config))
+    fold = Fold(config, 1, build_network(config))
     blocks.freeze(fold.net, "train_blocks", ["head"])
     for image_id in fold.parts["train"]:
-        fold.seen(image_id, False)
+        fold.features(image_id, False)
     return fold
 
 
@@ -58,20 +58,20 @@ def adam(net) -> torch.optim.Optimizer:
 
 def our_epoch(fold: Fold):
     "An epoch as the product runs it, nothing left in memory by the one before."
-    optimizer = torch.optim.Adam(blocks.groups(fold.net, fold.config.training.stages[0].rates(0)), fused=True)
+    optimizer = torch.optim.Adam(blocks.parameter_groups(fold.net, fold.config.training.stages[0].rates(0)), fused=True)
 
     def epoch():
         for kept in (fold.sample, fold.bias, fold.aim):
             kept.cache_clear()
         with threadpool_limits(1, "blas"):                               # as `finetune.run.train_fold` has it
-            epoch_of(fold, fold.config.training.stages[0], optimizer, (0,), 0)
+            train_epoch(fold, fold.config.training.stages[0], optimizer, (0,), 0)
     return epoch
 
 
 def our_step(fold: Fold):
     "Eight steps in a row: features, target and center bias in memory."
-    image_id, optimizer = fold.parts["train"][0], torch.optim.Adam(blocks.groups(fold.net, fold.config.training.stages[0].rates(0)), fused=True)
-    seen, bias, (aim, _) = fold.seen(image_id, False), fold.bias(image_id), fold.aim(image_id, -1)
+    image_id, optimizer = fold.parts["train"][0], torch.optim.Adam(blocks.parameter_groups(fold.net, fold.config.training.stages[0].rates(0)), fused=True)
+    seen, bias, (aim, _) = fold.features(image_id, False), fold.bias(image_id), fold.aim(image_id, -1)
 
     def step():
         for _ in range(IN_A_ROW):
@@ -104,7 +104,7 @@ def measure(arguments) -> str:
     with tempfile.TemporaryDirectory() as folder:
         fold = a_fold(Path(folder), arguments.images)
         n = len(fold.parts["train"])
-        with loss.gathered(fold.net):                                    # as `finetune.train.train_stages` has it
+        with loss.gather_parameters(fold.net):                                    # as `finetune.train.train_stages` has it
             sides = {"theirs": their_step(fold, arguments.official), "step": our_step(fold), "epoch": our_epoch(fold)}
             took = take_turns(sides, 1 if arguments.quick else arguments.rounds)
     each = {"theirs": 1, "step": IN_A_ROW, "epoch": n}
@@ -131,7 +131,7 @@ def memory(side: str, arguments) -> None:
         fold = a_fold(Path(folder), 2)
         if Path("/proc/self/clear_refs").exists():
             Path("/proc/self/clear_refs").write_text("5")
-        with loss.gathered(fold.net):
+        with loss.gather_parameters(fold.net):
             step = their_step(fold, arguments.official) if side == "theirs" else our_step(fold)
             if side == "theirs":
                 fold.net = None

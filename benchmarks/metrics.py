@@ -87,14 +87,14 @@ class World:
 
 def ours(world: World, i: int, engine: str | None = None, gt=None, bias=None) -> dict[str, float]:
     "A full row for picture i."
-    others = core.others_of(world.pool, i, world.size)
-    return fast.fused(world.p[i], world.x[i], world.y[i], others.x, others.y, world.gt[i] if gt is None else gt,
+    others = core.other_fixations(world.pool, i, world.size)
+    return fast.score_fused(world.p[i], world.x[i], world.y[i], others.x, others.y, world.gt[i] if gt is None else gt,
                       baseline=world.bias[i] if bias is None else bias, wanted=NAMES, engine=engine)
 
 
 def plain(world: World, i: int) -> dict[str, float]:
     "The same from the plain functions, one by one."
-    p, x, y, gt, others = world.p[i], world.x[i], world.y[i], world.gt[i], core.others_of(world.pool, i, world.size)
+    p, x, y, gt, others = world.p[i], world.x[i], world.y[i], world.gt[i], core.other_fixations(world.pool, i, world.size)
     with np.errstate(divide="ignore"):
         gain = tuebingen.log_likelihood(np.log(p), x, y) - tuebingen.log_likelihood(world.bias[i], x, y)
     return {"AUC": tuebingen.auc(p, x, y), "sAUC": tuebingen.sauc(p, x, y, others.x, others.y), "NSS": tuebingen.nss(p, x, y), "IG": gain,
@@ -238,12 +238,12 @@ def whole_row(images: int) -> str:
             rows.append(ours(world, i, gt=maps.density(x, y, world.size, SIGMA), bias=baseline))
         return rows
 
-    fitted = ceilings.CenterBias(world.pool, BANDWIDTH)
+    fitted = ceilings.LeaveOneOutCenterBias(world.pool, BANDWIDTH)
     baselines = [fitted(i, world.size) for i in range(images)]
 
     def row(i):
-        sample = SimpleNamespace(fixations=core.Fixations(world.x[i], world.y[i]), nonfix=core.others_of(world.pool, i, world.size), gt_map=world.gt[i], meta={})
-        return metrics.row(logs[i], sample, "tuebingen", baseline=baselines[i])
+        sample = SimpleNamespace(fixations=core.Fixations(world.x[i], world.y[i]), nonfix=core.other_fixations(world.pool, i, world.size), gt_map=world.gt[i], meta={})
+        return metrics.score_row(logs[i], sample, "tuebingen", baseline=baselines[i])
     sides = {"pysaliency": theirs.rows, "plain functions": lambda: [plain(world, i) for i in range(images)],
              "fused, NumPy": lambda: [ours(world, i, "numpy") for i in range(images)], "fused, Numba": lambda: [ours(world, i) for i in range(images)],
              "pysaliency, from fixations": theirs.rows_from_fixations, "fused, from fixations": from_fixations,
@@ -251,7 +251,7 @@ def whole_row(images: int) -> str:
     values = {name: call() for name, call in sides.items()}
     spent = {name: 1000 * np.array(seconds) / images for name, seconds in take_turns(sides, 9).items()}
     once = medians({"all": lambda: CenterBias(world.x, world.y, world.size, BANDWIDTH)}, 5, 1)["all"]
-    bias_ms = medians({"all": lambda: [fitted(i, world.size) for i in range(images)], "at": lambda: [fitted.at(i, world.size) for i in range(images)]}, 5, images)
+    bias_ms = medians({"all": lambda: [fitted(i, world.size) for i in range(images)], "at": lambda: [fitted.at_fixations(i, world.size) for i in range(images)]}, 5, images)
     lines = []
     for name, each in spent.items():
         reference = "pysaliency, from fixations" if "from" in name else "pysaliency"
@@ -309,8 +309,8 @@ def each_metric(images: int) -> str:
     one = {"AUC": tuebingen.auc, "NSS": tuebingen.nss, "CC": tuebingen.cc, "KL": tuebingen.kl_div, "SIM": tuebingen.sim}
 
     def alone(name, engine):
-        others = [core.others_of(world.pool, i, world.size) for i in range(images)]
-        return lambda: [fast.fused(world.p[i], world.x[i], world.y[i], others[i].x, others[i].y, world.gt[i], baseline=world.bias[i],
+        others = [core.other_fixations(world.pool, i, world.size) for i in range(images)]
+        return lambda: [fast.score_fused(world.p[i], world.x[i], world.y[i], others[i].x, others[i].y, world.gt[i], baseline=world.bias[i],
                                    wanted=[name], engine=engine) for i in range(images)]
     for name, call in theirs.metrics().items():
         sides = {"pysaliency": call, "NumPy": alone(name, "numpy"), "Numba": alone(name, None)}
@@ -334,7 +334,7 @@ def kinds(images: int) -> str:
         world = World(images, kind=kind)
         theirs = Theirs(world)
         sides = {"theirs": theirs.rows, "numpy": lambda: [ours(world, i, "numpy") for i in range(images)], "ours": lambda: [ours(world, i) for i in range(images)],
-                 "AUC theirs": theirs.metrics()["AUC"], "AUC": lambda: [fast.fused(world.p[i], world.x[i], world.y[i], wanted=["AUC"]) for i in range(images)]}
+                 "AUC theirs": theirs.metrics()["AUC"], "AUC": lambda: [fast.score_fused(world.p[i], world.x[i], world.y[i], wanted=["AUC"]) for i in range(images)]}
         spent = medians(sides, 3, images)
         lines.append([kind, spent["AUC theirs"], spent["AUC"], spent["theirs"], spent["numpy"], spent["ours"], times(spent["theirs"], spent["ours"]),
                       f"{apart(sides['ours'](), sides['theirs']()):.0e}"])

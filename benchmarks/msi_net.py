@@ -23,28 +23,28 @@ from msi_net_graph import save  # noqa: E402
 
 from saliency_playground import core, images, maps, toy  # noqa: E402
 from saliency_playground.models import msi_net, msi_net_base  # noqa: E402
-from saliency_playground.models.msi_net_tf import MSINetTF, answers, loaded, tensorflow  # noqa: E402
-from saliency_playground.models.torch_base import as_batch, exact  # noqa: E402
+from saliency_playground.models.msi_net_tf import MSINetTF, run_signature, load_saved_model, tensorflow  # noqa: E402
+from saliency_playground.models.torch_base import as_batch, exact_arithmetic  # noqa: E402
 
 TF, OURS, LAST = "TensorFlow", "msi_net", "msi_net, channels_last"
 
 
 def networks(folder: Path) -> dict:
     "Name -> function from a picture (height, width, 3) to its map, 0 to 1."
-    state = {name: torch.tensor(values) for name, values in msi_net_base.read(folder).items()}
+    state = {name: torch.tensor(values) for name, values in msi_net_base.read_msi_net(folder).items()}
     nets = {}
     for name, layout in ((OURS, torch.contiguous_format), (LAST, torch.channels_last)):
         net = msi_net.MSINet()
         net.load_state_dict(state)
         nets[name] = net.eval().requires_grad_(False).to(memory_format=layout), layout
-    model = loaded(folder)
+    model = load_saved_model(folder)
 
     def ours(name, picture):
         net, layout = nets[name]
-        with exact():
+        with exact_arithmetic():
             return net(as_batch([picture]).contiguous(memory_format=layout))[0].numpy()
 
-    return {TF: lambda picture: answers(model[1], picture[None].astype(np.float32))[0], OURS: partial(ours, OURS), LAST: partial(ours, LAST)}
+    return {TF: lambda picture: run_signature(model[1], picture[None].astype(np.float32))[0], OURS: partial(ours, OURS), LAST: partial(ours, LAST)}
 
 
 def forward(folder: Path, repeats: int, clock) -> str:
@@ -69,7 +69,7 @@ def adapters(folder: Path, repeats: int, clock) -> str:
     models = {"msi_net_tf": MSINetTF(local_dir=folder), "msi_net": msi_net.MSINetModel(weights_path=folder)}
     sides = {name: partial(model, picture) for name, model in models.items()}
     answer = np.random.default_rng(0).random((240, 320))
-    sides["around the network"] = lambda: (msi_net_base.put(picture, msi_net_base.frame_of((768, 1024))),
+    sides["around the network"] = lambda: (msi_net_base.pad_to_frame(picture, msi_net_base.frame_of((768, 1024))),
                                            core.Prediction.of(maps.resize(answer, (768, 1024)), "map"))
     took = take_turns(sides, repeats, clock)
     return table(["1024 × 768, ms a picture", "median", "least"], [[name, 1000 * median(spent), 1000 * min(spent)] for name, spent in took.items()])

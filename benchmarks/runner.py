@@ -17,7 +17,7 @@ from common import machine, painted_images, table, take_turns
 
 import saliency_playground as sp
 from saliency_playground import weights
-from saliency_playground.models.torch_base import as_batch, exact, pick_device
+from saliency_playground.models.torch_base import as_batch, exact_arithmetic, pick_device
 
 MODELS = ["deepgaze_iie", "deepgaze_iii", "msi_net", "unisal", "fastgaze"]
 FEW = 8                 # pictures of a short run
@@ -29,14 +29,14 @@ def sides(name: str, folder: Path, made: list[np.ndarray]) -> dict:
     given = {"weights_path": str(path)} | ({"center_bias": "uniform"} if "center_bias" in sp.options("model", name) else {})
     model = sp.create("model", name, **given)
     where = pick_device(model.device)
-    with exact():
+    with exact_arithmetic():
         layout = torch.channels_last if model.channels_last else torch.contiguous_format
         ready = [as_batch([model.preprocess(image)], model.channels, model.mean, model.std).to(where).contiguous(memory_format=layout) for image in made]
     config = {"datasets": [{"name": "folder", "as": "painted", "root": str(folder)}], "models": [{"name": name} | given],
               "output_dir": str(folder / "outputs" / name), "prediction_cache_dir": str(folder / "predictions"), "overwrite": "always"}
 
     def forward():
-        with exact():
+        with exact_arithmetic():
             for batch in ready:
                 model.forward(model.net, batch).sum().item()         # `item` waits for a card to be done
     return {"forward": forward, "run": lambda: sp.benchmark(config), "short run": lambda: sp.benchmark(config | {"limit_images": FEW})}

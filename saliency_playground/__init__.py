@@ -4,7 +4,7 @@ The names below are the package's face; each is imported when it is first used, 
 """
 from .version import __version__ as __version__
 
-_FACE = {"create": "registry", "names": "registry", "options": "registry", "register": "registry", "use": "registry", "complete": "core",
+_FACE = {"create": "registry", "names": "registry", "options": "registry", "register": "registry", "add_plugin": "registry", "prepare_sample": "core",
          "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core", "SaliencyModel": "core", "Ceiling": "core",
          "make_toy": "toy", "load_config": "bench.config", "Run": "report.run", "leaderboard": "report.reading", "explainable": "report.explainable", "compare": "report.comparison", "export": "report.export"}
 __all__ = ["benchmark", "view", *_FACE]
@@ -20,13 +20,13 @@ def benchmark(config="baseline", **changes):
     """
     import warnings
 
-    from .bench.config import load_config, read
+    from .bench.config import load_config, read_config
     from .bench.run import run
     from .report.run import Run
     if changes:
-        config = dict(read(config.plain() if hasattr(config, "plain") else config).data) | changes
+        config = dict(read_config(config.as_dict() if hasattr(config, "as_dict") else config).data) | changes
     result = run(load_config(config))
-    for remark in result.remarks():
+    for remark in result.warnings():
         warnings.warn(remark, stacklevel=2)
     return Run(result.output_dir)
 

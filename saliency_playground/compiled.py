@@ -99,7 +99,7 @@ def rank(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.nda
     divided = _divide(thresholds, bins, 0, False)
     for trim, ratio in ((0, True), (n // 8, False)):
         if divided[0] > n // 8:
-            divided = min(divided, _divide(thresholds, bins, trim, ratio), key=lambda one: one[0])
+            divided = min(divided, _divide(thresholds, bins, trim, ratio), key=lambda division: division[0])
     counts, strange = _count(values, thresholds, *divided[1:])
     counts = counts.reshape(4, -1).sum(axis=0)
     return np.cumsum(counts)[:-1:2], counts[1::2], strange
@@ -131,8 +131,8 @@ def sums(p, q, p0, q0):
         for j in range(tile_p.size):
             below_p += tile_p[j] < 0
             below_q += tile_q[j] < 0
-        for k, one in enumerate(_tile_sums(tile_p, tile_q, p0, q0)):
-            total[k] += one
+        for k, tile_sum in enumerate(_tile_sums(tile_p, tile_q, p0, q0)):
+            total[k] += tile_sum
     return total, below_p > 0, below_q > 0
 
 # %% ../nbs/04_compiled.ipynb #6974b2e5

@@ -43,22 +43,22 @@ class _Brush:
         "Points of the thing painted, in fine pixels of the picture."
         return [((self.x + x * self.s) * _FINE, (self.y + y * self.s) * _FINE) for x, y in points]
 
-    def disc(self, x, y, radius, colour, flat=1.0):
+    def disc(self, x, y, radius, color, flat=1.0):
         "A disc; `flat` is its height as a share of its width."
-        self.draw.ellipse([*self._place([(x - radius, y - radius * flat), (x + radius, y + radius * flat)])], fill=colour)
+        self.draw.ellipse([*self._place([(x - radius, y - radius * flat), (x + radius, y + radius * flat)])], fill=color)
 
-    def shape(self, colour, *points):
+    def shape(self, color, *points):
         "A filled polygon."
-        self.draw.polygon(self._place(points), fill=colour)
+        self.draw.polygon(self._place(points), fill=color)
 
-    def box(self, left, top, right, bottom, colour):
+    def box(self, left, top, right, bottom, color):
         "A filled rectangle."
-        self.shape(colour, (left, top), (right, top), (right, bottom), (left, bottom))
+        self.shape(color, (left, top), (right, top), (right, bottom), (left, bottom))
 
-    def line(self, colour, width, *points):
+    def line(self, color, width, *points):
         "A line with round ends."
-        self.draw.line(self._place(points), fill=colour, width=max(1, round(width * self.s * _FINE)), joint="curve")
-        for x, y in (points[0], points[-1]): self.disc(x, y, width / 2, colour)
+        self.draw.line(self._place(points), fill=color, width=max(1, round(width * self.s * _FINE)), joint="curve")
+        for x, y in (points[0], points[-1]): self.disc(x, y, width / 2, color)
 
     def spot(self, x, y, radius, weight):
         "A place that draws the eye, in pixels of the picture."
@@ -67,9 +67,9 @@ class _Brush:
 # %% ../nbs/31_toy.ipynb #05063772
 _FINE = 4                                       # every pixel is averaged from 4 x 4
 
-def _rgb(colour: str) -> np.ndarray:
+def _rgb(color: str) -> np.ndarray:
     "The three numbers of a colour."
-    return np.array([int(colour[i:i + 2], 16) for i in (1, 3, 5)])
+    return np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)])
 
 def _mix(first: str, second: str, share: float) -> str:
     "A colour between two: `share` of the second."
@@ -88,14 +88,14 @@ def _finish(canvas) -> np.ndarray:
     return np.asarray(canvas.reduce(_FINE))
 
 # %% ../nbs/31_toy.ipynb #87161072
-def _balloon(b, colour="#d65e00", light="#f0b43c"):
+def _balloon(b, color="#d65e00", light="#f0b43c"):
     "A hot-air balloon of radius 1 around its envelope's middle."
     for side in (-1, 1): b.line("#5a4637", 0.05, (side * 0.42, 0.9), (side * 0.2, 1.6))
-    b.shape(colour, (-0.84, 0.54), (0.84, 0.54), (0.3, 1.3), (-0.3, 1.3))
-    b.disc(0, 0, 1, colour)
+    b.shape(color, (-0.84, 0.54), (0.84, 0.54), (0.3, 1.3), (-0.3, 1.3))
+    b.disc(0, 0, 1, color)
     b.shape(light, (-0.44, 0.6), (0.44, 0.6), (0.15, 1.3), (-0.15, 1.3))
     b.disc(0, 0, 0.5, light, flat=1.99)
-    b.disc(0, 0, 0.16, colour, flat=6.2)
+    b.disc(0, 0, 0.16, color, flat=6.2)
     b.box(-0.27, 1.53, 0.27, 1.95, "#7a5232")
     return b.spot(0, 0.2, 0.9, 1.0)
 
@@ -109,17 +109,17 @@ def _kite(b):
     b.shape("#fad05a", (0, 1), (-0.72, -0.1), (0, -0.1))
     return b.spot(0, 0, 0.8, 0.8)
 
-def _sun(b, colour="#ffd662"):
+def _sun(b, color="#ffd662"):
     "A sun or a moon of radius 1 in its halo."
-    for radius, opacity in [(2.3, "1a"), (1.75, "24"), (1.35, "3c")]: b.disc(0, 0, radius, colour + opacity)
-    b.disc(0, 0, 1, colour)
+    for radius, opacity in [(2.3, "1a"), (1.75, "24"), (1.35, "3c")]: b.disc(0, 0, radius, color + opacity)
+    b.disc(0, 0, 1, color)
     return b.spot(0, 0, 1, 0.45)
 
-def _cloud(b, colour="#ffffff"):
+def _cloud(b, color="#ffffff"):
     "A cloud of width 2."
     for x, y, radius in [(-0.62, 0.02, 0.36), (-0.2, -0.16, 0.46), (0.28, -0.08, 0.42), (0.68, 0.06, 0.3)]:
-        b.disc(x, y, radius, colour)
-    b.disc(0, 0.2, 0.95, colour, flat=0.2)
+        b.disc(x, y, radius, color)
+    b.disc(0, 0.2, 0.95, color, flat=0.2)
 
 # %% ../nbs/31_toy.ipynb #424b588d
 def _house(b, wall="#f8eed6", roof="#b24434", pane="#78a5c4"):
@@ -213,13 +213,13 @@ def _stand(rng, width, count, margin=0.13):
     places = [width * margin + slot * (i + _between(rng, 0.28, 0.72)) for i in range(count)]
     return [places.pop(int(rng.random() * len(places))) for _ in range(count)]
 
-def _hill(rng, b, width, height, y, rise, colour):
+def _hill(rng, b, width, height, y, rise, color):
     "Everything below a rolling edge around y, pieced together from parabolas; returns the edge as a function of x."
     phase, length = rng.random(), _between(rng, 0.45, 0.7) * width
     def edge(x):
         turn = (x / length + phase) % 1
         return y - rise * (16 * turn * (0.5 - turn) if turn < 0.5 else -16 * (turn - 0.5) * (1 - turn))
-    b.shape(colour, (0, height), *((x, edge(x)) for x in range(0, width + 3, 2)), (width + 2, height))
+    b.shape(color, (0, height), *((x, edge(x)) for x in range(0, width + 3, 2)), (width + 2, height))
     return edge
 
 # %% ../nbs/31_toy.ipynb #5f917b3e
@@ -342,8 +342,8 @@ def scene(number: int, seed: int = 0) -> tuple[str, np.ndarray, list[tuple[float
     """
     kind = list(_KINDS)[number % len(_KINDS)]
     width, height = _SIZES.get(number % 12, (320, 240))
-    picture, things = _KINDS[kind](np.random.default_rng([seed, number]), width, height)
-    return kind, picture, things
+    image, things = _KINDS[kind](np.random.default_rng([seed, number]), width, height)
+    return kind, image, things
 
 # %% ../nbs/31_toy.ipynb #1a0fe2c4
 def _middle(rng, width, height, spread):
@@ -383,10 +383,10 @@ def scanpath(things: list, size: tuple[int, int], rng: np.random.Generator) -> l
     return path
 
 # %% ../nbs/31_toy.ipynb #7951fb6c
-def _png(picture: np.ndarray) -> bytes:
+def _png(image: np.ndarray) -> bytes:
     "A picture (height, width, 3) uint8 as a PNG file without compression: the same bytes whatever library is installed."
-    height, width, _ = picture.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in picture)
+    height, width, _ = image.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in image)
     blocks = [rows[i:i + 65535] for i in range(0, len(rows), 65535)]
     stream = b"\x78\x01"
     for i, block in enumerate(blocks):
@@ -411,11 +411,11 @@ OBSERVERS = ("p1", "p2", "p3", "p4", "p5")
 
 def _toy_record(number: int, seed: int) -> dict:
     "All there is to know about one image of the set."
-    kind, picture, things = scene(number, seed)
-    size = picture.shape[:2]
+    kind, image, things = scene(number, seed)
+    size = image.shape[:2]
     paths = {observer: scanpath(things, size, np.random.default_rng([seed, number, i])) for i, observer in enumerate(OBSERVERS)}
     split = ("train", "train", "val", "test")[number % 4]
-    return {"image_id": f"{number + 1:02d}_{kind}", "picture": picture, "paths": paths, "category": kind, "split": split}
+    return {"image_id": f"{number + 1:02d}_{kind}", "picture": image, "paths": paths, "category": kind, "split": split}
 
 def _toy_names(n_images: int) -> set[str]:
     "The paths of all files of a set, without making it."
@@ -450,16 +450,16 @@ def _write_tables(root: Path, records: list[dict]) -> None:
 # %% ../nbs/31_toy.ipynb #193c606b
 def _check_folder(root: Path, n_images: int) -> set[str]:
     "The names of the toy files in `root`. Raises FileExistsError if anything else lies there; hidden files do not count."
-    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")}
+    present = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")}
     try:
         earlier = int(json.loads((root/"toy.json").read_text(encoding="utf-8"))["n_images"])
     except (OSError, ValueError, KeyError, TypeError):
         earlier = 0
-    strangers = sorted(found - (_toy_names(max(n_images, earlier)) if earlier else set()))
+    strangers = sorted(present - (_toy_names(max(n_images, earlier)) if earlier else set()))
     if strangers:
         raise FileExistsError(f"{root} holds {len(strangers)} file(s) that are not toy data, {strangers[0]} first. "
                               "Give the toy data a folder of its own.")
-    return found
+    return present
 
 def _clear(root: Path, names: set[str]) -> None:
     "Remove files, and the folders that this leaves empty."
@@ -479,11 +479,11 @@ def make_toy(root: str | Path = "data/toy", n_images: int = 12, seed: int = 0) -
     if n_images < 1:
         raise InputError(f"n_images={n_images}: a data set has at least one image.")
     root = Path(root)
-    found = _check_folder(root, n_images)
+    toy_files = _check_folder(root, n_images)
     facts = {"made_by": "saliency_playground toy", "n_images": n_images, "seed": seed, "sigma_px": SIGMA, "licence": "CC0-1.0"}
     with files.lock(root):
-        files.sweep(root)
-        _clear(root, found - _toy_names(n_images))
+        files.remove_partials(root)
+        _clear(root, toy_files - _toy_names(n_images))
         files.write_text(root/"toy.json", json.dumps(facts, indent=1) + "\n")
         records = [_toy_record(number, seed) for number in range(n_images)]
         for record in records:

@@ -45,7 +45,7 @@ def tiny_training(stages, **keys):
     from saliency_playground.deepgaze import network
     command("toy", "--out", "toy")
     torch.manual_seed(0)
-    weights.write_state("base.pth", network.tiny("iie", components=2).state_dict())
+    weights.write_state("base.pth", network.tiny_network("iie", components=2).state_dict())
     config = {"data": {"name": "folder", "root": "toy"}, "split_file": "splits/split.json", "network": {"backbones": ["tiny", "tiny"], "components": 2},
               "base_weights_path": "base.pth", "training": {"loss": "nll_fixations", "stages": stages}, "device": "cpu"}
     Path("tiny.yaml").write_text(json.dumps(config | keys), encoding="utf-8")                   # JSON is YAML

@@ -65,11 +65,11 @@ def base_weights(path: Path) -> dict:
     from saliency_playground.deepgaze import backbones, network
     arrays = ROOT.parent / "shared/weights/fastgaze/weights.npz"
     if not arrays.is_file():
-        weights.write_state(path, network.tiny("iie").state_dict())
+        weights.write_state(path, network.tiny_network("iie").state_dict())
         return {"backbones": ["tiny", "tiny"], "components": 2}
-    from saliency_playground.models.fastgaze import as_backbone
+    from saliency_playground.models.fastgaze import to_backbone_state
     torch.manual_seed(0)
-    weights.write_state(path, network.deepgaze_iie([backbones.find("fastgaze")], 2).state_dict() | as_backbone(weights.read_state(arrays)))
+    weights.write_state(path, network.deepgaze_iie([backbones.find_backbone("fastgaze")], 2).state_dict() | to_backbone_state(weights.read_state(arrays)))
     return {"backbones": ["fastgaze"], "components": 2}
 
 
@@ -86,15 +86,15 @@ def config(path: Path, data: dict, network: dict) -> Path:
 
 def prepare(folder: Path, data: Path | None) -> None:
     "Everything a user makes at home: data, weights, a config, the bundle of them, and a notebook whose parameters are set."
-    from saliency_playground.kaggle.bundle import bundle
-    from saliency_playground.kaggle.kernel import kernel
+    from saliency_playground.kaggle.bundle import write_bundle
+    from saliency_playground.kaggle.kernel import write_kernel
     home = folder / "home"
     home.mkdir(parents=True)
     image(folder)
     said = data_set(folder / "inputs/img-bin", data)
     network = base_weights(home / "base.pth")
-    bundle(folder / "inputs" / BUNDLE, "ada", weights=[home / "base.pth"], configs=[config(home / "mine.yaml", said, network)])
-    kernel("finetune_fold", home / "fold-3", "ada", title="fold 3", parameters={"config": "mine.yaml", "fold": 3}, datasets=[f"ada/{BUNDLE}", "ada/img-bin"])
+    write_bundle(folder / "inputs" / BUNDLE, "ada", weights=[home / "base.pth"], configs=[config(home / "mine.yaml", said, network)])
+    write_kernel("finetune_fold", home / "fold-3", "ada", title="fold 3", parameters={"config": "mine.yaml", "fold": 3}, datasets=[f"ada/{BUNDLE}", "ada/img-bin"])
 
 
 # --- within: the machine of Kaggle -----------------------------------------------------------------------------------------------------------

@@ -60,4 +60,4 @@ def test_by_onnx(fastgaze, contract, picture, tmp_path):
         torch.onnx.export(Sent(fastgaze), (torch.rand(1, 3, 192, 256),), tmp_path / "sent.onnx", dynamo=True, verbose=False, dynamic_shapes=({2: "height", 3: "width"},))
     theirs = create("model", "onnx", weights_path=tmp_path / "sent.onnx", **contract)
     same(theirs, fastgaze, picture, atol=2e-5)
-    assert [path.name for path in theirs.weights] == ["sent.onnx", "sent.onnx.data"]     # the exporter's way for weights
+    assert [path.name for path in theirs.depends_on] == ["sent.onnx", "sent.onnx.data"]     # the exporter's way for weights

@@ -9,11 +9,11 @@ pytest.importorskip("torchvision", reason="three of the backbones are torchvisio
 from torchvision import models  # noqa: E402
 
 from saliency_playground.deepgaze import fast  # noqa: E402
-from saliency_playground.deepgaze.backbones import BACKBONES, FeatureExtractor, Wrapped  # noqa: E402
-from saliency_playground.deepgaze.network import IIE, deepgaze_iie, tiny  # noqa: E402
-from saliency_playground.finetune.blocks import block_of, freeze, last_modules, without_gradient  # noqa: E402
+from saliency_playground.deepgaze.backbones import BACKBONES, FeatureExtractor, WrappedNetwork  # noqa: E402
+from saliency_playground.deepgaze.network import IIE, deepgaze_iie, tiny_network  # noqa: E402
+from saliency_playground.finetune.blocks import block_of, freeze, last_modules, names_without_gradient  # noqa: E402
 
-PLAIN = {"shape_resnet50": lambda: Wrapped(models.resnet50(weights=None)), "densenet201": lambda: models.densenet201(weights=None),
+PLAIN = {"shape_resnet50": lambda: WrappedNetwork(models.resnet50(weights=None)), "densenet201": lambda: models.densenet201(weights=None),
          "resnext50": lambda: models.resnext50_32x4d(weights=None)}
 SIDE = 96                                                                         # pixels: half of that reaches the backbone, 2 × 2 cells its end
 
@@ -60,14 +60,14 @@ def test_last_modules(net, picture, n):
     trained = freeze(net, "freeze_blocks", ["all"], n)
     (names,) = last_modules(net, n)
     assert len(names) == n and {name.rpartition(".")[0] for name in trained} == set(names)
-    assert step(net, picture) == set(trained) and not without_gradient(net)
+    assert step(net, picture) == set(trained) and not names_without_gradient(net)
 
 
 @pytest.mark.parametrize("blocks", [["backbone"], ["head"], ["all"]], ids=" ".join)
 def test_blocks(net, picture, blocks):
     "Every tensor that a block says is trained has a gradient, none of a backbone is left out that could have one, and nothing else changes."
     trained = freeze(net, "train_blocks", blocks)
-    assert step(net, picture) == set(trained) and not without_gradient(net)
+    assert step(net, picture) == set(trained) and not names_without_gradient(net)
     net.requires_grad_(True)
     assert {name for name in gradients(net, picture) if blocks == ["all"] or (block_of(name) == "backbone") == (blocks == ["backbone"])} == set(trained)
 
@@ -94,7 +94,7 @@ def test_as_torchvision(net, picture, what):
 def test_fast_as_plain(picture):
     "Whichever single tensor is trained, the fast way gives the gradient of the plain one: nothing that it needs was written over."
     torch.manual_seed(0)
-    net = tiny("iie").requires_grad_(False)
+    net = tiny_network("iie").requires_grad_(False)
     for model in net.models:
         for finalizer in model.finalizers:
             finalizer.gauss.sigma.fill_(3)

@@ -11,7 +11,7 @@ from conftest import ROOT, command
 from saliency_playground import weights
 from saliency_playground.deepgaze import backbones, network
 from saliency_playground.finetune.tracking import read_offline
-from saliency_playground.models.fastgaze import as_backbone
+from saliency_playground.models.fastgaze import to_backbone_state
 
 ARRAYS = ROOT.parent / "shared" / "weights" / "fastgaze"
 
@@ -23,8 +23,8 @@ STAGES = [{"name": "head", "epochs": 10, "lr": 3e-3, "schedule": "cosine", "earl
 def base(path):
     "A DeepGaze whose only backbone is FastGaze, with two fresh readouts."
     torch.manual_seed(0)
-    net = network.deepgaze_iie([backbones.find("fastgaze")], 2)
-    weights.write_state(path, net.state_dict() | as_backbone(weights.read_state(ARRAYS / "weights.npz")))
+    net = network.deepgaze_iie([backbones.find_backbone("fastgaze")], 2)
+    weights.write_state(path, net.state_dict() | to_backbone_state(weights.read_state(ARRAYS / "weights.npz")))
 
 
 @pytest.mark.skipif(not ARRAYS.is_dir(), reason=f"needs FastGaze's arrays in {ARRAYS}, which do not ship with the project")

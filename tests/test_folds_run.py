@@ -13,7 +13,7 @@ import torch
 from conftest import command, tiny_training
 
 from saliency_playground import weights
-from saliency_playground.notebooks.execute import ended_well, error_in, packaged
+from saliency_playground.notebooks.execute import ended_well, error_in, packaged_notebooks
 
 RUN = ["folds", "run", "--config", "tiny.yaml", "--n", "4", "--test-count", "4"]
 
@@ -109,7 +109,7 @@ def test_misspelt(tiny):
 def test_plain_papermill(tiny):
     "What `folds run` does for a fold, papermill alone does too; and `folds run` then has nothing left to do for it."
     def papermill(notebook, out, *words):
-        subprocess.run([sys.executable, "-m", "papermill", packaged()[notebook], out, "-p", "config", "tiny.yaml", *words], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "papermill", packaged_notebooks()[notebook], out, "-p", "config", "tiny.yaml", *words], check=True, capture_output=True)
     Path("runs/tiny").mkdir(parents=True)
     papermill("holdout_split", "split.ipynb", "-p", "test_count", "4", "-p", "n_folds", "2")
     for number in (1, 2):

@@ -12,7 +12,7 @@ from conftest import OSIE50, ROOT
 from kaggle_simulated import BUNDLE, TUNED, image
 
 from saliency_playground import files
-from saliency_playground.kaggle.bundle import SUMS, bundle
+from saliency_playground.kaggle.bundle import SUMS, write_bundle
 from saliency_playground.kaggle.paths import INSTALL_CELL
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="allowed on this system: Kaggle is Linux, and is played on Linux only")
@@ -33,7 +33,7 @@ def test_first_cell(tmp_path):
     assert nothing.returncode and "Attach a bundle of it (Add Input), or switch the internet on" in nothing.stderr, nothing.stderr
 
     attached = kaggle / "input/someone/saliency-playground"
-    wheel = next(path for path in bundle(attached, "ada") if path.suffix == ".whl")
+    wheel = next(path for path in write_bundle(attached, "ada") if path.suffix == ".whl")
     whole = wheel.read_bytes()
     wheel.write_bytes(whole[:-1] + b"x")
     damaged = first_cell(python, kaggle)
@@ -62,11 +62,11 @@ def test_what_the_image_lacks(tmp_path, monkeypatch):
         made.writestr("eyes-1.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
-    bundle(tmp_path / "bundle", "ada", packages=["eyes==1.0"])
+    write_bundle(tmp_path / "bundle", "ada", packages=["eyes==1.0"])
     assert (tmp_path / "bundle" / wheel.name).read_bytes() == wheel.read_bytes()
     assert f"{files.sha256(wheel)}  {wheel.name}" in (tmp_path / "bundle" / SUMS).read_text().splitlines()
     with pytest.raises(RuntimeError, match="No matching distribution found for ears"):
-        bundle(tmp_path / "other", "ada", packages=["ears"])
+        write_bundle(tmp_path / "other", "ada", packages=["ears"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "registry"]
 
 

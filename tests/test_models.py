@@ -11,8 +11,8 @@ from PIL import Image
 import saliency_playground as sp
 from saliency_playground import images
 from saliency_playground import registry
-from saliency_playground.core import Ceiling, as_dataset, complete
-from saliency_playground.models.input_contract import named
+from saliency_playground.core import Ceiling, as_dataset, prepare_sample
+from saliency_playground.models.input_contract import import_object
 
 SIZES = [(64, 64), (151, 203), (151, 203), (240, 320), (64, 640), (1500, 2000)]     # two of one size, so that a batch is one
 
@@ -61,7 +61,7 @@ def written(folder):
 
 def as_script(folder):
     torch = pytest.importorskip("torch")
-    network, _ = named(f"{written(folder)}:Contrast")
+    network, _ = import_object(f"{written(folder)}:Contrast")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.script(network()).save(folder / "contrast.pt")
@@ -101,7 +101,7 @@ def options_for(name, folder, dataset):
         pytest.importorskip("tensorflow", reason="needs the tf extra")
         from msi_net_graph import save
         return {"local_dir": save(folder)}
-    cls = registry.adapter("model", name)
+    cls = registry.adapter_class("model", name)
     if getattr(cls, "published", None) is not None:
         from formula import fill
         from saliency_playground import weights
@@ -112,7 +112,7 @@ def options_for(name, folder, dataset):
 
 
 NAMES = list(sp.names("model"))
-ANY_PICTURE = [name for name in NAMES if name != "precomputed" and not issubclass(registry.adapter("model", name), Ceiling)]
+ANY_PICTURE = [name for name in NAMES if name != "precomputed" and not issubclass(registry.adapter_class("model", name), Ceiling)]
 any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)           # the others know only what they were given
 
 
@@ -120,7 +120,7 @@ any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)      
 def model(request, tmp_path_factory, dataset):
     made = sp.create("model", request.param, **options_for(request.param, tmp_path_factory.mktemp(request.param), dataset))
     if isinstance(made, Ceiling):
-        made.read(dataset)
+        made.bind(dataset)
         made.fit(dataset)
     return made
 
@@ -130,7 +130,7 @@ def answers(model, dataset):
     "The prediction for every picture alone."
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        return [model.predictions([complete(dataset[i])])[0] for i in range(len(dataset))]
+        return [model.predictions([prepare_sample(dataset[i])])[0] for i in range(len(dataset))]
 
 
 def test_whole_finite_normalised(model, answers):
@@ -145,11 +145,11 @@ def test_whole_finite_normalised(model, answers):
 
 def test_the_same_twice(model, answers, dataset):
     for i in (1, 3):
-        assert np.array_equal(model.predictions([complete(dataset[i])])[0].values, answers[i].values)
+        assert np.array_equal(model.predictions([prepare_sample(dataset[i])])[0].values, answers[i].values)
 
 
 def test_a_batch_is_one_by_one(model, answers, dataset):
-    together = model.predictions([complete(dataset[i]) for i in (1, 2)])
+    together = model.predictions([prepare_sample(dataset[i]) for i in (1, 2)])
     for one, i in zip(together, (1, 2)):
         np.testing.assert_allclose(one.values, answers[i].values, atol=2e-4 if model.kind == "density" else 2e-4 / 151 / 203)
 
@@ -161,7 +161,7 @@ def test_pictures_differ(model, answers):
 
 
 def test_the_picture_stays_as_it_was(model, dataset):
-    sample = complete(dataset[1])
+    sample = prepare_sample(dataset[1])
     before = sample.image.copy()
     model.predictions([sample])
     assert np.array_equal(sample.image, before)
@@ -200,7 +200,7 @@ def test_a_center_bias_that_cannot_be_had_stops_a_run_before_its_first_image(off
     monkeypatch.setenv("SALIENCY_PLAYGROUND_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("SALIENCY_PLAYGROUND_OFFLINE", offline)
     monkeypatch.setattr(center_bias, "MIT1003", replace(center_bias.MIT1003, url="http://127.0.0.1:9/centerbias_mit1003.npy"))      # nobody answers
-    weights.write_state("tiny.pth", network.tiny("iie").state_dict())
+    weights.write_state("tiny.pth", network.tiny_network("iie").state_dict())
     sp.make_toy("toy")
     with pytest.raises(RunError, match="(?s)model deepgaze_iie: .*centerbias_mit1003.npy.* or name it with center_bias") as refused:
         sp.benchmark(datasets=[{"name": "folder", "root": "toy"}],

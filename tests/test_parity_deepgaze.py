@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from saliency_playground import weights  # noqa: E402
 from saliency_playground.deepgaze import fast, network, readout  # noqa: E402
-from saliency_playground.models.torch_base import exact  # noqa: E402
+from saliency_playground.models.torch_base import exact_arithmetic  # noqa: E402
 
 REFERENCE = ROOT.parent / "shared" / "reference"
 TOLERANCE = {"i": (5e-5, 1e-5), "iie": (1e-4, 5e-6), "iii": (5e-5, 5e-6)}               # largest and mean difference, parity/README.md
@@ -52,7 +52,7 @@ def official(request):
 def test_log_densities(official):
     "Every stored final log density: two photographs, two center biases, histories with and without gaps."
     for i in (0, 1):
-        seen = fast.look(official.net, official.image(i))
+        seen = fast.extract_features(official.net, official.image(i))
         for bias in ("zeros", "gauss"):
             for past in ("full", "nan") if official.kind == "iii" else ("",):
                 name = f"log_density_{i}_{bias}" + (past and f"_{past}")
@@ -68,7 +68,7 @@ def test_on_a_card(kind):
     official = Official(kind)
     official.net.cuda()
     past = [values.cuda() for values in official.history(0, "full")]
-    with exact():
+    with exact_arithmetic():
         ours = fast.predict(official.net, official.image(0).cuda(), official.center_bias(0, "gauss").cuda(), *past)[0].cpu()
     official.same(ours, "log_density_0_gauss" + "_full" * (kind == "iii"), {kind: tuple(2 * most for most in TOLERANCE[kind])})
 
@@ -83,7 +83,7 @@ def test_taps(official):
         if official.kind == "i":
             seen, name = model.taps(official.image(0))[0][0], "tap_channel"
         else:
-            seen, name = model.seen(official.image(0))[0], f"{prefix}readout_channel"
+            seen, name = model.stacked_taps(official.image(0))[0], f"{prefix}readout_channel"
         for ours, which in [(seen.mean((1, 2)), "mean"), (seen.std((1, 2), unbiased=False), "std")]:
             theirs = official.arrays[f"{name}_{which}_0"]
             assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max()), (prefix, which)
@@ -94,14 +94,14 @@ def test_components(official):
     "Component 0 alone, and each backbone's mixture; plain and fast."
     image, zeros = official.image(0), official.center_bias(0, "zeros")
     past = official.history(0, "full")
-    seen = fast.look(official.net, image)
+    seen = fast.extract_features(official.net, image)
     for b, model in enumerate(fast.members(official.net)):
         prefix, end = (f"backbone{b}_", "zeros") if official.kind == "iie" else ("", "zeros_full")
         maps = F.interpolate(readout.scanpath_maps(*past, image.shape[2:]), size=model.grid(image.shape[2:])) if past else None
-        official.same(model.component(0, model.seen(image), zeros, maps)[0], f"{prefix}component0_log_density_0_{end}")
+        official.same(model.component(0, model.stacked_taps(image), zeros, maps)[0], f"{prefix}component0_log_density_0_{end}")
         if official.kind == "iie":
             official.same(model(image, zeros)[0], f"{prefix}log_density_0_zeros")
-            official.same(fast.log_density(model, fast.Seen(seen.size, [seen.taps[b]]), zeros)[0], f"{prefix}log_density_0_zeros")
+            official.same(fast.log_density(model, fast.BackboneFeatures(seen.size, [seen.taps[b]]), zeros)[0], f"{prefix}log_density_0_zeros")
 
 
 def test_scanpaths():
@@ -113,7 +113,7 @@ def test_scanpaths():
         for past in ("full", "nan"):
             given = official.history(0, past)
             plain = official.net.scanpath_networks[0](F.interpolate(readout.scanpath_maps(*given, size), size=grid))[0]
-            for ours in (plain, fast.history(official.net, *given, size, grid)[0, 0].unflatten(1, grid)):
+            for ours in (plain, fast.run_scanpath_networks(official.net, *given, size, grid)[0, 0].unflatten(1, grid)):
                 official.same(ours, f"component0_scanpath_features_0_{past}", {"iii": (1e-4, 1e-5)})
         both = [torch.cat(pair) for pair in zip(official.history(0, "full"), official.history(0, "nan"))]
         for forward in (official.net, lambda *given: fast.predict(official.net, *given)):
@@ -140,9 +140,9 @@ def test_layout(kind, count, tmp_path):
 @pytest.mark.parametrize("kind", ["iie", "iii"])
 def test_epsilon(kind):
     "1e-12 in every norm of the readouts; the stored outputs hardly tell it from 1e-5."
-    norms = [module for module in network.tiny(kind).modules() if isinstance(module, torch.nn.GroupNorm)]
+    norms = [module for module in network.tiny_network(kind).modules() if isinstance(module, torch.nn.GroupNorm)]
     assert len(norms) >= 10 and all(norm.eps == 1e-12 and norm.num_groups == 1 for norm in norms)
     scale = 1e-5                                                                        # where the epsilon decides
     x = scale * torch.randn(1, 6, 5, 4, generator=torch.Generator().manual_seed(0))
-    assert abs(float(fast.standardised([x], (10, 8))[0].std(unbiased=False)) - 1 / np.sqrt(1 + 1e-12 / float(x.var(unbiased=False)))) < 1e-4
+    assert abs(float(fast.standardize_taps([x], (10, 8))[0].std(unbiased=False)) - 1 / np.sqrt(1 + 1e-12 / float(x.var(unbiased=False)))) < 1e-4
     assert abs(float(readout.LayerNorm(6)(x).std(unbiased=False)) - 0.995) < 0.01

@@ -31,7 +31,7 @@ def stored():
 
 @pytest.fixture(scope="module")
 def state():
-    return {key: torch.from_numpy(formula_array(key, shape)) for key, shape in msi_net_base.shapes().items()}
+    return {key: torch.from_numpy(formula_array(key, shape)) for key, shape in msi_net_base.array_shapes().items()}
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +53,9 @@ def test_the_formula_is_the_one_of_the_stored_outputs(state):
 def test_every_stored_array(stored, net, number):
     with torch.inference_mode():
         features = msi_net.encode(net, batch(stored[f"image_{number}"]))
-        around = msi_net.look_around(net, features)
-        raw = msi_net.paint(net, around)
-        made = msi_net.ranged(raw)
+        around = msi_net.aspp(net, features)
+        raw = msi_net.decode(net, around)
+        made = msi_net.normalize_range(raw)
     for name, ours, largest, mean in [
             ("encoder_channel_mean", features[0].mean((1, 2)), 1e-3, 1e-4), ("encoder_channel_std", features[0].std((1, 2), correction=0), 1e-3, 1e-4),
             ("aspp_channel_mean", around[0].mean((1, 2)), 1e-3, 1e-4), ("raw", raw[0], 5e-3, 5e-4), ("map", made[0], 2e-5, 5e-6)]:
@@ -114,7 +114,7 @@ def published(tmp_path_factory):
 
 
 def test_the_published_size_converts(published, state, tmp_path):
-    report = msi_net_base.convert(published, tmp_path / "msi_net.pt")
+    report = msi_net_base.convert_msi_net(published, tmp_path / "msi_net.pt")
     assert (report["tensors"], report["parameters"], report["width"]) == (46, 24_934_209, 64)
     read = torch.load(tmp_path / "msi_net.pt", weights_only=True)
     assert list(read) == list(state) and all(torch.equal(read[key], state[key]) for key in state)
@@ -173,7 +173,7 @@ def test_download_once_then_never_again(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    code = "from saliency_playground.models.msi_net_tf import locate; print(locate('them/net'))"
+    code = "from saliency_playground.models.msi_net_tf import find_saved_model; print(find_saved_model('them/net'))"
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith(("HF_", "SALIENCY_PLAYGROUND_"))}
 
     def run(**settings):

@@ -7,7 +7,7 @@ from formula import fill, formula_array
 torch = pytest.importorskip("torch")
 
 from saliency_playground import create, weights  # noqa: E402
-from saliency_playground.models.torch_base import devices, exact  # noqa: E402
+from saliency_playground.models.torch_base import devices, exact_arithmetic  # noqa: E402
 from saliency_playground.models.unisal import UnisalNet  # noqa: E402
 
 REFERENCE = ROOT.parent / "shared" / "reference"
@@ -50,7 +50,7 @@ def test_parity(written, source, device):
     difference = np.abs(model.predict(picture) - reference[f"log_density_0_{source}"])
     assert difference.max() < (1e-4 if device == "cpu" else 1e-3) and difference.mean() < (2e-5 if device == "cpu" else 1e-4)
     batch = ((picture / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype(np.float32).transpose(2, 0, 1)[None]
-    with exact():
+    with exact_arithmetic():
         taps = model.net.cnn(torch.from_numpy(batch).to(device))
     for name, tap in zip(("1x", "2x", "4x"), taps):
         assert list(tap.shape[1:]) == reference[f"cnn_feat_{name}_shape_0"].tolist()

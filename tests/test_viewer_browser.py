@@ -209,11 +209,11 @@ def test_it_opens_on_something_worth_seeing(eyes):
 
 
 def test_alpha_by_keyboard_and_by_mouse(eyes):
-    handle, first = eyes.page.locator(".sp-viewer .noUi-handle").first, eyes.picture(2)
+    handle, first = eyes.page.locator(".sp-viewer .noUi-handle").first, eyes.figure(2)
     handle.focus()
     took = [eyes.does(lambda: eyes.page.keyboard.press("ArrowRight")) for _ in range(6)]
     print("alpha, key to picture in the page:", sorted(took)[len(took) // 2], "ms")
-    second = eyes.picture(2)
+    second = eyes.figure(2)
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
@@ -223,7 +223,7 @@ def test_alpha_by_keyboard_and_by_mouse(eyes):
         eyes.page.mouse.move(x - 70, y, steps=8)
         eyes.page.mouse.up()
     eyes.does(drag)
-    assert soon(lambda: len({first, second, eyes.picture(2)}) == 3)
+    assert soon(lambda: len({first, second, eyes.figure(2)}) == 3)
 
 
 def test_models_images_and_keys(eyes):
@@ -265,7 +265,7 @@ def test_keys_stay_in_the_viewer(eyes):
 
 
 def test_zoom_is_linked(eyes):
-    before = [eyes.picture(i) for i in range(5)]
+    before = [eyes.figure(i) for i in range(5)]
     box = eyes.stage.locator("img").nth(2).bounding_box()
 
     def wheel():
@@ -274,27 +274,27 @@ def test_zoom_is_linked(eyes):
     eyes.stage.focus()
     eyes.does(wheel)
     eyes.does(lambda: eyes.page.keyboard.press("+"))
-    assert soon(lambda: all(a != b for a, b in zip(before, [eyes.picture(i) for i in range(5)])))
+    assert soon(lambda: all(a != b for a, b in zip(before, [eyes.figure(i) for i in range(5)])))
     eyes.shot("3_zoomed")
-    said, part = eyes.said(), eyes.picture(0)
+    said, part = eyes.said(), eyes.figure(0)
     assert "times as large" in said
     for key in ("ArrowRight", "ArrowLeft"):                                                     # the next image and back: the same part of both
         eyes.does(lambda: eyes.page.keyboard.press(key))
         assert soon(lambda: said.partition(" times")[0].split()[-1] in eyes.said())
-    assert soon(lambda: eyes.picture(0) == part)
+    assert soon(lambda: eyes.figure(0) == part)
     eyes.does(lambda: eyes.page.mouse.dblclick(box["x"] + 40, box["y"] + 40))
-    assert soon(lambda: [eyes.picture(i) for i in range(5)] == before)
+    assert soon(lambda: [eyes.figure(i) for i in range(5)] == before)
 
 
 def test_every_way_to_look(eyes):
-    seen = {eyes.picture(3)}
+    seen = {eyes.figure(3)}
     for way in ("sum", "none", "rank", "log density", "max"):
         eyes.menu("normalise", way)
-        seen.add(eyes.picture(3))
+        seen.add(eyes.figure(3))
     assert len(seen) == 5
-    before = eyes.picture(1)
+    before = eyes.figure(1)
     eyes.menu("colours", "viridis")
-    assert eyes.picture(1) != before
+    assert eyes.figure(1) != before
     eyes.menu("contours", "50 %, 90 %")
     eyes.tick("one scale")
     eyes.tick("difference A − B")
@@ -308,12 +308,12 @@ def test_every_way_to_look(eyes):
     assert soon(lambda: "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt"))            # spectral_residual is a map
     eyes.menu("explain", "nothing")
     assert soon(lambda: len(eyes.captions()) == 6)
-    whole = eyes.picture(0)
+    whole = eyes.figure(0)
     eyes.menu("of", "everybody, in colours")
     eyes.shot("5_observers")
-    colours = eyes.picture(0)
+    colors = eyes.figure(0)
     eyes.menu("of", "p1")
-    assert len({whole, colours, eyes.picture(0)}) == 3
+    assert len({whole, colors, eyes.figure(0)}) == 3
     eyes.tick("fixations")
 
 
@@ -343,8 +343,8 @@ def test_best_worst_and_scatter(eyes):
     eyes.page.screenshot(path=eyes.shots / "7_best_and_worst.png")
     pictures = lambda: [best.nth(i).locator("img").get_attribute("src") for i in range(3)]                   # noqa: E731
     before = pictures()
-    for colours in ("magma", "viridis"):
-        eyes.menu("colours", colours)
+    for colors in ("magma", "viridis"):
+        eyes.menu("colours", colors)
         assert soon(lambda: not set(pictures()) & {*before, None})                              # the small pictures follow, each of them
         before = pictures()
     image = best.nth(1).get_attribute("data-image")

@@ -12,75 +12,75 @@ from copy import copy
 from pathlib import Path
 
 from .. import files, metrics
-from .config import Config, Entry, load_config, missing
+from .config import Config, ConfigEntry, load_config, missing_inputs
 from .pipeline import run_cell
-from .plan import Item, Square, met, survey
-from .results import SUMMARY, Result, cell_tables, write_records
+from .plan import SurveyedImage, Cell, overlapping_ids, survey
+from .results import SUMMARY, RunResult, cell_tables, write_records
 from ..core import Ceiling, SaliencyDataset, SaliencyModel
 from ..errors import InputError, RunError, describe_error
-from ..progress import watched
+from ..progress import is_watched
 from ..registry import create
 from ..tables import write_table
 
 # %% ../../nbs/40_bench/06_run.ipynb #e2d1f743
-def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> Result:
+def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> RunResult:
     """Run a benchmark: every data set × every active model, computing what is missing.
 
     config: a Config, a packaged config's name, a path, or a dict. strict: stop at the first image that fails.
-    quiet: no progress bars; None: bars if somebody watches, see `progress.watched`.
+    quiet: no progress bars; None: bars if somebody watches, see `progress.is_watched`.
     Returns a Result; the tables lie in its output_dir. Raises ConfigError for faults of the config, RunError for what
     is missing or empty, TimeoutError if another run is writing to the same output_dir.
     """
     config = config if isinstance(config, Config) else load_config(config)
-    if absent := missing(config):
+    if absent := missing_inputs(config):
         raise RunError("\n".join(absent))
-    quiet = not watched() if quiet is None else quiet
+    quiet = not is_watched() if quiet is None else quiet
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
-        files.sweep(output_dir/".rows")
+        files.remove_partials(output_dir/".rows")
         for crumb in output_dir.glob(".*.part"):
             crumb.unlink()
-        squares = _squares(config)
-        tallies, summary = [], []
-        for square in squares:
-            tallies.append(run_cell(square, config.workers or os.cpu_count() or 1, strict, quiet))
+        cells = _cells(config)
+        cell_results, summary = [], []
+        for cell in cells:
+            cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet))
             if not config.predict_only:
-                summary += cell_tables(tallies[-1])
-        result = Result(output_dir, tallies, time.perf_counter() - start)
+                summary += cell_tables(cell_results[-1])
+        result = RunResult(output_dir, cell_results, time.perf_counter() - start)
         if not config.predict_only:
             write_table(output_dir/"ALL_SUMMARY.csv", SUMMARY, summary)
         write_records(result, config)
     return result
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1c00002
-def _squares(config: Config) -> list[Square]:
+def _cells(config: Config) -> list[Cell]:
     "The cells of a run, in the config's order; data sets surveyed and models made before the first is computed."
-    asked = [entry for entry in config.models if entry.as_ in config.active_models]
-    made = _all_made(config, asked)
-    squares = []
+    active = [entry for entry in config.models if entry.as_ in config.active_models]
+    adapters = _create_adapters(config, active)
+    cells = []
     for entry in config.datasets:
-        dataset = made["dataset", entry.as_]
+        dataset = adapters["dataset", entry.as_]
         try:
             items = survey(dataset, config.limit_images)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
-        _check_pictures(config, items)
-        models = {one.as_: _for(made["model", one.as_], dataset, entry.as_) for one in asked}
+        _check_figure_names(config, items)
+        models = {model_entry.as_: _bind_ceiling(adapters["model", model_entry.as_], dataset, entry.as_) for model_entry in active}
         if not config.predict_only:
-            _check_seen(entry.as_, models, items)
+            _check_training_overlap(entry.as_, models, items)
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
         baseline = _baseline(config, dataset)
-        squares += [Square(entry.as_, name, dataset, model, items, config, baseline, single) for name, model in models.items()]
-    return squares
+        cells += [Cell(entry.as_, name, dataset, model, items, config, baseline, single) for name, model in models.items()]
+    return cells
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800002
-def _for(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
+def _bind_ceiling(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
     "The model, or if it is a ceiling a copy of it that knows its data set."
     if not isinstance(model, Ceiling):
         return model
     model = copy(model)
     try:
-        model.read(dataset)
+        model.bind(dataset)
     except ValueError as error:
         raise RunError(f"model {model.name} on {dataset_as}: {error} Or leave the model out of this run (`active_models`).") from error
     return model
@@ -91,56 +91,56 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
     if not any({"baseline", "baseline_map"} & set(metric.needs) for metric in metrics.columns(config.metrics).values()):
         return None
     try:
-        return _for(create("model", config.baseline.name, **config.baseline.options), dataset, dataset.name)
+        return _bind_ceiling(create("model", config.baseline.name, **config.baseline.options), dataset, dataset.name)
     except ValueError:
         return None
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800004
-def _all_made(config: Config, models: list[Entry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
+def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
     "The adapters of a config by kind and name. Raises RunError with a line for each that could not be made."
-    made, faults = {}, []
+    adapters, faults = {}, []
     for kind, entry in [*(("dataset", entry) for entry in config.datasets), *(("model", entry) for entry in models)]:
         try:
-            made[kind, entry.as_] = one = create(kind, entry.name, **entry.options)
-            if kind == "model" and not _begun(config, entry):
-                _equip(one, download=not faults and config.overwrite != "never")
+            adapters[kind, entry.as_] = adapter = create(kind, entry.name, **entry.options)
+            if kind == "model" and not _has_kept(config, entry):
+                _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {describe_error(error).removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
-    return made
+    return adapters
 
 
-def _equip(model: SaliencyModel, download: bool) -> None:
+def _ensure_available(model: SaliencyModel, download: bool) -> None:
     "See that a model has what it predicts with, downloaded if it may be. Raises ValueError if it has not."
-    if lacks := model.missing():
+    if lacks := model.unavailable_reason():
         raise InputError(lacks)
     if download:
-        model.obtain()
+        model.download()
 
 
-def _begun(config: Config, model: Entry) -> bool:
+def _has_kept(config: Config, model: ConfigEntry) -> bool:
     "Whether predictions or rows of a model are kept: then it may have nothing left to predict, and what it lacks may never be missed."
     return any(path.exists() for entry in config.datasets for path in (
         Path(config.prediction_cache_dir, entry.as_, model.as_, "images.jsonl"), Path(config.output_dir, ".rows", f"{entry.as_}__{model.as_}.jsonl")))
 
 
-def _check_pictures(config: Config, items: list[Item]) -> None:
+def _check_figure_names(config: Config, items: list[SurveyedImage]) -> None:
     "Refuse a run in which one image's overlay would be another one's picture."
     ids = {item.image_id for item in items}
-    clash = [one for one in ids if f"{one}_overlay" in ids]
+    clash = [image_id for image_id in ids if f"{image_id}_overlay" in ids]
     if clash and config.heatmaps_png.enabled and config.heatmaps_png.overlay:
         raise RunError(f"the overlay of image {clash[0]!r} and the picture of {clash[0]}_overlay have one name. "
                        "Set heatmaps_png.overlay to false, or rename one.")
 
 # %% ../../nbs/40_bench/06_run.ipynb #4805d638
-def _check_seen(dataset_as: str, models: dict[str, SaliencyModel], items: list[Item]) -> None:
+def _check_training_overlap(dataset_as: str, models: dict[str, SaliencyModel], items: list[SurveyedImage]) -> None:
     "Refuse to score a model on pictures that it was trained on."
     for name, model in models.items():
         try:
-            seen = met(items, model.seen_images())
+            overlap = overlapping_ids(items, model.seen_images())
         except ValueError as error:
             raise RunError(f"model {name}: {error}") from error
-        if seen:
-            raise RunError(f"model {name} on {dataset_as}: it was trained on {len(seen)} of these {len(items)} images, {seen[0]} first. Score it on others: "
+        if overlap:
+            raise RunError(f"model {name} on {dataset_as}: it was trained on {len(overlap)} of these {len(items)} images, {overlap[0]} first. Score it on others: "
                            "give the dataset the split_file of its training and `split: test`, or `split: val` with its fold.")

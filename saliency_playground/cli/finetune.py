@@ -39,23 +39,23 @@ def split(root, test_count, out_dir, folds, dataset, group, seed, sets):
 
     import yaml
 
-    from saliency_playground.registry import check_options, create, options
+    from saliency_playground.registry import option_faults, create, options
     from saliency_playground.finetune import splits
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        given = {key: yaml.safe_load(value) for key, _, value in (one.partition("=") for one in sets)}
-        given |= {next(iter(options("dataset", dataset)), "root"): root}
-        if faults := check_options("dataset", dataset, given):
+        options_given = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in sets)}
+        options_given |= {next(iter(options("dataset", dataset)), "root"): root}
+        if faults := option_faults("dataset", dataset, options_given):
             raise InputError(" ".join(faults))
-        data = create("dataset", dataset, **given)
+        data = create("dataset", dataset, **options_given)
         group_of = splits.read_groups(group, data.ids).get if group else None
-        made = splits.make_split(data, test_count, folds, seed, group_of=group_of)
-        path = splits.write_split(made, out_dir)
-    click.echo(splits.parts_table(made, splits.categories_of(data)).to_string())
-    for remark in said:
+        parts = splits.make_split(data, test_count, folds, seed, group_of=group_of)
+        path = splits.write_split(parts, out_dir)
+    click.echo(splits.parts_table(parts, splits.categories_of(data)).to_string())
+    for remark in caught:
         click.echo(str(remark.message), err=True)
-    if len(made["test"]) < test_count:
-        click.echo(f"{len(made['test'])} images are held out, not {test_count}: groups stay whole.", err=True)
+    if len(parts["test"]) < test_count:
+        click.echo(f"{len(parts['test'])} images are held out, not {test_count}: groups stay whole.", err=True)
     click.echo(f"written: {path}")
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #4aa2f7c2
@@ -68,13 +68,13 @@ def _finetune(loaded, dry_run: bool, precompute_gt: bool, quiet: bool, how: dict
     if precompute_gt:
         from saliency_playground.registry import create
         from saliency_playground.finetune.data import precompute_gt as computed
-        made = computed(create("dataset", loaded.data.name, **loaded.data.options), quiet=quiet or None)
-        return 0, f"{made} maps made, the rest was there."
+        n_made = computed(create("dataset", loaded.data.name, **loaded.data.options), quiet=quiet or None)
+        return 0, f"{n_made} maps made, the rest was there."
     from saliency_playground.finetune.run import finetune as trained
-    from saliency_playground.finetune.run import summary
+    from saliency_playground.finetune.run import summary_lines
     from saliency_playground.errors import OutOfTime
     try:
-        return 0, f"{summary(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
+        return 0, f"{summary_lines(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
     except OutOfTime as error:
         return 3, str(error)
 
@@ -106,12 +106,12 @@ def finetune(config, sets, fold, dry_run, precompute_gt, calibrate, full, resume
     from saliency_playground.finetune.config import load_finetune
     loaded = load_finetune(config, [*sets, *([f"fold={fold}"] if fold else [])])
     try:
-        code, said = _finetune(loaded, dry_run, precompute_gt, quiet, dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))
+        code, sentence = _finetune(loaded, dry_run, precompute_gt, quiet, dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))
     except KeyboardInterrupt:
         click.echo("\nStopped. The same command with --resume goes on after the last whole epoch.", err=True)
         sys.exit(130)
     if code or not quiet:
-        click.echo(said, err=bool(code))
+        click.echo(sentence, err=bool(code))
     sys.exit(code)
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #35d4c54e
@@ -152,16 +152,16 @@ def run_(config, n, test_count, workers, sets, parameters, max_hours, runs):
     """
     import yaml
 
-    from saliency_playground.notebooks.folds import run_folds, verdict
-    given = {name: yaml.safe_load(value) for name, value in parameters}
+    from saliency_playground.notebooks.folds import run_folds, next_steps
+    parameters_given = {name: yaml.safe_load(value) for name, value in parameters}
     try:
-        outcomes = run_folds(config, n, workers, sets, test_count, given, max_hours, runs, click.echo)
+        outcomes = run_folds(config, n, workers, sets, test_count, parameters_given, max_hours, runs, click.echo)
     except KeyboardInterrupt:
         click.echo("\nStopped. The same command goes on after the last whole epoch of each fold.", err=True)
         sys.exit(130)
-    if said := verdict(outcomes):
-        click.echo(said, err=True)
-    sys.exit(1 if any(one.how == "failed" for one in outcomes.values()) else 3 if said else 0)
+    if advice := next_steps(outcomes):
+        click.echo(advice, err=True)
+    sys.exit(1 if any(fold_result.status == "failed" for fold_result in outcomes.values()) else 3 if advice else 0)
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #cd7f3613
 @folds.command()
@@ -182,8 +182,8 @@ def aggregate(outputs, pretrained, folds, out):
       saliency-playground folds aggregate
       saliency-playground folds aggregate --outputs outputs/mine --pretrained before --folds "fold_*" --out mine.csv
     """
-    from saliency_playground.finetune.folds import aggregate, write_summary
-    table = aggregate(outputs, pretrained, folds)
+    from saliency_playground.finetune.folds import aggregate_folds, write_summary
+    table = aggregate_folds(outputs, pretrained, folds)
     shown = table[["metric", "mean", "ci_low", "ci_high", "sd_folds", "pretrained", "difference", "difference_low", "difference_high", "n_images", "n_folds"]]
     click.echo(shown.to_string(index=False, float_format="{:.4g}".format))
     path = write_summary(table, out or outputs[0]/"deepgaze_iie_finetuned_cv_summary.csv")

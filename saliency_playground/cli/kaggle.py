@@ -42,9 +42,9 @@ def bundle(out, user, title, weights, configs, packages):
       saliency-playground kaggle bundle --out bundle --user ada
       saliency-playground kaggle bundle --out bundle --user ada --weights deepgaze2e.pth --config mine.yaml --with POT
     """
-    from saliency_playground.kaggle.bundle import bundle as made
+    from saliency_playground.kaggle.bundle import write_bundle as write_bundle
     try:
-        held = made(out, user, title, weights, packages, configs)
+        held = write_bundle(out, user, title, weights, packages, configs)
     except RuntimeError as error:
         raise InputError(str(error)) from error
     size = sum(path.stat().st_size for path in held)
@@ -73,7 +73,7 @@ def kernel(notebook, out, user, title, sets, accelerator, datasets, kernels):
     """
     import yaml
 
-    from saliency_playground.kaggle.kernel import kernel as made
-    given = {name: yaml.safe_load(value) for name, _, value in (one.partition("=") for one in sets)}
-    written = made(notebook, out, user, title, given, accelerator, datasets, kernels)
+    from saliency_playground.kaggle.kernel import write_kernel as write_kernel
+    parameters_given = {name: yaml.safe_load(value) for name, _, value in (setting.partition("=") for setting in sets)}
+    written = write_kernel(notebook, out, user, title, parameters_given, accelerator, datasets, kernels)
     click.echo("\n".join(f"written: {path}" for path in written) + f"\nsend it: kaggle kernels push -p {out}")

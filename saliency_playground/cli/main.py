@@ -13,14 +13,14 @@ from pathlib import Path
 import click
 
 from ..version import __version__
-from .base import HABITS, Commands, file_option, written
+from .base import CONTEXT_SETTINGS, CommandGroup, file_option, write_output
 from .finetune import finetune, folds, split
 from .kaggle import kaggle
 from ..errors import InputError
-from ..files import nearest
+from ..files import did_you_mean
 
 # %% ../../nbs/70_cli/04_main.ipynb #970b7dda
-@click.group(cls=Commands, context_settings=HABITS)
+@click.group(cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(__version__, "-V", "--version", prog_name="saliency-playground")
 def main():
     """Measure and compare models of where people look.
@@ -68,13 +68,13 @@ def _table(rows: dict[str, str], indent: str = "") -> str:
     return "\n".join(f"{indent}{name:<{wide}}  {line}".rstrip() for name, line in rows.items())
 
 
-def _shelves() -> dict[str, dict[str, str]]:
+def _catalog() -> dict[str, dict[str, str]]:
     "Everything that has a name: shelf -> name -> a line about it."
     from inspect import getdoc
 
     from saliency_playground import metrics, registry
-    from saliency_playground.bench.config import packaged
-    configs = {name: file.read_text(encoding="utf-8") for name, file in packaged().items()}
+    from saliency_playground.bench.config import packaged_configs
+    configs = {name: file.read_text(encoding="utf-8") for name, file in packaged_configs().items()}
     try:
         adapters = {"datasets": registry.names("dataset"), "models": registry.names("model")}
     except ValueError as error:                        # two files give one name to different adapters
@@ -85,7 +85,7 @@ def _shelves() -> dict[str, dict[str, str]]:
         "configs": {name: text.partition("\n")[0].lstrip("# ") for name, text in configs.items()}}
 
 # %% ../../nbs/70_cli/04_main.ipynb #a53841c6
-def _left_out() -> dict[str, str]:
+def _unavailable_models() -> dict[str, str]:
     "Models that a reader may look for and that are not here: name -> why."
     from importlib.resources import files
 
@@ -105,21 +105,21 @@ def list_(what):
       saliency-playground list models
     """
     pages = []
-    for shelf, rows in _shelves().items():
+    for shelf, rows in _catalog().items():
         if what in (None, shelf):
             pages.append(_table(rows) if what else f"{shelf}\n{_table(rows, '  ')}")
             if shelf == what == "models":
-                pages.append(f"left out: {', '.join(_left_out())} (`saliency-playground info NAME` says why)")
+                pages.append(f"left out: {', '.join(_unavailable_models())} (`saliency-playground info NAME` says why)")
     click.echo("\n\n".join(pages))
 
 # %% ../../nbs/70_cli/04_main.ipynb #da6dd104
-def _about_adapter(kind: str, name: str) -> str:
+def _describe_adapter(kind: str, name: str) -> str:
     "A data set or model: its docstring, card, options, and how a config names it."
     from inspect import getdoc
 
-    from saliency_playground.registry import adapter, options
+    from saliency_playground.registry import adapter_class, options
     try:
-        cls, known = adapter(kind, name), options(kind, name)
+        cls, parameters = adapter_class(kind, name), options(kind, name)
     except ImportError as error:
         return f"{kind} {name}\n\n{error}"
     except Exception as error:                         # a file of the user's own may raise anything
@@ -128,21 +128,21 @@ def _about_adapter(kind: str, name: str) -> str:
     card = {key: _one_line(text) for key, text in card.items()}
     parts = [f"{kind} {name}", getdoc(cls) or "", _table(card, "  ")]
     if getattr(cls, "published", None):
-        parts.append("weights\n" + _table(_about_weights(cls.published), "  "))
-    if known:
-        parts.append("options\n" + _options_table(known, _meanings(cls)))
-    needed = [p.name for p in known.values()
+        parts.append("weights\n" + _table(_describe_weights(cls.published), "  "))
+    if parameters:
+        parts.append("options\n" + _options_table(parameters, _option_comments(cls)))
+    needed = [p.name for p in parameters.values()
               if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     entry = f"{{name: {name}, {': …, '.join(needed)}: …}}" if needed else name
     parts.append(f"in a config\n  {kind}s:\n    - {entry}")
     return "\n\n".join(part for part in parts if part)
 
 
-def _about_weights(published) -> dict[str, str]:
+def _describe_weights(published) -> dict[str, str]:
     "What is known of published weights, line by line, and whether they are here."
     from saliency_playground import weights
     facts = {"file": published.name, "size": f"{published.size:,} bytes" if published.size else "", "sha256": published.sha256,
-             "url": published.url, "licence": published.licence, "source": published.source, "on this machine": weights.status(published)}
+             "url": published.url, "licence": published.licence, "source": published.source, "on this machine": weights.weights_status(published)}
     return {name: fact for name, fact in facts.items() if fact}
 
 
@@ -151,26 +151,26 @@ def _one_line(value) -> str:
     return " ".join(str(value).split())
 
 # %% ../../nbs/70_cli/04_main.ipynb #bf7f061f
-def _meanings(cls: type) -> dict[str, str]:
+def _option_comments(cls: type) -> dict[str, str]:
     "What the modules of a class and its bases say of `name: type = default  # …`: name -> comment."
     from inspect import getmodule, getsource
-    found = {}
+    comments = {}
     for module in dict.fromkeys(getmodule(base) for base in cls.__mro__):
         if module is not None and module.__name__ not in ("builtins", "saliency_playground.core"):
             try:
                 lines = re.findall(r"^\s+(\w+): [^#\n]*# *(\S.*)$", getsource(module), flags=re.MULTILINE)
             except (OSError, TypeError):               # typed into a notebook: there is no file to read
                 continue
-            found = dict(lines) | found
-    return found
+            comments = dict(lines) | comments
+    return comments
 
 
-def _options_table(known: dict, meanings: dict[str, str]) -> str:
+def _options_table(parameters: dict, meanings: dict[str, str]) -> str:
     "A constructor's parameters: name, default as a config writes it, what it is."
     import json
     from inspect import formatannotation
     rows = {}
-    for p in known.values():
+    for p in parameters.values():
         default = "required" if p.default is p.empty else json.dumps(p.default, ensure_ascii=False, default=str)
         kind = "" if p.annotation is p.empty else re.sub(r"\w+(\.\w+)*\.(?=\w)", "", formatannotation(p.annotation))
         if p.kind is p.VAR_KEYWORD:
@@ -180,14 +180,14 @@ def _options_table(known: dict, meanings: dict[str, str]) -> str:
     return _table(rows, "  ")
 
 # %% ../../nbs/70_cli/04_main.ipynb #5fe6e4a0
-def _about_metric(name: str) -> str:
+def _describe_metric(name: str) -> str:
     "A metric: what it asks, its definition, its range."
     from inspect import getdoc
 
     from saliency_playground.metrics import METRICS
     metric = METRICS[name]
     constant = metric.constant_map
-    facts = {"definition": metric.defined(),
+    facts = {"definition": metric.full_definition(),
              "needs": ", ".join(metric.needs),
              "better": "higher" if metric.higher_is_better else "lower",
              "range": f"{metric.lowest:g} to {metric.highest:g}",
@@ -195,15 +195,15 @@ def _about_metric(name: str) -> str:
     return f"metric {name}\n\n{getdoc(metric.function)}\n\n{_table(facts, '  ')}"
 
 
-def _about(shelf: str, name: str, line: str) -> str:
+def _describe(shelf: str, name: str, line: str) -> str:
     "What `info` says about a name on a shelf, of which `list` says one line."
     if shelf in ("datasets", "models"):
-        return _about_adapter(shelf.removesuffix("s"), name)
+        return _describe_adapter(shelf.removesuffix("s"), name)
     if shelf == "metrics":
-        return _about_metric(name)
+        return _describe_metric(name)
     if shelf == "configs":
-        from saliency_playground.bench.config import packaged
-        return packaged()[name].read_text(encoding="utf-8").rstrip("\n")
+        from saliency_playground.bench.config import packaged_configs
+        return packaged_configs()[name].read_text(encoding="utf-8").rstrip("\n")
     return f"preset {name}\n\n  {line}\n\nin a config\n  preset: {name}"
 
 # %% ../../nbs/70_cli/04_main.ipynb #b1abf041
@@ -218,17 +218,17 @@ def info(name):
       saliency-playground info AUC
       saliency-playground info baseline > mine.yaml      a config to begin with
     """
-    shelves = _shelves()
-    found = [_about(shelf, name, rows[name]) for shelf, rows in shelves.items() if name in rows]
-    if not found and name in _left_out():
-        found = [f"model {name}\n\n{_left_out()[name].strip()}"]
-    if not found:
-        near = nearest(name, [known for rows in shelves.values() for known in rows])
+    shelves = _catalog()
+    descriptions = [_describe(shelf, name, rows[name]) for shelf, rows in shelves.items() if name in rows]
+    if not descriptions and name in _unavailable_models():
+        descriptions = [f"model {name}\n\n{_unavailable_models()[name].strip()}"]
+    if not descriptions:
+        near = did_you_mean(name, [shelf_name for rows in shelves.values() for shelf_name in rows])
         raise click.UsageError(f'nothing is called "{name}".{near} `saliency-playground list` shows all names.')
-    click.echo("\n\n".join(found))
+    click.echo("\n\n".join(descriptions))
 
 # %% ../../nbs/70_cli/04_main.ipynb #ad0c4d95
-def _run(config, strict: bool, quiet: bool):
+def _run_config(config, strict: bool, quiet: bool):
     "Run a config; if the run is stopped, say how to go on and leave with exit code 130 (Ctrl-C) or 1 (--strict)."
     from saliency_playground.bench.run import run as run_benchmark
     try:
@@ -269,10 +269,10 @@ def run(config, sets, limit_images, overwrite, workers, strict, quiet):
     Exit code: 0 all is well, 1 images failed, 2 the config or a path is at fault.
     """
     from saliency_playground.bench.config import load_config
-    given = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
-    given = [f"{key}={value}" for key, value in given.items() if value is not None]
-    loaded = load_config(config, [*sets, *given])
-    result = _run(loaded, strict, quiet)
+    settings = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
+    settings = [f"{key}={value}" for key, value in settings.items() if value is not None]
+    loaded = load_config(config, [*sets, *settings])
+    result = _run_config(loaded, strict, quiet)
     if not quiet or result.n_errors:
         click.echo(result.summary(), err=quiet)
     if not (quiet or loaded.predict_only):
@@ -306,16 +306,16 @@ def report(output_dir, html, markdown, latex, csv, picture, published, published
     """
     from saliency_playground import images
     from saliency_playground.report.run import Run
-    from saliency_playground.report.page import extras_of, page
+    from saliency_playground.report.page import extra_tables, page
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
     run = Run(output_dir)
-    extras = extras_of(run, published_file or published, sensitivity)
+    extras = extra_tables(run, published_file or published, sensitivity)
     click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
-    written(html, page(run, extras) if html else None)
-    written(markdown, as_markdown(run, extras) if markdown else None)
-    written(latex, as_latex(run, extras) if latex else None)
-    written(csv, run.leaderboard().to_csv(lineterminator="\n") if csv else None)
-    written(picture, images.png_bytes(run.contact_sheet()) if picture else None)
+    write_output(html, page(run, extras) if html else None)
+    write_output(markdown, as_markdown(run, extras) if markdown else None)
+    write_output(latex, as_latex(run, extras) if latex else None)
+    write_output(csv, run.leaderboard().to_csv(lineterminator="\n") if csv else None)
+    write_output(picture, images.png_bytes(run.contact_sheet()) if picture else None)
 
 # %% ../../nbs/70_cli/04_main.ipynb #480f4170
 @main.command()
@@ -339,12 +339,12 @@ def compare(a, b, output_dir, dataset, by, csv):
     from saliency_playground.report.run import Run
     from saliency_playground.report.comparison import compare
     run = Run(output_dir)
-    found = [compare(run, a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
-    click.echo("\n\n".join(map(str, found)))
+    comparisons = [compare(run, a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
+    click.echo("\n\n".join(map(str, comparisons)))
     if csv:
         import pandas as pd
-        table = pd.concat([one.table.assign(dataset=one.dataset) for one in found])
-        written(csv, table.reset_index().set_index(["dataset", "metric"]).to_csv(lineterminator="\n"))
+        table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
+        write_output(csv, table.reset_index().set_index(["dataset", "metric"]).to_csv(lineterminator="\n"))
 
 # %% ../../nbs/70_cli/04_main.ipynb #2cc63ea2
 @main.command()
@@ -410,15 +410,15 @@ def weights_(context):
     from saliency_playground import weights
     from saliency_playground.registry import names
     if context.invoked_subcommand is None:
-        known = {name: _published(name) for name in names("model")}
-        click.echo(_table({name: one if isinstance(one, str) else f"{one.name}: {weights.status(one)}" for name, one in known.items() if one}))
+        by_model = {name: _published_weights(name) for name in names("model")}
+        click.echo(_table({name: published if isinstance(published, str) else f"{published.name}: {weights.weights_status(published)}" for name, published in by_model.items() if published}))
 
 
-def _published(name: str):
+def _published_weights(name: str):
     "The published weights of a model, None if it has none; a sentence where the model cannot be loaded."
-    from saliency_playground.registry import adapter
+    from saliency_playground.registry import adapter_class
     try:
-        return getattr(adapter("model", name), "published", None)
+        return getattr(adapter_class("model", name), "published", None)
     except Exception as error:                         # a file of the user's own may raise anything
         return str(error)
 
@@ -435,11 +435,11 @@ def fetch(model):
       saliency-playground weights fetch deepgaze_iie
     """
     from saliency_playground import weights
-    from saliency_playground.registry import adapter
-    published = getattr(adapter("model", model), "published", None)
+    from saliency_playground.registry import adapter_class
+    published = getattr(adapter_class("model", model), "published", None)
     if published is None:
         raise InputError(f"model {model} has no published weights.")
-    click.echo(f"here: {weights.fetch(published)}")
+    click.echo(f"here: {weights.fetch_weights(published)}")
 
 # %% ../../nbs/70_cli/04_main.ipynb #c2100004
 @weights_.command()
@@ -455,8 +455,8 @@ def convert(saved_model, out):
       hf download alexanderkroner/MSI-Net --local-dir MSI-Net
       saliency-playground weights convert MSI-Net msi_net.pt
     """
-    from saliency_playground.models.msi_net_base import convert
-    done = convert(saved_model, out)
+    from saliency_playground.models.msi_net_base import convert_msi_net
+    done = convert_msi_net(saved_model, out)
     click.echo(f"written: {done['path']}, {done['parameters']:,} parameters in {done['tensors']} tensors, sha256 {done['sha256']}")
 
 # %% ../../nbs/70_cli/04_main.ipynb #ca9d901a

@@ -40,14 +40,14 @@ def _conv(channels: int, out: int, bias: bool = False) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 1, bias=bias)
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #bd4b735a
-def _round(i: int, channels: int, out: int) -> list[tuple[str, nn.Module]]:
+def _saliency_layer(i: int, channels: int, out: int) -> list[tuple[str, nn.Module]]:
     "One round of the saliency network, under the names of the checkpoints."
     return [(f"layernorm{i}", LayerNorm(channels)), (f"conv{i}", _conv(channels, out)), (f"bias{i}", Bias(out)), (f"softplus{i}", nn.Softplus())]
 
 
 def saliency_network(channels: int) -> nn.Sequential:
     "(B, channels, h, w), the taps side by side, to (B, 1, h, w), how much each place attracts; positive."
-    return nn.Sequential(OrderedDict(_round(0, channels, 8) + _round(1, 8, 16) + _round(2, 16, 1)))
+    return nn.Sequential(OrderedDict(_saliency_layer(0, channels, 8) + _saliency_layer(1, 8, 16) + _saliency_layer(2, 16, 1)))
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #32c2a18a
 def scanpath_maps(x_hist: Tensor, y_hist: Tensor, size: tuple[int, int]) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, PrivateAttr
 
-from ..bench.config import Block, Document, Entry, as_block, as_entry, check_options, known_names, opened
+from ..bench.config import Block, Document, ConfigEntry, make_block, make_entry, check_entry_options, known_names, load_document
 from ..registry import options
 
 # %% ../../nbs/41_finetune/01_config.ipynb #04af3d91
@@ -49,8 +49,8 @@ class Stage(Block):
         "The learning rates of an epoch, counted from 0, by group: finalizer, head, backbone."
         from math import cos, pi
         factor = {"constant": 1.0, "step": self.step_factor**(epoch // self.step_epochs), "cosine": 0.5 + 0.5 * cos(pi * epoch / self.epochs)}[self.schedule]
-        given = {"finalizer": self.finalizer_lr or 10 * self.lr, "head": self.lr, "backbone": self.backbone_lr or self.lr / 10}
-        return {group: rate * factor for group, rate in given.items()}
+        rates = {"finalizer": self.finalizer_lr or 10 * self.lr, "head": self.lr, "backbone": self.backbone_lr or self.lr / 10}
+        return {group: rate * factor for group, rate in rates.items()}
 
 # %% ../../nbs/41_finetune/01_config.ipynb #1a5d96eb
 class Network(Block):
@@ -92,7 +92,7 @@ class FinetuneConfig(Block):
     "A checked config of a training. Made by `load_finetune`."
     experiment: str = Field("deepgaze_iie", description="a title")
     # on what
-    data: Entry = Field(description="a dataset, {name, …options}; gt_aggregate may be random here: another participant each epoch")
+    data: ConfigEntry = Field(description="a dataset, {name, …options}; gt_aggregate may be random here: another participant each epoch")
     split_file: Path = Field(strict=False, description="split.json, as `saliency-playground split` writes it")
     fold: int | None = Field(None, ge=1, description="only this fold of it; null: all, one after another")
     # what
@@ -116,9 +116,9 @@ class FinetuneConfig(Block):
         "Whether another participant is drawn each epoch."
         return self._draws
 
-    def plain(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         "The config as JSON-able values with all defaults filled in; `load_finetune` reads it again."
-        data = self.data.plain() | ({"gt_aggregate": "random"} if self._draws else {})
+        data = self.data.as_dict() | ({"gt_aggregate": "random"} if self._draws else {})
         return self.model_dump(mode="json", exclude={"data"}) | {"data": data}
 
 # %% ../../nbs/41_finetune/01_config.ipynb #62757414
@@ -128,23 +128,23 @@ def load_finetune(source: str | Path | Mapping, sets: Iterable[str] = ()) -> Fin
     source: a YAML file, the name of a packaged config ("finetune_deepgaze_iie"), or a mapping. sets: `key=value` texts that go over it.
     Raises ConfigError with every fault of the whole config.
     """
-    document = opened(source, sets)
+    document = load_document(source, sets)
     data = document.data
-    entry = as_entry(document, "dataset", known_names(document, "dataset"), ("data",), data["data"]) if "data" in data else None
+    entry = make_entry(document, "dataset", known_names(document, "dataset"), ("data",), data["data"]) if "data" in data else None
     draws = entry is not None and _draws(document, entry)
     if entry is not None:
-        check_options(document, "dataset", entry)
-    config = as_block(document, FinetuneConfig, data | ({"data": entry} if entry is not None else {}))
+        check_entry_options(document, "dataset", entry)
+    config = make_block(document, FinetuneConfig, data | ({"data": entry} if entry is not None else {}))
     document.check()
     config._document, config._draws = document, draws
     return config
 
 # %% ../../nbs/41_finetune/01_config.ipynb #2082bcb8
-def _draws(document: Document, data: Entry) -> bool:
+def _draws(document: Document, data: ConfigEntry) -> bool:
     "Whether another participant is to be drawn each epoch; the data set is told nothing of it."
-    given, known = data.options.get("gt_aggregate", "random"), _aggregates(data)
-    if known and given not in (*known, "random"):
-        document.fault(data.paths["gt_aggregate"], f"expected {', '.join(map(repr, known))} or 'random', got {json.dumps(given)}.")
+    how, ways = data.options.get("gt_aggregate", "random"), _aggregates(data)
+    if ways and how not in (*ways, "random"):
+        document.fault(data.paths["gt_aggregate"], f"expected {', '.join(map(repr, ways))} or 'random', got {json.dumps(how)}.")
         del data.options["gt_aggregate"]
     if data.options.get("gt_aggregate") != "random":
         return False
@@ -154,7 +154,7 @@ def _draws(document: Document, data: Entry) -> bool:
     return True
 
 
-def _aggregates(data: Entry) -> tuple[str, ...]:
+def _aggregates(data: ConfigEntry) -> tuple[str, ...]:
     "How a data set can make one map of several; empty if it says nothing of it."
     try:
         return get_args(options("dataset", data.name)["gt_aggregate"].annotation)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from .. import maps
 from ..errors import InputError, MissingPackageError
-from .tuebingen import EPS, _pair, as_map, cc, pixels_of, stretched, values_at
+from .tuebingen import EPS, _check_pair, as_map, cc, pixel_indices, minmax_scale, values_at
 
 # %% ../../nbs/11_metrics/02_mit.ipynb #d6144dd2
 def auc_judd(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, ranked: np.ndarray | None = None,
@@ -30,18 +30,18 @@ def auc_judd(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, ranked: np.nda
     saliency_map = as_map(saliency_map)
     if jitter is not None:
         saliency_map, ranked = saliency_map + np.random.default_rng(jitter).random(saliency_map.shape) / 1e7, None
-    fixated = np.unique(pixels_of(x, y, saliency_map.shape))
+    fixated = np.unique(pixel_indices(x, y, saliency_map.shape))
     ranked = np.sort(saliency_map, axis=None) if ranked is None else ranked
     n, others = fixated.size, ranked.size - fixated.size
     if others == 0 or ranked[0] == ranked[-1]:
         return float("nan")
     thresholds = np.sort(saliency_map.ravel()[fixated])[::-1]        # (n,) from the highest down
     salient = ranked.size - np.searchsorted(ranked, thresholds)      # (n,) pixels at or above each of them
-    found = np.arange(1, n + 1)                                      # (n,) fixated ones among these
-    return _area(np.concatenate([[0], (salient - found) / others, [1]]), np.concatenate([[0], found / n, [1]]))
+    hits = np.arange(1, n + 1)                                      # (n,) fixated ones among these
+    return _trapezoid_area(np.concatenate([[0], (salient - hits) / others, [1]]), np.concatenate([[0], hits / n, [1]]))
 
 
-def _area(false_alarms: np.ndarray, hits: np.ndarray) -> float:
+def _trapezoid_area(false_alarms: np.ndarray, hits: np.ndarray) -> float:
     "The area under the points of a curve, joined by straight lines."
     return float(np.sum(np.diff(false_alarms) * (hits[1:] + hits[:-1])) / 2)
 
@@ -58,7 +58,7 @@ def _stepped_auc(positives: np.ndarray, negatives: np.ndarray, step: float, top:
         raise InputError(f"step is a share of the map's range, above 0 and up to 1, not {step!r}.")
     thresholds = step * np.arange(int(1 / step * (1 + EPS)) + 1)
     thresholds = thresholds if top else thresholds[thresholds < 1]
-    return _area(_at_or_above(negatives, thresholds), _at_or_above(positives, thresholds))
+    return _trapezoid_area(_at_or_above(negatives, thresholds), _at_or_above(positives, thresholds))
 
 # %% ../../nbs/11_metrics/02_mit.ipynb #2b000015
 def auc_borji(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, splits: int | None = 100, step: float = 0.1,
@@ -73,15 +73,15 @@ def auc_borji(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, splits: int |
     Source: Borji, Tavakoli, Sihite & Itti, ICCV 2013; AUC_Borji.m of github.com/cvzoya/saliency. SALICON's
     server: step=0.01, repeats=True, top=False, and one draw of 100,000 pixels (here splits=None).
     """
-    saliency_map = stretched(saliency_map)
+    saliency_map = minmax_scale(saliency_map)
     positives = values_at(saliency_map, x, y, repeats=repeats)
     negatives = saliency_map.ravel()
     if splits is not None:
-        negatives = negatives[np.random.default_rng(seed).integers(negatives.size, size=_counted(splits) * positives.size)]
+        negatives = negatives[np.random.default_rng(seed).integers(negatives.size, size=_check_splits(splits) * positives.size)]
     return _stepped_auc(positives, negatives, step, top)
 
 
-def _counted(splits: int) -> int:
+def _check_splits(splits: int) -> int:
     "The number of draws, checked."
     if splits < 1:
         raise InputError(f"splits counts the draws, 1 or more, not {splits!r}. None takes all there are.")
@@ -104,15 +104,15 @@ def auc_shuffled(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: A
     """
     if negatives not in ("all", "unfixated"):
         raise InputError(f'the negatives of AUC_shuffled are "all" others or "unfixated" ones, not {negatives!r}.')
-    saliency_map = stretched(saliency_map)
+    saliency_map = minmax_scale(saliency_map)
     positives = values_at(saliency_map, x, y, repeats=repeats)
-    others = pixels_of(other_x, other_y, saliency_map.shape, "fixations on other pictures")
+    others = pixel_indices(other_x, other_y, saliency_map.shape, "fixations on other pictures")
     others = others if repeats else np.unique(others)
     if negatives == "unfixated":
-        others = others[~np.isin(others, pixels_of(x, y, saliency_map.shape))]
+        others = others[~np.isin(others, pixel_indices(x, y, saliency_map.shape))]
     if others.size == 0:
         return float("nan")
-    if splits is not None and _counted(splits) and others.size > positives.size:
+    if splits is not None and _check_splits(splits) and others.size > positives.size:
         rng = np.random.default_rng(seed)
         others = np.concatenate([rng.choice(others, positives.size, replace=False) for _ in range(splits)])
     return _stepped_auc(positives, saliency_map.ravel()[others], step, top)
@@ -131,14 +131,14 @@ def information_gain_mit(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, ba
     if np.shape(saliency_map) != np.shape(baseline_map):
         raise InputError(f"the saliency map has the shape {np.shape(saliency_map)}, the baseline "
                          f"{np.shape(baseline_map)}.\nResize both to the image's size.")
-    p, baseline = stretched(saliency_map), stretched(baseline_map)
+    p, baseline = minmax_scale(saliency_map), minmax_scale(baseline_map)
     p_at, baseline_at = (values_at(m, x, y, repeats=False) for m in (p, baseline))
     if not (p.any() and baseline.any()):
         return float("nan")
     return float(np.mean(np.log2(eps + p_at / p.sum()) - np.log2(eps + baseline_at / baseline.sum())))
 
 # %% ../../nbs/11_metrics/02_mit.ipynb #2b000025
-def _shrinking(length: int, downsize: float) -> np.ndarray:
+def _downsize_weights(length: int, downsize: float) -> np.ndarray:
     "The weights (cells, length) by which MATLAB's bicubic imresize turns pixels into cells of `downsize` pixels."
     cells = np.arange(int(np.ceil(length / downsize)))
     middle = (cells[:, None] + 0.5) * downsize - 0.5                                    # in pixels
@@ -153,14 +153,14 @@ def _shrinking(length: int, downsize: float) -> np.ndarray:
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-def _shrunk(values: np.ndarray, downsize: float) -> np.ndarray:
+def _downsize(values: np.ndarray, downsize: float) -> np.ndarray:
     "A map as cells of `downsize` pixels each, scaled to sum 1; sharp edges leave small negative values."
     height, width = values.shape
-    cells = _shrinking(height, downsize) @ maps.normalise_map(values) @ _shrinking(width, downsize).T
+    cells = _downsize_weights(height, downsize) @ maps.normalize_map(values) @ _downsize_weights(width, downsize).T
     return cells / cells.sum()
 
 # %% ../../nbs/11_metrics/02_mit.ipynb #2b000029
-def _moves(surplus: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _transport_cost(surplus: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The cheapest way to level a surplus (rows, columns) that sums to 0, its missing cells being negative.
 
     Returns where earth is taken (k, 2), where it goes (k, 2), in rows and columns, and how much (k,).
@@ -191,12 +191,12 @@ def emd(saliency_map: ArrayLike, gt_map: ArrayLike, downsize: float = 32) -> flo
     Source: EMD.m of github.com/cvzoya/saliency (Pele & Werman, ICCV 2009), after its histogram matching was
     dropped. There the prediction is shrunk by a slightly other factor if a side is no multiple of 32.
     """
-    saliency_map, gt_map = _pair(saliency_map, gt_map)
+    saliency_map, gt_map = _check_pair(saliency_map, gt_map)
     height, width = saliency_map.shape
     if not downsize >= 1 or np.ceil(height / downsize) * np.ceil(width / downsize) > 10_000:
         raise InputError(f"downsize={downsize!r} leaves more than 10,000 cells of {height} × {width} pixels, "
                          "too many for EMD.\nGive the pixels a side of a cell: 32, as the MIT benchmark does, or half of that.")
-    start, end, mass = _moves(_shrunk(saliency_map, downsize) - _shrunk(gt_map, downsize))
+    start, end, mass = _transport_cost(_downsize(saliency_map, downsize) - _downsize(gt_map, downsize))
     return float(np.sum(mass * np.linalg.norm(start - end, axis=1)))
 
 # %% ../../nbs/11_metrics/02_mit.ipynb #2b000033
@@ -212,7 +212,7 @@ def cc_salicon(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, sigma: float
         raise InputError(f"sigma is a positive number of pixels, not {sigma!r}.")
     saliency_map = as_map(saliency_map)
     height, width = saliency_map.shape
-    fixated = np.unique(pixels_of(x, y, saliency_map.shape))
+    fixated = np.unique(pixel_indices(x, y, saliency_map.shape))
     down = _mirrored_gaussians(height, fixated // width, sigma)
     across = _mirrored_gaussians(width, fixated % width, sigma)
     return cc(saliency_map, down @ across.T)

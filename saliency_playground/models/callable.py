@@ -18,21 +18,21 @@ import numpy as np
 from ..core import Prediction, SaliencyModel
 from ..errors import InputError
 from ..registry import register
-from ..userfiles import helpers
-from .input_contract import as_answer, check_answer, named
+from ..userfiles import imported_user_files
+from .input_contract import check_values, prediction_kind, import_object
 
 # %% ../../nbs/34_models/40_callable.ipynb #79251678
-def check_arguments(made: Callable, given: Mapping[str, Any], what: str) -> None:
+def check_arguments(function: Callable, arguments: Mapping[str, Any], what: str) -> None:
     "Nothing, if a function takes these arguments after its picture, or a class these alone. Raises ValueError that says what does not fit."
     try:
-        signature = inspect.signature(made)
+        signature = inspect.signature(function)
     except (TypeError, ValueError):                       # written in C, says nothing of itself
         return
     try:
-        signature.bind(*([] if isinstance(made, type) else [None]), **given)
+        signature.bind(*([] if isinstance(function, type) else [None]), **arguments)
     except TypeError as error:
         raise InputError(f"callable: {what}{signature} does not fit: {error}. It is given " + (
-            "" if isinstance(made, type) else "the picture, and ") + f"the arguments {dict(given)}.") from None
+            "" if isinstance(function, type) else "the picture, and ") + f"the arguments {dict(arguments)}.") from None
 
 # %% ../../nbs/34_models/40_callable.ipynb #ef40cafd
 @register("model", "callable")
@@ -50,18 +50,18 @@ class CallableModel(SaliencyModel):
     card = {"citation": "whoever wrote the function", "licence": "theirs", "input": "RGB 0..255, uint8, the picture's size"}
 
     def __post_init__(self):
-        self.answers, self.kind = self.kind, check_answer(self.kind)
+        self.answers, self.kind = self.kind, prediction_kind(self.kind)
         self.requires_size = self.requires_size and tuple(self.requires_size)
-        self._made, source = named(self.function)
-        given = self.arguments or {}
-        check_arguments(self._made, given, self.function)
-        self.weights = [source, *helpers(source), *(value for value in given.values() if isinstance(value, (str, Path)) and Path(value).is_file())]
+        self._made, source = import_object(self.function)
+        arguments = self.arguments or {}
+        check_arguments(self._made, arguments, self.function)
+        self.depends_on = [source, *imported_user_files(source), *(value for value in arguments.values() if isinstance(value, (str, Path)) and Path(value).is_file())]
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray], Any]:
         "The function, with its arguments; a class is made into an object first."
-        given = self.arguments or {}
-        return self._made(**given) if isinstance(self._made, type) else functools.partial(self._made, **given)
+        arguments = self.arguments or {}
+        return self._made(**arguments) if isinstance(self._made, type) else functools.partial(self._made, **arguments)
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "What the function says of one picture."
@@ -69,5 +69,5 @@ class CallableModel(SaliencyModel):
         return answer if answer is None else np.asarray(answer)
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
-        "Its answer as a prediction of the picture's size, held to its `kind`. Raises ValueError, see `as_answer`."
-        return super().postprocess(as_answer(values, self.answers), size)
+        "Its answer as a prediction of the picture's size, held to its `kind`. Raises ValueError, see `check_values`."
+        return super().postprocess(check_values(values, self.answers), size)

@@ -25,7 +25,7 @@ class DeepGazeI(DeepGazeModel):
             "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias of the picture's size",
             "status": "equals the official implementation within 5e-5 nats for weights given by a formula",
             "source": "github.com/matthias-k/DeepGaze"}
-    published = weights.Published(
+    published = weights.PublishedWeights(
         "deepgaze1.pth", "https://github.com/matthias-k/DeepGaze/releases/download/v1.01/deepgaze1.pth", licence="none stated")
     official, n_parameters = "DeepGazeI", 61_101_098
 

@@ -9,7 +9,7 @@ __all__ = ['GoldStandard', 'GoldStandardUpper']
 from collections.abc import Sequence
 
 from .. import ceilings
-from ..core import Ceiling, Prediction, Sample, SaliencyDataset, labelled
+from ..core import Ceiling, Prediction, Sample, SaliencyDataset, observer_labels
 from ..errors import InputError
 from ..registry import register
 
@@ -18,11 +18,11 @@ from ..registry import register
 class GoldStandard(Ceiling):
     """Everybody else's fixations on the picture, predicting each observer's: what a model is measured against.
 
-    `left_out` gives what is scored. Options out of range are refused when it is fitted.
+    `leave_one_out` gives what is scored. Options out of range are refused when it is fitted.
     """
     role = "gold standard"
     card = {"citation": "Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain", "input": "fixations with observers"}
-    weights = (ceilings.__file__,)
+    depends_on = (ceilings.__file__,)
 
     def __init__(self, bandwidth: float | None = None,                  # of the kernels, in pixels; None: fitted
                  weights: Sequence[float] | None = None,                 # of observers, center bias, uniform, sum 1; None: fitted
@@ -33,19 +33,19 @@ class GoldStandard(Ceiling):
 
     def fit(self, dataset: SaliencyDataset) -> None:
         "Fit bandwidths and weights. Raises ValueError for options out of range, or if no picture was seen by two who are told apart."
-        self.read(dataset)
-        self.crowd = ceilings.Crowd(dataset.pool, labelled(dataset), len(dataset), alone=False, **self._given)
+        self.bind(dataset)
+        self.crowd = ceilings.ObserverMixture(dataset.pool, observer_labels(dataset), len(dataset), alone=False, **self._given)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The density from everybody's fixations: for looking at, never for scoring a gold standard."
-        places = [self.place(sample.image_id) for sample in samples]
+        places = [self.index_of(sample.image_id) for sample in samples]
         return [Prediction.of(self.crowd.log_density(i, sample.size), "density") for i, sample in zip(places, samples)]
 
-    def left_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
+    def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
         "For each observer o: ([o], the density from everybody else). Raises ValueError naming the picture if there are not two observers."
-        i = self.place(sample.image_id)
+        i = self.index_of(sample.image_id)
         try:
-            return [(who, Prediction.of(values, "density")) for who, values in self.crowd.left_out(i, sample.size)]
+            return [(who, Prediction.of(values, "density")) for who, values in self.crowd.leave_one_out(i, sample.size)]
         except ValueError as error:
             raise InputError(f"image {sample.image_id}: {error}") from None
 
@@ -58,6 +58,6 @@ class GoldStandardUpper(GoldStandard):
     """
     role = "upper bound"
 
-    def left_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
+    def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
         "Empty: one density serves all."
         return []

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..registry import register
-from .classical_base import FLAT, Classical, lab
+from .classical_base import FLAT, ClassicalModel, to_lab
 
 # %% ../../nbs/34_models/32_image_signature.ipynb #94bc2722
 def signature(channel: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ def reconstruction(channel: np.ndarray) -> np.ndarray:
 # %% ../../nbs/34_models/32_image_signature.ipynb #973c0ed9
 @register("model", "image_signature")
 @dataclass(kw_only=True, eq=False, repr=False)
-class ImageSignature(Classical):
+class ImageSignature(ClassicalModel):
     """What the signs of the cosine transform bring back (Hou, Harel & Koch 2012).
 
     Raises ValueError for an option beyond its limits.
@@ -56,6 +56,6 @@ class ImageSignature(Classical):
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:
         "The squared picture from each channel's signs, and their blurred sum."
         from scipy.ndimage import gaussian_filter
-        names, values = ("Lab", lab(image)) if self.space == "lab" else ("RGB", image / 255)
+        names, values = ("Lab", to_lab(image)) if self.space == "lab" else ("RGB", image / 255)
         parts = {f"from the signs of {name}": reconstruction(values[..., i])**2 for i, name in enumerate(names)}
         return parts | {"saliency": gaussian_filter(sum(parts.values()), self.blur * max(image.shape[:2]), mode="nearest")}

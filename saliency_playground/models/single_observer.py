@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import ceilings
-from ..core import Ceiling, Prediction, Sample, SaliencyDataset, labelled
+from ..core import Ceiling, Prediction, Sample, SaliencyDataset, observer_labels
 from ..errors import InputError
 from ..registry import register
 
@@ -20,11 +20,11 @@ from ..registry import register
 class SingleObserver(Ceiling):
     """One observer's fixations on the picture, predicting those of everybody else.
 
-    `left_out` gives what is scored. Options out of range are refused when it is fitted.
+    `leave_one_out` gives what is scored. Options out of range are refused when it is fitted.
     """
     role = "single observer"
     card = {"citation": "after Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain", "input": "fixations with observers"}
-    weights = (ceilings.__file__,)
+    depends_on = (ceilings.__file__,)
 
     def __init__(self, bandwidth: float | None = None,                  # of the kernels, in pixels; None: fitted
                  weights: Sequence[float] | None = None,                 # of observers, center bias, uniform, sum 1; None: fitted
@@ -35,21 +35,21 @@ class SingleObserver(Ceiling):
 
     def fit(self, dataset: SaliencyDataset) -> None:
         "Fit bandwidths and weights. Raises ValueError for options out of range, or if no picture was seen by two who are told apart."
-        self.read(dataset)
-        self.crowd = ceilings.Crowd(dataset.pool, labelled(dataset), len(dataset), alone=True, **self._given)
+        self.bind(dataset)
+        self.crowd = ceilings.ObserverMixture(dataset.pool, observer_labels(dataset), len(dataset), alone=True, **self._given)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "For looking at: the density from each picture's first observer alone; without labels, from nobody."
         def first(i):
             who = self.crowd.observers.get(i)
-            return np.zeros(np.count_nonzero(self.crowd.pool[4] == i), bool) if who is None else ceilings.made_of(who, alone=True)[:, 0]
-        places = [self.place(sample.image_id) for sample in samples]
+            return np.zeros(np.count_nonzero(self.crowd.pool[4] == i), bool) if who is None else ceilings.predictor_masks(who, alone=True)[:, 0]
+        places = [self.index_of(sample.image_id) for sample in samples]
         return [Prediction.of(self.crowd.log_density(i, sample.size, first(i)), "density") for i, sample in zip(places, samples)]
 
-    def left_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
+    def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
         "For each observer: (everybody else, the density from that one alone). Raises ValueError naming the picture if there are not two observers."
-        i = self.place(sample.image_id)
+        i = self.index_of(sample.image_id)
         try:
-            return [(who, Prediction.of(values, "density")) for who, values in self.crowd.left_out(i, sample.size)]
+            return [(who, Prediction.of(values, "density")) for who, values in self.crowd.leave_one_out(i, sample.size)]
         except ValueError as error:
             raise InputError(f"image {sample.image_id}: {error}") from None

@@ -45,7 +45,7 @@ class SpectralResidual(SaliencyModel):
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture with a longer side of `long_side` pixels."
-        return images.resize_image(image, images.fed_size(image.shape[:2], self.long_side))
+        return images.resize_image(image, images.input_size(image.shape[:2], self.long_side))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "Blurred energy of the spectral residual."

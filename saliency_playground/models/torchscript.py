@@ -33,7 +33,7 @@ class TorchScript(InputContract, TorchModel):
     @functools.cached_property
     def _script(self) -> torch.nn.Module:
         "The script, read once."
-        return torch.nn.Sequential(read_script(weights.fetch(self.published, self.weights_path)))
+        return torch.nn.Sequential(read_script(weights.fetch_weights(self.published, self.weights_path)))
 
     def build(self) -> torch.nn.Module:
         "The network of the file, its weights with it."

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .. import images, weights
-from ..core import Prediction, fitted
+from ..core import Prediction, resize_prediction
 from ..errors import InputError
 from ..registry import register
 from .torch_base import TorchModel, half_precision
@@ -220,7 +220,7 @@ class Unisal(TorchModel):
     card = {"citation": "Droste, Jiao & Noble, Unified image and video saliency modeling, ECCV 2020",
             "licence": "weights Apache-2.0; code ours", "input": "RGB, ImageNet mean and standard deviation, the one of eleven sizes nearest in aspect: 288 × 384 for 3 : 4",
             "status": "static pictures only; weights by hand", "source": "github.com/rdroste/unisal"}
-    published = weights.Published("weights_best.pth", _ADDRESS, 15_368_928, None, "Apache-2.0", source=f"Download {_ADDRESS}")
+    published = weights.PublishedWeights("weights_best.pth", _ADDRESS, 15_368_928, None, "Apache-2.0", source=f"Download {_ADDRESS}")
     kind, multiple, n_parameters = "density", 32, 3_714_872
     mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -247,4 +247,4 @@ class Unisal(TorchModel):
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
         "The log density at the picture's size; the stretch before is undone."
-        return Prediction.of(fitted(values, size, self.kind, values.shape), self.kind)
+        return Prediction.of(resize_prediction(values, size, self.kind, values.shape), self.kind)

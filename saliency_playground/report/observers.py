@@ -7,12 +7,12 @@ __all__ = ['observer_intervals', 'observer_tables']
 
 # %% ../../nbs/50_report/10_observers.ipynb #0b5e0003
 from .. import stats
-from .explainable import by_observer
-from .leaderboard import Extra
-from .reading import Files, cells_of, datasets_of
+from .explainable import observer_scores
+from .leaderboard import ExtraTable
+from .reading import RunFiles, cells_of, datasets_of
 
 # %% ../../nbs/50_report/10_observers.ipynb #0b5e0008
-def observer_intervals(run: Files, dataset: str) -> "pandas.DataFrame":
+def observer_intervals(run: RunFiles, dataset: str) -> "pandas.DataFrame":
     """How sure the means of a data set are: with other images, and with other images and other observers.
 
     Returns a row a model and pointwise metric: model, metric, mean (over images, of the mean over observers, each counting once),
@@ -23,23 +23,23 @@ def observer_intervals(run: Files, dataset: str) -> "pandas.DataFrame":
     rows, seed = [], run.about["seed"]
     for model in (cell["model"] for cell in cells_of(run, dataset)):
         try:
-            table = by_observer(run, dataset, model).reset_index()
+            table = observer_scores(run, dataset, model).reset_index()
         except FileNotFoundError:
             continue
         for name in (name for name, column in run.columns.items() if column.pointwise and column.average == "images"):
-            seen = table[["image_id", "observer", name]].dropna()
-            if seen.empty:
+            scores = table[["image_id", "observer", name]].dropna()
+            if scores.empty:
                 continue
-            means = seen.groupby("image_id", sort=False)[name].mean()
+            means = scores.groupby("image_id", sort=False)[name].mean()
             images = stats.bootstrap_interval(means.to_numpy(), seed=seed)
-            both = stats.hierarchical_interval(seen[name].to_numpy(), seen.image_id.to_numpy(), seen.observer.to_numpy(), seed=seed)
-            rows.append([model, name, means.mean(), *images, *both, len(means), seen.observer.nunique()])
+            both = stats.hierarchical_interval(scores[name].to_numpy(), scores.image_id.to_numpy(), scores.observer.to_numpy(), seed=seed)
+            rows.append([model, name, means.mean(), *images, *both, len(means), scores.observer.nunique()])
     return pd.DataFrame(rows, columns=["model", "metric", "mean", "images_low", "images_high", "both_low", "both_high", "n_images", "n_observers"])
 
 # %% ../../nbs/50_report/10_observers.ipynb #0b5e000e
-def observer_tables(run: Files) -> list[Extra]:
+def observer_tables(run: RunFiles) -> list[ExtraTable]:
     "The table of both intervals for each data set that has scores by observer, as reports print it."
-    found = []
+    tables = []
     for dataset in datasets_of(run):
         table = observer_intervals(run, dataset)
         if table.empty:
@@ -49,7 +49,7 @@ def observer_tables(run: Files) -> list[Extra]:
                  for row in table.itertuples()}
         rows = [[model, *(cells.get((model, name), "–") for name in metrics)] for model in dict.fromkeys(table.model)]
         people = table.n_observers.max()
-        found.append(Extra(dataset, "With other observers", ["model", *metrics], rows,
+        tables.append(ExtraTable(dataset, "With other observers", ["model", *metrics], rows,
                            [f"mean over images of the mean over observers, each of the {people} counting once; ± half the 95 % interval "
                             "for other images; ± the same for other images and other observers (crossed bootstrap)"]))
-    return found
+    return tables

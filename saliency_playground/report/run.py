@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .reading import Files, leaderboard, where
+from .reading import RunFiles, leaderboard, file_locations
 
 if TYPE_CHECKING:
     from saliency_playground.report.comparison import Comparison
 
 # %% ../../nbs/50_report/12_run.ipynb #f22479fd
-class _Numbers(Files):
+class _Numbers(RunFiles):
     "What a run says in numbers."
     def leaderboard(self) -> "pandas.DataFrame":
         "Means by data set and model, best first; see `leaderboard`."
@@ -41,13 +41,13 @@ class Run(_Numbers):
     """
     def contact_sheet(self, shown: int | list[str] = 4, dataset: str | None = None) -> np.ndarray:
         "Pictures of what was measured and predicted; see `contact_sheet`."
-        from saliency_playground.report.pictures import contact_sheet
+        from saliency_playground.report.samples import contact_sheet
         return contact_sheet(self, shown, dataset)
 
     def page(self, published: bool = False, sensitive: bool = False) -> str:
-        "The whole report as one HTML page; see `page` and `extras_of`."
-        from saliency_playground.report.page import extras_of, page
-        return page(self, extras_of(self, published, sensitive))
+        "The whole report as one HTML page; see `page` and `extra_tables`."
+        from saliency_playground.report.page import extra_tables, page
+        return page(self, extra_tables(self, published, sensitive))
 
     def export(self, model: str, to: str, out: str | Path, dataset: str | None = None) -> dict[str, str | int]:
         "A model's kept predictions in one file; see `export`."
@@ -56,7 +56,7 @@ class Run(_Numbers):
 
     def where(self) -> str:
         "Where everything of the run lies."
-        return where(self)
+        return file_locations(self)
 
     def __repr__(self):
         from saliency_playground.report.leaderboard import as_text

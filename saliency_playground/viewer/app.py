@@ -12,17 +12,17 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from ..datasets.points import natural
-from ..report.reading import Files, datasets_of, models_of
+from ..datasets.points import natural_key
+from ..report.reading import RunFiles, datasets_of, models_of
 from ..report.run import Run
 from .browse import image_list
-from .controls import first_view, list_controls, look_controls, menu, observer_choices, reopened, tick
+from .controls import first_view, list_controls, look_controls, dropdown, observer_choices, read_saved_view, checkbox
 from .frames import MOST, WHOLE
-from .state import Looking
-from .source import sample_at_hand
+from .state import ViewerState
+from .source import cached_sample
 
 # %% ../../nbs/60_viewer/08_app.ipynb #7ca39751
-class _Filled(Looking):
+class _Filled(ViewerState):
     "Controls that know the names of the data set that is open."
     _filling = False
 
@@ -33,15 +33,15 @@ class _Filled(Looking):
         for field, chosen in zip(("a", "b"), pair):
             self.filter[field].options, self.filter[field].value = there, chosen
         categories = sorted(set(image_list(run, view.dataset).category) - {""})
-        self.filter["category"].options = {"any": ""} | {one: one for one in categories}
+        self.filter["category"].options = {"any": ""} | {choice: choice for choice in categories}
         self.filter["category"].layout.display = "" if categories else "none"
-        self.ticks.children = [tick(model, model in view.models, f"Show {model}, or hide it: one to {MOST} models stand side by side.") for model in there]
+        self.ticks.children = [checkbox(model, model in view.models, f"Show {model}, or hide it: one to {MOST} models stand side by side.") for model in there]
         for box in self.ticks.children:
             box.observe(lambda _: None if self._filling else self._choose(), "value")
         self.look["observers"].options, self.look["observers"].value = observer_choices(()), ()
         self.query = replace(self.query, a=pair[0], b=pair[1], category="")
         controls = (self.datasets, self.difference, self.in_a_row, *self.look.values(), *self.filter.values(), *self.ticks.children)
-        self.stage.tips = {one.description or one.placeholder: one.tooltip for one in controls}
+        self.stage.tips = {choice.description or choice.placeholder: choice.tooltip for choice in controls}
         for field in ("by", "metric", "reverse"):
             self.filter[field].disabled = self.query.metric is None                # a run without scores
         self._filling = False
@@ -60,14 +60,14 @@ class _Filled(Looking):
         "Draw, and offer the observers of the image that were not met before."
         super()._draw()
         try:
-            here = sample_at_hand(self.run, self.view.dataset, self.view.image_id).fixations.observers
+            here = cached_sample(self.run, self.view.dataset, self.view.image_id).fixations.observers
         except Exception:                        # no picture or no fixations: no names to add
             return
         whose = self.look["observers"]
-        known = [name for name in whose.options if whose.options[name] == (name,)]
-        if not set(map(str, here)) <= set(known):
+        singles = [name for name in whose.options if whose.options[name] == (name,)]
+        if not set(map(str, here)) <= set(singles):
             self._filling = True
-            whose.options = observer_choices(sorted({*known, *map(str, here)}, key=natural))
+            whose.options = observer_choices(sorted({*singles, *map(str, here)}, key=natural_key))
             whose.value = self.view.observers if self.view.observers in whose.options.values() else ()
             self._filling = False
 
@@ -121,10 +121,10 @@ class Viewer(_Faced):
 
     run: a `Run`, its output_dir, or a PNG that the viewer saved. dataset, models, image_id and fields of `View`: where to begin, see `first_view`.
     """
-    def __init__(self, run: Files | str | Path, dataset: str | None = None, models: Sequence[str] | None = None, image_id: str | None = None, **look):
-        if not isinstance(run, Files):
+    def __init__(self, run: RunFiles | str | Path, dataset: str | None = None, models: Sequence[str] | None = None, image_id: str | None = None, **look):
+        if not isinstance(run, RunFiles):
             if Path(run).suffix == ".png":
-                run, settings = reopened(run)
+                run, settings = read_saved_view(run)
                 look = settings | look
                 dataset, models, image_id = dataset or look.pop("dataset"), models or look.pop("models"), image_id or look.pop("image_id")
             run = Run(run)
@@ -132,10 +132,10 @@ class Viewer(_Faced):
         self.look, self.filter = look_controls(run, self.view), list_controls(run, self.view)
         self.view = replace(self.view, colormap=self.look["colormap"].value)
         self.filter["metric"].value = self.view.metric
-        self.datasets = menu("data set", datasets_of(run), self.view.dataset, "230px", "Which of the run's data sets is shown.")
+        self.datasets = dropdown("data set", datasets_of(run), self.view.dataset, "230px", "Which of the run's data sets is shown.")
         self.ticks = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap"))
-        self.difference = tick("difference A − B", self.view.difference is not None, "What model A shows beyond model B, in a panel of its own.")
-        self.in_a_row = menu("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px", "How many panels stand side by side.")
+        self.difference = checkbox("difference A − B", self.view.difference is not None, "What model A shows beyond model B, in a panel of its own.")
+        self.in_a_row = dropdown("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px", "How many panels stand side by side.")
         self._fill()
         self._listen()
         self.face = self._face()

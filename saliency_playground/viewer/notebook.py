@@ -27,8 +27,8 @@ def _cell(kind: str, name: str, source: str) -> dict:
 
 def viewer_notebook(run: str | Path, path: str | Path) -> dict:
     "The cells of a notebook at `path` that opens a run's output folder, as plain nbformat 4.5."
-    seen = os.path.relpath(Path(run).resolve(), Path(path).resolve().parent)
-    opening = f"import saliency_playground as sp\n\nviewer = sp.view({Path(seen).as_posix()!r})\nviewer"
+    run_path = os.path.relpath(Path(run).resolve(), Path(path).resolve().parent)
+    opening = f"import saliency_playground as sp\n\nviewer = sp.view({Path(run_path).as_posix()!r})\nviewer"
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
     return {"cells": [_cell("markdown", "keys", _KEYS), _cell("code", "open", opening)], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
 
@@ -41,19 +41,19 @@ def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewe
     ValueError if `path` is a file but no notebook.
     """
     Run(run)
-    path, made = Path(path), viewer_notebook(run, path)
+    path, notebook = Path(path), viewer_notebook(run, path)
     if path.is_file():
-        made = _refreshed(path, made)
-    return files.write_text(path, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+        notebook = _refreshed(path, notebook)
+    return files.write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
-def _refreshed(path: Path, made: dict) -> dict:
+def _refreshed(path: Path, new_notebook: dict) -> dict:
     "The notebook that is there, with the cells of `made` in place of those of the same id, or before all others."
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
         cells = list(there["cells"])
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path} is there and is no notebook. Name another file, or move this one away.") from None
-    ours = {cell["id"]: cell for cell in made["cells"]}
-    missing = [cell for name, cell in ours.items() if name not in [one.get("id") for one in cells]]
+    ours = {cell["id"]: cell for cell in new_notebook["cells"]}
+    missing = [cell for name, cell in ours.items() if name not in [cell_there.get("id") for cell_there in cells]]
     return there | {"cells": missing + [ours.get(cell.get("id"), cell) for cell in cells]}
