@@ -26,11 +26,11 @@ export: $(VENV)/full
 	$(BIN)/nbdev_clean
 	$(BIN)/python tests/ship_notebooks.py
 
-$(VENV)/core: settings.ini setup.py
+$(VENV)/core: settings.ini setup.py requirements.txt
 	@$(PYTHON) -c '$(CHECK)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the light core into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/full: $(VENV)/core

@@ -1,12 +1,17 @@
 """The package as a whole: what importing it costs, which way imports go, what a wheel carries."""
+import email
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from configparser import ConfigParser
 from pathlib import Path
 
 import floors
 import pytest
+import yaml
 from conftest import ROOT, command
 from floors import MODULES, PACKAGE, circles, faults, imports
 
@@ -56,18 +61,68 @@ def test_what_is_imported_is_declared():
                 assert sold_as.get(top, top) in declared, f"{path.name} imports {top}, which settings.ini does not declare"
 
 
-def test_wheel_works_without_the_repository(tmp_path):
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    "The wheel, built from the sdist, which is built from the repository: a stale `build` folder has no say in it."
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Deprecat" not in done.stdout + done.stderr
+    return next(folder.glob("*.whl"))
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel):
+    "Every file of the package but nbdev's index, which the repository alone needs; sdist and wheel agree."
+    listing = ["git", "ls-files", "-co", "--exclude-standard", "--", PACKAGE]
+    tracked = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    package = {name for name in tracked if name and (ROOT / name).is_file()} - {"saliency_playground/_modidx.py"}
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert held == package and "saliency_playground/py.typed" in held
+    with tarfile.open(next(wheel.parent.glob("*.tar.gz"))) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert package <= packed and {"README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff"} <= packed
+    assert not {name.partition("/")[0] for name in packed} & {"nbs", "tests", "benchmarks", ".github"}
+
+
+def test_metadata(wheel):
+    "What the package index shows: links that lead somewhere from there, the license, no OpenCV that would overwrite another."
+    with zipfile.ZipFile(wheel) as archive:
+        name, = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+    links = re.findall(r"\]\(([^)\s]+)\)", metadata.get_payload(decode=True).decode())
+    assert len(links) > 20 and all(link.startswith(("https://", "#")) for link in links)
+    tag = f"/v{metadata['Version']}/"
+    ours = [link.partition(tag)[2] for link in links if tag in link]
+    assert len(ours) > 10 and [name for name in ours if not (ROOT / name).exists()] == []
+    assert metadata["License-Expression"] == "Apache-2.0" and metadata["License-File"] == "LICENSE"
+    needed = [need for need in metadata.get_all("Requires-Dist") if "extra ==" not in need]
+    assert needed and not [need for need in needed if "opencv" in need]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["version"], citation["license"]) == (metadata["Version"], metadata["License-Expression"])
+    assert f"Homepage, {citation['repository-code']}" in metadata.get_all("Project-URL")
+
+
+def test_wheel_works_without_the_repository(wheel, tmp_path):
     "A wheel, unpacked in a folder of its own, carries configs and adapters and runs the demo."
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, ROOT], check=True)
-    wheel, = tmp_path.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "site", wheel], check=True)
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")                   # what pip does with a wheel of pure Python
     here = tmp_path / "work"
     here.mkdir()
-    start = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import saliency_playground; assert {str(tmp_path)!r} in saliency_playground.__file__; " \
+    start = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import saliency_playground; " \
+            f"assert {str(tmp_path)!r} in saliency_playground.__file__; " \
             "from saliency_playground.cli.main import main; main()"
-    for words in (["toy"], ["run", "--config", "demo"]):
+    for words in (["toy", "--images", "4"], ["run", "--config", "demo"], ["report", "demo/outputs"]):
         subprocess.run([sys.executable, "-c", start, *words], cwd=here, check=True, capture_output=True)
     assert (here / "demo" / "outputs" / "ALL_SUMMARY.csv").is_file()
+
+
+def test_without_opencv(scratch):
+    "Where there is no `cv2`, a run is refused with what to install, before it leaves anything behind."
+    command("toy")
+    Path("cv2.py").write_text("raise ModuleNotFoundError('No module named cv2', name='cv2')", encoding="utf-8")
+    refused = command("run", "--config", "demo", code=2)                   # `python -m` looks in the working directory first
+    assert "pip install opencv-python-headless" in refused.stderr and "Traceback" not in refused.stderr
+    assert not Path("demo").exists()
 
 
 def test_package_is_a_program_too(scratch):
