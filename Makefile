@@ -17,8 +17,8 @@ demo: $(VENV)/core
 
 test: $(VENV)/full
 	$(BIN)/python tests/check_sync.py
-	$(BIN)/nbdev_test --n_workers 0
-	$(BIN)/pytest --durations=20
+	$(BIN)/python tests/run_notebooks.py
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --durations 20
 
 # after editing a notebook: write the modules anew and clean the notebooks
 export: $(VENV)/full

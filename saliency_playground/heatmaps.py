@@ -93,7 +93,7 @@ def contours(image: np.ndarray, density: ArrayLike, levels: Sequence[float] = (0
     image: (height, width, 3) uint8. density: (height, width), any sum. levels: shares in 0…1. at: the values to draw at instead,
     from `mass_levels` of the whole density if this is a part of it. Returns a new picture.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     density = np.asarray(density)
     drawn = image.copy()
     for value in mass_levels(density, levels) if at is None else at:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")         # before torch is loaded: threads that wait leave others the cores
+
 ROOT = Path(__file__).resolve().parents[1]
 OSIE50 = ROOT.parent / "shared" / "data" / "osie50"
 
@@ -43,7 +45,8 @@ def tiny_training(stages, **keys):
 
     from saliency_playground import weights
     from saliency_playground.deepgaze import network
-    command("toy", "--out", "toy")
+    from saliency_playground.toy import make_toy
+    make_toy("toy")
     torch.manual_seed(0)
     weights.write_state("base.pth", network.tiny_network("iie", components=2).state_dict())
     config = {"data": {"name": "folder", "root": "toy"}, "split_file": "splits/split.json", "network": {"backbones": ["tiny", "tiny"], "components": 2},

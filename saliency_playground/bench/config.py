@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -641,10 +642,10 @@ _INPUTS = ("root", "path", "index_csv", "images_dir", "split_file", "weights_pat
 def missing_inputs(config: Config) -> list[str]:
     """What a run of this config would look for in vain: active models, datasets, and the files they read.
 
-    Returns a line each, `file:line: key: what is missing_inputs and what to do`; empty if everything is there.
+    Returns a line each, `file:line: key: what is missing and what to do`; empty if everything is there.
     """
     models = [("model", entry) for entry in config.models if entry.as_ in config.active_models]
-    lines = []
+    lines = _opencv_fault()
     for kind, entry in [*models, *(("dataset", entry) for entry in config.datasets)]:
         problem = _adapter_unavailable_reason(kind, entry.name)
         if problem:
@@ -660,6 +661,15 @@ def missing_inputs(config: Config) -> list[str]:
             cure = 'pip install "saliency_playground[metrics]"'
             lines.append(config._document.line(("metrics", name), f"{name} needs {metric.library}, which is not installed. {cure}."))
     return lines
+
+
+def _opencv_fault() -> list[str]:
+    "That OpenCV is missing or broken, and what to do; empty if it works."
+    try:
+        import_module("saliency_playground.opencv")
+    except ImportError as error:
+        return [f"{error}."]
+    return []
 
 
 def _adapter_unavailable_reason(kind: str, name: str) -> str:

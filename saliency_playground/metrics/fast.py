@@ -64,7 +64,7 @@ def _sums(p: np.ndarray, q: np.ndarray, p0: float, q0: float) -> tuple[np.ndarra
 # %% ../../nbs/11_metrics/03_fast.ipynb #e852707c
 def _overlap(p: np.ndarray, q: np.ndarray, low: float, per_p: float, per_q: float, eps: float) -> tuple[float, float]:
     "The sums of b ln(eps + b / (a + eps)) and of min(a, b), where a = (p - low) per_p and b = q per_q."
-    import cv2
+    from saliency_playground.opencv import cv2
     kl = sim = 0.0
     for start in range(0, p.size, TILE):
         share_p, share_q = (p[start:start + TILE] - low) * per_p, q[start:start + TILE] * per_q
@@ -172,7 +172,7 @@ def kl_and_sim(p: ArrayLike, q: ArrayLike, of: Moments | None = None, eps: float
 # %% ../../nbs/11_metrics/03_fast.ipynb #1e80ecde
 def exp_density(log_density: ArrayLike) -> np.ndarray:
     "exp of natural logarithms (height, width), as float64; -inf becomes 0, NaN stays NaN."
-    import cv2
+    from saliency_playground.opencv import cv2
     log_density = np.asarray(log_density, dtype=float)
     return cv2.exp(log_density).reshape(log_density.shape)
 

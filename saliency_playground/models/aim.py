@@ -26,7 +26,7 @@ def dead_leaves(seed: int, side: int = 256, leaves: int = 1500) -> np.ndarray:
     Radii from 3 pixels to two thirds of the side, with density r⁻³; colours mostly differ in brightness.
     Source: Lee, Mumford & Huang, IJCV 41 (2001), for the model and why photographs resemble it.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     rng, image = np.random.default_rng(seed), np.full((side, side, 3), 128, np.uint8)
     for _ in range(leaves):
         radius = 3 / np.sqrt(rng.random() + (4.5 / side)**2)
@@ -128,7 +128,7 @@ def surprise(coefficient: np.ndarray, bins: int = 128) -> np.ndarray:
 
 def filter_responses(image: np.ndarray, filters: np.ndarray) -> np.ndarray:
     "Each filter's coefficient at each pixel of (height, width, 3) uint8, mirrored at its border: (k, height, width) float32."
-    import cv2
+    from saliency_playground.opencv import cv2
     colors = cv2.split(image.astype(np.float32) / 255)
     return np.stack([sum(cv2.filter2D(color, -1, part, borderType=cv2.BORDER_REFLECT) for color, part in zip(colors, cv2.split(f)))
                      for f in filters])

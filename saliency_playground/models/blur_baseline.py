@@ -29,6 +29,6 @@ class BlurBaseline(SaliencyModel):
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "Blurred luminance in 0…255."
-        import cv2
+        from saliency_playground.opencv import cv2
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64)
         return cv2.GaussianBlur(gray, (self.ksize, self.ksize), 0)

@@ -46,7 +46,7 @@ def surrounded_regions(boolean: np.ndarray) -> np.ndarray:
     boolean: (height, width) uint8 of 0 and 1. Returns the same, 1 where a pixel is of an 8-connected region of ones inside the picture.
     Source: Zhang & Sclaroff 2013.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     count, label = cv2.connectedComponents(boolean, connectivity=8)
     inside = np.ones(count, np.uint8)
     inside[0] = 0
@@ -62,7 +62,7 @@ def attention(channels: np.ndarray, step: int = 8, dilation: int = 7) -> np.ndar
     Returns (height, width) float64, >= 0; 0 everywhere if nothing is surrounded.
     Source: Zhang & Sclaroff 2013 and 2016.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     square, total, votes = np.ones((dilation, dilation), np.uint8), np.zeros(channels.shape[:2], np.float32), 0
     for channel in np.moveaxis(channels, 2, 0):
         for boolean in boolean_maps(channel, step):

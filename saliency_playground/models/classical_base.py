@@ -63,7 +63,7 @@ def to_lab(image: np.ndarray) -> np.ndarray:
 # %% ../../nbs/34_models/29_classical_base.ipynb #f4615001
 def pyramid(values: np.ndarray, levels: int) -> list[np.ndarray]:
     "Values (height, width) and `levels` halvings of them: levels + 1 arrays, each under a 5-tap binomial blur first."
-    import cv2
+    from saliency_playground.opencv import cv2
     levels_made = [values]
     for _ in range(levels):
         levels_made.append(cv2.pyrDown(levels_made[-1]))
@@ -80,7 +80,7 @@ def gabor_response(values: np.ndarray, angle: float) -> np.ndarray:
     Returns (height, width) complex64; `.real` is the even filter, `abs` the energy. Beyond the border the edge goes on.
     Source: the cosine grating under a Gaussian of Itti et al. 1998; a wave of 4 pixels as in Greenspan et al., CVPR 1994.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     y, x = np.mgrid[-_REACH:_REACH + 1, -_REACH:_REACH + 1]
     bell = np.exp(-(x**2 + y**2) / (2 * _SPREAD**2))
     wave = bell * np.exp(2j * np.pi / _WAVE * (x * np.cos(angle) + y * np.sin(angle)))

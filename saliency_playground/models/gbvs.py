@@ -63,7 +63,7 @@ def features(image: np.ndarray, side: int) -> dict[str, list[np.ndarray]]:
 
     image: (height, width, 3) uint8. Returns "intensity" (3 maps), "colour" (6), "orientation" (12): (h, w) float32.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     scale = min(1, side / max(image.shape[:2]))
     size = images.input_size(image.shape[:2], scale=scale)[::-1]
     def at_levels(levels):

@@ -24,7 +24,7 @@ def center_surround(levels: list[np.ndarray]) -> list[np.ndarray]:
     Source: Itti et al. 1998, equations 1 to 4. Its equations for colour subtract the surround's opponent, green − red, from the
     centre's, red − green; like every implementation since, this subtracts like from like, so that an even red is no difference.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     return [abs(levels[c] - cv2.resize(levels[c + d], levels[c].shape[::-1])) for c in CENTERS for d in DELTAS]
 
 # %% ../../nbs/34_models/30_itti_koch.ipynb #782b17d4
@@ -45,7 +45,7 @@ def conspicuity(levels: list[np.ndarray]) -> np.ndarray:
 
     levels: nine arrays. Returns the shape of levels[4]. Source: Itti et al. 1998, equations 5 and 6.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     size = levels[SCALE].shape[::-1]
     return sum(cv2.resize(normalize_maxima(difference), size, interpolation=cv2.INTER_AREA) for difference in center_surround(levels))
 

@@ -53,7 +53,7 @@ def pad_to_frame(image: np.ndarray, frame: Frame, fill: float = 0) -> np.ndarray
     image: (height, width, 3), 0 to 255. fill: the gray level around it, 0 as on the model card, 126 as in the paper's code.
     Returns (*frame.fed, 3) float32, 0 to 255, resized bilinearly without smoothing.
     """
-    import cv2
+    from saliency_playground.opencv import cv2
     fed = np.full((*frame.fed, 3), fill, np.float32)
     fed[frame.window] = cv2.resize(np.asarray(image, np.float32), frame.inner[::-1], interpolation=cv2.INTER_LINEAR)
     return fed

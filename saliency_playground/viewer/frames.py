@@ -69,7 +69,7 @@ def crop(array: np.ndarray, zoom: tuple[float, float, float, float]) -> np.ndarr
 
 def fit_side(array: np.ndarray, side: int) -> np.ndarray:
     "A picture or map brought to a longer side of `side` pixels, for the eye."
-    import cv2
+    from saliency_playground.opencv import cv2
     height, width = images.input_size(array.shape[:2], side)
     grows = height * width > array.shape[0] * array.shape[1]
     return cv2.resize(np.ascontiguousarray(array), (width, height), interpolation=cv2.INTER_NEAREST if grows else cv2.INTER_AREA)
