@@ -14,12 +14,8 @@ from click.testing import CliRunner
 from conftest import command, tiny_training
 
 from saliency_playground import weights
-<<<<<<< ours
+from saliency_playground.cli.main import main
 from saliency_playground.notebooks.execute import ended_well, error_in, packaged_notebooks
-=======
-from saliency_playground.cli import main
-from saliency_playground.notebooks.execute import ended_well, error_in, packaged
->>>>>>> theirs
 
 RUN = ["folds", "run", "--config", "tiny.yaml", "--n", "4", "--test-count", "4"]
 
