@@ -9,21 +9,22 @@ from statistics import median
 
 import numpy as np
 
-
 def machine(packages: list[str], used: str, script: str) -> str:
     "What this was measured on: date, processor, how busy, versions of the packages, and by which script."
     cpu = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
-        cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), cpu)
+        cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                    if line.startswith("model name")), cpu)
     busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return (f"{date.today()}, {cpu}, {os.cpu_count()} cores ({used}){busy}, {platform.system()}, Python {platform.python_version()}; {versions}. "
-            f"Written by `python benchmarks/{Path(script).name}`.\n")
+    return (f"{date.today()}, {cpu}, {os.cpu_count()} cores ({used}){busy}, {platform.system()}, Python "
+            f"{platform.python_version()}; {versions}. Written by `python benchmarks/{Path(script).name}`.\n")
 
 
 def table(head: list[str], lines: list[list]) -> str:
     "Markdown."
-    def cell(value): return value if isinstance(value, str) else f"{value:.2f}" if value < 20 else f"{value:,.0f}"
+    def cell(value):
+        return value if isinstance(value, str) else f"{value:.2f}" if value < 20 else f"{value:,.0f}"
     rule = ["---"] + ["---:"] * (len(head) - 1)
     return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in (head, rule, *lines)) + "\n"
 
@@ -31,7 +32,8 @@ def table(head: list[str], lines: list[list]) -> str:
 def take_turns(sides: dict, repeats: int, clock=time.perf_counter, twice: bool = False) -> dict[str, list]:
     """Seconds of every side in every round; within a round all take turns, the first round warms up and does not count.
 
-    sides: name -> function without arguments. clock: of the wall, or `time.process_time` for the processor, or several in an array.
+    sides: name -> function without arguments. clock: of the wall, or `time.process_time` for the processor, or several
+    in an array.
     twice: call each twice in its turn and count the second, since the first finds memory as the side before left it.
     """
     seconds = {name: [] for name in sides}
@@ -47,11 +49,14 @@ def take_turns(sides: dict, repeats: int, clock=time.perf_counter, twice: bool =
 
 def ratio(took: dict[str, list[float]], slow: str, fast: str) -> float:
     "How many times faster one side is than another: the median of the ratios within rounds."
-    return median(a / b for a, b in zip(took[slow], took[fast]))
+    return median(a / b for a, b in zip(took[slow], took[fast], strict=True))
 
 
 def painted_images(folder: Path, n: int, size: tuple[int, int] = (768, 1024), observers: int = 1) -> list[np.ndarray]:
-    "Images (uint8) painted by formula, also written as a folder dataset: JPEG files, each with 100 fixations of so many observers."
+    """Images (uint8) painted by formula, also written as a folder dataset.
+
+    JPEG files, each with 100 fixations of so many observers.
+    """
     import cv2
 
     from saliency_playground import files

@@ -1,12 +1,15 @@
-"""How fast is our DeepGaze, and does it say the same? The official way, our plain forward and our fast one, one process, taking turns.
+"""How fast is our DeepGaze, and does it say the same?
+
+The official way, our plain forward and our fast one, one process, taking turns.
 
     python benchmarks/deepgaze.py                    # some ten minutes on two cores; writes benchmarks/deepgaze.md
     python benchmarks/deepgaze.py --official PATH    # PATH: a checkout of github.com/matthias-k/DeepGaze, which cannot be installed from a registry
     python benchmarks/deepgaze.py --quick            # three rounds, printed, nothing written
 
-All networks have random weights, which cost the same as trained ones; nothing is downloaded. Without a checkout its place is taken by
-`official_way`, our own words for what the official implementation computes and how often: layer norm, padding and activation spelt out, every readout on its own at the
-full grid, the history encoded anew for each of them, the finalizer at the size of the picture, the backbones to their very end.
+All networks have random weights, which cost the same as trained ones; nothing is downloaded. Without a checkout its
+place is taken by `official_way`, our own words for what the official implementation computes and how often: layer norm,
+padding and activation spelt out, every readout on its own at the full grid, the history encoded anew for each of them,
+the finalizer at the size of the picture, the backbones to their very end.
 """
 import argparse
 import copy
@@ -52,10 +55,12 @@ def official_way(net, image, center_bias, *history):
     "What the official implementation computes, as often as it does."
     models = fast.members(net)
     if len(models) > 1:
-        return torch.stack([official_way(model, image, center_bias) - math.log(len(models)) for model in models]).logsumexp(0)
+        return torch.stack([official_way(model, image, center_bias) - math.log(len(models))
+                            for model in models]).logsumexp(0)
     model, found, size = models[0], {}, image.shape[2:]
     whole = model.features.features
-    hooks = [whole[1].get_submodule(tap).register_forward_hook(lambda module, given, output, tap=tap: found.update({tap: output.clone()}))
+    hooks = [whole[1].get_submodule(tap).register_forward_hook(
+        lambda module, given, output, tap=tap: found.update({tap: output.clone()}))
              for tap in model.features.taps]
     whole(F.interpolate(image, scale_factor=0.5, recompute_scale_factor=False))
     for hook in hooks:
@@ -65,9 +70,10 @@ def official_way(net, image, center_bias, *history):
     for k, choose in enumerate(model.fixation_selection_networks):
         given = [rounds(seen, model.saliency_networks[k], range(3))]
         if history:
-            past, encoder = F.interpolate(readout.scanpath_maps(*history, size), size=model.grid(size)), model.scanpath_networks[k]
+            past, encoder = (F.interpolate(readout.scanpath_maps(*history, size), size=model.grid(size)),
+                             model.scanpath_networks[k])
             given.append(rounds(F.softplus(encoder.encoding0(past)), encoder, [1]))
-        given = [spelt_norm(part, norm) for part, norm in zip(given, choose.layernorm0.children())]
+        given = [spelt_norm(part, norm) for part, norm in zip(given, choose.layernorm0.children(), strict=True)]
         x = rounds(F.softplus(choose.bias0(choose.conv0(given))), choose, [1])
         parts.append(model.finalizers[k](choose.conv2(x), center_bias) - math.log(len(model.finalizers)))
     return torch.stack(parts).logsumexp(0)
@@ -82,7 +88,8 @@ class SpeltConv(PaddedConv):
         return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
 
 
-def swish(x): return x * torch.sigmoid(x)
+def swish(x):
+    return x * torch.sigmoid(x)
 
 
 class SpeltBlock(MBConv):
@@ -98,17 +105,23 @@ class SpeltBlock(MBConv):
 def usual(net):
     "A copy whose backbones compute as torchvision's and the official EfficientNet do."
     from torchvision.models.densenet import _DenseBlock
-    net, back = copy.deepcopy(net), {InPlaceNorm: nn.BatchNorm2d, PaddedConv: SpeltConv, MBConv: SpeltBlock, DenseBlock: _DenseBlock}
+    net, back = (copy.deepcopy(net),
+                 {InPlaceNorm: nn.BatchNorm2d, PaddedConv: SpeltConv, MBConv: SpeltBlock, DenseBlock: _DenseBlock})
     for module in net.modules():
         module.__class__ = back.get(type(module), type(module))
     return net
 
 
 def official_net(path, kind, net):
-    "The official class with our random weights. Its newest version imports packages that these models do not need; they get empty ones."
+    """The official class with our random weights.
+
+    Its newest version imports packages that these models do not need; they get empty ones.
+    """
     class Empty(types.ModuleType):
-        def __getattr__(self, name): return Empty(name) if name[:2] != "__" else None
-        def __call__(self, *args, **options): return self
+        def __getattr__(self, name):
+            return Empty(name) if name[:2] != "__" else None
+        def __call__(self, *args, **options):
+            return self
     for name in ("clip", "einops"):
         try:
             __import__(name)
@@ -135,7 +148,8 @@ class World:
         self.image = torch.rand(1, 3, height, width) * 255
         down, across = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
         self.bias = -2 * (down**2 + across**2)[None]
-        self.past = (torch.tensor([[0.5, 0.1, 0.8, NAN]]) * width, torch.tensor([[0.4, 0.2, 0.7, NAN]]) * height) if kind == "iii" else ()
+        self.past = ((torch.tensor([[0.5, 0.1, 0.8, NAN]]) * width, torch.tensor([[0.4, 0.2, 0.7, NAN]]) * height)
+                     if kind == "iii" else ())
         self.seen = fast.extract_features(self.net, self.image)
         self.official = official
 
@@ -149,10 +163,14 @@ class World:
         for model in getattr(self.other, "models", [self.other]):
             model.features.features(half)
 
-    def plain(self): return self.net(self.image, self.bias, *self.past)
-    def fast(self): return fast.predict(self.net, self.image, self.bias, *self.past)
-    def look(self): return fast.extract_features(self.net, self.image)
-    def again(self): return fast.log_density(self.net, self.seen, self.bias, *self.past)
+    def plain(self):
+        return self.net(self.image, self.bias, *self.past)
+    def fast(self):
+        return fast.predict(self.net, self.image, self.bias, *self.past)
+    def look(self):
+        return fast.extract_features(self.net, self.image)
+    def again(self):
+        return fast.log_density(self.net, self.seen, self.bias, *self.past)
 
 
 def clock():
@@ -164,17 +182,22 @@ def times(kind, arguments):
     "The table of one model."
     world = World(kind, *arguments.size, arguments.official)
     reference = "official" if arguments.official else "the official way"
-    sides = {reference: world.theirs, "plain forward": world.plain, "**fast**": world.fast, "of which backbones": world.look,
-             "of which readouts (a further history)" if world.past else "of which readouts": world.again, "backbones alone, to their end": world.whole_backbones}
+    sides = {reference: world.theirs, "plain forward": world.plain, "**fast**": world.fast,
+             "of which backbones": world.look,
+             "of which readouts (a further history)" if world.past else "of which readouts": world.again,
+             "backbones alone, to their end": world.whole_backbones}
     values = world.theirs()
-    apart = {name: f"{float((call() - values).abs().max()):.0e}" for name, call in sides.items() if name in ("plain forward", "**fast**")}
-    spent = {name: np.array(each) for name, each in take_turns(sides, arguments.rounds, clock, twice=True).items()}      # (rounds, 2)
+    apart = {name: f"{float((call() - values).abs().max()):.0e}" for name, call in sides.items()
+             if name in ("plain forward", "**fast**")}
+    # (rounds, 2)
+    spent = {name: np.array(each) for name, each in take_turns(sides, arguments.rounds, clock, twice=True).items()}
     lines = []
     for name, each in spent.items():
         ratios = np.median(spent[reference] / each, axis=0)
         lines.append([name, *(f"{1000 * seconds:,.0f}" for seconds in (*np.median(each, axis=0), each[:, 1].min())),
                       *("" if name == reference else f"{ratio:.1f}×" for ratio in ratios), apart.get(name, "")])
-    text = f"## DeepGaze {kind.upper()}\n\n" + table(["", "CPU ms / thread", "ms", "least ms", "ratio, CPU", "ratio, clock", "differs by"], lines)
+    text = (f"## DeepGaze {kind.upper()}\n\n"
+            + table(["", "CPU ms / thread", "ms", "least ms", "ratio, CPU", "ratio, clock", "differs by"], lines))
     print(text, flush=True)
     return text
 
@@ -185,9 +208,12 @@ def memory(kind, arguments):
         return ""
     lines = []
     for side in ("theirs", "plain", "fast"):
-        command = [sys.executable, __file__, "--memory", kind, side, "--size", *map(str, arguments.size), "--threads", str(arguments.threads)]
-        done = subprocess.run(command + (["--official", arguments.official] if arguments.official else []), capture_output=True, text=True, check=True)
-        lines.append([{"theirs": "official" if arguments.official else "the official way", "plain": "plain forward", "fast": "**fast**"}[side], done.stdout.split()[-1]])
+        command = [sys.executable, __file__, "--memory", kind, side, "--size", *map(str, arguments.size), "--threads",
+                   str(arguments.threads)]
+        done = subprocess.run(command + (["--official", arguments.official] if arguments.official else []),
+                              capture_output=True, text=True, check=True)
+        lines.append([{"theirs": "official" if arguments.official else "the official way", "plain": "plain forward",
+                       "fast": "**fast**"}[side], done.stdout.split()[-1]])
     text = table(["", "rise of memory in a forward, MB"], lines)
     print(text, flush=True)
     return "\n" + text
@@ -197,7 +223,8 @@ def rise(kind, side, arguments):
     "MB that a first forward needs at most beyond what was there before."
     world = World(kind, *arguments.size, arguments.official)
     world.seen = None
-    def status(name): return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith(name))) / 1024
+    def status(name):
+        return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith(name))) / 1024
     Path("/proc/self/clear_refs").write_text("5")
     before = status("VmRSS")
     getattr(world, side)()
@@ -206,13 +233,18 @@ def rise(kind, side, arguments):
 
 def about(arguments):
     "Machine and method, for the head of the page."
-    commit = subprocess.run(["git", "-C", arguments.official or ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    other = f"*Official* is github.com/matthias-k/DeepGaze at {commit or 'an unknown commit'}" if arguments.official else \
-        "*The official way* is not the official code, which cannot be installed from a registry, but our own words for what it computes and how often"
+    commit = subprocess.run(["git", "-C", arguments.official or ROOT, "rev-parse", "--short", "HEAD"],
+                            capture_output=True, text=True).stdout.strip()
+    other = (f"*Official* is github.com/matthias-k/DeepGaze at {commit or 'an unknown commit'}"
+             if arguments.official else
+         "*The official way* is not the official code, which cannot be installed from a registry, but our own words "
+         "for what it computes and how often")
     return (f"{machine(['torch', 'torchvision', 'numpy'], f'{arguments.threads} threads', __file__)}\n"
-            f"{other}. One picture of {arguments.size[1]} × {arguments.size[0]}, random weights, float32, medians over {arguments.rounds} rounds in which all "
-            "take turns; a ratio is the median of the ratios within the rounds. Other work on the machine disturbs the clock and, less, the CPU time per "
-            "thread, which counts waiting for the other thread too. The last column is the largest difference of any log density, in nats.\n")
+            f"{other}. One picture of {arguments.size[1]} × {arguments.size[0]}, random weights, float32, medians over "
+            f"{arguments.rounds} rounds in which all take turns; a ratio is the median of the ratios within the "
+            "rounds. Other work on the machine disturbs the clock and, less, the CPU time per thread, which counts "
+            "waiting for the other thread too. The last column is the largest difference of any log density, in "
+            "nats.\n")
 
 
 if __name__ == "__main__":

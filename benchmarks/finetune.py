@@ -1,11 +1,14 @@
-"""How fast is a head trained on features that are kept? The official way, which runs the whole network each time, beside ours, taking turns.
+"""How fast is a head trained on features that are kept?
+
+The official way, which runs the whole network each time, beside ours, taking turns.
 
     python benchmarks/finetune.py --official PATH    # PATH: a checkout of github.com/matthias-k/DeepGaze; writes benchmarks/finetune.md
     python benchmarks/finetune.py --quick            # a round each, the official way in our words, printed, nothing written
 
-DeepGaze IIE whole, random weights, its head trainable; pictures of 1024 × 768 with 100 fixations each; a step is forward, backward and Adam on one
-picture. Ours goes through the product: `finetune.train.train_epoch`, with all that is kept in memory thrown away before each epoch, so that pictures,
-targets, center bias and features are read again from disk as in a training on more pictures than fit.
+DeepGaze IIE whole, random weights, its head trainable; pictures of 1024 × 768 with 100 fixations each; a step is
+forward, backward and Adam on one picture. Ours goes through the product: `finetune.train.train_epoch`, with all that is
+kept in memory thrown away before each epoch, so that pictures, targets, center bias and features are read again from
+disk as in a training on more pictures than fit.
 """
 import argparse
 import subprocess
@@ -19,9 +22,9 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 from common import machine, ratio, table, take_turns  # noqa: E402
-from threadpoolctl import threadpool_limits  # noqa: E402
 from deepgaze import official_net, official_way, usual  # noqa: E402
 from runner import pictures  # noqa: E402
+from threadpoolctl import threadpool_limits  # noqa: E402
 
 from saliency_playground import weights  # noqa: E402
 from saliency_playground.deepgaze import loss, network  # noqa: E402
@@ -30,7 +33,6 @@ from saliency_playground.finetune.config import load_finetune  # noqa: E402
 from saliency_playground.finetune.fold import Fold, build_network  # noqa: E402
 from saliency_playground.finetune.splits import make_split, write_split  # noqa: E402
 from saliency_playground.finetune.train import train_epoch  # noqa: E402
-
 
 IN_A_ROW = 8
 
@@ -42,9 +44,11 @@ def a_fold(folder: Path, n: int) -> Fold:
     write_split(make_split(create("dataset", "folder", root=str(folder)), 1, folds=n + 1), folder / "splits")
     torch.manual_seed(0)
     weights.write_state(folder / "base.pth", network.deepgaze_iie().state_dict())
-    config = load_finetune({"data": {"name": "folder", "root": str(folder)}, "split_file": str(folder / "splits/split.json"), "fold": 1,
+    config = load_finetune({"data": {"name": "folder", "root": str(folder)},
+                            "split_file": str(folder / "splits/split.json"), "fold": 1,
                             "base_weights_path": str(folder / "base.pth"), "output_dir": str(folder / "out"),
-                            "training": {"loss": "nll_fixations", "stages": [{"name": "head", "epochs": 1, "lr": 1e-5}]}})
+                            "training": {"loss": "nll_fixations",
+                                         "stages": [{"name": "head", "epochs": 1, "lr": 1e-5}]}})
     fold = Fold(config, 1, build_network(config))
     blocks.freeze(fold.net, "train_blocks", ["head"])
     for image_id in fold.parts["train"]:
@@ -70,7 +74,9 @@ def our_epoch(fold: Fold):
 
 def our_step(fold: Fold):
     "Eight steps in a row: features, target and center bias in memory."
-    image_id, optimizer = fold.parts["train"][0], torch.optim.Adam(blocks.parameter_groups(fold.net, fold.config.training.stages[0].rates(0)), fused=True)
+    image_id, optimizer = (fold.parts["train"][0],
+                           torch.optim.Adam(blocks.parameter_groups(fold.net, fold.config.training.stages[0].rates(0)),
+                                            fused=True))
     seen, bias, (aim, _) = fold.features(image_id, False), fold.bias(image_id), fold.aim(image_id, -1)
 
     def step():
@@ -104,15 +110,17 @@ def measure(arguments) -> str:
     with tempfile.TemporaryDirectory() as folder:
         fold = a_fold(Path(folder), arguments.images)
         n = len(fold.parts["train"])
-        with loss.gather_parameters(fold.net):                                    # as `finetune.train.train_stages` has it
+        with loss.gather_parameters(fold.net):  # as `finetune.train.train_stages` has it
             sides = {"theirs": their_step(fold, arguments.official), "step": our_step(fold), "epoch": our_epoch(fold)}
             took = take_turns(sides, 1 if arguments.quick else arguments.rounds)
     each = {"theirs": 1, "step": IN_A_ROW, "epoch": n}
     took = {name: [one / each[name] for one in seconds] for name, seconds in took.items()}
     ratios = {name: ratio(took, "theirs", name) for name in ("step", "epoch")}
     theirs = "official" if arguments.official else "the official way"
-    lines = [[f"a step, {theirs}", 1000 * median(took["theirs"]), ""], ["a step on kept features, of eight in a row", 1000 * median(took["step"]), f"{ratios['step']:.0f}×"],
-             [f"a picture of an epoch over {n}, all read from disk", 1000 * median(took["epoch"]), f"{ratios['epoch']:.0f}×"]]
+    lines = [[f"a step, {theirs}", 1000 * median(took["theirs"]), ""],
+             ["a step on kept features, of eight in a row", 1000 * median(took["step"]), f"{ratios['step']:.0f}×"],
+             [f"a picture of an epoch over {n}, all read from disk", 1000 * median(took["epoch"]),
+              f"{ratios['epoch']:.0f}×"]]
     text = table(["DeepGaze IIE, head only", "ms", "ratio"], lines)
     print(text, flush=True)
     peaks = [[name, float(_peak(side, arguments))] for name, side in ((theirs, "theirs"), ("on kept features", "step"))]
@@ -120,7 +128,8 @@ def measure(arguments) -> str:
 
 
 def _peak(side: str, arguments) -> str:
-    command = [sys.executable, __file__, "--memory", side, "--images", "2"] + (["--official", arguments.official] if arguments.official else [])
+    command = ([sys.executable, __file__, "--memory", side, "--images", "2"]
+               + (["--official", arguments.official] if arguments.official else []))
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
 
 
@@ -138,7 +147,8 @@ def memory(side: str, arguments) -> None:
             step()
             step()
     status = Path("/proc/self/status")
-    peak = int(next(line.split()[1] for line in open(status) if line.startswith("VmHWM"))) if status.exists() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = (int(next(line.split()[1] for line in open(status) if line.startswith("VmHWM"))) if status.exists()
+            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     print(f"{peak / 2**20:.2f}")
 
 
@@ -153,11 +163,15 @@ if __name__ == "__main__":
     if given.memory:
         memory(given.memory, given)
         sys.exit()
-    head = "# What a head-only training costs\n\n" + machine(["torch", "torchvision", "numpy"], f"{torch.get_num_threads()} threads", __file__)
-    commit = subprocess.run(["git", "-C", given.official or ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    whose = f"*Official* is github.com/matthias-k/DeepGaze at {commit}" if given.official else "*The official way* is our own words for what the official code computes"
-    text = (f"{head}\n{whose}; the whole DeepGaze IIE with random weights, frozen backbones, one picture of 1024 × 768 with 100 fixations a step. "
-            f"Medians over {given.rounds} rounds in which all take turns; a ratio is the median of the ratios within the rounds.\n\n{measure(given)}")
+    head = "# What a head-only training costs\n\n" + machine(["torch", "torchvision", "numpy"],
+                                                             f"{torch.get_num_threads()} threads", __file__)
+    commit = subprocess.run(["git", "-C", given.official or ROOT, "rev-parse", "--short", "HEAD"], capture_output=True,
+                            text=True).stdout.strip()
+    whose = (f"*Official* is github.com/matthias-k/DeepGaze at {commit}" if given.official
+             else "*The official way* is our own words for what the official code computes")
+    text = (f"{head}\n{whose}; the whole DeepGaze IIE with random weights, frozen backbones, one picture of 1024 × 768 "
+            f"with 100 fixations a step. Medians over {given.rounds} rounds in which all take turns; a ratio is the "
+            f"median of the ratios within the rounds.\n\n{measure(given)}")
     print(text)
     if given.official and not given.quick:
         Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")

@@ -1,10 +1,12 @@
-"""How much memory a run takes: the peak of a process that scores few images, beside that of one that scores four times as many.
+"""How much memory a run takes.
+
+The peak of a process that scores few images, beside that of one that scores four times as many.
 
     python benchmarks/memory.py                                    # 40 and 160 images of 1024 × 768; writes benchmarks/memory.md
     python benchmarks/memory.py --images 12 48 --size 480 640      # printed only
 
-A run must let an image go once it is written down, so the two peaks should be the same. Each run has a process of its own, and its peak is
-what the operating system says of it (`ru_maxrss`), with Python and all libraries.
+A run must let an image go once it is written down, so the two peaks should be the same. Each run has a process of its
+own, and its peak is what the operating system says of it (`ru_maxrss`), with Python and all libraries.
 """
 import argparse
 import json
@@ -49,7 +51,8 @@ def peak(situation: str, folder: Path, limit: int) -> float:
     name = f"{situation} {limit}".replace(" ", "_")
     config = {"datasets": [{"name": "folder", "as": "painted", "root": "painted"}], "limit_images": limit, "workers": 2,
               "output_dir": f"outputs/{name}", "prediction_cache_dir": f"predictions/{name}"} | SITUATIONS[situation]
-    done = subprocess.run([sys.executable, "-c", RUN, json.dumps(config)], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", RUN, json.dumps(config)], cwd=folder, capture_output=True, text=True,
+                          check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return float(done.stdout.split()[-1])
@@ -59,7 +62,8 @@ def measure(few: int, many: int, size: tuple[int, int]) -> dict[str, tuple[float
     "Situation -> MiB at the peak with few and with many images."
     with tempfile.TemporaryDirectory() as folder:
         painted_images(Path(folder, "painted"), many, size, observers=5)
-        return {situation: (peak(situation, Path(folder), few), peak(situation, Path(folder), many)) for situation in SITUATIONS}
+        return {situation: (peak(situation, Path(folder), few), peak(situation, Path(folder), many))
+                for situation in SITUATIONS}
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from msi_net_graph import save  # noqa: E402
 
 from saliency_playground import core, images, maps, toy  # noqa: E402
 from saliency_playground.models import msi_net, msi_net_base  # noqa: E402
-from saliency_playground.models.msi_net_tf import MSINetTF, run_signature, load_saved_model, tensorflow  # noqa: E402
+from saliency_playground.models.msi_net_tf import MSINetTF, load_saved_model, run_signature, tensorflow  # noqa: E402
 from saliency_playground.models.torch_base import as_batch, exact_arithmetic  # noqa: E402
 
 TF, OURS, LAST = "TensorFlow", "msi_net", "msi_net, channels_last"
@@ -44,7 +44,8 @@ def networks(folder: Path) -> dict:
         with exact_arithmetic():
             return net(as_batch([picture]).contiguous(memory_format=layout))[0].numpy()
 
-    return {TF: lambda picture: run_signature(model[1], picture[None].astype(np.float32))[0], OURS: partial(ours, OURS), LAST: partial(ours, LAST)}
+    return {TF: lambda picture: run_signature(model[1], picture[None].astype(np.float32))[0], OURS: partial(ours, OURS),
+            LAST: partial(ours, LAST)}
 
 
 def forward(folder: Path, repeats: int, clock) -> str:
@@ -57,7 +58,8 @@ def forward(folder: Path, repeats: int, clock) -> str:
         took = take_turns(sides, repeats, clock)
         for name, call in sides.items():
             off = np.abs(call() - expected).max()
-            lines.append([f"{size[0]} × {size[1]}, {name}", 1000 * median(took[name]), 1000 * min(took[name]), "" if name == TF else f"{ratio(took, TF, name):.2f}×",
+            lines.append([f"{size[0]} × {size[1]}, {name}", 1000 * median(took[name]), 1000 * min(took[name]),
+                          "" if name == TF else f"{ratio(took, TF, name):.2f}×",
                           "" if name == TF else f"{off:.0e}"])
             print(*lines[-1], flush=True)
     return table(["ms a picture", "median", "least", "TensorFlow / this", "differs by"], lines)
@@ -72,7 +74,8 @@ def adapters(folder: Path, repeats: int, clock) -> str:
     sides["around the network"] = lambda: (msi_net_base.pad_to_frame(picture, msi_net_base.frame_of((768, 1024))),
                                            core.Prediction.of(maps.resize(answer, (768, 1024)), "map"))
     took = take_turns(sides, repeats, clock)
-    return table(["1024 × 768, ms a picture", "median", "least"], [[name, 1000 * median(spent), 1000 * min(spent)] for name, spent in took.items()])
+    return table(["1024 × 768, ms a picture", "median", "least"],
+                 [[name, 1000 * median(spent), 1000 * min(spent)] for name, spent in took.items()])
 
 
 def measure(folder: Path, threads: int, repeats: int) -> str:

@@ -1,4 +1,6 @@
-"""How long the viewer takes from a key or a click until the pictures stand in the browser: 1024 × 768, two models, a list of 24 images and one of 2,000.
+"""How long the viewer takes from a key or a click until the pictures stand in the browser.
+
+1024 × 768, two models, a list of 24 images and one of 2,000.
 
     python benchmarks/viewer.py        writes viewer.md; needs Chromium
 """
@@ -12,12 +14,11 @@ import numpy as np
 from common import machine, table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from test_viewer_browser import Eyes, chromium, served                                     # noqa: E402
+from test_viewer_browser import Eyes, chromium, served
 
-import saliency_playground as sp                                                           # noqa: E402
-from saliency_playground import images                                                     # noqa: E402
-from saliency_playground.viewer.notebook import write_viewer                               # noqa: E402
-
+import saliency_playground as sp
+from saliency_playground import images
+from saliency_playground.viewer.notebook import write_viewer
 
 def make_run(small: int, output_dir: str) -> None:
     "A run on 24 large pictures, after them so many small ones."
@@ -30,7 +31,8 @@ def make_run(small: int, output_dir: str) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         images_dir.write_bytes(images.png_bytes(images.resize_image(scenes[i % 12].image, size)))
         np.savetxt(fixations, rng.random((120, 2)) * size[::-1], delimiter=",", header="x,y", comments="", fmt="%.1f")
-    sp.benchmark(dict(datasets=[{"name": "folder", "as": "large", "root": str(root)}], metrics=["AUC", "NSS", "CC"], models=["center_bias", "spectral_residual"],
+    sp.benchmark(dict(datasets=[{"name": "folder", "as": "large", "root": str(root)}], metrics=["AUC", "NSS", "CC"],
+                      models=["center_bias", "spectral_residual"],
                       output_dir=output_dir, prediction_cache_dir=f"{output_dir}/predictions"))
     write_viewer(output_dir, f"{output_dir}.ipynb")
 
@@ -39,7 +41,8 @@ def times(eyes: Eyes, rounds: int = 9) -> dict[str, list[int]]:
     "Milliseconds of each action, again and again."
     page, took = eyes.page, {}
 
-    def keep(name, ms): took.setdefault(name, []).append(ms)
+    def keep(name, ms):
+        took.setdefault(name, []).append(ms)
     for i in range(rounds):
         eyes.stage.focus()
         keep("next image", eyes.does(lambda: page.keyboard.press("ArrowRight")))
@@ -71,7 +74,9 @@ def main() -> None:
             eyes.page.wait_for_timeout(3000)
             found[name] = times(eyes)
             eyes.page.close()
-    lines = [[action, *(part for name in found for part in (f"{median(found[name][action]):.0f}", f"{max(found[name][action])}"))] for action in found["few"]]
+    lines = [[action,
+              *(part for name in found for part in (f"{median(found[name][action]):.0f}",
+                                                    f"{max(found[name][action])}"))] for action in found["few"]]
     here.with_suffix(".md").write_text(f"""# How long the viewer takes
 
 {machine(["ipywidgets", "anywidget", "jupyterlab", "numpy"], "processor only", __file__)}

@@ -32,41 +32,49 @@ def axis_kernels(length: int, at: np.ndarray, bandwidth: float) -> np.ndarray:
     length: pixels of the axis. at: (n,) integers, 0 … length−1. bandwidth: standard deviation in pixels, > 0.
     Returns (length, n) float64, a kernel a column, not cut off anywhere.
     """
-    around = np.exp(-0.5 * (np.arange(1 - length, length) / bandwidth)**2)                  # one Gaussian, cut out at n places
+    around = np.exp(-0.5 * (np.arange(1 - length, length) / bandwidth)**2)  # one Gaussian, cut out at n places
     cut_out = np.lib.stride_tricks.sliding_window_view(around, length)[length - 1 - at]
     return (cut_out / _mass(length, at, bandwidth)[:, None]).T
 
 # %% ../nbs/12_ceilings.ipynb #65a22e16
-def _kernel_sum(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int], bandwidth: ArrayLike, window=(slice(None),) * 2) -> np.ndarray:
+def _kernel_sum(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int], bandwidth: ArrayLike,
+                window=(slice(None),) * 2) -> np.ndarray:
     "The kernels around n pixels added up, of sum n: (height, width), or only the rows and columns of a window."
     (height, width), (down, across), (ys, xs) = size, np.broadcast_to(bandwidth, 2), window
     if len(rows) <= min(size):
         return axis_kernels(height, rows, down)[ys] @ axis_kernels(width, columns, across)[xs].T
     counts = np.bincount(rows * width + columns, minlength=height * width).reshape(size).astype(float)
-    return axis_kernels(height, np.arange(height), down)[ys] @ counts @ axis_kernels(width, np.arange(width), across)[xs].T
+    return axis_kernels(height, np.arange(height),
+                        down)[ys] @ counts @ axis_kernels(width, np.arange(width), across)[xs].T
 
 # %% ../nbs/12_ceilings.ipynb #93f031ec
 def kde(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float) -> np.ndarray:
     """The kernel density of fixations: the mean of their kernels.
 
     x, y: (n,) pixels, 0-based, n >= 1. size: (height, width). bandwidth: standard deviation in pixels, > 0.
-    Returns (height, width) float64, sum 1. Raises ValueError if there is no fixation, one lies outside, or bandwidth is not positive.
+    Returns (height, width) float64, sum 1. Raises ValueError if there is no fixation, one lies outside, or bandwidth is
+    not positive.
     Source: Silverman, Density Estimation (1986), section 2.10, on densities that end at a border.
     """
     rows, columns = pixels(x, y, size)
     if len(rows) == 0 or not bandwidth > 0:
-        raise InputError(f"a kernel density needs fixations and a bandwidth above 0, got {len(rows)} fixations and {bandwidth!r}.")
+        raise InputError(f"a kernel density needs fixations and a bandwidth above 0, got {len(rows)} fixations and "
+                         f"{bandwidth!r}.")
     return _kernel_sum(rows, columns, size, bandwidth) / len(rows)
 
 # %% ../nbs/12_ceilings.ipynb #9a4445b3
 def pool_pixels(pool: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     "Rows and columns (n,) of a pool's fixations, rescaled to a picture of size (height, width)."
     (x, y, widths, heights, _), (height, width) = pool, size
-    return np.minimum((y * (height / heights)).astype(int), height - 1), np.minimum((x * (width / widths)).astype(int), width - 1)
+    return (np.minimum((y * (height / heights)).astype(int), height - 1),
+            np.minimum((x * (width / widths)).astype(int), width - 1))
 
 
 def sum_kernels(pool: np.ndarray, size: tuple[int, int], bandwidth: float, window=(slice(None),) * 2) -> np.ndarray:
-    "The kernels of all n fixations of a pool on a picture of this size, added up, or a window of it. bandwidth: share of both sides."
+    """The kernels of all n fixations of a pool on a picture of this size, added up, or a window of it.
+
+    bandwidth: share of both sides.
+    """
     return _kernel_sum(*pool_pixels(pool, size), size, np.multiply(bandwidth, size), window)
 
 # %% ../nbs/12_ceilings.ipynb #1f84246a
@@ -74,12 +82,16 @@ def loo_center_bias(pool: np.ndarray, i: int, size: tuple[int, int], bandwidth: 
                     whole: np.ndarray | None = None) -> np.ndarray:
     """The center bias for one picture, made of the fixations on all others: the natural logarithm of a density.
 
-    pool: (5, n), see `core.pool_fixations`. i: the picture's index in it. size: its (height, width). bandwidth: share of height and width.
-    uniform: the uniform density's share, 0 <= uniform < 1. whole: `sum_kernels(pool, size, bandwidth)`, if the caller has it.
-    Returns (height, width) float64, logsumexp 0; uniform if nobody looked at another picture. Raises ValueError for a share out of range.
+    pool: (5, n), see `core.pool_fixations`. i: the picture's index in it. size: its (height, width). bandwidth: share
+    of height and width.
+    uniform: the uniform density's share, 0 <= uniform < 1. whole: `sum_kernels(pool, size, bandwidth)`, if the caller
+    has it.
+    Returns (height, width) float64, logsumexp 0; uniform if nobody looked at another picture. Raises ValueError for a
+    share out of range.
     """
     if not (0 <= uniform < 1 and bandwidth > 0):
-        raise InputError(f"bandwidth is a share above 0 and uniform one from 0 to below 1, not {bandwidth!r} and {uniform!r}.")
+        raise InputError(f"bandwidth is a share above 0 and uniform one from 0 to below 1, not {bandwidth!r} and "
+                         f"{uniform!r}.")
     own, n_pixels = pool[4] == i, size[0] * size[1]
     n = np.count_nonzero(~own)
     if n == 0:
@@ -88,7 +100,7 @@ def loo_center_bias(pool: np.ndarray, i: int, size: tuple[int, int], bandwidth: 
         rest = sum_kernels(pool[:, ~own], size, bandwidth)
     else:
         rest = sum_kernels(pool[:, own], size, bandwidth)
-        np.subtract(whole, rest, out=rest)                            # in place: new arrays cost more than the arithmetic
+        np.subtract(whole, rest, out=rest)  # in place: new arrays cost more than the arithmetic
         if (window := _cancelled_pixels(rest, whole, uniform / (1 - uniform) * n / n_pixels)) is not None:
             rest[np.ix_(*window)] = sum_kernels(pool[:, ~own], size, bandwidth, window)
     rest *= (1 - uniform) / n
@@ -100,7 +112,10 @@ TRUST = 1e-4     # a remainder below this share of what it was subtracted from i
 
 
 def _cancelled_pixels(rest: np.ndarray, whole: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray] | None:
-    "Rows and columns (masks) that hold every pixel where rest + floor is less than TRUST of the whole; None if there is none."
+    """Rows and columns (masks) that hold every pixel where rest + floor is less than TRUST of the whole.
+
+    None if there is none.
+    """
     if floor >= TRUST * whole.max():
         return None
     doubtful = rest + floor < TRUST * whole
@@ -120,7 +135,10 @@ GRID = 256     # cells a side of the grid on which bandwidths are chosen
 
 
 def _pairwise_kernels(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int], bandwidth: ArrayLike) -> np.ndarray:
-    "The kernel around each fixation at each fixation of a picture, (n, n): in row k and column j that of fixation j at k."
+    """The kernel around each fixation at each fixation of a picture, (n, n).
+
+    In row k and column j that of fixation j at k.
+    """
     down, across = np.broadcast_to(bandwidth, 2)
     squared = ((rows[:, None] - rows) / down)**2 + ((columns[:, None] - columns) / across)**2
     return np.exp(-0.5 * squared) / (_mass(size[0], rows, down) * _mass(size[1], columns, across))
@@ -130,7 +148,8 @@ def center_bias_at(pool: np.ndarray, bandwidth: float, uniform: float = 0.01, im
                    size: tuple[int, int] = (GRID, GRID), whole: np.ndarray | None = None) -> np.ndarray:
     """How many times likelier than uniform the center bias of the *other* pictures makes each fixation of a pool.
 
-    pool, bandwidth, uniform, whole: as for `loo_center_bias`; but uniform >= 1e-6, for no remainder is computed anew here.
+    pool, bandwidth, uniform, whole: as for `loo_center_bias`; but uniform >= 1e-6, for no remainder is computed anew
+    here.
     images: whose fixations are asked for; None: all. size: (height, width) of the grid the places are rounded to.
     Returns (n,) float64 in the pool's order, NaN for the other images. Its log2 is the likelihood over uniform, in bit.
     """
@@ -139,20 +158,24 @@ def center_bias_at(pool: np.ndarray, bandwidth: float, uniform: float = 0.01, im
     for i in np.unique(pool[4]) if images is None else images:
         own = np.flatnonzero(pool[4] == i)
         (rows, columns), n = pool_pixels(pool[:, own], size), pool.shape[1] - len(own)
-        rest = np.maximum(whole[rows, columns] - _pairwise_kernels(rows, columns, size, np.multiply(bandwidth, size)).sum(axis=1), 0)
+        rest = np.maximum(whole[rows, columns]
+                          - _pairwise_kernels(rows, columns, size, np.multiply(bandwidth, size)).sum(axis=1), 0)
         likelier[own] = (1 - uniform) * rest * size[0] * size[1] / n + uniform if n else 1
     return likelier
 
 # %% ../nbs/12_ceilings.ipynb #606c7b52
 class LeaveOneOutCenterBias:
-    """The center bias for any picture of a data set, at any size: `loo_center_bias` with the last sums over all pictures kept.
+    """The center bias for any picture of a data set, at any size.
+
+    `loo_center_bias` with the last sums over all pictures kept.
 
     pool, uniform: as for `loo_center_bias`. bandwidth: share of height and width, one for all pictures or one for each.
     """
     def __init__(self, pool: np.ndarray, bandwidth: ArrayLike, uniform: float = 0.01):
         self.pool, self.uniform = pool, uniform
         self.bandwidth_of = (lambda i: bandwidth) if np.ndim(bandwidth) == 0 else bandwidth.__getitem__
-        self._whole = functools.lru_cache(maxsize=12)(lambda *size_and_bandwidth: sum_kernels(pool, *size_and_bandwidth))
+        self._whole = functools.lru_cache(maxsize=12)(
+            lambda *size_and_bandwidth: sum_kernels(pool, *size_and_bandwidth))
 
     def __call__(self, i: int, size: tuple[int, int]) -> np.ndarray:
         "The natural-log density for picture i: (height, width) float64."
@@ -169,31 +192,38 @@ class LeaveOneOutCenterBias:
 def _subsample(images: Sequence[int], most: int, seed: int) -> list[int]:
     "At most `most` of the images, drawn with a seed, in order."
     images = np.asarray(images, dtype=int)
-    return sorted(images.tolist() if len(images) <= most else np.random.default_rng(seed).choice(images, most, replace=False).tolist())
+    return sorted(images.tolist() if len(images) <= most
+                  else np.random.default_rng(seed).choice(images, most, replace=False).tolist())
 
 
 def _maximize(bits: Callable[[float], float], low: float, high: float) -> float:
     "The number between low and high that makes `bits` largest, to 1 %."
     from scipy.optimize import minimize_scalar
-    optimum = minimize_scalar(lambda log: -bits(np.exp(log)), bounds=np.log([low, high]), method="bounded", options={"xatol": 0.01})
+    optimum = minimize_scalar(lambda log: -bits(np.exp(log)), bounds=np.log([low, high]), method="bounded",
+                              options={"xatol": 0.01})
     return float(np.exp(optimum.x))
 
 
 def fit_bandwidth(pool: np.ndarray, uniform: float = 0.01, most: int = 200, seed: int = 0) -> float:
     """The center bias's bandwidth, a share of the picture, by leave-one-image-out likelihood.
 
-    pool: (5, n). uniform: the uniform density's share, 1e-6 <= uniform < 1. most: at most so many images are scored, drawn with `seed`.
-    Returns a share from 0.005 to 0.5, to 1 %. Raises ValueError for fewer than two images with fixations, or uniform out of range.
-    Source: leave-one-out likelihood, Silverman (1986), section 3.4.4; an image at a time, as in Kümmerer, Wallis & Bethge, PNAS 112 (2015).
+    pool: (5, n). uniform: the uniform density's share, 1e-6 <= uniform < 1. most: at most so many images are scored,
+    drawn with `seed`.
+    Returns a share from 0.005 to 0.5, to 1 %. Raises ValueError for fewer than two images with fixations, or uniform
+    out of range.
+    Source: leave-one-out likelihood, Silverman (1986), section 3.4.4; an image at a time, as in Kümmerer, Wallis &
+    Bethge, PNAS 112 (2015).
     """
     images = np.unique(pool[4])
     if len(images) < 2:
         raise InputError(f"a bandwidth is fitted to at least two images with fixations, besides those it is used for; "
                          f"got {len(images)}. Give a bandwidth, or more images.")
     if not 1e-6 <= uniform < 1:
-        raise InputError(f"uniform is {uniform!r}: with less than 1e-6 one stray fixation decides the bandwidth, and 1 leaves nothing to fit.")
+        raise InputError(f"uniform is {uniform!r}: with less than 1e-6 one stray fixation decides the bandwidth, and 1 "
+                         "leaves nothing to fit.")
     scored = _subsample(images, most, seed)
-    return _maximize(lambda bandwidth: np.nanmean(np.log2(center_bias_at(pool, bandwidth, uniform, scored))), 0.005, 0.5)
+    return _maximize(lambda bandwidth: np.nanmean(np.log2(center_bias_at(pool, bandwidth, uniform, scored))), 0.005,
+                     0.5)
 
 # %% ../nbs/12_ceilings.ipynb #a448809f
 def cross_fit(pool: np.ndarray, n_images: int, fit: Callable[[np.ndarray], object], folds: int = 5) -> list:
@@ -201,7 +231,8 @@ def cross_fit(pool: np.ndarray, n_images: int, fit: Callable[[np.ndarray], objec
 
     pool: (5, n). n_images: how many images the data set has. fit: is given a mask (n,) of the fixations it may use.
     folds: how many; with as many as images, every image has a fit of its own. Images with fixations take turns.
-    Returns n_images values, the same object within a fold. Raises ValueError for fewer than 2 folds, and what `fit` raises.
+    Returns n_images values, the same object within a fold. Raises ValueError for fewer than 2 folds, and what `fit`
+    raises.
     """
     if folds < 2:
         raise InputError(f"folds is at least 2, so that nothing is fitted to what it scores, not {folds!r}.")
@@ -216,7 +247,8 @@ def predictor_masks(observer: ArrayLike, alone: bool = False) -> np.ndarray:
     """Which fixations of a picture each predictor is made of; there is one predictor an observer, in sorted order.
 
     observer: (n,) who made each fixation. alone: False: everybody but observer p makes predictor p (gold standard);
-    True: observer p alone (single observer). Returns (n, p) bool. Where it is False, the fixation is scored by the predictor.
+    True: observer p alone (single observer). Returns (n, p) bool. Where it is False, the fixation is scored by the
+    predictor.
     """
     mine = np.asarray(observer)[:, None] == np.unique(observer)
     return mine if alone else ~mine
@@ -225,8 +257,10 @@ def predictor_masks(observer: ArrayLike, alone: bool = False) -> np.ndarray:
 def predictors_at(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float, panel: np.ndarray) -> np.ndarray:
     """How many times likelier than uniform each predictor makes each fixation of a picture.
 
-    x, y: (n,) pixels. size: (height, width). bandwidth: pixels. panel: (n, p) bool from `predictor_masks`, no column all False.
-    Returns (n, p) float64: the kernel density of predictor p at fixation k, times height · width; NaN where k is part of p.
+    x, y: (n,) pixels. size: (height, width). bandwidth: pixels. panel: (n, p) bool from `predictor_masks`, no column
+    all False.
+    Returns (n, p) float64: the kernel density of predictor p at fixation k, times height · width; NaN where k is part
+    of p.
     Raises ValueError if a fixation lies outside.
     """
     pairs = _pairwise_kernels(*pixels(x, y, size), size, bandwidth)
@@ -236,13 +270,15 @@ def predictors_at(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: 
 def fit_mixture_weights(components: ArrayLike, gap: float = 1e-5, most: int = 2000) -> np.ndarray:
     """The mixture weights that make the fixations likeliest.
 
-    components: (n, c) density of each component at each fixation, >= 0, in any common unit. gap: nats per fixation that may be missing.
+    components: (n, c) density of each component at each fixation, >= 0, in any common unit. gap: nats per fixation that
+    may be missing.
     Returns (c,) float64, >= 0, sum 1. Raises ValueError if a fixation has density 0 under every component.
     Source: Dempster, Laird & Rubin, JRSS B 39 (1977); the gap follows from concavity.
     """
     components = np.asarray(components, dtype=float)
     if components.ndim != 2 or not components.size or not components.max(axis=1).min() > 0:
-        raise InputError(f"weights are fitted to (n, c) densities, above 0 in some component for every fixation; got shape {components.shape}.")
+        raise InputError("weights are fitted to (n, c) densities, above 0 in some component for every fixation; got "
+                         f"shape {components.shape}.")
     weights = np.full(components.shape[1], 1 / components.shape[1])
     for _ in range(most):
         gain = (1 / (components @ weights)) @ components / len(components)
@@ -259,8 +295,12 @@ class MixtureFit(NamedTuple):
     center_bandwidth: float                 # of the center bias, share of the picture
 
 
-def _mixture_components(pool: np.ndarray, observers: Mapping[int, np.ndarray], images: Sequence[int], center: np.ndarray, alone: bool) -> Callable:
-    "A function of the bandwidth that gives (cases, 3): observers, center bias, uniform at each fixation by each predictor that scores it."
+def _mixture_components(pool: np.ndarray, observers: Mapping[int, np.ndarray], images: Sequence[int],
+                        center: np.ndarray, alone: bool) -> Callable:
+    """A function of the bandwidth that gives (cases, 3).
+
+    Observers, center bias, uniform at each fixation by each predictor that scores it.
+    """
     mixture_parts = []
     for i in images:
         own = np.flatnonzero(pool[4] == i)
@@ -268,20 +308,26 @@ def _mixture_components(pool: np.ndarray, observers: Mapping[int, np.ndarray], i
         panel = predictor_masks(observers[i], alone)
         beside = np.broadcast_to(center[own][:, None], panel.shape)[~panel]
         mixture_parts.append((x, y, (int(height), int(width)), panel, np.stack([beside, np.ones(len(beside))], axis=1)))
-    return lambda bandwidth: np.concatenate([np.column_stack([predictors_at(x, y, size, bandwidth, panel)[~panel], beside])
-                                             for x, y, size, panel, beside in mixture_parts])
+    return lambda bandwidth: np.concatenate(
+        [np.column_stack([predictors_at(x, y, size, bandwidth, panel)[~panel], beside])
+         for x, y, size, panel, beside in mixture_parts])
 
 # %% ../nbs/12_ceilings.ipynb #81ad4d9c
-def fit_observer_mixture(pool: np.ndarray, observers: Mapping[int, np.ndarray], alone: bool = False, bandwidth: float | None = None,
+def fit_observer_mixture(pool: np.ndarray, observers: Mapping[int, np.ndarray], alone: bool = False,
+                         bandwidth: float | None = None,
                   weights: Sequence[float] | None = None, center_bandwidth: float | None = None, uniform: float = 0.01,
                   most: int = 200, seed: int = 0) -> MixtureFit:
-    """The numbers with which observers predict each other best on these images: nobody is scored by what they made themselves.
+    """The numbers with which observers predict each other best on these images.
 
-    pool: (5, n). observers: image -> who made each of its fixations, in the pool's order; images without labels are absent.
+    Nobody is scored by what they made themselves.
+
+    pool: (5, n). observers: image -> who made each of its fixations, in the pool's order; images without labels are
+    absent.
     alone: each predicts all others (single observer), instead of all others predicting each (gold standard).
     bandwidth (pixels), weights (observers, center bias, uniform), center_bandwidth: given, not fitted, where not None.
     uniform: as in `fit_bandwidth`. most: at most so many images are scored, drawn with `seed`.
-    Returns a Fit. Raises ValueError where something must be fitted and no image was seen by two observers, and as `fit_bandwidth`.
+    Returns a Fit. Raises ValueError where something must be fitted and no image was seen by two observers, and as
+    `fit_bandwidth`.
     Source: Kümmerer, Wallis & Bethge, PNAS 112 (2015): gold standard, regularised by center bias and uniform.
     """
     if weights is not None and (len(weights) != 3 or min(weights) < 0 or abs(sum(weights) - 1) > 1e-6):
@@ -295,11 +341,13 @@ def fit_observer_mixture(pool: np.ndarray, observers: Mapping[int, np.ndarray], 
     center_bandwidth = fit_bandwidth(pool, uniform, most, seed) if center_bandwidth is None else center_bandwidth
     if bandwidth is None or weights is None:
         images = _subsample(able, most, seed)
-        parts = _mixture_components(pool, observers, images, center_bias_at(pool, center_bandwidth, uniform, images), alone)
+        parts = _mixture_components(pool, observers, images,
+                                    center_bias_at(pool, center_bandwidth, uniform, images), alone)
         best = (lambda found: fit_mixture_weights(found)) if weights is None else (lambda found: np.asarray(weights))
         longest = pool[2:4].max()
         if bandwidth is None:
-            bandwidth = _maximize(lambda width: np.log2((found := parts(width)) @ best(found)).mean(), 0.004 * longest, 0.25 * longest)
+            bandwidth = _maximize(lambda width: np.log2((found := parts(width)) @ best(found)).mean(), 0.004 * longest,
+                                  0.25 * longest)
         weights = best(parts(bandwidth))
     return MixtureFit(float(bandwidth), tuple(map(float, weights)), float(center_bandwidth))
 
@@ -318,13 +366,17 @@ def mix_observers(observers: np.ndarray | None, center: np.ndarray, weights: Seq
 class ObserverMixture:
     """The observers of a data set, each picture with the numbers that were fitted without its fold.
 
-    pool, observers, alone, uniform: as for `fit_observer_mixture`. n_images: of the data set. folds: as for `cross_fit`.
-    fixed_numbers: bandwidth, weights, center_bandwidth where they are not to be fitted. Raises ValueError as `fit_observer_mixture` does.
+    pool, observers, alone, uniform: as for `fit_observer_mixture`. n_images: of the data set. folds: as for
+    `cross_fit`.
+    fixed_numbers: bandwidth, weights, center_bandwidth where they are not to be fitted. Raises ValueError as
+    `fit_observer_mixture` does.
     """
     def __init__(self, pool: np.ndarray, observers: Mapping[int, np.ndarray], n_images: int, alone: bool = False,
                  uniform: float = 0.01, folds: int = 5, **fixed_numbers):
         self.pool, self.observers, self.alone = pool, observers, alone
-        self.fits = cross_fit(pool, n_images, lambda kept: fit_observer_mixture(pool[:, kept], observers, alone, uniform=uniform, **fixed_numbers), folds)
+        self.fits = cross_fit(pool, n_images,
+                              lambda kept: fit_observer_mixture(pool[:, kept], observers, alone, uniform=uniform,
+                                                                **fixed_numbers), folds)
         bias = LeaveOneOutCenterBias(pool, [fit.center_bandwidth for fit in self.fits], uniform)
         self._center = functools.lru_cache(maxsize=1)(lambda i, size: np.exp(bias(i, size)))
 
@@ -336,27 +388,38 @@ class ObserverMixture:
         return mix_observers(kernel, self._center(i, tuple(size)), self.fits[i].weights)
 
     def leave_one_out(self, i: int, size: tuple[int, int]) -> list[tuple[list, np.ndarray]]:
-        "(observers, the log density that scores them, made without any of them), …. Raises ValueError if fewer than two are told apart."
+        """(observers, the log density that scores them, made without any of them), ….
+
+        Raises ValueError if fewer than two are told apart.
+        """
         observer = np.asarray(self.observers.get(i, ()))
         if (n := len(np.unique(observer))) < 2:
-            raise InputError(f"observers can only predict each other where there are two or more who are told apart; here {n or 'none'} is known.")
-        return [(np.unique(observer[~part]).tolist(), self.log_density(i, size, part)) for part in predictor_masks(observer, self.alone).T]
+            raise InputError("observers can only predict each other where there are two or more who are told apart; "
+                             f"here {n or 'none'} is known.")
+        return [(np.unique(observer[~part]).tolist(), self.log_density(i, size, part))
+                for part in predictor_masks(observer, self.alone).T]
 
 # %% ../nbs/12_ceilings.ipynb #aaf07765
-def explained_share(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike, higher_is_better: bool = True) -> np.ndarray:
-    """The share of what can be explained that a model explains: (model − baseline) / (gold − baseline), picture by picture.
+def explained_share(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,
+                    higher_is_better: bool = True) -> np.ndarray:
+    """The share of what can be explained that a model explains.
 
-    model, baseline, gold: (n,) scores of the same pictures on the same target, or one number each. higher_is_better: False for KL.
-    Returns (n,) float64, or a number: 0 is the baseline, 1 gold, more is a leak or an artefact; NaN where gold does not beat the
-    baseline or a score is missing. Source: Kümmerer, Wallis & Bethge, PNAS 112 (2015), for information gain.
+    (model − baseline) / (gold − baseline), picture by picture.
+
+    model, baseline, gold: (n,) scores of the same pictures on the same target, or one number each. higher_is_better:
+    False for KL.
+    Returns (n,) float64, or a number: 0 is the baseline, 1 gold, more is a leak or an artefact; NaN where gold does not
+    beat the baseline or a score is missing. Source: Kümmerer, Wallis & Bethge, PNAS 112 (2015), for information gain.
     """
-    model, baseline, gold = (np.asarray(scores, dtype=float) * (1 if higher_is_better else -1) for scores in (model, baseline, gold))
+    model, baseline, gold = (np.asarray(scores, dtype=float) * (1 if higher_is_better else -1)
+                             for scores in (model, baseline, gold))
     with np.errstate(invalid="ignore", divide="ignore"):
         room = gold - baseline
         return np.where((room > 0) & np.isfinite(room), (model - baseline) / room, np.nan)[()]
 
 
-def explained_share_of_means(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike, higher_is_better: bool = True) -> float:
+def explained_share_of_means(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,
+                             higher_is_better: bool = True) -> float:
     "`explained_share` of the three means, over the pictures where all three scores are there; NaN if there is none."
     scores = np.stack(np.broadcast_arrays(model, baseline, gold)).astype(float)
     scores = scores[:, ~np.isnan(scores).any(axis=0)]

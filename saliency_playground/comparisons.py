@@ -17,7 +17,10 @@ from .errors import InputError
 
 # %% ../nbs/14_comparisons.ipynb #9fd16bc4
 def _sign_blocks(n: int, permutations: int, seed: int):
-    "Blocks (some, n) of 0 and 1: every one of the 2**n rows if there are no more than `permutations`, else that many random ones."
+    """Blocks (some, n) of 0 and 1.
+
+    Every one of the 2**n rows if there are no more than `permutations`, else that many random ones.
+    """
     rng, at_once = np.random.default_rng(seed), max(1, 1_000_000 // n)
     for start in range(0, 2**n if 2**n <= permutations else 0, at_once):
         yield (np.arange(start, min(start + at_once, 2**n))[:, None] >> np.arange(n) & 1).astype(float)
@@ -27,16 +30,22 @@ def _sign_blocks(n: int, permutations: int, seed: int):
 
 # %% ../nbs/14_comparisons.ipynb #d7a4a588
 def sign_flip_p(differences: ArrayLike, permutations: int = 10_000, seed: int = 0) -> np.ndarray | float:
-    """The two-sided p of a paired permutation test: how often flipped signs give a mean as far from 0 as the observed one.
+    """The two-sided p of a paired permutation test.
+
+    How often flipped signs give a mean as far from 0 as the observed one.
 
     differences: (n,) of two models, one an image; or (n, k) for k pairs of models, which then share their flips.
-    permutations: exact by enumeration if 2**n is no more than this, else (hits + 1)/(permutations + 1) over that many random flips.
-    Returns a float or (k,); NaN below two images or if a difference is NaN or infinite. Raises ValueError for another shape.
-    Source: Fisher, The Design of Experiments (1935) § 21; Phipson & Smyth, Stat. Appl. Genet. Mol. Biol. 9 (2010) for the + 1.
+    permutations: exact by enumeration if 2**n is no more than this, else (hits + 1)/(permutations + 1) over that many
+    random flips.
+    Returns a float or (k,); NaN below two images or if a difference is NaN or infinite. Raises ValueError for another
+    shape.
+    Source: Fisher, The Design of Experiments (1935) § 21; Phipson & Smyth, Stat. Appl. Genet. Mol. Biol. 9 (2010) for
+    the + 1.
     """
     differences = np.asarray(differences, dtype=float)
     if differences.ndim not in (1, 2) or permutations < 1:
-        raise InputError(f"differences are (images,) or (images, pairs), permutations 1 or more; got {differences.shape} and {permutations}.")
+        raise InputError("differences are (images,) or (images, pairs), permutations 1 or more; got "
+                         f"{differences.shape} and {permutations}.")
     n, usable = len(differences), np.isfinite(differences).all(axis=0)
     if n < 2:
         return np.where(usable, np.nan, np.nan)[()]
@@ -53,7 +62,8 @@ def sign_flip_p(differences: ArrayLike, permutations: int = 10_000, seed: int = 
 def wilcoxon_p(differences: ArrayLike) -> float:
     """The two-sided p of Wilcoxon's signed-rank test on differences of two models, one an image.
 
-    differences: (n,); zeros are left out, infinite ones rank highest. Returns 1.0 if all are zero; NaN below two images or with a NaN.
+    differences: (n,); zeros are left out, infinite ones rank highest. Returns 1.0 if all are zero; NaN below two images
+    or with a NaN.
     Source: `scipy.stats.wilcoxon`: exact for few images without ties, else by the normal approximation.
     """
     from scipy.stats import wilcoxon
@@ -68,7 +78,8 @@ def effect_sizes(differences: ArrayLike) -> tuple[float, float]:
     """Cohen's dz, and the probability of superiority.
 
     differences: (n,) of two models a − b, one an image; infinite ones count for the superiority alone.
-    Returns (mean/sd with ddof 1, share of images with a > b plus half the ties); NaN where there is no image, for dz also no spread.
+    Returns (mean/sd with ddof 1, share of images with a > b plus half the ties); NaN where there is no image, for dz
+    also no spread.
     Source: Cohen, Statistical Power Analysis (1988) § 2.3.5; Grissom & Kim, Effect Sizes for Research (2005) chapter 5.
     """
     differences = np.asarray(differences, dtype=float)
@@ -81,20 +92,24 @@ def effect_sizes(differences: ArrayLike) -> tuple[float, float]:
     return float(differences.mean() / sd) if sd > 1e-12 * np.abs(differences).max() else np.nan, superiority
 
 # %% ../nbs/14_comparisons.ipynb #bddcc996
-def paired_comparison(a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 10_000, permutations: int = 10_000, seed: int = 0,
+def paired_comparison(a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 10_000,
+                      permutations: int = 10_000, seed: int = 0,
            method: str = "percentile") -> dict[str, float | int]:
     """Everything about the difference a − b of two models on the same images.
 
-    a, b: (images,) scores in the same order, NaN where undefined. level, resamples, method: as in `stats.bootstrap_interval`.
-    Returns n (images with both), n_only_a, n_only_b, n_neither (dropped: b, a, both undefined), n_infinite (of n), mean_a, mean_b,
-    difference, ci_low, ci_high (of the difference, images resampled), p_permutation, p_wilcoxon, dz, superiority (see `effect_sizes`).
-    Below two common images all but the counts, means, difference and superiority are NaN; with an infinite score all that rests on a mean.
+    a, b: (images,) scores in the same order, NaN where undefined. level, resamples, method: as in
+    `stats.bootstrap_interval`.
+    Returns n (images with both), n_only_a, n_only_b, n_neither (dropped: b, a, both undefined), n_infinite (of n),
+    mean_a, mean_b, difference, ci_low, ci_high (of the difference, images resampled), p_permutation, p_wilcoxon, dz,
+    superiority (see `effect_sizes`).
+    Below two common images all but the counts, means, difference and superiority are NaN; with an infinite score all
+    that rests on a mean.
     Raises ValueError if a and b differ in length.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.ndim != 1 or a.shape != b.shape:
-        raise InputError(f"a and b are scores of the same images in the same order, got the shapes {a.shape} and {b.shape}. "
-                         "Align them by image id and put NaN where one is missing.")
+        raise InputError(f"a and b are scores of the same images in the same order, got the shapes {a.shape} and "
+                         f"{b.shape}. Align them by image id and put NaN where one is missing.")
     has_a, has_b = ~np.isnan(a), ~np.isnan(b)
     x, y = a[has_a & has_b], b[has_a & has_b]
     infinite = np.isinf(x) | np.isinf(y)
@@ -105,20 +120,24 @@ def paired_comparison(a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples
     for_means = np.full(len(d), np.nan) if infinite.any() else d
     low, high = stats.bootstrap_interval(for_means, level, resamples, seed, method)
     return {"n": len(d), "n_only_a": int((has_a & ~has_b).sum()), "n_only_b": int((has_b & ~has_a).sum()),
-            "n_neither": int((~has_a & ~has_b).sum()), "n_infinite": int(infinite.sum()), "mean_a": means[0], "mean_b": means[1],
-            "difference": float(difference), "ci_low": low, "ci_high": high, "p_permutation": float(sign_flip_p(for_means, permutations, seed)),
+            "n_neither": int((~has_a & ~has_b).sum()), "n_infinite": int(infinite.sum()), "mean_a": means[0],
+            "mean_b": means[1],
+            "difference": float(difference), "ci_low": low, "ci_high": high,
+            "p_permutation": float(sign_flip_p(for_means, permutations, seed)),
             "p_wilcoxon": wilcoxon_p(d), "dz": effect_sizes(for_means)[0], "superiority": effect_sizes(d)[1]}
 
 # %% ../nbs/14_comparisons.ipynb #e6069fb1
 def holm(p_values: ArrayLike) -> np.ndarray:
     """Holm's corrected p values: compare each with alpha, and the chance of any false find is at most alpha.
 
-    p_values: (m,) in 0…1, NaN where no test was possible: it stays NaN and is not counted. Returns (m,) in the same order.
+    p_values: (m,) in 0…1, NaN where no test was possible: it stays NaN and is not counted. Returns (m,) in the same
+    order.
     Raises ValueError for a number outside 0…1. Source: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
     """
     p = np.asarray(p_values, dtype=float)
     if p.ndim != 1 or (p < 0).any() or (p > 1).any():
-        raise InputError(f"p values are a list of numbers from 0 to 1, got the shape {p.shape} and values from {np.nanmin(p)} to {np.nanmax(p)}.")
+        raise InputError(f"p values are a list of numbers from 0 to 1, got the shape {p.shape} and values from "
+                         f"{np.nanmin(p)} to {np.nanmax(p)}.")
     order = np.argsort(p)[:np.count_nonzero(~np.isnan(p))]
     corrected = np.full(len(p), np.nan)
     corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
@@ -142,8 +161,9 @@ def pairwise_p(scores: ArrayLike, test: str = "permutation", permutations: int =
     """Holm-corrected p of every pair of models, on the images that all of them share.
 
     scores: (models, images), NaN where undefined. test: "permutation" (of means) or "wilcoxon" (of ranks).
-    permutations: at least; raised to 50 a pair. Returns (models, models), symmetric; NaN on the diagonal, for a model without scores,
-    below two common images, and under "permutation" for a model with an infinite score. Raises ValueError for another shape or test.
+    permutations: at least; raised to 50 a pair. Returns (models, models), symmetric; NaN on the diagonal, for a model
+    without scores, below two common images, and under "permutation" for a model with an infinite score. Raises
+    ValueError for another shape or test.
     """
     if test not in ("permutation", "wilcoxon"):
         raise InputError(f"test is permutation or wilcoxon, not {test!r}.")
@@ -163,39 +183,47 @@ def pairwise_p(scores: ArrayLike, test: str = "permutation", permutations: int =
     return table
 
 # %% ../nbs/14_comparisons.ipynb #60285a22
-def best_group(scores: ArrayLike, higher_is_better: bool = True, names: Sequence[str] | None = None, alpha: float = 0.05,
+def best_group(scores: ArrayLike, higher_is_better: bool = True, names: Sequence[str] | None = None,
+               alpha: float = 0.05,
                test: str = "permutation", permutations: int = 10_000, seed: int = 0) -> "pandas.DataFrame":
     """The best model and those that are not significantly worse, on the images that all models share.
 
-    scores: (models, images), NaN where undefined. names: of the models, else their numbers. test, permutations: as in `pairwise_p`.
-    Returns a row a model, in the order given: mean (on the common images), difference (to the best), p_holm (against the best,
-    corrected over all pairs), in_group, n (common images), n_dropped (its further images). A model without scores or with an
-    infinite mean is never in the group; below two common images nothing is shown, so everybody else is.
+    scores: (models, images), NaN where undefined. names: of the models, else their numbers. test, permutations: as in
+    `pairwise_p`.
+    Returns a row a model, in the order given: mean (on the common images), difference (to the best), p_holm (against
+    the best, corrected over all pairs), in_group, n (common images), n_dropped (its further images). A model without
+    scores or with an infinite mean is never in the group; below two common images nothing is shown, so everybody else
+    is.
     Raises ValueError as `pairwise_p` does, and if names do not fit.
     """
     import pandas as pd
     models, images = common_images(scores)
     if names is not None and len(names) != len(models):
-        raise InputError(f"every model has a name, got {len(names)} names for {len(models)} models. Scores have a row a model, a column an image.")
+        raise InputError(f"every model has a name, got {len(names)} names for {len(models)} models. Scores have a row "
+                         "a model, a column an image.")
     scores = np.asarray(scores, dtype=float)
     p = pairwise_p(scores, test, permutations, seed)
     with np.errstate(invalid="ignore"):
-        means = np.array([row[images].mean() if has_scores and images.any() else np.nan for row, has_scores in zip(scores, models)])
+        means = np.array([row[images].mean() if has_scores and images.any() else np.nan
+                          for row, has_scores in zip(scores, models, strict=True)])
     finite = np.isfinite(means)
     best = np.argmax(np.where(finite, means if higher_is_better else -means, -np.inf)) if finite.any() else None
     against = np.full(len(means), np.nan) if best is None else p[best]
-    return pd.DataFrame({"mean": means, "difference": means - (np.nan if best is None else means[best]), "p_holm": against,
+    return pd.DataFrame({"mean": means, "difference": means - (np.nan if best is None else means[best]),
+                         "p_holm": against,
                          "in_group": finite & ~(against < alpha), "n": int(images.sum()),
                          "n_dropped": (~np.isnan(scores)).sum(axis=1) - np.where(models, images.sum(), 0)},
                         index=pd.Index(range(len(means)) if names is None else list(names), name="model"))
 
 # %% ../nbs/14_comparisons.ipynb #fa63387d
-def rank_stability(scores: ArrayLike, higher_is_better: bool = True, resamples: int = 10_000, seed: int = 0) -> np.ndarray:
+def rank_stability(scores: ArrayLike, higher_is_better: bool = True, resamples: int = 10_000,
+                   seed: int = 0) -> np.ndarray:
     """In which share of resamples of the images each model takes each rank.
 
     scores: (models, images), NaN where undefined; ranked on the images that all models share, by their means.
-    Returns (models, models): row a model, column a rank, the best first; rows and columns sum to 1. Ties share their ranks, a mean
-    of −inf (+inf if lower is better) ranks last. A model without scores has a row of NaN; below two common images all is NaN.
+    Returns (models, models): row a model, column a rank, the best first; rows and columns sum to 1. Ties share their
+    ranks, a mean of −inf (+inf if lower is better) ranks last. A model without scores has a row of NaN; below two
+    common images all is NaN.
     """
     models, images = common_images(scores)
     share, place = np.full((len(models), len(models)), np.nan), np.flatnonzero(models)
@@ -205,7 +233,7 @@ def rank_stability(scores: ArrayLike, higher_is_better: bool = True, resamples: 
         sums = stats.resampled_sums(list(np.asarray(scores, dtype=float)[models][:, images]), resamples, seed)
     sums = np.nan_to_num(sums if higher_is_better else -sums, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     share[models] = 0
-    for row, own in zip(place, sums):
+    for row, own in zip(place, sums, strict=True):
         above, tied = (sums > own).sum(axis=0), (sums == own).sum(axis=0)
         for rank in range(len(place)):
             share[row, rank] = np.mean(((above <= rank) & (rank < above + tied)) / tied)
@@ -216,19 +244,22 @@ def rank_agreement(means: Mapping[str, ArrayLike], higher_is_better: Mapping[str
     """Kendall's tau_b between the rankings that metrics, or definitions of one metric, give to the same models.
 
     means: of each metric, (models,) mean scores in one order, NaN where undefined. higher_is_better: of each metric.
-    Returns a table metric × metric from −1 to 1, over the models that both have; NaN if fewer than two, or all tie in one of them.
+    Returns a table metric × metric from −1 to 1, over the models that both have; NaN if fewer than two, or all tie in
+    one of them.
     Raises ValueError if a direction is missing or lengths differ. Source: Kendall, Biometrika 33 (1945) 239-251.
     """
     import pandas as pd
     unsaid = [metric for metric in means if metric not in higher_is_better]
     if unsaid or len({len(values) for values in means.values()}) > 1:
-        raise InputError(f"every metric has one mean a model and a direction; lengths are {[len(values) for values in means.values()]}, "
-                         f"directions missing for {unsaid or 'none'}.")
-    columns = {metric: np.asarray(values, dtype=float) * (1 if higher_is_better[metric] else -1) for metric, values in means.items()}
+        raise InputError("every metric has one mean a model and a direction; lengths are "
+                         f"{[len(values) for values in means.values()]}, directions missing for {unsaid or 'none'}.")
+    columns = {metric: np.asarray(values, dtype=float) * (1 if higher_is_better[metric] else -1)
+               for metric, values in means.items()}
 
     def tau(x: np.ndarray, y: np.ndarray) -> float:
         both = ~np.isnan(x) & ~np.isnan(y)
         order_x, order_y = (np.sign((z[both, None] > z[both]) * 1 - (z[both, None] < z[both])) for z in (x, y))
         pairs = np.sqrt((order_x**2).sum() * (order_y**2).sum())
         return float((order_x * order_y).sum() / pairs) if pairs else np.nan
-    return pd.DataFrame([[tau(x, y) for y in columns.values()] for x in columns.values()], index=list(columns), columns=list(columns))
+    return pd.DataFrame([[tau(x, y) for y in columns.values()] for x in columns.values()], index=list(columns),
+                        columns=list(columns))

@@ -30,7 +30,10 @@ def _bin_of(value, low, base, scale, top):
 # %% ../nbs/05_compiled.ipynb #5770432d
 @njit(**COMPILE)
 def _divide(thresholds, bins, trim, ratio):
-    "Bins over the thresholds (n,), sorted, float64, all but the `trim` outermost on each side; how many share a bin comes first."
+    """Bins over the thresholds (n,), sorted, float64, all but the `trim` outermost on each side.
+
+    How many share a bin comes first.
+    """
     n = thresholds.size
     low, high = thresholds[trim], thresholds[n - 1 - trim]
     base, span = -1.0, high - low
@@ -121,9 +124,11 @@ def _tile_sums(p, q, p0, q0):
 # %% ../nbs/05_compiled.ipynb #cf9c99ae
 @njit(**COMPILE)
 def sums(p, q, p0, q0):
-    """The sums over all pixels of p - p0, q - q0, their squares and their products, and whether p and q have negative values.
+    """The sums over all pixels of p - p0, q - q0, their squares and their products, and whether p and q have negative
+    values.
 
-    p, q: (m,) float64. p0, q0: floats. Returns (5,) float64 and two truth values. NaN or infinite values make the sums so.
+    p, q: (m,) float64. p0, q0: floats. Returns (5,) float64 and two truth values. NaN or infinite values make the sums
+    so.
     """
     total, below_p, below_q = np.zeros(5), 0, 0
     for start in range(0, p.size, TILE):
@@ -144,7 +149,8 @@ HALF, EXPONENT = 2**51, -2**52
 # %% ../nbs/05_compiled.ipynb #32e27e5c
 @njit(fastmath={"contract", "reassoc"}, **COMPILE)
 def overlap(p, q, low, per_p, per_q, eps):
-    """The sums over all pixels of b ln(eps + b / (a + eps)) and of min(a, b), where a = (p - low) per_p and b = q per_q.
+    """The sums over all pixels of b ln(eps + b / (a + eps)) and of min(a, b), where a = (p - low) per_p and b = q
+    per_q.
 
     p, q: (m,) float64, p >= low, q >= 0. low, per_p, per_q: floats that make both sum to 1. eps: from 1e-100 to 1.
     Returns two floats: KL in nats, and SIM.
@@ -167,7 +173,8 @@ def overlap(p, q, low, per_p, per_q, eps):
         for j in range(tile_p.size):
             s = ratios[j]
             z = s * s
-            part_kl += tile_q[j] * (powers[j] + s * (1.0 + z * (A1 + z * (A2 + z * (A3 + z * (A4 + z * (A5 + z * (A6 + z * A7))))))))
+            part_kl += tile_q[j] * (powers[j] + s
+                                    * (1.0 + z * (A1 + z * (A2 + z * (A3 + z * (A4 + z * (A5 + z * (A6 + z * A7))))))))
         kl += part_kl
         sim += part_sim
     return 2 * per_q * kl, sim
@@ -177,8 +184,8 @@ def overlap(p, q, low, per_p, per_q, eps):
 def splat(rows, columns, down, across, blurred):
     """Fill a picture with the sum of bells on points.
 
-    rows, columns: (n,) integers, rows ascending, also outside the picture. down, across: (2 r + 1,) float64, the bell along a column
-    and along a row, its middle on the point. blurred: (height, width) float64, is overwritten.
+    rows, columns: (n,) integers, rows ascending, also outside the picture. down, across: (2 r + 1,) float64, the bell
+    along a column and along a row, its middle on the point. blurred: (height, width) float64, is overwritten.
     """
     (height, width), first, last = blurred.shape, 0, 0
     reach_y, reach_x = down.size // 2, across.size // 2

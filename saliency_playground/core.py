@@ -74,7 +74,8 @@ class Fixations:
         return f"{len(self)} fixations{by}"
 
 # %% ../nbs/21_core.ipynb #bc0b4cf1
-_MADE_FROM = {"file": "map from a file", "participants": "map from participants' maps", "fixations": "map from fixations",
+_MADE_FROM = {"file": "map from a file", "participants": "map from participants' maps",
+              "fixations": "map from fixations",
               "uniform": "no map"}
 
 
@@ -84,7 +85,8 @@ class Sample:
 
     image_id: its name within the data set, may hold `/`. image: (height, width, 3) uint8, red first.
     fixations: Fixations or None. gt_map: (height, width) float64, sums to 1, or None.
-    participant_maps: (participants, height, width) or None. nonfix: Fixations on other pictures, for shuffled AUC, or None.
+    participant_maps: (participants, height, width) or None. nonfix: Fixations on other pictures, for shuffled AUC, or
+    None.
     px_per_dva: pixels per degree of visual angle. sigma_px: the blur in pixels that makes `gt_map` from fixations.
     meta: anything else; `prepare_sample` adds "gt_map" (what the map was made from) and "outside" (points dropped).
     """
@@ -106,14 +108,18 @@ class Sample:
     def __repr__(self):
         height, width = self.size
         looked = "no fixations" if self.fixations is None else repr(self.fixations)
-        return f"{self.image_id}: {width}×{height} px, {looked}, {_MADE_FROM.get(self.meta.get('gt_map'), 'no map yet')}"
+        return (f"{self.image_id}: {width}×{height} px, {looked}, "
+                f"{_MADE_FROM.get(self.meta.get('gt_map'), 'no map yet')}")
 
     def _repr_png_(self):
         return images.png_bytes(draw_sample(self))
 
 # %% ../nbs/21_core.ipynb #be83293f
 def draw_sample(sample: Sample, width: int = 360) -> np.ndarray:
-    "A sample as a picture (uint8): the image with its fixations, beside it the ground-truth map if there is one; `width` pixels each."
+    """A sample as a picture (uint8): the image with its fixations, beside it the ground-truth map if there is one.
+
+    `width` pixels each.
+    """
     from saliency_playground import heatmaps
     figure = sample.image
     if sample.fixations is not None:
@@ -160,7 +166,8 @@ def as_sample(item: Sample | Mapping) -> Sample:
     values = {name: item[name] for name in _FIELDS if item.get(name) is not None}
     image_id, image = str(item["image_id"]), np.asarray(item["image"])
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise InputError(f"image {image_id}: a picture is uint8 of shape (height, width, 3), got {image.dtype} {image.shape}.")
+        raise InputError(f"image {image_id}: a picture is uint8 of shape (height, width, 3), got {image.dtype} "
+                         f"{image.shape}.")
     if image.ndim == 2:
         image = np.repeat(image[:, :, None], 3, axis=2)
     for name in ("fixations", "nonfix"):
@@ -177,8 +184,10 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     """The sample ready to be scored: points outside dropped and counted, `gt_map` there and of sum 1.
 
     item: a Sample or a dict as for `as_sample`. Returns a new Sample; completing it again changes nothing.
-    meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform". meta["gt"]: the same as definitions name it, `sigma24` say.
-    sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional or not finite.
+    meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform". meta["gt"]: the
+    same as definitions name it, `sigma24` say.
+    sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional or not
+    finite.
     """
     sample = as_sample(item)
     if "outside" in sample.meta and "gt_map" in sample.meta:
@@ -187,12 +196,15 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     kept = None if fixations is None else fixations.inside(size)
     outside = 0 if fixations is None else len(fixations) - len(kept)
     sigma_px = sample.sigma_px or maps.default_sigma(size, sample.px_per_dva)
-    blur = f"sigma{sample.sigma_px:g}" if sample.sigma_px else "sigma=1dva" if sample.px_per_dva else "sigma=24/1024side"
+    blur = (f"sigma{sample.sigma_px:g}" if sample.sigma_px else "sigma=1dva" if sample.px_per_dva
+            else "sigma=24/1024side")
     try:
         if sample.gt_map is not None:
             source, gt_map = "file", maps.normalize_map(maps.resize(sample.gt_map, size))
         elif sample.participant_maps is not None:
-            source, gt_map = "participants", maps.aggregate_maps([maps.resize(participant_map, size) for participant_map in sample.participant_maps])
+            source, gt_map = ("participants",
+                              maps.aggregate_maps(
+                                  [maps.resize(participant_map, size) for participant_map in sample.participant_maps]))
         elif kept is not None and len(kept):
             source, gt_map = "fixations", maps.density(kept.x, kept.y, size, sigma_px)
         else:
@@ -201,7 +213,8 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
         raise InputError(f"image {sample.image_id}, ground truth: {error}") from None
     nonfix = None if sample.nonfix is None else sample.nonfix.inside(size)
     return replace(sample, fixations=kept, gt_map=gt_map, nonfix=nonfix, sigma_px=sigma_px,
-                   meta={"gt_map": source, "gt": blur if source == "fixations" else source} | sample.meta | {"outside": outside})
+                   meta={"gt_map": source, "gt": blur if source == "fixations" else source} | sample.meta
+                   | {"outside": outside})
 
 # %% ../nbs/21_core.ipynb #a18809a5
 KINDS = ("density", "map")
@@ -211,14 +224,16 @@ def _check_logarithms(values: np.ndarray) -> None:
     "Refuse probabilities that are given where their logarithms are meant."
     values = np.asarray(values, dtype=float)
     if values.size > 1 and (values >= 0).all() and abs(values.sum() - 1) <= 1e-3:
-        raise InputError("these are probabilities, they sum to 1. A density is given as natural logarithms: return np.log of them.")
+        raise InputError("these are probabilities, they sum to 1. A density is given as natural logarithms: return "
+                         "np.log of them.")
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """One model's answer for one picture; make it with `Prediction.of`.
 
-    values: (height, width) float32; of kind "density" the natural-log density (logsumexp 0), of kind "map" non-negative, sum 1.
+    values: (height, width) float32; of kind "density" the natural-log density (logsumexp 0), of kind "map"
+    non-negative, sum 1.
     """
     values: np.ndarray
     kind: str
@@ -254,7 +269,8 @@ class Prediction:
 def all_fixations(dataset: "SaliencyDataset") -> np.ndarray:
     """Every fixation of a data set, also those beside their picture.
 
-    Returns (5, n) float64: x, y, width and height of the picture, index of the picture. A picture that cannot be read has none.
+    Returns (5, n) float64: x, y, width and height of the picture, index of the picture. A picture that cannot be read
+    has none.
     """
     columns = [np.empty((5, 0))]
     for i in range(len(dataset)):
@@ -263,7 +279,8 @@ def all_fixations(dataset: "SaliencyDataset") -> np.ndarray:
         except Exception:                                # the runner names it, once it comes to this picture
             continue
         if fixations is not None and len(fixations):
-            columns.append(np.stack([fixations.x, fixations.y, *np.full((3, len(fixations)), [[width], [height], [i]], float)]))
+            columns.append(
+                np.stack([fixations.x, fixations.y, *np.full((3, len(fixations)), [[width], [height], [i]], float)]))
     return np.concatenate(columns, axis=1)
 
 
@@ -274,7 +291,9 @@ def pool_fixations(dataset: "SaliencyDataset") -> np.ndarray:
 
 
 def other_fixations(pool: np.ndarray, i: int, size: tuple[int, int]) -> Fixations | None:
-    """The fixations of a pool on all pictures but picture i, rescaled to its size (height, width); None if there are none.
+    """The fixations of a pool on all pictures but picture i, rescaled to its size (height, width).
+
+    None if there are none.
 
     pool: from `pool_fixations`. Source: the sAUC of saliency.tuebingen.ai (x and y times the ratio of the sizes).
     """
@@ -306,9 +325,12 @@ def _sample_facts(dataset: "SaliencyDataset") -> list[tuple]:
 
 # %% ../nbs/21_core.ipynb #af31cea6
 class SaliencyDataset:
-    """A row of samples. An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts.
+    """A row of samples.
 
-    ids, size_of, fixations_of and fingerprint have defaults that read every sample once; override them where files tell faster.
+    An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts.
+
+    ids, size_of, fixations_of and fingerprint have defaults that read every sample once; override them where files tell
+    faster.
     """
     name = ""                                 # what `create` was asked for
     options: dict[str, Any] = {}              # and with which options
@@ -339,7 +361,10 @@ class SaliencyDataset:
         return self._fact(i, 2)
 
     def fingerprint(self, i: int) -> dict[str, str]:
-        """What sample i was read from: {"image": digest of the picture, "truth": digest of all it is scored against}."""
+        """What sample i was read from.
+
+        {"image": digest of the picture, "truth": digest of all it is scored against}.
+        """
         return self._fact(i, 3)
 
     def nonfix(self, i: int) -> Fixations | None:
@@ -374,7 +399,8 @@ def draw_dataset(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
         try:
             sample = prepare_sample(dataset[i])
             fixations = sample.fixations
-            figures.append(sample.image if fixations is None else heatmaps.draw_fixations(sample.image, fixations.x, fixations.y))
+            figures.append(sample.image if fixations is None
+                           else heatmaps.draw_fixations(sample.image, fixations.x, fixations.y))
             captions.append(sample.image_id)
         except Exception:
             figures.append(np.full((60, 80, 3), 230, np.uint8))
@@ -412,22 +438,37 @@ class _ModelDescription:
     depends_on: Sequence[str | Path] = ()
 
     def unavailable_reason(self) -> str:
-        "What it lacks to predict, say weights, in a sentence with the cure; empty if nothing, as far as can be told without computing."
+        """What it lacks to predict, say weights, in a sentence with the cure.
+
+        Empty if nothing, as far as can be told without computing.
+        """
         return ""
 
     def download(self) -> None:
-        "Download what it lacks, before its first picture. Raises ValueError, in a sentence with the cure, if that cannot be had."
+        """Download what it lacks, before its first picture.
+
+        Raises ValueError, in a sentence with the cure, if that cannot be had.
+        """
 
     def seen_images(self) -> set[str]:
-        "The pictures that it was trained on, as far as it knows: their ids, or their digests (`fingerprint`), which no other picture shares."
+        """The pictures that it was trained on, as far as it knows.
+
+        Their ids, or their digests (`fingerprint`), which no other picture shares.
+        """
         return set()
 
     def validation_images(self) -> set[str]:
-        "The pictures that chose among states of its training, told like `seen_images`: scores on them are a little too good."
+        """The pictures that chose among states of its training, told like `seen_images`.
+
+        Scores on them are a little too good.
+        """
         return set()
 
     def fingerprint(self, image_id: str) -> str:
-        "A digest of what the prediction depends on besides picture, options and code: `depends_on`, and every option that is a file."
+        """A digest of what the prediction depends on besides picture, options and code.
+
+        `depends_on`, and every option that is a file.
+        """
         return self._weights_digest
 
     @functools.cached_property
@@ -445,7 +486,8 @@ class _ModelDescription:
 def resize_prediction(values, size: tuple[int, int], kind: str, fed: tuple[int, int] | None = None) -> np.ndarray:
     """A model's numbers at the size (height, width) of the picture.
 
-    values: (h, w) of about the aspect of what the model was fed: a picture of size `fed`, or else the picture itself. kind: "density" (natural logarithms, resized as probabilities) or "map".
+    values: (h, w) of about the aspect of what the model was fed: a picture of size `fed`, or else the picture itself.
+    kind: "density" (natural logarithms, resized as probabilities) or "map".
     Raises ValueError for anything else.
     """
     values = np.asarray(values) if values is not None else None
@@ -455,7 +497,8 @@ def resize_prediction(values, size: tuple[int, int], kind: str, fed: tuple[int, 
     (h, w), (height, width) = values.shape, fed or size
     if abs(h * width - w * height) > max(0.1 * h * width, h, w, height, width):
         raise InputError(f"the model's map has the shape {values.shape}, the picture (height, width) {tuple(size)}: "
-                         + ("height and width are exchanged." if values.shape == tuple(size)[::-1] else "another aspect."))
+                         + ("height and width are exchanged." if values.shape == tuple(size)[::-1]
+                            else "another aspect."))
     if values.shape == tuple(size) or kind == "map":
         return maps.resize(values, size)
     _check_logarithms(values)
@@ -464,12 +507,17 @@ def resize_prediction(values, size: tuple[int, int], kind: str, fed: tuple[int, 
 
 # %% ../nbs/21_core.ipynb #88e49d25
 class SaliencyModel(_ModelDescription):
-    """Picture in, prediction out. An adapter defines `predict`, and `kind`, `card`, `requires_size`, `depends_on` where they differ.
+    """Picture in, prediction out.
 
-    kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network wants.
+    An adapter defines `predict`, and `kind`, `card`, `requires_size`, `depends_on` where they differ.
+
+    kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network
+    wants.
     batch_size: how many pictures of one size `predict_batch` likes at once. weights: files the prediction depends on.
-    card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt; None: unknown.
-    how: options that say how a prediction is computed, not what it is (device, batch size): a kept one serves whatever they are.
+    card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt;
+    None: unknown.
+    how: options that say how a prediction is computed, not what it is (device, batch size): a kept one serves whatever
+    they are.
     """
     requires_size: tuple[int, int] | None = None
     batch_size = 1
@@ -489,32 +537,41 @@ class SaliencyModel(_ModelDescription):
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
         """The model's numbers as a `Prediction` of the picture's size (height, width).
 
-        Raises ValueError if they are no map, or if their aspect is neither the picture's nor that of `requires_size`, within 10 %.
+        Raises ValueError if they are no map, or if their aspect is neither the picture's nor that of `requires_size`,
+        within 10 %.
         """
         return Prediction.of(resize_prediction(values, size, self.kind, self.requires_size), self.kind)
 
     def __call__(self, image: np.ndarray) -> Prediction:
         "The prediction for one picture (height, width, 3) uint8, or for a Sample."
-        return self.predictions([image if isinstance(image, Sample) else as_sample({"image_id": "", "image": image})])[0]
+        return self.predictions(
+            [image if isinstance(image, Sample) else as_sample({"image_id": "", "image": image})])[0]
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The predictions for several samples of one size; a model that looks things up by `image_id` overrides this."
-        values = self.predict_batch([self.preprocess(sample.image.copy()) for sample in samples])       # a model may write into it
+        # a model may write into it
+        values = self.predict_batch([self.preprocess(sample.image.copy()) for sample in samples])
         return [self.postprocess(numbers, sample.size) for numbers, sample in zip(values, samples, strict=True)]
 
 # %% ../nbs/21_core.ipynb #55422d50
 def observer_labels(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
-    "Index of a picture -> who made each of the fixations on it, in the order of `dataset.pool`; only pictures labelled throughout."
+    """Index of a picture -> who made each of the fixations on it, in the order of `dataset.pool`.
+
+    Only pictures labelled throughout.
+    """
     looks = {int(i): dataset.fixations_of(int(i)).inside(dataset.size_of(int(i))) for i in np.unique(dataset.pool[4])}
     return {i: fixations.observer for i, fixations in looks.items()
             if fixations.observer is not None and all(who is not None and who == who for who in fixations.observer)}
 
 
-LEAVE_ONE_OUT_ROLES = ("single observer", "gold standard")         # the roles that are scored observer by observer, or not at all
+# the roles that are scored observer by observer, or not at all
+LEAVE_ONE_OUT_ROLES = ("single observer", "gold standard")
 
 
 class Ceiling(SaliencyModel):
-    """A model made of the fixations themselves. An adapter defines `fit` and `predictions`, and `leave_one_out` if it leaves out observers.
+    """A model made of the fixations themselves.
+
+    An adapter defines `fit` and `predictions`, and `leave_one_out` if it leaves out observers.
 
     role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
     """
@@ -529,18 +586,24 @@ class Ceiling(SaliencyModel):
         """
         who = observer_labels(dataset)
         if self.role != "baseline" and not any(len(np.unique(labels)) > 1 for labels in who.values()):
-            raise InputError(f"{self.name} needs a picture seen by two observers who are told apart. Name the observers in the data set.")
+            raise InputError(f"{self.name} needs a picture seen by two observers who are told apart. Name the "
+                             "observers in the data set.")
         self.index_by_id = {image_id: i for i, image_id in enumerate(dataset.ids)}
-        self._bound_digest = files.digest([dataset.pool_fingerprint, {str(i): list(map(str, labels)) for i, labels in who.items()}])
+        self._bound_digest = files.digest(
+            [dataset.pool_fingerprint, {str(i): list(map(str, labels)) for i, labels in who.items()}])
 
     def fit(self, dataset: SaliencyDataset) -> None:
-        "Read the data set, and learn from it what takes long. Raises ValueError if it lacks something, say fixations or observers."
+        """Read the data set, and learn from it what takes long.
+
+        Raises ValueError if it lacks something, say fixations or observers.
+        """
         raise TypeError(f"model {self.name or type(self).__name__} has no fit(dataset) method.")
 
     def index_of(self, image_id: str) -> int:
         "The index of an image in the data set. Raises ValueError if it is none of them, or nothing was fitted."
         if image_id not in getattr(self, "index_by_id", ()):
-            raise InputError(f"{self.name} knows no image {image_id!r}. Call fit(dataset) with the data set it belongs to first.")
+            raise InputError(f"{self.name} knows no image {image_id!r}. Call fit(dataset) with the data set it belongs "
+                             "to first.")
         return self.index_by_id[image_id]
 
     def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
@@ -551,5 +614,8 @@ class Ceiling(SaliencyModel):
         return []
 
     def fingerprint(self, image_id: str) -> str:
-        "A digest of what the fit is made of: all fixations, who made them, and `depends_on`, among them the code of the fit."
+        """A digest of what the fit is made of.
+
+        All fixations, who made them, and `depends_on`, among them the code of the fit.
+        """
         return files.digest([super().fingerprint(image_id), self._bound_digest])

@@ -81,7 +81,10 @@ class FailedImageError(RunError):
 
 
 class OutOfTime(PlaygroundError):
-    "A training stopped after a whole epoch, because the next one would have ended too late. What is there can be gone on with."
+    """A training stopped after a whole epoch, because the next one would have ended too late.
+
+    What is there can be gone on with.
+    """
     exit_code = 3
 
 # %% ../nbs/00_errors.ipynb #09c2fabf
@@ -99,6 +102,7 @@ def _own_line(error: Exception) -> str:
     home, found = Path(find_spec("saliency_playground").origin).resolve().parent, ""
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
-        if path.is_relative_to(Path.cwd()) and not path.resolve().is_relative_to(home) and "site-packages" not in path.parts:
+        if (path.is_relative_to(Path.cwd()) and not path.resolve().is_relative_to(home)
+            and "site-packages" not in path.parts):
             found = f" ({path.relative_to(Path.cwd()).as_posix()}:{frame.lineno})"
     return found

@@ -78,7 +78,10 @@ def write_array(path: str | Path, array: np.ndarray) -> Path:
 
 
 def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
-    "Write an `.npz` file of arrays by name, as `write_array` does one. Raises ValueError for an array of Python objects."
+    """Write an `.npz` file of arrays by name, as `write_array` does one.
+
+    Raises ValueError for an array of Python objects.
+    """
     if objects := [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]:
         raise InputError(f"{', '.join(objects)}: an array of Python objects would need pickle.")
     buffer = io.BytesIO()
@@ -130,14 +133,17 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f\\<>:"|?*]|[\ud800-\udfff]')                
 def path_inside(root: str | Path, name: str, suffix: str = "") -> Path:
     """The file `root/name + suffix`, for a name that came from outside and may hold `/`.
 
-    Returns a path below `root`; nothing is made. Raises ValueError if the name is empty, absolute, too long, would leave
-    `root`, or is one that some system cannot hold.
+    Returns a path below `root`; nothing is made. Raises ValueError if the name is empty, absolute, too long, would
+    leave `root`, or is one that some system cannot hold.
     """
     parts = name.split("/")
-    if _FORBIDDEN.search(name) or any(part in ("", "..", ".") or part != part.strip() or RESERVED.fullmatch(part) for part in parts):
-        raise InputError(f"{name!r} cannot name a file. Use letters, digits, spaces inside, '-', '_', '.', and '/' for folders.")
+    if (_FORBIDDEN.search(name)
+        or any(part in ("", "..", ".") or part != part.strip() or RESERVED.fullmatch(part) for part in parts)):
+        raise InputError(f"{name!r} cannot name a file. Use letters, digits, spaces inside, '-', '_', '.', and '/' for "
+                         "folders.")
     if any(len(part.encode()) > 200 for part in parts):
-        raise InputError(f"{name[:40]!r}… is longer than the 200 bytes that a file's name may have everywhere. Shorten it.")
+        raise InputError(f"{name[:40]!r}… is longer than the 200 bytes that a file's name may have everywhere. "
+                         "Shorten it.")
     return Path(root, *parts[:-1], parts[-1] + suffix)
 
 # %% ../nbs/01_files.ipynb #5305fd83
@@ -231,4 +237,5 @@ def path_hint(path: str | Path) -> str:
     "What to do about a path that is not there, in a sentence."
     if Path(path).parts[-2:] == ("data", "toy"):
         return "`saliency-playground toy` writes it."
-    return "Mend the path, or put the data there." if Path(path).is_absolute() else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}."
+    return ("Mend the path, or put the data there." if Path(path).is_absolute()
+            else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")

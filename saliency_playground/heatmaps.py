@@ -21,7 +21,8 @@ _FULL_AT = 10                                    # times uniform, for "sum"
 def to_brightness(values: ArrayLike, normalize: str = "max") -> np.ndarray:
     """A non-negative map as brightness.
 
-    values: (height, width), for "sum" of any sum. normalize: "max" (own maximum is 1), "sum" (10 × a uniform map is 1) or "none".
+    values: (height, width), for "sum" of any sum. normalize: "max" (own maximum is 1), "sum" (10 × a uniform map is 1)
+    or "none".
     Returns (height, width) float64 in 0…1; NaN and a map of zeros become 0. Raises ValueError for another normalize.
     """
     values = np.nan_to_num(np.asarray(values, dtype=float))
@@ -51,7 +52,8 @@ def overlay(image: np.ndarray, heat: np.ndarray, alpha: float = 0.5) -> np.ndarr
     Raises ValueError if the sizes differ or alpha is out of range.
     """
     if image.shape != heat.shape or not 0 <= alpha <= 1:
-        raise InputError(f"an overlay needs a picture and a heatmap of one size and alpha in 0…1, got {image.shape}, {heat.shape}, {alpha}.")
+        raise InputError(f"an overlay needs a picture and a heatmap of one size and alpha in 0…1, got {image.shape}, "
+                         f"{heat.shape}, {alpha}.")
     return np.clip(alpha * heat.astype(np.float32) + (1 - alpha) * image + 0.5, 0, 255).astype(np.uint8)
 
 # %% ../nbs/10_heatmaps.ipynb #5699e725
@@ -59,18 +61,20 @@ def draw_fixations(image: np.ndarray, x: ArrayLike, y: ArrayLike, radius: float 
                    colors: Sequence[tuple[int, int, int]] | None = None) -> np.ndarray:
     """A picture with a ringed dot on each fixation.
 
-    image: (height, width, 3) uint8. x, y: (n,) pixels, 0-based. radius: of a dot in pixels; None: by the picture's size.
+    image: (height, width, 3) uint8. x, y: (n,) pixels, 0-based. radius: of a dot in pixels; None: by the picture's
+    size.
     colors: an RGB colour for each fixation; None: white. Returns a new picture of the same shape.
     """
     height, width = image.shape[:2]
     radius = radius or max(1.0, 0.009 * max(height, width))
     reach, drawn = int(np.ceil(1.45 * radius)) + 1, image.astype(np.float32)
-    for i, (px, py) in enumerate(zip(np.asarray(x, float), np.asarray(y, float))):
+    for i, (px, py) in enumerate(zip(np.asarray(x, float), np.asarray(y, float), strict=True)):
         top, left = max(0, round(py) - reach), max(0, round(px) - reach)
         patch = drawn[top:max(top, round(py) + reach + 1), left:max(left, round(px) + reach + 1)]
         rows, columns = np.ogrid[:patch.shape[0], :patch.shape[1]]
         away = np.hypot(rows + top - py, columns + left - px)
-        for size, color in [(radius * 1.45, (20, 20, 20)), (radius, colors[i] if colors is not None else (255, 255, 255))]:
+        for size, color in [(radius * 1.45, (20, 20, 20)),
+                            (radius, colors[i] if colors is not None else (255, 255, 255))]:
             covered = np.clip(size + 0.5 - away, 0, 1)[..., None]            # of each pixel, by the disc
             patch += covered * (np.asarray(color, np.float32) - patch)
     return (drawn + 0.5).astype(np.uint8)
@@ -86,12 +90,13 @@ def mass_levels(density: ArrayLike, shares: Sequence[float] = (0.5, 0.9)) -> lis
     return [float(ranked[min(np.searchsorted(held, share), ranked.size - 1)]) for share in shares]
 
 
-def contours(image: np.ndarray, density: ArrayLike, levels: Sequence[float] = (0.5, 0.9), color: tuple[int, int, int] = (255, 255, 255),
+def contours(image: np.ndarray, density: ArrayLike, levels: Sequence[float] = (0.5, 0.9),
+             color: tuple[int, int, int] = (255, 255, 255),
              at: Sequence[float] | None = None) -> np.ndarray:
     """A picture with the outlines of the smallest regions that hold these shares of a density's mass.
 
-    image: (height, width, 3) uint8. density: (height, width), any sum. levels: shares in 0…1. at: the values to draw at instead,
-    from `mass_levels` of the whole density if this is a part of it. Returns a new picture.
+    image: (height, width, 3) uint8. density: (height, width), any sum. levels: shares in 0…1. at: the values to draw at
+    instead, from `mass_levels` of the whole density if this is a part of it. Returns a new picture.
     """
     from saliency_playground.opencv import cv2
     density = np.asarray(density)
@@ -127,7 +132,8 @@ def _shorten(text: str, letters, room: float) -> str:
     "A text cut to fit, with an ellipsis in the middle."
     if letters.getlength(text) <= room:
         return text
-    keep = next((k for k in range(len(text) - 1, 1, -1) if letters.getlength(f"{text[:(k + 1) // 2]}…{text[-(k // 2):]}") <= room), 2)
+    keep = next((k for k in range(len(text) - 1, 1, -1)
+                 if letters.getlength(f"{text[:(k + 1) // 2]}…{text[-(k // 2):]}") <= room), 2)
     return f"{text[:(keep + 1) // 2]}…{text[-(keep // 2):]}"
 
 # %% ../nbs/10_heatmaps.ipynb #d4af59df
@@ -136,13 +142,14 @@ def image_grid(figures: Sequence[np.ndarray], columns: int, captions: Sequence[s
     """Pictures on one white sheet, row by row.
 
     figures: each (height, width, 3) uint8, any sizes. columns: how many stand in a row. width: of the sheet in pixels.
-    captions: one a column, above the first row; or one a picture, below each. row_labels: one a row, above it at the left.
+    captions: one a column, above the first row; or one a picture, below each. row_labels: one a row, above it at the
+    left.
     Returns (height, width, 3) uint8. Raises ValueError if there is no picture or the captions fit neither rule.
     """
     from PIL import Image, ImageDraw
     if not len(figures) or (captions is not None and len(captions) not in (columns, len(figures))):
-        raise InputError(f"a contact sheet needs pictures, and a caption for each of them or for each of {columns} columns; "
-                         f"got {len(figures)} pictures and {len(captions or ())} captions.")
+        raise InputError(f"a contact sheet needs pictures, and a caption for each of them or for each of {columns} "
+                         f"columns; got {len(figures)} pictures and {len(captions or ())} captions.")
     rows = [figures[i:i + columns] for i in range(0, len(figures), columns)]
     cell = (width - _GAP * (columns + 1)) // columns
     letters = font(max(10, min(15, cell // 13)))

@@ -79,8 +79,11 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 # %% ../nbs/07_images.ipynb #f5ed0002
-def input_size(size: tuple[int, int], long_side: int | None = None, scale: float = 1.0, multiple: int = 1) -> tuple[int, int]:
-    """The size (height, width) at which a picture of `size` is fed to a model: scaled, or brought to a longer side of `long_side` pixels.
+def input_size(size: tuple[int, int], long_side: int | None = None, scale: float = 1.0,
+               multiple: int = 1) -> tuple[int, int]:
+    """The size (height, width) at which a picture of `size` is fed to a model.
+
+    Scaled, or brought to a longer side of `long_side` pixels.
 
     multiple: both sides are rounded to multiples of it, at least one.
     """
@@ -120,7 +123,8 @@ def _read_mat(path, key) -> dict[str, np.ndarray]:
         arrays = loadmat(path)
     except NotImplementedError:
         return {name: array.T for name, array in _read_hdf5(path, key).items()}
-    return {name: array for name, array in arrays.items() if not name.startswith("__") and isinstance(array, np.ndarray)}
+    return {name: array for name, array in arrays.items() if not name.startswith("__")
+            and isinstance(array, np.ndarray)}
 
 # %% ../nbs/07_images.ipynb #3613e77e
 def _read_gray(path) -> np.ndarray:
@@ -138,7 +142,8 @@ def _read_gray(path) -> np.ndarray:
 def read_map(path: str | Path, key: str | None = None) -> np.ndarray:
     """Read a two-dimensional array of numbers: a prediction or a ground-truth map.
 
-    path: `.npy`, `.npz`, `.mat` (also v7.3), `.h5`, `.hdf5`, or a gray picture. key: which array of a file that holds several.
+    path: `.npy`, `.npz`, `.mat` (also v7.3), `.h5`, `.hdf5`, or a gray picture. key: which array of a file that holds
+    several.
     Returns (height, width) float64, the numbers as stored. Nothing is ever unpickled.
     Raises MapError naming the file if it is missing, broken, coloured, or not two-dimensional.
     """
@@ -163,7 +168,8 @@ def read_map(path: str | Path, key: str | None = None) -> np.ndarray:
         raise MapError(f"{path}: not a whole {suffix} file ({error}).") from None
     squeezed = np.squeeze(values) if np.ndim(values) > 2 else np.asarray(values)
     if squeezed.ndim != 2 or squeezed.dtype.kind not in "buif":
-        raise MapError(f"{path}: a map is a two-dimensional array of numbers, this is {squeezed.dtype} of shape {np.shape(values)}.")
+        raise MapError(f"{path}: a map is a two-dimensional array of numbers, this is {squeezed.dtype} of shape "
+                       f"{np.shape(values)}.")
     return squeezed.astype(float)
 
 # %% ../nbs/07_images.ipynb #119842be
@@ -179,7 +185,10 @@ def png_bytes(pixels: np.ndarray, **text: str) -> bytes:
 
 # %% ../nbs/07_images.ipynb #136b9e8f
 def png_text(path: str | Path, key: str) -> str | None:
-    "The text that `png_bytes` put into a PNG file under this key; None if there is none, or no such file. Reads no pixels."
+    """The text that `png_bytes` put into a PNG file under this key; None if there is none, or no such file.
+
+    Reads no pixels.
+    """
     from PIL import Image
     try:
         with Image.open(path) as image:

@@ -18,13 +18,17 @@ from .errors import InputError
 
 # %% ../nbs/08_maps.ipynb #2574d3e7
 def _as_map(values: ArrayLike, log: bool = False) -> np.ndarray:
-    "Values as float64 (height, width). Raises ValueError for another shape, for NaN, and for infinities (−inf is fine if `log`)."
+    """Values as float64 (height, width).
+
+    Raises ValueError for another shape, for NaN, and for infinities (−inf is fine if `log`).
+    """
     values = np.asarray(values, dtype=float)
     if values.ndim != 2 or values.size == 0:
         raise InputError(f"a map has the shape (height, width), got {values.shape}.")
     bad = np.isnan(values) | np.isposinf(values) if log else ~np.isfinite(values)
     if bad.any():
-        raise InputError(f"{np.count_nonzero(bad)} of {values.size} values are NaN or infinite. Mend the model or the file they came from.")
+        raise InputError(f"{np.count_nonzero(bad)} of {values.size} values are NaN or infinite. Mend the model or the "
+                         "file they came from.")
     return values
 
 # %% ../nbs/08_maps.ipynb #fae27e46
@@ -50,14 +54,16 @@ def _logsumexp(values: np.ndarray) -> float:
     if not np.isfinite(peak):
         return -np.inf
     shifted = values - peak
-    return float(peak + np.log(np.exp(shifted, out=shifted).sum()))                 # in place: a new array costs more than the arithmetic
+    # in place: a new array costs more than the arithmetic
+    return float(peak + np.log(np.exp(shifted, out=shifted).sum()))
 
 
 def normalize_log_density(values: ArrayLike) -> np.ndarray:
     """A natural-log density: the values minus the logarithm of the sum of their exponentials.
 
     values: (height, width) logarithms up to a constant; −inf is probability 0.
-    Returns (height, width) float64 with logsumexp 0. Raises ValueError for another shape, NaN, +inf, or −inf everywhere.
+    Returns (height, width) float64 with logsumexp 0. Raises ValueError for another shape, NaN, +inf, or −inf
+    everywhere.
     """
     values = _as_map(values, log=True)
     total = _logsumexp(values)
@@ -75,18 +81,21 @@ def check_log_density(values: ArrayLike, atol: float = 1e-3) -> None:
     total = _logsumexp(_as_map(values, log=True))
     if abs(total) > atol:
         if np.min(values) >= 0 and abs(np.sum(values) - 1) <= atol:
-            raise InputError("these are probabilities, not the natural logarithms of them: they sum to 1 as they are. Take np.log of them first.")
-        raise InputError(f"these are not the natural logarithms of a density: the probabilities sum to {np.exp(total):.3g}, not 1. "
-                         "Normalise them, or call it a map.")
+            raise InputError("these are probabilities, not the natural logarithms of them: they sum to 1 as they are. "
+                             "Take np.log of them first.")
+        raise InputError("these are not the natural logarithms of a density: the probabilities sum to "
+                         f"{np.exp(total):.3g}, not 1. Normalise them, or call it a map.")
 
 # %% ../nbs/08_maps.ipynb #cfaa3f6d
-_INTERPOLATIONS = {"nearest": "INTER_NEAREST_EXACT", "bilinear": "INTER_LINEAR", "bicubic": "INTER_CUBIC", "area": "INTER_AREA"}
+_INTERPOLATIONS = {"nearest": "INTER_NEAREST_EXACT", "bilinear": "INTER_LINEAR", "bicubic": "INTER_CUBIC",
+                   "area": "INTER_AREA"}
 
 
 def resize(values: ArrayLike, size: tuple[int, int], interpolation: str = "bilinear") -> np.ndarray:
     """Values at another size; the sum is not kept.
 
-    values: (height, width). size: (height, width) wanted. interpolation: nearest, bilinear, bicubic (may overshoot) or area.
+    values: (height, width). size: (height, width) wanted. interpolation: nearest, bilinear, bicubic (may overshoot) or
+    area.
     Returns (*size) float64; the values themselves if the size is right. Raises ValueError for a wrong shape or name.
     Source: OpenCV's `resize`, half-pixel centres.
     """
@@ -113,8 +122,9 @@ def pixels(x: ArrayLike, y: ArrayLike, size: tuple[int, int]) -> tuple[np.ndarra
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     if outside.any():
         first = np.argmax(outside)
-        raise InputError(f"{outside.sum()} of {x.size} fixations lie outside the picture of width {width} and height {height}, the first at "
-                         f"x={x[first]:g}, y={y[first]:g}. Drop them, or subtract 1 from 1-based coordinates.")
+        raise InputError(f"{outside.sum()} of {x.size} fixations lie outside the picture of width {width} and height "
+                         f"{height}, the first at x={x[first]:g}, y={y[first]:g}. Drop them, or subtract 1 from "
+                         "1-based coordinates.")
     return y.astype(int), x.astype(int)
 
 
@@ -176,7 +186,10 @@ def gaussian_blur(values: ArrayLike, sigma: float) -> np.ndarray:
 
 # %% ../nbs/08_maps.ipynb #6b0b5d2a
 def _splat(rows: np.ndarray, columns: np.ndarray, down: np.ndarray, across: np.ndarray, blurred: np.ndarray) -> None:
-    "Fill `blurred` (height, width) with the sum of bells on points (n,), rows ascending; `down` and `across`: the bell along columns and rows."
+    """Fill `blurred` (height, width) with the sum of bells on points (n,), rows ascending.
+
+    `down` and `across`: the bell along columns and rows.
+    """
     height, width = blurred.shape
     left, right = _bells(down, rows, height), _bells(across, columns, width)
     for top, end, first, last in _strips(height, down.size // 2):
@@ -214,7 +227,7 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
     bell, (height, width) = _bell(_positive(sigma)), size
     if rows.size == 0:
         raise InputError("no fixations, no density.")
-    if rows.size > height + width:                                         # many points: blurring all pixels is less work
+    if rows.size > height + width:  # many points: blurring all pixels is less work
         blurred = gaussian_blur(counts(x, y, size), sigma)
         return blurred / blurred.sum()
     order, blurred = np.argsort(rows), np.empty(size)
@@ -227,7 +240,8 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
 def default_sigma(size: tuple[int, int], px_per_dva: float | None = None) -> float:
     """The blur in pixels when a data set does not name one: a degree of visual angle, else 24/1024 of the longer side.
 
-    size: (height, width). px_per_dva: pixels per degree. Source of the share: the MIT benchmark's blur, 23.99 px at 1024.
+    size: (height, width). px_per_dva: pixels per degree. Source of the share: the MIT benchmark's blur, 23.99 px at
+    1024.
     """
     return float(px_per_dva) if px_per_dva else max(size) * 24 / 1024
 
@@ -241,6 +255,7 @@ def aggregate_maps(maps: Sequence[ArrayLike], how: str = "mean") -> np.ndarray:
     if how not in ("mean", "median"):
         raise InputError(f"maps are aggregated by mean or median, not {how!r}.")
     if len(maps) == 0 or len({np.shape(single_map) for single_map in maps}) > 1:
-        raise InputError(f"maps of one picture have one size, got {sorted({np.shape(single_map) for single_map in maps}) or 'none'}.")
+        raise InputError("maps of one picture have one size, got "
+                         f"{sorted({np.shape(single_map) for single_map in maps}) or 'none'}.")
     stack = np.stack([normalize_map(single_map) for single_map in maps])
     return normalize_map(stack.mean(axis=0) if how == "mean" else np.median(stack, axis=0))

@@ -14,5 +14,5 @@ try:
 except ModuleNotFoundError as error:
     raise MissingPackageError("OpenCV is not installed. pip install opencv-python-headless", name="cv2") from error
 except ImportError as error:
-    raise MissingPackageError(f"OpenCV is installed and cannot be imported: {error}. Uninstall every opencv package that `pip list` shows, "
-                      "then pip install opencv-python-headless", name="cv2") from error
+    raise MissingPackageError(f"OpenCV is installed and cannot be imported: {error}. Uninstall every opencv package "
+                              "that `pip list` shows, then pip install opencv-python-headless", name="cv2") from error

@@ -27,13 +27,17 @@ def recipe(model: SaliencyModel) -> dict:
     what = {name: value for name, value in model.options.items() if name not in model.runtime_options}
     return {"model": model.name, "class": type(model).__qualname__, "kind": model.kind, "options": what,
             "code": {cls.__qualname__: source_digest(cls) for cls in type(model).__mro__
-                                                              if cls.__module__ not in ("builtins", SaliencyModel.__module__)}, "package": __version__}
+                                                              if cls.__module__
+                                                              not in ("builtins", SaliencyModel.__module__)},
+            "package": __version__}
 
 
 def source_digest(cls: type) -> str:
-    """A digest of the file that a class was written in and of those it imports from beside it (`userfiles.imported_user_files`), or of the notebook cell.
+    """A digest of the file that a class was written in and of those it imports from beside it
+    (`userfiles.imported_user_files`), or of the notebook cell.
 
-    Where neither can be found, a word that is never the same twice: what cannot be told apart must not be served as the same.
+    Where neither can be found, a word that is never the same twice: what cannot be told apart must not be served as the
+    same.
     """
     source = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if source and Path(source).is_file():
@@ -74,8 +78,12 @@ class PredictionStore:
         "The kept prediction, or None if there is none of this key or its file is damaged."
         return read_stored_prediction(self.folder, image_id, self.journal) if self.has(image_id, key) else None
 
-    def put(self, image_id: str, key: str, prediction: Prediction, image_digest: str, seconds: float | None = None) -> None:
-        "Keep a prediction, and how long it took. Raises OSError if the disk is full; what was kept before stays or is gone, never half there."
+    def put(self, image_id: str, key: str, prediction: Prediction, image_digest: str,
+            seconds: float | None = None) -> None:
+        """Keep a prediction, and how long it took.
+
+        Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
+        """
         if not self._described:
             files.write_text(self.folder/"cell.json", json.dumps(self.recipe, indent=1, default=str) + "\n")
             self._described = True
@@ -87,7 +95,8 @@ class PredictionStore:
                          weights=self._model.fingerprint(image_id), seconds=seconds)
 
 # %% ../nbs/35_predictions.ipynb #ca5e0002
-def read_stored_prediction(folder: str | Path, image_id: str, journal: files.Journal | None = None) -> Prediction | None:
+def read_stored_prediction(folder: str | Path, image_id: str,
+                           journal: files.Journal | None = None) -> Prediction | None:
     """A kept prediction, whatever it was computed from; None if there is none or its file is not what was written.
 
     folder: `<prediction_cache_dir>/<dataset>/<model>`. journal: its journal, if it is open already.
@@ -105,5 +114,7 @@ def read_stored_prediction(folder: str | Path, image_id: str, journal: files.Jou
 
 # %% ../nbs/35_predictions.ipynb #7cbfc33d
 def is_made_by(entry: dict, recipe_digest: str) -> bool:
-    "Whether a kept prediction, by its journal's entry, was made by the model of this recipe, see `PredictionStore.recipe_digest`."
+    """Whether a kept prediction, by its journal's entry, was made by the model of this recipe, see
+    `PredictionStore.recipe_digest`.
+    """
     return entry.get("key") == files.digest([recipe_digest, entry.get("weights"), entry.get("image")])

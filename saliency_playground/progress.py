@@ -22,10 +22,12 @@ def is_watched() -> bool:
     return in_notebook_cell() or bool(sys.stderr and sys.stderr.isatty())
 
 # %% ../nbs/03_progress.ipynb #e791d42d
-def progress(total: int | None, title: str, unit: str = "image", quiet: bool | None = None, leave: bool = False, **more):
+def progress(total: int | None, title: str, unit: str = "image", quiet: bool | None = None,
+             leave: bool = False, **more):
     """A progress bar, tqdm's, to be used in a `with`; `update(n)` moves it.
 
-    total: how many there are. quiet: no bar; None: one if somebody watches, see `is_watched`. leave: a finished one stays, in a terminal.
+    total: how many there are. quiet: no bar; None: one if somebody watches, see `is_watched`. leave: a finished one
+    stays, in a terminal.
     more: options of tqdm.
     """
     from tqdm import tqdm

@@ -15,7 +15,8 @@ from typing import Any
 # %% ../nbs/04_provenance.ipynb #547794d3
 def _git_commit() -> str | None:
     "The commit of the working directory's repository, `+changes` if it has uncommitted ones; None outside of one."
-    def git(*words): return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    def git(*words):
+        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     try:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
@@ -25,15 +26,18 @@ def _git_commit() -> str | None:
 def provenance(experiment: str, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Where and with what something is computed: commit, versions, machine.
 
-    experiment, config, seed: what it is called, its whole config as plain values, its seed; they are kept beside the rest.
+    experiment, config, seed: what it is called, its whole config as plain values, its seed; they are kept beside the
+    rest.
     """
     from importlib.metadata import PackageNotFoundError, version
     versions = {"python": platform.python_version()}
-    for package in ("saliency_playground", "numpy", "scipy", "opencv-python-headless", "opencv-python", "pillow", "torch", "tensorflow"):
+    for package in ("saliency_playground", "numpy", "scipy", "opencv-python-headless", "opencv-python", "pillow",
+                    "torch", "tensorflow"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
     return {"experiment": experiment, "git_commit": _git_commit(), "versions": versions, "seed": seed,
-            "machine": {"system": platform.platform(), "processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+            "machine": {"system": platform.platform(), "processor": platform.processor() or platform.machine(),
+                        "cores": os.cpu_count()},
             "config": dict(config)}

@@ -65,7 +65,7 @@ class AdapterInfo:
     cls: str = ""                         # the class
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _adapters_in(path: Path, module: str | None, changed: int) -> tuple[AdapterInfo, ...]:
     "The entries of one file; `changed` is its time stamp, so that an edited file is read again."
     text = path.read_text(encoding="utf-8", errors="replace")
@@ -74,7 +74,8 @@ def _adapters_in(path: Path, module: str | None, changed: int) -> tuple[AdapterI
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        warnings.warn(f"{path}, line {error.lineno}: {error.msg}. No adapter is taken from this file until it is mended.", stacklevel=2)
+        warnings.warn(f"{path}, line {error.lineno}: {error.msg}. No adapter is taken from this file until it is "
+                      "mended.", stacklevel=2)
         return ()
     adapters = []
     for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
@@ -120,7 +121,8 @@ def _plugin_files(place: str) -> Iterator[tuple[Path, str | None]]:
         raise InputError(f"plugin {place!r}: there is no such folder, .py file or module. "
                          "A relative path starts at the working directory.")
     for root in spec.submodule_search_locations or ():
-        yield from ((path, f"{place}.{path.stem}") for path in sorted(Path(root).glob("*.py")) if path.stem != "__init__")
+        yield from ((path, f"{place}.{path.stem}") for path in sorted(Path(root).glob("*.py"))
+                    if path.stem != "__init__")
     if spec.origin and spec.origin.endswith(".py"):
         yield Path(spec.origin), place
 
@@ -144,24 +146,32 @@ def _known_adapters() -> dict[tuple[str, str], AdapterInfo]:
         try:
             places += list(_plugin_files(place))
         except ValueError:
-            warnings.warn(f"an installed package announces adapters in {place}, which is not there. Install it again.", stacklevel=2)
+            warnings.warn(f"an installed package announces adapters in {place}, which is not there. Install it again.",
+                          stacklevel=2)
     entries: dict[tuple[str, str], AdapterInfo] = {}
     for path, module in places:
         for entry in _adapters_in(path, module, path.stat().st_mtime_ns):
             holder = entries.setdefault((entry.kind, entry.name), entry)
             if holder.path != entry.path:
-                raise InputError(f"{entry.kind} {entry.name!r} stands in two files, {holder.path} and {entry.path}. Rename one.")
+                raise InputError(f"{entry.kind} {entry.name!r} stands in two files, {holder.path} and {entry.path}. "
+                                 "Rename one.")
     return entries
 
 
 def _declared_class(kind: str, name: str, cls: type) -> tuple[str, str] | None:
-    "Where the class of a name would be loaded from, and what it is called; None if there is none. cls: who asks; the package's own need not."
+    """Where the class of a name would be loaded from, and what it is called; None if there is none.
+
+    cls: who asks; the package's own need not.
+    """
     entry = None if cls.__module__.startswith("saliency_playground.") else _known_adapters().get((kind, name))
     return entry and (entry.module or str(entry.path), entry.cls)
 
 # %% ../nbs/22_registry.ipynb #c1e30d92
 def names(kind: str) -> NameTable:
-    """Every adapter that is there, with the first line of its docstring, sorted. kind: "dataset" or "model". Imports none of them."""
+    """Every adapter that is there, with the first line of its docstring, sorted.
+
+    kind: "dataset" or "model". Imports none of them.
+    """
     _check_kind(kind)
     lines = {name: entry.summary for (k, name), entry in _known_adapters().items() if k == kind}
     lines |= {name: (cls.__doc__ or "").partition("\n")[0] for (k, name), cls in _registered.items()
@@ -169,7 +179,7 @@ def names(kind: str) -> NameTable:
     return NameTable(sorted(lines.items()))
 
 # %% ../nbs/22_registry.ipynb #95b52eca
-_files_run: dict[Path, dict[Path, int]] = {}                # loose files that were run: time stamps of each and its helpers
+_files_run: dict[Path, dict[Path, int]] = {}  # loose files that were run: time stamps of each and its helpers
 
 
 def _import_adapter(entry: AdapterInfo) -> None:
@@ -202,17 +212,20 @@ def _missing_dependency(kind: str, name: str, error: ImportError) -> MissingPack
 def adapter_class(kind: str, name: str) -> type:
     """The adapter class of this name, its module imported if it was not.
 
-    Raises LookupError with the names that are there if there is no such name, ImportError with the extra to install if that is missing.
+    Raises LookupError with the names that are there if there is no such name, ImportError with the extra to install if
+    that is missing.
     """
     _check_kind(kind)
     live, entry = _registered.get((kind, name)), _known_adapters().get((kind, name))
     if live is not None and entry is None and live.__module__.startswith("_adapter_"):
-        live = _registered.pop((kind, name)) and None          # its file is gone, or cannot be read now: what it was must not answer for it
+        # its file is gone, or cannot be read now: what it was must not answer for it
+        live = _registered.pop((kind, name)) and None
     if live is not None and (entry is None or live.__module__ == "__main__"):
         return live
     if entry is None:
         there = names(kind)
-        raise UnknownNameError(f"there is no {kind} {name!r}.{files.did_you_mean(name, there)} There are: {', '.join(there)}.")
+        raise UnknownNameError(f"there is no {kind} {name!r}.{files.did_you_mean(name, there)} There are: "
+                               f"{', '.join(there)}.")
     try:
         _import_adapter(entry)
     except ImportError as error:
@@ -226,13 +239,17 @@ def options(kind: str, name: str) -> dict[str, inspect.Parameter]:
 
 
 def option_faults(kind: str, name: str, names_given: Iterable[str]) -> list[str]:
-    "What is wrong with a set of option names for an adapter: a sentence each, none if all is well. Raises as `adapter_class` does."
+    """What is wrong with a set of option names for an adapter: a sentence each, none if all is well.
+
+    Raises as `adapter_class` does.
+    """
     parameters, names_given = options(kind, name), list(names_given)
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return []
     listed = f"It has: {', '.join(parameters)}." if parameters else "It has none."
     needed = [p.name for p in parameters.values() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    return ([f"{kind} {name!r} has no option {option!r}.{files.did_you_mean(option, parameters)} {listed}" for option in names_given if option not in parameters]
+    return ([f"{kind} {name!r} has no option {option!r}.{files.did_you_mean(option, parameters)} {listed}"
+             for option in names_given if option not in parameters]
             + [f"{kind} {name!r} needs the option {option!r}." for option in needed if option not in names_given])
 
 

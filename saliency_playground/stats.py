@@ -15,15 +15,20 @@ from .errors import InputError
 
 # %% ../nbs/13_stats.ipynb #8e668e5e
 def _as_scores(values: ArrayLike, weights: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    "Scores and weights as float64 (n,). Raises ValueError for another shape, for a pair of unequal length and for bad weights."
+    """Scores and weights as float64 (n,).
+
+    Raises ValueError for another shape, for a pair of unequal length and for bad weights.
+    """
     values = np.asarray(values, dtype=float)
     if values.ndim != 1:
-        raise InputError(f"scores are a list, one number an image, got the shape {values.shape}. Hand over one metric of one model at a time.")
+        raise InputError(f"scores are a list, one number an image, got the shape {values.shape}. Hand over one metric "
+                         "of one model at a time.")
     if weights is None:
         return values, None
     weights = np.asarray(weights, dtype=float)
     if weights.shape != values.shape:
-        raise InputError(f"every score has one weight, got weights of the shape {weights.shape} for scores of the shape {values.shape}.")
+        raise InputError(f"every score has one weight, got weights of the shape {weights.shape} for scores of the "
+                         f"shape {values.shape}.")
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise InputError("a weight is a finite number, 0 or more. Use the image's number of fixations.")
     return values, weights
@@ -32,7 +37,8 @@ def _as_scores(values: ArrayLike, weights: ArrayLike | None = None) -> tuple[np.
 def resampled_sums(columns: list[np.ndarray], resamples: int = 10_000, seed: int = 0) -> np.ndarray:
     """The sum of each column over the images of each resample.
 
-    columns: k float arrays (n,), n >= 1, one number an image; all are resampled together. seed: of NumPy's default generator.
+    columns: k float arrays (n,), n >= 1, one number an image; all are resampled together. seed: of NumPy's default
+    generator.
     Returns (k, resamples) float64. Equal columns have equal sums, to the last bit.
     """
     n = len(columns[0])
@@ -64,19 +70,22 @@ def _bca_shares(means: np.ndarray, mean: float, left_out: np.ndarray, level: flo
     return tuple(bell.cdf(bias + z / (1 - acceleration * z)) for z in moved)
 
 # %% ../nbs/13_stats.ipynb #d79fa516
-def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0, method: str = "percentile",
+def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0,
+                       method: str = "percentile",
                        weights: ArrayLike | None = None) -> tuple[float, float]:
     """The bootstrap interval of the mean over images.
 
     values: (n,) scores, one an image. level: the share of resampled means inside. seed: of NumPy's default generator.
-    method: "percentile" or "bca". weights: (n,) number of fixations, for the per-fixation mean Σwx/Σw; images are resampled all the same.
+    method: "percentile" or "bca". weights: (n,) number of fixations, for the per-fixation mean Σwx/Σw; images are
+    resampled all the same.
     Returns (low, high) in the metric's unit; (nan, nan) if fewer than two images count or a score is NaN or infinite.
     Raises ValueError for a level outside 0…1, no resamples, an unknown method, or weights that do not fit.
     Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 (percentile) and 14 (BCa).
     """
     values, weights = _as_scores(values, weights)
     if not 0 < level < 1 or resamples < 1 or method not in ("percentile", "bca"):
-        raise InputError(f"level is a share between 0 and 1, resamples 1 or more, method percentile or bca; got {level}, {resamples}, {method!r}.")
+        raise InputError("level is a share between 0 and 1, resamples 1 or more, method percentile or bca; got "
+                         f"{level}, {resamples}, {method!r}.")
     if weights is not None:
         values, weights = values[weights > 0], weights[weights > 0]
     if len(values) < 2 or not np.isfinite(values).all():
@@ -92,20 +101,27 @@ def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 
 
 # %% ../nbs/13_stats.ipynb #c72827dd
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    "The middle of what one gets by writing each value down `weight` times; halfway between two if it falls between them."
+    """The middle of what one gets by writing each value down `weight` times.
+
+    Halfway between two if it falls between them.
+    """
     order = np.argsort(values)
     reached = np.cumsum(weights[order])
     middle = [order[np.searchsorted(reached, reached[-1] / 2, side)] for side in ("left", "right")]
     return float(values[middle].mean())
 
 # %% ../nbs/13_stats.ipynb #71343c03
-def summarize(values: ArrayLike, seed: int = 0, weights: ArrayLike | None = None, method: str = "percentile") -> dict[str, float | int]:
+def summarize(values: ArrayLike, seed: int = 0, weights: ArrayLike | None = None,
+              method: str = "percentile") -> dict[str, float | int]:
     """What the scores of one cell say: mean, median, sd, ci_low, ci_high, n, n_undefined.
 
-    values: (n,) scores, one an image, NaN where undefined. weights: (n,) number of fixations, for the per-fixation average.
-    ci: 95 % bootstrap interval of the mean over images, method "percentile" or "bca". n: images that count; n_undefined: those that do not.
+    values: (n,) scores, one an image, NaN where undefined. weights: (n,) number of fixations, for the per-fixation
+    average.
+    ci: 95 % bootstrap interval of the mean over images, method "percentile" or "bca". n: images that count;
+    n_undefined: those that do not.
     All but the counts are NaN where they are undefined: everything without a score, sd and ci below two.
-    A score of −inf makes the mean −inf and sd and ci NaN; the median stands. Raises ValueError as `bootstrap_interval` does.
+    A score of −inf makes the mean −inf and sd and ci NaN; the median stands. Raises ValueError as `bootstrap_interval`
+    does.
     """
     values, weights = _as_scores(values, weights)
     w = np.ones(len(values)) if weights is None else weights
@@ -119,18 +135,21 @@ def summarize(values: ArrayLike, seed: int = 0, weights: ArrayLike | None = None
                 "ci_low": low, "ci_high": high, "n": n, "n_undefined": len(values) - n}
 
 # %% ../nbs/13_stats.ipynb #a409fe23
-def _crossed_sums(values: np.ndarray, weights: np.ndarray, images: ArrayLike, observers: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _crossed_sums(values: np.ndarray, weights: np.ndarray, images: ArrayLike,
+                  observers: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     "Sums of weight × score and of weights, each (images, observers); 0 where an observer has no score on an image."
     images, row = np.unique(images, return_inverse=True)
     observers, column = np.unique(observers, return_inverse=True)
     cell, shape = row * len(observers) + column, (len(images), len(observers))
-    return tuple(np.bincount(cell, each, minlength=shape[0] * shape[1]).reshape(shape) for each in (values * weights, weights))
+    return tuple(np.bincount(cell, each, minlength=shape[0] * shape[1]).reshape(shape)
+                 for each in (values * weights, weights))
 
 # %% ../nbs/13_stats.ipynb #5caa34e2
 def _crossed_means(total: np.ndarray, weight: np.ndarray, pooled: bool, resamples: int, seed: int) -> np.ndarray:
     """The mean of each resample of images and observers: (resamples,); NaN where a resample holds no score.
 
-    total, weight: (images, observers) from `_crossed_sums`. pooled: one mean over all scores, else the mean over images of each image's mean.
+    total, weight: (images, observers) from `_crossed_sums`. pooled: one mean over all scores, else the mean over images
+    of each image's mean.
     """
     rng = np.random.default_rng(seed)
     images, observers = total.shape
@@ -147,12 +166,14 @@ def _crossed_means(total: np.ndarray, weight: np.ndarray, pooled: bool, resample
     return np.concatenate(means)
 
 # %% ../nbs/13_stats.ipynb #f9583c38
-def hierarchical_interval(values: ArrayLike, images: ArrayLike, observers: ArrayLike, level: float = 0.95, resamples: int = 10_000,
+def hierarchical_interval(values: ArrayLike, images: ArrayLike, observers: ArrayLike, level: float = 0.95,
+                          resamples: int = 10_000,
                           seed: int = 0, weights: ArrayLike | None = None) -> tuple[float, float]:
     """The percentile bootstrap interval of the mean over images and observers, both resampled.
 
     values: (n,) scores, one for each image and observer; NaN is left out. images, observers: (n,) their names.
-    weights: (n,) number of fixations, for the mean over all fixations; without, the mean over images of each image's mean over observers.
+    weights: (n,) number of fixations, for the mean over all fixations; without, the mean over images of each image's
+    mean over observers.
     Crossed: in each resample the observers are drawn once for the whole data set, the images independently of them.
     Returns (low, high) in the metric's unit; (nan, nan) below two images or two observers, or if a score is infinite.
     Raises ValueError for lists of unequal length, a level outside 0…1, or weights that do not fit.
@@ -161,7 +182,8 @@ def hierarchical_interval(values: ArrayLike, images: ArrayLike, observers: Array
     values, weights = _as_scores(values, weights)
     images, observers = np.asarray(images), np.asarray(observers)
     if not images.shape == observers.shape == values.shape:
-        raise InputError(f"every score has an image and an observer, got {values.shape} scores, {images.shape} images, {observers.shape} observers.")
+        raise InputError(f"every score has an image and an observer, got {values.shape} scores, {images.shape} images, "
+                         f"{observers.shape} observers.")
     if not 0 < level < 1 or resamples < 1:
         raise InputError(f"level is a share between 0 and 1, resamples 1 or more; got {level}, {resamples}.")
     w = np.ones(len(values)) if weights is None else weights

@@ -40,7 +40,8 @@ _WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "e
 def read_scores(path: str | Path) -> "pandas.DataFrame":
     """A table that a run wrote, as a pandas DataFrame.
 
-    path: the CSV file. Columns of words are strings, `n`, `n_undefined` and `n_fixations` are integers, all others float64, NaN where empty.
+    path: the CSV file. Columns of words are strings, `n`, `n_undefined` and `n_fixations` are integers, all others
+    float64, NaN where empty.
     Raises FileNotFoundError naming the file, ValueError with the line that is torn.
     """
     import pandas as pd
@@ -50,9 +51,12 @@ def read_scores(path: str | Path) -> "pandas.DataFrame":
         header, *rows = csv.reader(file)
     torn = next((i for i, row in enumerate(rows, start=2) if len(row) != len(header)), None)
     if torn:
-        raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. The file was cut or edited; run again, what was computed is kept.")
-    columns = dict(zip(header, zip(*rows) if rows else [()] * len(header)))
-    table = pd.DataFrame({name: list(values) if name in _WORDS else np.array([value or "nan" for value in values], dtype=float) for name, values in columns.items()})
+        raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. The file was cut "
+                         "or edited; run again, what was computed is kept.")
+    columns = dict(zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True))
+    table = pd.DataFrame(
+        {name: list(values) if name in _WORDS else np.array([value or "nan" for value in values], dtype=float)
+         for name, values in columns.items()})
     return table.astype({name: int for name in ("n", "n_undefined", "n_fixations") if name in table})
 
 # %% ../nbs/02_tables.ipynb #881e26db
@@ -64,6 +68,7 @@ class NameTable(dict):
 
     def _repr_html_(self):
         from html import escape
-        rows = "".join(f"<tr><td style='text-align:left'><code>{escape(name)}</code></td><td style='text-align:left'>{escape(line)}</td></tr>"
+        rows = "".join(f"<tr><td style='text-align:left'><code>{escape(name)}</code></td><td "
+                       f"style='text-align:left'>{escape(line)}</td></tr>"
                        for name, line in self.items())
         return f"<table>{rows}</table>"

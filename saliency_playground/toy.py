@@ -45,7 +45,8 @@ class _Brush:
 
     def disc(self, x, y, radius, color, flat=1.0):
         "A disc; `flat` is its height as a share of its width."
-        self.draw.ellipse([*self._place([(x - radius, y - radius * flat), (x + radius, y + radius * flat)])], fill=color)
+        self.draw.ellipse([*self._place([(x - radius, y - radius * flat), (x + radius, y + radius * flat)])],
+                          fill=color)
 
     def shape(self, color, *points):
         "A filled polygon."
@@ -58,7 +59,8 @@ class _Brush:
     def line(self, color, width, *points):
         "A line with round ends."
         self.draw.line(self._place(points), fill=color, width=max(1, round(width * self.s * _FINE)), joint="curve")
-        for x, y in (points[0], points[-1]): self.disc(x, y, width / 2, color)
+        for x, y in (points[0], points[-1]):
+            self.disc(x, y, width / 2, color)
 
     def spot(self, x, y, radius, weight):
         "A place that draws the eye, in pixels of the picture."
@@ -76,7 +78,9 @@ def _mix(first: str, second: str, share: float) -> str:
     return "#" + "".join(f"{int(c + 0.5):02x}" for c in (1 - share) * _rgb(first) + share * _rgb(second))
 
 def _canvas(width: int, height: int, top: str, bottom: str):
-    "A Pillow image four times too large, shaded from one colour at the top to another at the bottom, and a brush for it."
+    """A Pillow image four times too large, shaded from one colour at the top to another at the bottom, and a brush for
+    it.
+    """
     from PIL import Image, ImageDraw
     share = np.linspace(0, 1, height * _FINE)[:, None, None]
     shades = np.rint((1 - share) * _rgb(top) + share * _rgb(bottom)).astype(np.uint8)
@@ -90,7 +94,8 @@ def _finish(canvas) -> np.ndarray:
 # %% ../nbs/31_toy.ipynb #87161072
 def _balloon(b, color="#d65e00", light="#f0b43c"):
     "A hot-air balloon of radius 1 around its envelope's middle."
-    for side in (-1, 1): b.line("#5a4637", 0.05, (side * 0.42, 0.9), (side * 0.2, 1.6))
+    for side in (-1, 1):
+        b.line("#5a4637", 0.05, (side * 0.42, 0.9), (side * 0.2, 1.6))
     b.shape(color, (-0.84, 0.54), (0.84, 0.54), (0.3, 1.3), (-0.3, 1.3))
     b.disc(0, 0, 1, color)
     b.shape(light, (-0.44, 0.6), (0.44, 0.6), (0.15, 1.3), (-0.15, 1.3))
@@ -103,7 +108,8 @@ def _kite(b):
     "A kite of height 2 with a tail."
     tail = [(0, 1), (-0.3, 1.5), (0.1, 2), (-0.3, 2.6)]
     b.line("#606068", 0.07, *tail)
-    for x, y in tail[1:]: b.disc(x, y, 0.15, "#cc4036")
+    for x, y in tail[1:]:
+        b.disc(x, y, 0.15, "#cc4036")
     b.shape("#3478ac", (0, -1), (0.72, -0.1), (0, 1), (-0.72, -0.1))
     b.shape("#fad05a", (0, -1), (0.72, -0.1), (0, -0.1))
     b.shape("#fad05a", (0, 1), (-0.72, -0.1), (0, -0.1))
@@ -111,7 +117,8 @@ def _kite(b):
 
 def _sun(b, color="#ffd662"):
     "A sun or a moon of radius 1 in its halo."
-    for radius, opacity in [(2.3, "1a"), (1.75, "24"), (1.35, "3c")]: b.disc(0, 0, radius, color + opacity)
+    for radius, opacity in [(2.3, "1a"), (1.75, "24"), (1.35, "3c")]:
+        b.disc(0, 0, radius, color + opacity)
     b.disc(0, 0, 1, color)
     return b.spot(0, 0, 1, 0.45)
 
@@ -129,18 +136,21 @@ def _house(b, wall="#f8eed6", roof="#b24434", pane="#78a5c4"):
     b.shape(roof, (-1.22, -1.1), (0, -1.95), (1.22, -1.1))
     b.box(-0.57, -0.68, -0.13, 0, "#704c36")
     b.box(0.15, -0.9, 0.75, -0.36, "#ffffff")
-    for x in (0.2, 0.48): b.box(x, -0.85, x + 0.22, -0.42, pane)
+    for x in (0.2, 0.48):
+        b.box(x, -0.85, x + 0.22, -0.42, pane)
     return b.spot(0, -0.9, 0.9, 0.8)
 
 def _tree(b, leaf="#4a8048"):
     "A tree of height 2."
     b.box(-0.11, -0.8, 0.11, 0, "#6c4e36")
-    for x, y, radius in [(-0.34, -0.95, 0.42), (0.34, -0.95, 0.42), (0, -1.4, 0.5), (0, -1, 0.5)]: b.disc(x, y, radius, leaf)
+    for x, y, radius in [(-0.34, -0.95, 0.42), (0.34, -0.95, 0.42), (0, -1.4, 0.5), (0, -1, 0.5)]:
+        b.disc(x, y, radius, leaf)
     b.disc(-0.12, -1.5, 0.26, _mix(leaf, "#ffffff", 0.12))
 
 def _lamp(b):
     "A lamp of height 3."
-    for radius, opacity in [(1.9, "16"), (1.3, "22")]: b.disc(0, -2.5, radius, "#ffe8a0" + opacity)
+    for radius, opacity in [(1.9, "16"), (1.3, "22")]:
+        b.disc(0, -2.5, radius, "#ffe8a0" + opacity)
     b.box(-0.06, -2.4, 0.06, 0, "#4a423e")
     b.disc(0, 0, 0.42, "#4a423e", flat=0.25)
     b.shape("#ffde82", (-0.62, -2.1), (-0.36, -2.95), (0.36, -2.95), (0.62, -2.1))
@@ -170,8 +180,10 @@ def _boat(b, hull="#8c3430", sail="#fcfaf4"):
 
 def _sheep(b, facing=1):
     "A sheep of length 2 that faces right (1) or left (-1)."
-    for x in (-0.5, -0.2, 0.25, 0.55): b.box(x - 0.07, -0.5, x + 0.07, 0, "#3a3230")
-    for x, y, radius in [(-0.6, -0.75, 0.36), (-0.2, -0.98, 0.4), (0.25, -0.98, 0.4), (0.6, -0.75, 0.36), (0, -0.65, 0.46)]:
+    for x in (-0.5, -0.2, 0.25, 0.55):
+        b.box(x - 0.07, -0.5, x + 0.07, 0, "#3a3230")
+    for x, y, radius in [(-0.6, -0.75, 0.36), (-0.2, -0.98, 0.4), (0.25, -0.98, 0.4), (0.6, -0.75, 0.36),
+                         (0, -0.65, 0.46)]:
         b.disc(x, y, radius, "#faf8f2")
     b.disc(facing * 0.98, -0.9, 0.25, "#3a3230", flat=1.25)
     b.disc(facing * 0.84, -1.12, 0.16, "#faf8f2")
@@ -183,9 +195,11 @@ def _cat(b, fur="#de944a"):
     b.line(fur, 0.2, (0.4, -0.15), (0.95, -0.2), (1.05, -0.7))
     b.disc(0, -0.55, 0.58, fur, flat=0.98)
     b.disc(0, -0.4, 0.32, _mix(fur, "#ffffff", 0.65), flat=1.1)
-    for side in (-1, 1): b.shape(fur, (side * 0.08, -1.62), (side * 0.46, -1.98), (side * 0.46, -1.3))
+    for side in (-1, 1):
+        b.shape(fur, (side * 0.08, -1.62), (side * 0.46, -1.98), (side * 0.46, -1.3))
     b.disc(0, -1.32, 0.47, fur, flat=0.92)
-    for side in (-1, 1): b.disc(side * 0.19, -1.38, 0.08, "#283428")
+    for side in (-1, 1):
+        b.disc(side * 0.19, -1.38, 0.08, "#283428")
     b.shape("#c4605c", (-0.07, -1.23), (0.07, -1.23), (0, -1.15))
     return b.spot(0, -1.15, 0.75, 1.3)
 
@@ -233,7 +247,8 @@ def _meadow(rng, width, height):
     canvas, b = _canvas(width, height, "#96c8ea", "#eef4ec")
     u, (house, tree, ewe, lamb) = min(width, height) / 240, _stand(rng, width, 4)
     _cloud(b.at(ewe, height * 0.2, 26 * u))
-    balloon = _balloon(b.at(_pick(rng, [tree, lamb]), height * _between(rng, 0.17, 0.24), 21 * u), *_pick(rng, _BALLOONS))
+    balloon = _balloon(b.at(_pick(rng, [tree, lamb]), height * _between(rng, 0.17, 0.24), 21 * u),
+                       *_pick(rng, _BALLOONS))
     _hill(rng, b, width, height, height * 0.58, 9 * u, "#a8c88c")
     edge = _hill(rng, b, width, height, height * 0.68, 8 * u, "#86b26c")
     _tree(b.at(tree, edge(tree) + 12 * u, 32 * u))
@@ -253,7 +268,8 @@ def _sky(rng, width, height):
     big = _balloon(b.at(first, height * _between(rng, 0.3, 0.4), 33 * u), *balloons.pop(int(rng.random() * 4)))
     small = _balloon(b.at(second, height * _between(rng, 0.54, 0.66), 19 * u), *balloons.pop(int(rng.random() * 3)))
     kite = _kite(b.at(third, height * _between(rng, 0.3, 0.5), 21 * u))
-    for _ in range(2): _cloud(b.at(rng.random() * width, height * _between(rng, 0.92, 0.98), _between(rng, 40, 56) * u))
+    for _ in range(2):
+        _cloud(b.at(rng.random() * width, height * _between(rng, 0.92, 0.98), _between(rng, 40, 56) * u))
     return _finish(canvas), [big, small, kite]
 
 # %% ../nbs/31_toy.ipynb #1eda7b47
@@ -281,10 +297,12 @@ def _night(rng, width, height):
     "Stars, a moon, dark hills, a cat, and a house with its windows lit."
     canvas, b = _canvas(width, height, "#101838", "#424c7a")
     u, (house, tree, cat, moon) = min(width, height) / 240, _stand(rng, width, 4)
-    for _ in range(46): b.disc(rng.random() * width, rng.random() * height * 0.62, _between(rng, 0.5, 1.3) * u, "#fffae2dc")
+    for _ in range(46):
+        b.disc(rng.random() * width, rng.random() * height * 0.62, _between(rng, 0.5, 1.3) * u, "#fffae2dc")
     disc = b.at(moon, height * _between(rng, 0.2, 0.28), 19 * u)
     glow = _sun(disc, "#faf0cc")
-    for x, y, radius in [(-0.3, -0.2, 0.2), (0.3, 0.3, 0.26), (0.25, -0.4, 0.13)]: disc.disc(x, y, radius, "#e8dab2")
+    for x, y, radius in [(-0.3, -0.2, 0.2), (0.3, 0.3, 0.26), (0.25, -0.4, 0.13)]:
+        disc.disc(x, y, radius, "#e8dab2")
     _hill(rng, b, width, height, height * 0.66, 10 * u, "#283256")
     edge = _hill(rng, b, width, height, height * 0.74, 7 * u, "#1e2842")
     _tree(b.at(tree, edge(tree) + 10 * u, 33 * u), "#223c42")
@@ -306,14 +324,16 @@ def _room(rng, width, height):
     window.box(-34, -40, 34, 44, "#faf8f2")
     window.box(-29, -35, 29, 39, "#a6d0ea")
     _cloud(window.at(-4, -6, 17))
-    window.box(-1.8, -35, 1.8, 39, "#faf8f2"); window.box(-29, 0.4, 29, 4, "#faf8f2")
+    window.box(-1.8, -35, 1.8, 39, "#faf8f2")
+    window.box(-29, 0.4, 29, 4, "#faf8f2")
     frame = b.at(right, top, u)
     frame.box(-33, -38, 33, 42, "#805c3c")
     frame.box(-28, -33, 28, 37, "#ece2cc")
     face = _face(frame.at(0, 2, 17), _pick(rng, _SKINS), _pick(rng, _HAIRS), None)
     frame.shape(_pick(rng, _CLOTHS), (-18, 37), (-12, 25), (12, 25), (18, 37))
     rug = b.at(width * 0.5, height * 0.9, width * 0.33)
-    rug.disc(0, 0, 1, "#a84a44", 0.39 * height / width); rug.disc(0, 0, 0.88, "#be6254", 0.34 * height / width)
+    rug.disc(0, 0, 1, "#a84a44", 0.39 * height / width)
+    rug.disc(0, 0, 0.88, "#be6254", 0.34 * height / width)
     light = _lamp(b.at(corner, height * 0.8, 33 * u))
     away = max((0.32 * width, 0.68 * width), key=lambda x: abs(x - corner))
     puss = _cat(b.at(away, height * 0.93, 25 * u), _pick(rng, ["#de944a", "#605a60", "#e8ded0"]))
@@ -325,14 +345,15 @@ def _people(rng, width, height):
     canvas, b = _canvas(width, height, _mix(wall, "#ffffff", 0.25), wall)
     u, count = min(width, height) / 240, 3 if width >= 1.2 * height else 2
     kinds = [list(_SKINS), list(_HAIRS), list(_CLOTHS)]
-    def draw_out(kind): return kind.pop(int(rng.random() * len(kind)))
+    def draw_out(kind):
+        return kind.pop(int(rng.random() * len(kind)))
     faces = [_face(b.at(x, height * _between(rng, 0.4, 0.54), _between(rng, 27, 33) * u), *map(draw_out, kinds))
              for x in _stand(rng, width, count, 0.04)]
     return _finish(canvas), faces
 
 # %% ../nbs/31_toy.ipynb #0d094450
 _KINDS = {"meadow": _meadow, "sea": _sea, "night": _night, "room": _room, "sky": _sky, "people": _people}
-_SIZES = {4: (240, 320), 7: (300, 300), 11: (240, 320)}          # width, height by number modulo 12; 320 x 240 elsewhere
+_SIZES = {4: (240, 320), 7: (300, 300), 11: (240, 320)}  # width, height by number modulo 12; 320 x 240 elsewhere
 
 def scene(number: int, seed: int = 0) -> tuple[str, np.ndarray, list[tuple[float, float, float, float]]]:
     """Scene `number` of the toy data, counted from 0.
@@ -376,7 +397,8 @@ def scanpath(things: list, size: tuple[int, int], rng: np.random.Generator) -> l
     for step in range(6 + int(4 * rng.random())):
         while True:
             x, y, thing = _aim(rng, things, last, width, height) if step else (*_middle(rng, width, height, 0.05), None)
-            if 0 <= x < width - 0.1 and 0 <= y < height - 0.1: break
+            if 0 <= x < width - 0.1 and 0 <= y < height - 0.1:
+                break
         duration = max(80, int(250 + 70 * _bell(rng)))
         path.append((int(x * 10) / 10, int(y * 10) / 10, t, duration))
         t, last = t + duration + int(_between(rng, 20, 45)), thing
@@ -384,7 +406,10 @@ def scanpath(things: list, size: tuple[int, int], rng: np.random.Generator) -> l
 
 # %% ../nbs/31_toy.ipynb #7951fb6c
 def _png(image: np.ndarray) -> bytes:
-    "A picture (height, width, 3) uint8 as a PNG file without compression: the same bytes whatever library is installed."
+    """A picture (height, width, 3) uint8 as a PNG file without compression.
+
+    The same bytes whatever library is installed.
+    """
     height, width, _ = image.shape
     rows = b"".join(b"\0" + row.tobytes() for row in image)
     blocks = [rows[i:i + 65535] for i in range(0, len(rows), 65535)]
@@ -393,8 +418,9 @@ def _png(image: np.ndarray) -> bytes:
         stream += struct.pack("<BHH", i == len(blocks) - 1, len(block), len(block) ^ 65535) + block
     stream += struct.pack(">I", zlib.adler32(rows))
     chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT": stream, b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-                                           for kind, data in chunks.items())
+    return (b"\x89PNG\r\n\x1a\n"
+            + b"".join(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+                       for kind, data in chunks.items()))
 
 # %% ../nbs/31_toy.ipynb #3ab6fb0f
 SIGMA = 12                                     # px of the toy ground truth's blur: about the head of a sheep
@@ -413,7 +439,8 @@ def _toy_record(number: int, seed: int) -> dict:
     "All there is to know about one image of the set."
     kind, image, things = scene(number, seed)
     size = image.shape[:2]
-    paths = {observer: scanpath(things, size, np.random.default_rng([seed, number, i])) for i, observer in enumerate(OBSERVERS)}
+    paths = {observer: scanpath(things, size, np.random.default_rng([seed, number, i]))
+             for i, observer in enumerate(OBSERVERS)}
     split = ("train", "train", "val", "test")[number % 4]
     return {"image_id": f"{number + 1:02d}_{kind}", "picture": image, "paths": paths, "category": kind, "split": split}
 
@@ -422,7 +449,8 @@ def _toy_names(n_images: int) -> set[str]:
     kinds = list(_KINDS)
     ids = [f"{number + 1:02d}_{kinds[number % len(kinds)]}" for number in range(n_images)]
     each = {name for i in ids for name in (f"images/{i}.png", f"fixations/{i}.csv", f"gt_maps/{i}.npy")}
-    return {"toy.json", "index.csv", "fixations.csv"} | each | {f"participant_maps/{i}/{o}.npy" for i in ids for o in OBSERVERS}
+    return ({"toy.json", "index.csv", "fixations.csv"} | each
+            | {f"participant_maps/{i}/{o}.npy" for i in ids for o in OBSERVERS})
 
 # %% ../nbs/31_toy.ipynb #c03f7b94
 def _csv(header: str, rows: list) -> str:
@@ -441,16 +469,22 @@ def _write_record(root: Path, record: dict) -> None:
 
 def _write_tables(root: Path, records: list[dict]) -> None:
     "Write the two tables over all images."
-    index = [(r["image_id"], f"images/{r['image_id']}.png", f"fixations/{r['image_id']}.csv", f"gt_maps/{r['image_id']}.npy",
+    index = [(r["image_id"], f"images/{r['image_id']}.png", f"fixations/{r['image_id']}.csv",
+              f"gt_maps/{r['image_id']}.npy",
               r["category"], r["split"]) for r in records]
     files.write_text(root/"index.csv", _csv("image_id,image_path,fix_path,map_path,category,split", index))
-    rows = [(r["image_id"], observer, *point) for r in records for observer, path in r["paths"].items() for point in path]
+    rows = [(r["image_id"], observer, *point) for r in records for observer, path in r["paths"].items()
+            for point in path]
     files.write_text(root/"fixations.csv", _csv("image_id,observer,x,y,t,duration", rows))
 
 # %% ../nbs/31_toy.ipynb #193c606b
 def _check_folder(root: Path, n_images: int) -> set[str]:
-    "The names of the toy files in `root`. Raises FileExistsError if anything else lies there; hidden files do not count."
-    present = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")}
+    """The names of the toy files in `root`.
+
+    Raises FileExistsError if anything else lies there; hidden files do not count.
+    """
+    present = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()
+               and not path.name.startswith(".")}
     try:
         earlier = int(json.loads((root/"toy.json").read_text(encoding="utf-8"))["n_images"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -465,22 +499,26 @@ def _clear(root: Path, names: set[str]) -> None:
     "Remove files, and the folders that this leaves empty."
     for path in sorted(root/name for name in names):
         path.unlink()
-        if not any(path.parent.iterdir()): path.parent.rmdir()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
 
 # %% ../nbs/31_toy.ipynb #4a1b261c
 def make_toy(root: str | Path = "data/toy", n_images: int = 12, seed: int = 0) -> Path:
     """Write a small data set of painted scenes and invented observers; the same arguments always write the same bytes.
 
-    root: the folder, new, empty, or holding toy data, which it replaces. n_images: how many scenes; six kinds take turns.
+    root: the folder, new, empty, or holding toy data, which it replaces. n_images: how many scenes; six kinds take
+    turns.
     seed: another one gives other scenes and other glances.
-    Returns root. Raises FileExistsError if the folder holds anything that is not toy data, ValueError for n_images below 1.
+    Returns root. Raises FileExistsError if the folder holds anything that is not toy data, ValueError for n_images
+    below 1.
     The layout is the table in nbs/31_toy.ipynb; coordinates are 0-based pixels, times ms. Free of rights (CC0).
     """
     if n_images < 1:
         raise InputError(f"n_images={n_images}: a data set has at least one image.")
     root = Path(root)
     toy_files = _check_folder(root, n_images)
-    facts = {"made_by": "saliency_playground toy", "n_images": n_images, "seed": seed, "sigma_px": SIGMA, "licence": "CC0-1.0"}
+    facts = {"made_by": "saliency_playground toy", "n_images": n_images, "seed": seed, "sigma_px": SIGMA,
+             "licence": "CC0-1.0"}
     with files.lock(root):
         files.remove_partials(root)
         _clear(root, toy_files - _toy_names(n_images))

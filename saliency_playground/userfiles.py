@@ -20,7 +20,9 @@ from . import files
 
 # %% ../nbs/20_userfiles.ipynb #77ac49a0
 def imported_user_files(path: str | Path) -> list[Path]:
-    """The files of the user's own that a file of theirs imports, directly or through each other, sorted; none of this or an installed package.
+    """The files of the user's own that a file of theirs imports, directly or through each other, sorted.
+
+    None of this or an installed package.
 
     Looked for beside the file, in the working directory, and wherever on `sys.path` the file itself lies.
     """
@@ -40,12 +42,14 @@ def imported_user_files(path: str | Path) -> list[Path]:
 @functools.cache
 def _installed_roots() -> set[Path]:
     "Where this package, Python's library and installed packages lie."
-    return {Path(files.__file__).resolve().parent, *(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib"))}
+    return {Path(files.__file__).resolve().parent,
+            *(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib"))}
 
 
 def _is_installed(path: Path) -> bool:
     "Whether a file belongs to this package, to Python or to what was installed, and not to the user."
-    return bool({"site-packages", "dist-packages"} & set(path.parts)) or any(map(path.is_relative_to, _installed_roots()))
+    return (bool({"site-packages", "dist-packages"} & set(path.parts))
+            or any(map(path.is_relative_to, _installed_roots())))
 
 
 def _import_candidates(path: Path) -> Iterator[Path]:
@@ -54,12 +58,14 @@ def _import_candidates(path: Path) -> Iterator[Path]:
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     except (SyntaxError, ValueError):
         return
-    roots = {Path.cwd().resolve(), path.parent} | {root for root in map(Path, filter(None, sys.path)) if path.is_relative_to(root)}
+    roots = ({Path.cwd().resolve(), path.parent}
+             | {root for root in map(Path, filter(None, sys.path)) if path.is_relative_to(root)})
     for node in nodes:
         words = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
         if isinstance(node, ast.ImportFrom):
             words = [*filter(None, [node.module]), *(f"{node.module or ''}.{word}".strip(".") for word in words)]
-        near = {path.parents[node.level - 1]} if getattr(node, "level", 0) and node.level <= len(path.parents) else roots
+        near = ({path.parents[node.level - 1]} if getattr(node, "level", 0)
+                and node.level <= len(path.parents) else roots)
         yield from (root.joinpath(*word.split(".")) for word in words if "*" not in word for root in near)
 
 # %% ../nbs/20_userfiles.ipynb #e2b7c2cc
@@ -75,19 +81,21 @@ def run_file(path: str | Path, name: str) -> ModuleType:
     return module
 
 # %% ../nbs/20_userfiles.ipynb #3af7c459
-_import_digests: dict[tuple[Path, Path], str] = {}               # files and their helpers, with the digest of what was last imported
+_import_digests: dict[tuple[Path, Path], str] = {}  # files and their helpers, with the digest of what was last imported
 
 
 def forget_edited_imports(path: str | Path) -> None:
     "Let the helpers of a file be imported anew if one of them was edited."
     now = {(Path(path).resolve(), file_used): files.sha256(file_used) for file_used in imported_user_files(path)}
-    if any(_import_digests.get(pair) != digest for pair, digest in now.items()):                 # edited, or imported by others, who knows when
+    # edited, or imported by others, who knows when
+    if any(_import_digests.get(pair) != digest for pair, digest in now.items()):
         edited = {file_used for _, file_used in now}
         for name, module in list(sys.modules.items()):
-            if name.startswith("_") or not getattr(module, "__file__", None):            # a file that was run, not imported
+            if name.startswith("_") or not getattr(module, "__file__", None):  # a file that was run, not imported
                 continue
             if Path(module.__file__).resolve() in edited:
                 del sys.modules[name]
-                Path(importlib.util.cache_from_source(module.__file__)).unlink(missing_ok=True)       # it tells edits by seconds
+                # it tells edits by seconds
+                Path(importlib.util.cache_from_source(module.__file__)).unlink(missing_ok=True)
     _import_digests.update(now)
     importlib.invalidate_caches()

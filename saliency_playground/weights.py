@@ -24,8 +24,10 @@ from .progress import progress
 class PublishedWeights:
     """A file of weights as somebody published it.
 
-    name: its file name, by which it is looked for. url: where it is downloaded from; None: by hand only, then `source` says how.
-    size: bytes. sha256: 64 hex digits; None: not known, so it is never downloaded by itself. licence: of the weights, not of our code.
+    name: its file name, by which it is looked for. url: where it is downloaded from; None: by hand only, then `source`
+    says how.
+    size: bytes. sha256: 64 hex digits; None: not known, so it is never downloaded by itself. licence: of the weights,
+    not of our code.
     """
     name: str
     url: str | None = None
@@ -42,7 +44,8 @@ class PublishedWeights:
 def download_dir() -> Path:
     "Where downloads go: $SALIENCY_PLAYGROUND_WEIGHTS, or `saliency_playground/weights` in the user's cache folder."
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home()/".cache"
-    return Path(os.environ.get("SALIENCY_PLAYGROUND_WEIGHTS") or Path(cache, "saliency_playground", "weights")).expanduser()
+    return Path(os.environ.get("SALIENCY_PLAYGROUND_WEIGHTS")
+                or Path(cache, "saliency_playground", "weights")).expanduser()
 
 
 def _torch_hub_dir() -> Path:
@@ -54,10 +57,12 @@ def _torch_hub_dir() -> Path:
 _KAGGLE = Path("/kaggle/input")
 
 # %% ../nbs/32_weights.ipynb #74dcc1a5
-def find_weights(published: PublishedWeights | None, path: str | Path | None = None, option: str = "weights_path") -> Path | None:
+def find_weights(published: PublishedWeights | None, path: str | Path | None = None,
+                 option: str = "weights_path") -> Path | None:
     """The file of weights on this machine, None if it is not here.
 
-    path: a file the user named, which goes before everything, or a folder that holds the published name. option: by which, for the messages.
+    path: a file the user named, which goes before everything, or a folder that holds the published name. option: by
+    which, for the messages.
     Raises ValueError if path is given and is not there, or is not a file.
     """
     if path is not None:
@@ -84,7 +89,8 @@ def hub_forbidden() -> str:
     return "SALIENCY_PLAYGROUND_OFFLINE" if is_offline() else "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else ""
 
 
-def unavailable_reason(published: PublishedWeights | None, path: str | Path | None = None, option: str = "weights_path") -> str:
+def unavailable_reason(published: PublishedWeights | None, path: str | Path | None = None,
+                       option: str = "weights_path") -> str:
     """Why these weights cannot be had, in a sentence with the cure; empty if they are here, or can be downloaded.
 
     published, path, option: as for `find_weights`. Nothing is downloaded.
@@ -108,12 +114,14 @@ def unavailable_reason(published: PublishedWeights | None, path: str | Path | No
 
 
 def _manual_hint(option: str) -> str:
-    return f"put it into {download_dir()}" + (" or attach it as a Kaggle input" if _KAGGLE.is_dir() else "") + f", or name it with {option}."
+    return (f"put it into {download_dir()}" + (" or attach it as a Kaggle input" if _KAGGLE.is_dir() else "")
+            + f", or name it with {option}.")
 
 # %% ../nbs/32_weights.ipynb #7842f22a
 def _open_response(url: str, start: int):
     "The server's answer, from byte `start` on if it can do that, and the byte it begins at."
-    request = urllib.request.Request(url, headers={"User-Agent": "saliency_playground"} | ({"Range": f"bytes={start}-"} if start else {}))
+    request = urllib.request.Request(url, headers={"User-Agent": "saliency_playground"}
+                                     | ({"Range": f"bytes={start}-"} if start else {}))
     try:
         answer = urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:
@@ -124,7 +132,10 @@ def _open_response(url: str, start: int):
 
 
 def _attempt(published: PublishedWeights, part: Path, quiet: bool | None) -> bool:
-    "One attempt at a download; returns whether another could go on where it ends: the server can, and it announces this very file."
+    """One attempt at a download.
+
+    Returns whether another could go on where it ends: the server can, and it announces this very file.
+    """
     answer, start = _open_response(published.url, part.stat().st_size if part.exists() else 0)
     with answer, open(part, "ab" if start else "wb") as file, progress(
             published.size, published.name, "B", quiet, leave=True, initial=start, unit_scale=True) as bar:
@@ -140,8 +151,10 @@ def _attempt(published: PublishedWeights, part: Path, quiet: bool | None) -> boo
 def download(published: PublishedWeights, to: str | Path | None = None, quiet: bool | None = None) -> Path:
     """Download a published file, verified, whole or not at all.
 
-    to: the folder, None: `download_dir()`. quiet: no progress bar; None: a bar if somebody watches, see `progress.watched`.
-    Returns the path. A second process waits for the first. What a broken connection brought is kept, and taken up by the next call.
+    to: the folder, None: `download_dir()`. quiet: no progress bar; None: a bar if somebody watches, see
+    `progress.watched`.
+    Returns the path. A second process waits for the first. What a broken connection brought is kept, and taken up by
+    the next call.
     Raises ValueError if the server cannot be reached, or if what came has another size or SHA-256; that is removed.
     """
     path = Path(to or download_dir())/published.name
@@ -151,7 +164,8 @@ def download(published: PublishedWeights, to: str | Path | None = None, quiet: b
             _download_parts(published, part, quiet)
             if problem := difference_from_published(published, part):
                 part.unlink()
-                raise InputError(f"what {published.url} gave is not {published.name}: {problem}. Nothing was kept; try again later, or tell its authors.")
+                raise InputError(f"what {published.url} gave is not {published.name}: {problem}. Nothing was kept; try "
+                                 "again later, or tell its authors.")
             os.replace(part, path)
     return path
 
@@ -170,7 +184,8 @@ def _download_parts(published: PublishedWeights, part: Path, quiet: bool | None)
             if has and not resumable:
                 part.unlink()
                 kept = f"the server cannot resume it, or has another file, so the {has:,} bytes that came were not kept"
-            raise InputError(f"{published.name} could not be downloaded whole from {published.url}{problem or ': the connection ends early'} ({kept}).")
+            raise InputError(f"{published.name} could not be downloaded whole from "
+                             f"{published.url}{problem or ': the connection ends early'} ({kept}).")
 
 
 def difference_from_published(published: PublishedWeights, path: Path) -> str:
@@ -183,7 +198,8 @@ def difference_from_published(published: PublishedWeights, path: Path) -> str:
     return ""
 
 # %% ../nbs/32_weights.ipynb #efe13400
-def find_or_download(published: PublishedWeights | None, path: str | Path | None = None, option: str = "weights_path") -> Path:
+def find_or_download(published: PublishedWeights | None, path: str | Path | None = None,
+                     option: str = "weights_path") -> Path:
     """The file of weights as it lies here, downloaded if need be.
 
     published, path, option: as for `find_weights`. Raises ValueError, in a sentence with the cure, if it cannot be had.
@@ -196,15 +212,18 @@ def find_or_download(published: PublishedWeights | None, path: str | Path | None
         raise InputError(f"{error} Try again later, or download it elsewhere, {_manual_hint(option)}") from None
 
 
-def fetch_weights(published: PublishedWeights | None, path: str | Path | None = None, option: str = "weights_path") -> Path:
+def fetch_weights(published: PublishedWeights | None, path: str | Path | None = None,
+                  option: str = "weights_path") -> Path:
     """The file of weights, downloaded if need be, and checked.
 
-    published, path, option: as for `find_weights`. What the user named is taken as it is; anything else must be the published file.
+    published, path, option: as for `find_weights`. What the user named is taken as it is; anything else must be the
+    published file.
     Raises ValueError, in a sentence with the cure, if it cannot be had or is another file.
     """
     path_found = find_or_download(published, path, option)
     if path is None and (problem := difference_from_published(published, path_found)):
-        raise InputError(f"{path_found} is not the published {published.name}: {problem}. Remove it, or name it with {option} to use it as it is.")
+        raise InputError(f"{path_found} is not the published {published.name}: {problem}. Remove it, or name it with "
+                         f"{option} to use it as it is.")
     return path_found
 
 # %% ../nbs/32_weights.ipynb #5417f356
@@ -215,14 +234,17 @@ def weights_status(published: PublishedWeights, path: str | Path | None = None) 
             return f"here: {path_found}"
     except ValueError as error:
         return str(error)
-    return "not here, to be put there by hand" if unavailable_reason(published, path) else "not here, downloaded when first used"
+    return ("not here, to be put there by hand" if unavailable_reason(published, path)
+            else "not here, downloaded when first used")
 
 # %% ../nbs/32_weights.ipynb #cbc61327
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
 
 
 def read_state(path: str | Path) -> dict:
-    """The tensors of a file by name: a torch file, an `.npz` of arrays, or a `.safetensors`; wrappers such as `{"state_dict": …}` are opened.
+    """The tensors of a file by name: a torch file, an `.npz` of arrays, or a `.safetensors`.
+
+    Wrappers such as `{"state_dict": …}` are opened.
 
     Returns {name: torch.Tensor on the CPU}. Nothing in the file is executed.
     Raises ValueError if the file is none of these, is damaged, or holds anything but tensors.
@@ -239,7 +261,8 @@ def read_state(path: str | Path) -> dict:
     except ImportError:
         raise
     except Exception:                                    # a damaged or foreign file can raise anything
-        raise InputError(f"{path} cannot be read as weights: it is damaged, or no torch file, or holds code beside tensors, which is never run.") from None
+        raise InputError(f"{path} cannot be read as weights: it is damaged, or no torch file, or holds code beside "
+                         "tensors, which is never run.") from None
     while isinstance(read, Mapping) and not _all_tensors(read):
         inner = next((read[name] for name in _WRAPPERS if isinstance(read.get(name), Mapping)), None)
         if inner is None:
@@ -258,13 +281,15 @@ def _all_tensors(read: Mapping) -> bool:
 def load_state(net, state: Mapping, where: str | Path, some: bool = False) -> None:
     """Load a state dict into a network, every tensor or none.
 
-    net: a torch module. state: {name: tensor}; a prefix that all names share and the network's do not (`module.`) is dropped.
+    net: a torch module. state: {name: tensor}; a prefix that all names share and the network's do not (`module.`) is
+    dropped.
     where: the file, for the message. some: names may be missing, whose tensors stay as they are.
     Raises ValueError that lists names missing, unknown and of another shape.
     """
     wanted = net.state_dict()
     state = _without_prefix(state, wanted)
-    missing, unknown = [name for name in wanted if name not in state and not some], [name for name in state if name not in wanted]
+    missing, unknown = ([name for name in wanted if name not in state and not some],
+                        [name for name in state if name not in wanted])
     shapes = [f"{name} {tuple(state[name].shape)} instead of {tuple(wanted[name].shape)}"
               for name in wanted if name in state and state[name].shape != wanted[name].shape]
     faults = [f"{len(names)} {what}: {_first_names(names)}" for what, names in
@@ -276,7 +301,10 @@ def load_state(net, state: Mapping, where: str | Path, some: bool = False) -> No
 
 
 def is_partial(net, state: Mapping) -> bool:
-    "Whether a state dict has some of a network's tensors, by name, but not all: what a training wrote that touched only these."
+    """Whether a state dict has some of a network's tensors, by name, but not all.
+
+    What a training wrote that touched only these.
+    """
     wanted = net.state_dict()
     return 0 < len(set(_without_prefix(state, wanted)) & set(wanted)) < len(wanted)
 

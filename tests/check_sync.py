@@ -1,6 +1,7 @@
 """Notebooks are clean, and the package is what they export. Prints what is not and exits 1.
 
-Works on a copy, so uncommitted work is neither a failure nor touched. Run by `make test`; `make export` mends what it finds.
+Works on a copy, so uncommitted work is neither a failure nor touched. Run by `make test`; `make export` mends what it
+finds.
 """
 import shutil
 import subprocess
@@ -16,7 +17,8 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".last_ch
 
 def content(folder: Path, *patterns: str) -> dict[str, bytes]:
     "The files below a folder by their relative names."
-    found = (path for pattern in patterns for path in folder.rglob(pattern) if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    found = (path for pattern in patterns for path in folder.rglob(pattern)
+             if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     return {path.relative_to(folder).as_posix(): path.read_bytes().replace(b"\r\n", b"\n") for path in found}
 
 
@@ -42,9 +44,11 @@ def main() -> int:
         nbdev("nbdev_export", copy)
         ship(copy)
         faults = []
-        for folder, patterns, cure in [("nbs", ["*.ipynb"], "not clean"), ("saliency_playground", ["*.py", "*.ipynb"], "not what the notebooks export")]:
+        for folder, patterns, cure in [("nbs", ["*.ipynb"], "not clean"),
+                                       ("saliency_playground", ["*.py", "*.ipynb"], "not what the notebooks export")]:
             before, after = content(ROOT / folder, *patterns), content(copy / folder, *patterns)
-            faults += [f"{folder}/{name}: {cure}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+            faults += [f"{folder}/{name}: {cure}" for name in sorted(before.keys() | after.keys())
+                       if before.get(name) != after.get(name)]
     for fault in faults:
         print(fault)
     print("notebooks and package are in step" if not faults else "run `make export` and commit what changes")

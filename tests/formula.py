@@ -1,11 +1,11 @@
-"""Weights by formula: every entry of a state dict decided by its key and shape, as in `../shared/reference/parity/README.md`.
+"""Weights by formula: every entry of a state dict decided by its key and shape, as in
+`../shared/reference/parity/README.md`.
 
 Whoever computes the same weights can compare outputs without exchanging a file.
 """
 import zlib
 
 import numpy as np
-
 
 def formula_array(key: str, shape: tuple[int, ...]) -> np.ndarray:
     "The value of one entry, float32 (int64 for num_batches_tracked)."
@@ -31,5 +31,6 @@ def formula_array(key: str, shape: tuple[int, ...]) -> np.ndarray:
 def fill(net):
     "Loads the formula's values into a torch module, strictly, and returns it in eval mode."
     import torch
-    net.load_state_dict({key: torch.from_numpy(formula_array(key, value.shape)) for key, value in net.state_dict().items()}, strict=True)
+    net.load_state_dict({key: torch.from_numpy(formula_array(key, value.shape))
+                         for key, value in net.state_dict().items()}, strict=True)
     return net.eval()

@@ -1,11 +1,12 @@
-"""MSI-Net's graph as its authors published it, from TensorFlow's own operations, with weights that anybody can make again."""
+"""MSI-Net's graph as its authors published it, from TensorFlow's own operations, with weights that anybody can make
+again.
+"""
 from pathlib import Path
 
 from formula import formula_array
 
 from saliency_playground.models.msi_net_base import LAYERS
 from saliency_playground.models.msi_net_tf import tensorflow
-
 
 def save(folder: Path) -> Path:
     "A SavedModel with the published size, constants and signature, 100 MB. Returns the folder."
@@ -14,8 +15,10 @@ def save(folder: Path) -> Path:
     def conv(x, name, relu=True):
         scope, given, made, kernel, dilation = LAYERS[name]
         with tf.name_scope(scope):
-            weight = tf.constant(formula_array(f"{name}.weight", (made, given, kernel, kernel)).transpose(2, 3, 1, 0), name="kernel")
-            y = tf.nn.conv2d(x, weight, 1, "SAME", dilations=dilation) + tf.constant(formula_array(f"{name}.bias", (made,)), name="bias")
+            weight = tf.constant(formula_array(f"{name}.weight", (made, given, kernel, kernel)).transpose(2, 3, 1, 0),
+                                 name="kernel")
+            y = (tf.nn.conv2d(x, weight, 1, "SAME", dilations=dilation)
+                 + tf.constant(formula_array(f"{name}.bias", (made,)), name="bias"))
         return tf.nn.relu(y) if relu else y
 
     class Published(tf.Module):

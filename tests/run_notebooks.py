@@ -4,8 +4,8 @@
     python tests/run_notebooks.py nbs/tutorials nbs/03_ceilings.ipynb --workers 1
 
 It runs what `nbdev_test` runs: the same cells, by the same function, in the notebook's folder. But `nbdev_test` keeps
-one process for all of them, which holds what every notebook imported and made. Here the memory goes when a notebook ends,
-and so do its temporary files. Run by `make test`.
+one process for all of them, which holds what every notebook imported and made. Here the memory goes when a notebook
+ends, and so do its temporary files. Run by `make test`.
 """
 import argparse
 import os
@@ -68,7 +68,7 @@ def environment(scratch: str) -> dict[str, str]:
 def run_apart(path: Path, flags: list[str]) -> tuple[bool, str]:
     "Run one notebook in a process of its own. Returns whether it passed, and what to print of it."
     name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    command = [sys.executable, "-P", __file__, "--here", path, "--flags", *flags]       # -P: tests/ is not imported from
+    command = [sys.executable, "-P", __file__, "--here", path, "--flags", *flags]  # -P: tests/ is not imported from
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         output = Path(scratch, "output.txt")               # no pipe, which would stay open with a process left behind
         with output.open("w") as file:

@@ -1,4 +1,7 @@
-"""Copies the notebooks of `nbs/workflows` into the package, without their outputs, so that a wheel has them. Run by `make export`."""
+"""Copies the notebooks of `nbs/workflows` into the package, without their outputs, so that a wheel has them.
+
+Run by `make export`.
+"""
 import json
 import sys
 from pathlib import Path
@@ -17,7 +20,8 @@ def shipped(text: str) -> str:
 
 def ship(root: Path) -> None:
     "Write the copies, and remove those of notebooks that are gone."
-    folder, sources = root / "saliency_playground" / "notebooks", {path.name: path for path in (root / "nbs" / "workflows").glob("*.ipynb")}
+    folder, sources = (root / "saliency_playground" / "notebooks",
+                       {path.name: path for path in (root / "nbs" / "workflows").glob("*.ipynb")})
     for path in folder.glob("*.ipynb"):
         if path.name not in sources:
             path.unlink()

@@ -1,4 +1,7 @@
-"""A real network, FastGaze, saved as a stranger would send it: by TorchScript and by ONNX it must say what it says itself."""
+"""A real network, FastGaze, saved as a stranger would send it.
+
+By TorchScript and by ONNX it must say what it says itself.
+"""
 import warnings
 
 import numpy as np
@@ -21,7 +24,8 @@ def fastgaze():
 @pytest.fixture(scope="module")
 def contract(fastgaze):
     "What a config would say of it."
-    return {"channels": fastgaze.channels, "input_range": 255, "mean": fastgaze.mean, "std": fastgaze.std, "kind": "logits", "input_long_side": 256, "device": "cpu"}
+    return {"channels": fastgaze.channels, "input_range": 255, "mean": fastgaze.mean, "std": fastgaze.std,
+            "kind": "logits", "input_long_side": 256, "device": "cpu"}
 
 
 class Sent(torch.nn.Module):
@@ -57,7 +61,9 @@ def test_by_onnx(fastgaze, contract, picture, tmp_path):
     pytest.importorskip("onnxscript")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(Sent(fastgaze), (torch.rand(1, 3, 192, 256),), tmp_path / "sent.onnx", dynamo=True, verbose=False, dynamic_shapes=({2: "height", 3: "width"},))
+        torch.onnx.export(Sent(fastgaze), (torch.rand(1, 3, 192, 256),), tmp_path / "sent.onnx", dynamo=True,
+                          verbose=False, dynamic_shapes=({2: "height", 3: "width"},))
     theirs = create("model", "onnx", weights_path=tmp_path / "sent.onnx", **contract)
     same(theirs, fastgaze, picture, atol=2e-5)
-    assert [path.name for path in theirs.depends_on] == ["sent.onnx", "sent.onnx.data"]     # the exporter's way for weights
+    # the exporter's way for weights
+    assert [path.name for path in theirs.depends_on] == ["sent.onnx", "sent.onnx.data"]

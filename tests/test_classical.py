@@ -1,9 +1,10 @@
 """The classical models on real fixations: 50 images of OSIE, 15 observers, against what is published of them.
 
-The bars are the literature's, not ours. saliency.tuebingen.ai, whose definitions are ours, has for CAT2000: AIM AUC .755, shuffled
-AUC .609, NSS 0.97; quaternion spectral saliency, the image signature's sibling, .751, .613, 0.84. The older table for MIT300 at
-saliency.mit.edu has shuffled AUCs of about .63 to .66 for all five where a center bias has .51, and NSS of about 0.8 for AIM, 1.0 for
-Itti's model and the signature, 1.2 for GBVS and 1.4 for BMS. OSIE's things lie less in the middle, which lowers a center bias and GBVS.
+The bars are the literature's, not ours. saliency.tuebingen.ai, whose definitions are ours, has for CAT2000: AIM AUC
+.755, shuffled AUC .609, NSS 0.97; quaternion spectral saliency, the image signature's sibling, .751, .613, 0.84. The
+older table for MIT300 at saliency.mit.edu has shuffled AUCs of about .63 to .66 for all five where a center bias has
+.51, and NSS of about 0.8 for AIM, 1.0 for Itti's model and the signature, 1.2 for GBVS and 1.4 for BMS. OSIE's things
+lie less in the middle, which lowers a center bias and GBVS.
 """
 import pandas as pd
 import pytest
@@ -41,15 +42,22 @@ def test_looks_at_the_picture(means, model):
 
 
 def test_order(means):
-    "Harel et al. and Zhang & Sclaroff report their models above Itti's, and so do the tables; BMS is the first of the five by NSS."
+    """Harel et al. and Zhang & Sclaroff report their models above Itti's, and so do the tables.
+
+    BMS is the first of the five by NSS.
+    """
     assert means.NSS["gbvs"] > means.NSS["itti_koch"] and means.AUC["gbvs"] > means.AUC["itti_koch"]
     assert means.NSS["bms"] == means.NSS.max() and means.sAUC["bms"] > means.sAUC["itti_koch"]
     assert means.NSS["image_signature"] > means.NSS["itti_koch"]
-    assert means.sAUC["gbvs"] < means.sAUC[["image_signature", "bms", "aim"]].min()      # its liking for the middle counts for nothing here
+    # its liking for the middle counts for nothing here
+    assert means.sAUC["gbvs"] < means.sAUC[["image_signature", "bms", "aim"]].min()
     assert means.NSS[["gbvs", "image_signature", "bms"]].min() > means.NSS["center_bias"] > means.NSS["itti_koch"] - 0.2
     assert means.NSS["bms"] > 1.2                                  # published: 1.4
 
 
 def test_no_one_sees_people(means):
-    "OSIE's people predict one another at an NSS of about 3.4; a model without objects that came near would have seen the fixations."
+    """OSIE's people predict one another at an NSS of about 3.4.
+
+    A model without objects that came near would have seen the fixations.
+    """
     assert means.NSS[MODELS[2:]].max() < 2

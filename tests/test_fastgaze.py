@@ -1,4 +1,7 @@
-"""FastGaze with its real weights: the reference outputs, the published file byte for byte, and a run on 50 photographs of OSIE."""
+"""FastGaze with its real weights.
+
+The reference outputs, the published file byte for byte, and a run on 50 photographs of OSIE.
+"""
 import hashlib
 import struct
 from pathlib import Path
@@ -32,7 +35,8 @@ def published(arrays) -> bytes:
     def number(value):
         return struct.pack("<I", value)
 
-    entries = {"layerCount": number(19), "modelType": number(2), "18Type": number(3), "18KernelSize": number(19), "18Std": number(3)}
+    entries = {"layerCount": number(19), "modelType": number(2), "18Type": number(3), "18KernelSize": number(19),
+               "18Std": number(3)}
     for i in (2, 5, 8, 11):
         entries |= {f"{i}Type": number(2), f"{i}Pool": number(2)}
     for name, array in arrays.items():
@@ -42,21 +46,25 @@ def published(arrays) -> bytes:
         entries |= {key: array.astype("<f4").tobytes(), f"{key}.dtype": b"float32", f"{key}.ndims": number(array.ndim),
                     f"{key}.shape": np.array(array.shape, "<u4").tobytes()}
         if what == "weight":
-            entries |= {f"{key}.shape.listlength": number(4)} | {f"{key}.shape[{j}]": number(side) for j, side in enumerate(array.shape)}
+            entries |= ({f"{key}.shape.listlength": number(4)}
+                        | {f"{key}.shape[{j}]": number(side) for j, side in enumerate(array.shape)})
     pieces = [piece for key in sorted(entries) for piece in (key.encode() + b"\0", entries[key])]
     return b"\x01tPM" + number(len(entries)) + b"".join(number(len(piece)) + piece for piece in pieces)
 
 
 def test_the_published_file(arrays, tmp_path):
-    "Written from the arrays by the facts of the format, it has the published size and SHA-256, and our reader gives the arrays back to the bit."
+    """Written from the arrays by the facts of the format, it has the published size and SHA-256, and our reader gives
+    the arrays back to the bit.
+    """
     whole = published(arrays)
     assert len(whole) == FastGaze.published.size and hashlib.sha256(whole).hexdigest() == FastGaze.published.sha256
     (tmp_path / "fastgaze.vxm").write_bytes(whole)
     read = read_vxm(tmp_path / "fastgaze.vxm")
     assert read.keys() == arrays.keys()
-    assert all(read[name].numpy().tobytes() == array.tobytes() and read[name].dtype == torch.float32 for name, array in arrays.items())
+    assert all(read[name].numpy().tobytes() == array.tobytes() and read[name].dtype == torch.float32
+               for name, array in arrays.items())
     random = np.random.default_rng(0)
-    for _ in range(60):                                                       # damaged anywhere: refused in words, or other numbers in the same arrays
+    for _ in range(60):  # damaged anywhere: refused in words, or other numbers in the same arrays
         damaged = bytearray(whole)
         damaged[random.integers(len(whole))] ^= 1 << random.integers(8)
         (tmp_path / "damaged.vxm").write_bytes(damaged)
@@ -77,7 +85,7 @@ def test_parity(arrays):
     with np.load(PARITY, allow_pickle=False) as reference:
         pictures = [reference[f"image_{i}"] for i in range(3)]
         expected = [reference[f"log_saliency_{i}"] for i in range(3)]
-    for picture, values in zip(pictures, expected):
+    for picture, values in zip(pictures, expected, strict=True):
         assert model.preprocess(picture) is picture                             # 384 × 512 is fed as it is
         difference = np.abs(model.predict(picture) - values)
         assert difference.max() < 1e-5 and difference.mean() < 2e-6
@@ -91,7 +99,8 @@ def test_state_round_trip(arrays, tmp_path):
     from saliency_playground import weights
     model = create("model", "fastgaze", weights_path=ARRAYS, device="cpu")
     path = weights.write_state(tmp_path / "again.pth", model.net.state_dict())
-    assert {name: tensor.numpy().tobytes() for name, tensor in weights.read_state(path).items()} == {name: array.tobytes() for name, array in arrays.items()}
+    assert ({name: tensor.numpy().tobytes() for name, tensor in weights.read_state(path).items()}
+            == {name: array.tobytes() for name, array in arrays.items()})
     assert sum(p.numel() for p in FastGazeNet().parameters()) == FastGaze.n_parameters == 121_060 + 4
 
 
@@ -112,12 +121,15 @@ def test_a_run_on_osie(scratch, osie50, arrays):
     "Above the baselines, with the scores that were known before; two variants of one model in one run."
     Path("fastgaze.yaml").write_text(CONFIG.format(root=osie50.as_posix(), weights=ARRAYS.as_posix()), encoding="utf-8")
     assert "computed 200 predictions and 200 metric rows" in command("run", "--config", "fastgaze.yaml").stdout
-    tables = {model: pd.read_csv(f"outputs/osie50__{model}.csv") for model in ("center_bias_crossval", "spectral_residual", "fastgaze_512", "fastgaze_800")}
+    tables = {model: pd.read_csv(f"outputs/osie50__{model}.csv")
+              for model in ("center_bias_crossval", "spectral_residual", "fastgaze_512", "fastgaze_800")}
     assert all(len(table) == 50 and table.error.isna().all() for table in tables.values())
     means = pd.DataFrame({model: table[["AUC", "sAUC", "NSS", "LL"]].mean() for model, table in tables.items()}).T
     small, large, bias = means.loc["fastgaze_512"], means.loc["fastgaze_800"], means.loc["center_bias_crossval"]
-    assert abs(small.NSS - 1.50) < 0.1 and abs(small.AUC - 0.827) < 0.01 and abs(small.sAUC - 0.753) < 0.03          # known from 60 images
+    # known from 60 images
+    assert abs(small.NSS - 1.50) < 0.1 and abs(small.AUC - 0.827) < 0.01 and abs(small.sAUC - 0.753) < 0.03
     assert large.NSS > small.NSS + 0.1 and large.AUC > small.AUC and large.sAUC > small.sAUC
-    assert (small[["AUC", "sAUC", "NSS", "LL"]] > bias).all() and (small[["AUC", "sAUC", "NSS"]] > means.loc["spectral_residual", ["AUC", "sAUC", "NSS"]]).all()
-    assert (tables["fastgaze_512"].AUC > tables["center_bias_crossval"].AUC).mean() > 0.7                            # image by image, too
+    assert ((small[["AUC", "sAUC", "NSS", "LL"]] > bias).all()
+            and (small[["AUC", "sAUC", "NSS"]] > means.loc["spectral_residual", ["AUC", "sAUC", "NSS"]]).all())
+    assert (tables["fastgaze_512"].AUC > tables["center_bias_crossval"].AUC).mean() > 0.7  # image by image, too
     assert "computed 0 predictions and 0 metric rows" in command("run", "--config", "fastgaze.yaml").stdout

@@ -1,4 +1,7 @@
-"""Fine-tuning the four real backbones: a step changes the listed modules and nothing else, with the gradients of the networks as torchvision has them."""
+"""Fine-tuning the four real backbones.
+
+A step changes the listed modules and nothing else, with the gradients of the networks as torchvision has them.
+"""
 import copy
 
 import pytest
@@ -13,9 +16,10 @@ from saliency_playground.deepgaze.backbones import BACKBONES, FeatureExtractor, 
 from saliency_playground.deepgaze.network import IIE, deepgaze_iie, tiny_network  # noqa: E402
 from saliency_playground.finetune.blocks import block_of, freeze, last_modules, names_without_gradient  # noqa: E402
 
-PLAIN = {"shape_resnet50": lambda: WrappedNetwork(models.resnet50(weights=None)), "densenet201": lambda: models.densenet201(weights=None),
+PLAIN = {"shape_resnet50": lambda: WrappedNetwork(models.resnet50(weights=None)),
+         "densenet201": lambda: models.densenet201(weights=None),
          "resnext50": lambda: models.resnext50_32x4d(weights=None)}
-SIDE = 96                                                                         # pixels: half of that reaches the backbone, 2 × 2 cells its end
+SIDE = 96  # pixels: half of that reaches the backbone, 2 × 2 cells its end
 
 
 @pytest.fixture(scope="module", params=IIE)
@@ -55,7 +59,9 @@ def step(net, picture):
 
 @pytest.mark.parametrize("n", range(1, 6))
 def test_last_modules(net, picture, n):
-    "The tensors of the last n modules change, and no other, no running statistic among them, though the network is told to train."
+    """The tensors of the last n modules change, and no other, no running statistic among them, though the network is
+    told to train.
+    """
     net.train()
     trained = freeze(net, "freeze_blocks", ["all"], n)
     (names,) = last_modules(net, n)
@@ -65,24 +71,30 @@ def test_last_modules(net, picture, n):
 
 @pytest.mark.parametrize("blocks", [["backbone"], ["head"], ["all"]], ids=" ".join)
 def test_blocks(net, picture, blocks):
-    "Every tensor that a block says is trained has a gradient, none of a backbone is left out that could have one, and nothing else changes."
+    """Every tensor that a block says is trained has a gradient, none of a backbone is left out that could have one, and
+    nothing else changes.
+    """
     trained = freeze(net, "train_blocks", blocks)
     assert step(net, picture) == set(trained) and not names_without_gradient(net)
     net.requires_grad_(True)
-    assert {name for name in gradients(net, picture) if blocks == ["all"] or (block_of(name) == "backbone") == (blocks == ["backbone"])} == set(trained)
+    assert {name for name in gradients(net, picture) if blocks == ["all"]
+            or (block_of(name) == "backbone") == (blocks == ["backbone"])} == set(trained)
 
 
 @pytest.mark.parametrize("what", ["last five", "one bias", "all"])
-@pytest.mark.parametrize("net", PLAIN, indirect=True)                             # EfficientNet's blocks are held to their formulas in their notebook
+# EfficientNet's blocks are held to their formulas in their notebook
+@pytest.mark.parametrize("net", PLAIN, indirect=True)
 def test_as_torchvision(net, picture, what):
     "The gradients are those of the network as torchvision builds it, whichever of its tensors are trained."
     name = next(name for name in PLAIN if net.models[0].features.taps == BACKBONES[name].taps)
     plain = copy.copy(net.models[0])
     plain._modules = dict(plain._modules, features=FeatureExtractor(PLAIN[name](), BACKBONES[name].taps))
     plain.features.load_state_dict(net.models[0].features.state_dict())
-    freeze(net, "train_blocks", *{"last five": (["finalizer"], 5), "one bias": (["finalizer"], 0), "all": (["all"], 0)}[what])
+    freeze(net, "train_blocks",
+           *{"last five": (["finalizer"], 5), "one bias": (["finalizer"], 0), "all": (["all"], 0)}[what])
     if what == "one bias":
-        next(tensor for name, tensor in reversed(list(net.named_parameters())) if "layer3.0.bn1.bias" in name or "denselayer20.norm1.bias" in name).requires_grad_(True)
+        next(tensor for name, tensor in reversed(list(net.named_parameters())) if "layer3.0.bn1.bias" in name
+             or "denselayer20.norm1.bias" in name).requires_grad_(True)
     for ours, theirs in zip(net.models[0].features.parameters(), plain.features.parameters(), strict=True):
         theirs.requires_grad_(ours.requires_grad)
     ours, theirs = gradients(net.models[0], picture), gradients(plain, picture)
@@ -92,7 +104,10 @@ def test_as_torchvision(net, picture, what):
 
 
 def test_fast_as_plain(picture):
-    "Whichever single tensor is trained, the fast way gives the gradient of the plain one: nothing that it needs was written over."
+    """Whichever single tensor is trained, the fast way gives the gradient of the plain one.
+
+    Nothing that it needs was written over.
+    """
     torch.manual_seed(0)
     net = tiny_network("iie").requires_grad_(False)
     for model in net.models:
@@ -102,5 +117,6 @@ def test_fast_as_plain(picture):
     for name in names:
         net.requires_grad_(False)
         tensor = net.get_parameter(name).requires_grad_(True)
-        plain, quick = (torch.autograd.grad(run(*picture)[0, :30, :40].mean(), tensor)[0] for run in (net, lambda *given: fast.predict(net, *given)))
+        plain, quick = (torch.autograd.grad(run(*picture)[0, :30, :40].mean(), tensor)[0]
+                        for run in (net, lambda *given: fast.predict(net, *given)))
         assert torch.allclose(plain, quick, rtol=1e-2, atol=1e-3 * float(plain.abs().max()) + 1e-8), name

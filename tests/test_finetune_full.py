@@ -1,4 +1,7 @@
-"""The whole architecture, four backbones with thirty readouts each: a head-only training on features that are kept, and its memory."""
+"""The whole architecture, four backbones with thirty readouts each.
+
+A head-only training on features that are kept, and its memory.
+"""
 import json
 import resource
 
@@ -12,7 +15,6 @@ from formula import fill
 from saliency_playground import weights
 from saliency_playground.deepgaze import network
 
-
 def test_head_only(scratch):
     net = network.deepgaze_iie()
     fill(net)
@@ -21,18 +23,21 @@ def test_head_only(scratch):
     del net
     command("toy", "--out", "toy", "--images", 6)
     command("split", "--root", "toy", "--test_count", 1, "--out_dir", "splits", "--folds", 2)
-    config = {"data": {"name": "folder", "root": "toy"}, "split_file": "splits/split.json", "fold": 1, "base_weights_path": "base.pth", "device": "cpu",
-              "training": {"loss": "nll_fixations", "stages": [{"name": "head", "epochs": 3, "lr": 1e-3}]}, "output_dir": "tuned"}
+    config = {"data": {"name": "folder", "root": "toy"}, "split_file": "splits/split.json", "fold": 1,
+              "base_weights_path": "base.pth", "device": "cpu",
+              "training": {"loss": "nll_fixations", "stages": [{"name": "head", "epochs": 3, "lr": 1e-3}]},
+              "output_dir": "tuned"}
     (scratch / "tune.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     said = command("finetune", "--config", "tune.yaml", "--dry-run").stdout
     assert "trains 3,059,160 of 104,048,808 numbers" in said
-    blocks = [line.split() for line in said.splitlines() if line.strip().startswith(("backbone", "saliency", "fixation_selection", "finalizer"))]
+    blocks = [line.split() for line in said.splitlines()
+              if line.strip().startswith(("backbone", "saliency", "fixation_selection", "finalizer"))]
     trained, frozen = (sum(int(line[column]) for line in blocks) for column in (-2, -1))
     assert (trained, trained + frozen) == (3_059_160, 104_048_808)
 
     command("finetune", "--config", "tune.yaml", "--full")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20                # GB on Linux, of the largest child
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20  # GB on Linux, of the largest child
     assert used < 6, f"{used:.1f} GB"
     history = pd.read_csv("tuned/fold_01/history.csv")
     assert history.loss.dropna().is_monotonic_decreasing and len(history) == 4

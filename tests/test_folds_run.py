@@ -1,4 +1,7 @@
-"""`folds run` from outside: a fold that is killed, one that fails, and what the same command does then; and plain papermill for one fold."""
+"""`folds run` from outside: a fold that is killed, one that fails, and what the same command does then.
+
+And plain papermill for one fold.
+"""
 import json
 import os
 import signal
@@ -24,7 +27,8 @@ RUN = ["folds", "run", "--config", "tiny.yaml", "--n", "4", "--test-count", "4"]
 def tiny(scratch, monkeypatch):
     "A folder with a training that can begin, on one thread."
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    tiny_training([{"name": "head", "epochs": 6, "lr": 0.01, "schedule": "cosine"}], experiment="tiny", output_dir="tuned")
+    tiny_training([{"name": "head", "epochs": 6, "lr": 0.01, "schedule": "cosine"}], experiment="tiny",
+                  output_dir="tuned")
     return scratch
 
 
@@ -35,7 +39,8 @@ def lead(number: int) -> int | None:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"saliency_playground.notebooks.execute" in words and f"fold_{number:02}.ipynb" in words[-2].decode() and os.readlink(folder / "cwd") == os.getcwd():
+        if (b"saliency_playground.notebooks.execute" in words and f"fold_{number:02}.ipynb" in words[-2].decode()
+            and os.readlink(folder / "cwd") == os.getcwd()):
             return int(folder.name)
     return None
 
@@ -60,13 +65,18 @@ def changed() -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in Path("runs/tiny").glob("fold_*.ipynb")}
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="allowed on this system: it has no /proc to find the process in")
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(),
+                    reason="allowed on this system: it has no /proc to find the process in")
 def test_killed_and_failing(tiny):
-    "One fold's process group is killed in the middle, one cannot go on; the others finish, and the same command does only those two."
+    """One fold's process group is killed in the middle, one cannot go on.
+
+    The others finish, and the same command does only those two.
+    """
     more = ["--set", "training.stages.head.epochs=12"]
     Path("tuned/fold_03").mkdir(parents=True)
     Path("tuned/fold_03/state.pth").write_bytes(b"what a full disk left")
-    first = subprocess.Popen([sys.executable, "-m", "saliency_playground", *RUN, "--workers", "2", *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    first = subprocess.Popen([sys.executable, "-m", "saliency_playground", *RUN, "--workers", "2", *more],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              text=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"})
     process = wait_for(lambda: lead(2))
     assert os.getpgid(process) == process
@@ -76,8 +86,10 @@ def test_killed_and_failing(tiny):
     assert first.returncode == 1, (out, said)
     killed, failed, rest = said.strip().splitlines()
     assert killed.startswith("fold 2 failed: its process was killed") and "SIGKILL" in killed
-    assert failed.startswith("fold 3 failed: ") and "state.pth is damaged" in failed and rest.startswith("2 of 4 folds are finished")
-    assert ended_well("runs/tiny/fold_01.ipynb") and ended_well("runs/tiny/fold_04.ipynb") and not ended_well("runs/tiny/fold_02.ipynb")
+    assert (failed.startswith("fold 3 failed: ") and "state.pth is damaged" in failed
+            and rest.startswith("2 of 4 folds are finished"))
+    assert (ended_well("runs/tiny/fold_01.ipynb") and ended_well("runs/tiny/fold_04.ipynb")
+            and not ended_well("runs/tiny/fold_02.ipynb"))
     assert "damaged" in error_in("runs/tiny/fold_03.ipynb") and not Path("runs/tiny/evaluate.ipynb").exists()
     kept, at_kill = changed(), epochs(2)
 
@@ -86,7 +98,8 @@ def test_killed_and_failing(tiny):
     begun = [line for line in second.stdout.splitlines() if line.endswith(".ipynb") and line.startswith("fold")]
     assert [line.split(":")[0] for line in begun] == ["fold 2", "fold 3"], second.stdout
     now = changed()
-    assert now.keys() == {f"fold_{number:02}.ipynb" for number in (1, 2, 3, 4)} and all(now[f"fold_{one:02}.ipynb"] == kept[f"fold_{one:02}.ipynb"] for one in (1, 4))
+    assert (now.keys() == {f"fold_{number:02}.ipynb" for number in (1, 2, 3, 4)}
+            and all(now[f"fold_{one:02}.ipynb"] == kept[f"fold_{one:02}.ipynb"] for one in (1, 4)))
     assert 2 <= at_kill <= 12 and all(epochs(number) == 12 for number in (1, 2, 3, 4))
     assert all(ended_well(path) for path in Path("runs/tiny").glob("*.ipynb"))
     summary = pd.read_csv("tuned/eval/deepgaze_iie_finetuned_cv_summary.csv")
@@ -102,9 +115,10 @@ def test_killed_and_failing(tiny):
 
 def test_misspelt(tiny):
     "Names and types are checked before anything runs."
-    for words, expected in [(["-p", "calibrat", "true"], 'Did you mean "calibrate"?'), (["-p", "calibrate", "perhaps"], "calibrate is bool"),
+    for words, expected in [(["-p", "calibrat", "true"], 'Did you mean "calibrate"?'),
+                            (["-p", "calibrate", "perhaps"], "calibrate is bool"),
                             (["--set", "trainin.loss=kl"], "unknown key"), (["-p", "fold", "2"], "'fold'")]:
-        refused = CliRunner().invoke(main, [*RUN, *words])                       # in this process, which has torch loaded
+        refused = CliRunner().invoke(main, [*RUN, *words])  # in this process, which has torch loaded
         assert refused.exit_code == 2 and expected in refused.output, (refused.exit_code, refused.output)
     assert not Path("runs").exists() and not Path("splits").exists() and not Path("tuned").exists()
 
@@ -112,7 +126,8 @@ def test_misspelt(tiny):
 def test_plain_papermill(tiny):
     "What `folds run` does for a fold, papermill alone does too; and `folds run` then has nothing left to do for it."
     def papermill(notebook, out, *words):
-        subprocess.run([sys.executable, "-m", "papermill", packaged_notebooks()[notebook], out, "-p", "config", "tiny.yaml", *words], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "papermill", packaged_notebooks()[notebook], out, "-p", "config",
+                        "tiny.yaml", *words], check=True, capture_output=True)
     Path("runs/tiny").mkdir(parents=True)
     papermill("holdout_split", "split.ipynb", "-p", "test_count", "4", "-p", "n_folds", "2")
     for number in (1, 2):
@@ -120,12 +135,14 @@ def test_plain_papermill(tiny):
     about = json.loads(Path("tuned/fold_02/run.json").read_text(encoding="utf-8"))
     assert about["finished"] and about["fold"] == 2
     done = command("folds", "run", "--config", "tiny.yaml")
-    assert done.stdout.count("finished before") == 2 and Path("tuned/eval/deepgaze_iie_finetuned_cv_summary.csv").is_file()
+    assert (done.stdout.count("finished before") == 2
+            and Path("tuned/eval/deepgaze_iie_finetuned_cv_summary.csv").is_file())
 
 
 def test_orphans(tiny):
     "If the command itself is killed, its folds end too, and their kernels."
-    process = subprocess.Popen([sys.executable, "-m", "saliency_playground", *RUN, "--set", "training.stages.head.epochs=2000"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "saliency_playground", *RUN, "--set",
+                                "training.stages.head.epochs=2000"], stdout=subprocess.DEVNULL)
     fold = wait_for(lambda: lead(1))
     wait_for(lambda: epochs(1) >= 1)
     process.kill()

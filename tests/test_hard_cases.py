@@ -57,11 +57,13 @@ def test_odd_pictures(odd_folder):
 
 
 def test_three_mistakes_are_three_lines(scratch):
-    (scratch / "bad.yaml").write_text("models: [unifrom]\ndatasets: [{name: folder, root: data}]\nlimit_images: many\nheatmap_png: {enabled: true}\n")
+    (scratch / "bad.yaml").write_text("models: [unifrom]\ndatasets: [{name: folder, root: data}]\nlimit_images: "
+                                      "many\nheatmap_png: {enabled: true}\n")
     done = command("run", "--config", "bad.yaml", code=2)
     lines = [line for line in done.stderr.splitlines() if line.startswith("bad.yaml:")]
     assert len(lines) == 3
-    for line, words in zip(sorted(lines), [("bad.yaml:1:", "uniform"), ("bad.yaml:3:", "limit_images"), ("bad.yaml:4:", "heatmaps_png")]):
+    for line, words in zip(sorted(lines), [("bad.yaml:1:", "uniform"), ("bad.yaml:3:", "limit_images"),
+                                           ("bad.yaml:4:", "heatmaps_png")], strict=True):
         assert all(word in line for word in words)
 
 
@@ -96,11 +98,13 @@ def test_own_adapters_of_ten_lines(scratch):
     (scratch / "models" / "bright.py").write_text(MODEL)
     listed = command("list").stdout
     assert "three_dots" in listed and "brightness" in listed and "How bright a pixel is, to a power." in listed
-    (scratch / "mine.yaml").write_text("datasets: [three_dots]\nmodels: [uniform, brightness, {name: brightness, as: soft, power: 0.5}]\n")
+    (scratch / "mine.yaml").write_text("datasets: [three_dots]\nmodels: [uniform, brightness, {name: brightness, as: "
+                                       "soft, power: 0.5}]\n")
     command("run", "--config", "mine.yaml")
     assert pd.read_csv("outputs/three_dots__brightness.csv").AUC.between(0.99, 1).all()
 
-    (scratch / "models" / "bright.py").write_text(MODEL.replace("** self.power", "** -self.power"))     # an edited model predicts anew
+    # an edited model predicts anew
+    (scratch / "models" / "bright.py").write_text(MODEL.replace("** self.power", "** -self.power"))
     assert "computed 6 predictions and 6 metric rows" in command("run", "--config", "mine.yaml").stdout
     assert pd.read_csv("outputs/three_dots__brightness.csv").AUC.lt(0.01).all()
 

@@ -1,4 +1,6 @@
-"""Kaggle: the first cell of a notebook where our package is not installed, and the whole way from the split to the summary on a played Kaggle."""
+"""Kaggle: the first cell of a notebook where our package is not installed, and the whole way from the split to the
+summary on a played Kaggle.
+"""
 import json
 import os
 import shutil
@@ -15,7 +17,8 @@ from saliency_playground import files
 from saliency_playground.kaggle.bundle import SUMS, write_bundle
 from saliency_playground.kaggle.paths import INSTALL_CELL
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="allowed on this system: Kaggle is Linux, and is played on Linux only")
+pytestmark = pytest.mark.skipif(sys.platform != "linux",
+                                reason="allowed on this system: Kaggle is Linux, and is played on Linux only")
 
 
 def first_cell(python, kaggle, **settings):
@@ -26,11 +29,15 @@ def first_cell(python, kaggle, **settings):
 
 
 def test_first_cell(tmp_path):
-    "From a bundle, from the registry, or nothing, whichever applies; it says which, and refuses a wheel that is not what its checksum says."
+    """From a bundle, from the registry, or nothing, whichever applies.
+
+    It says which, and refuses a wheel that is not what its checksum says.
+    """
     python, kaggle = image(tmp_path), tmp_path / "kaggle"
     (kaggle / "input").mkdir(parents=True)
     nothing = first_cell(python, kaggle)
-    assert nothing.returncode and "Attach a bundle of it (Add Input), or switch the internet on" in nothing.stderr, nothing.stderr
+    assert (nothing.returncode and "Attach a bundle of it (Add Input), or switch the "
+            "internet on" in nothing.stderr), nothing.stderr
 
     attached = kaggle / "input/someone/saliency-playground"
     wheel = next(path for path in write_bundle(attached, "ada") if path.suffix == ".whl")
@@ -38,17 +45,19 @@ def test_first_cell(tmp_path):
     wheel.write_bytes(whole[:-1] + b"x")
     damaged = first_cell(python, kaggle)
     assert damaged.returncode and f"damaged in {attached}: {wheel.name}" in damaged.stderr, damaged.stderr
-    assert subprocess.run([python, "-c", "import saliency_playground"], cwd=kaggle, env={}, capture_output=True).returncode
+    assert subprocess.run([python, "-c", "import saliency_playground"], cwd=kaggle, env={},
+                          capture_output=True).returncode
     wheel.write_bytes(whole)
     assert first_cell(python, kaggle).stdout == f"installed from {attached}: {wheel.name}\n"
     assert first_cell(python, kaggle).stdout == "saliency_playground is installed already\n"
 
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "saliency_playground"], check=True, env={})
-    registry = tmp_path / "registry"                                      # a folder plays it, so that pip resolves what is required as it would there
+    registry = tmp_path / "registry"  # a folder plays it, so that pip resolves what is required as it would there
     shutil.move(attached, registry)
     found = first_cell(python, kaggle, PIP_FIND_LINKS=str(registry))
     assert found.stdout == "installed from the registry\n", found.stderr
-    assert subprocess.run([python, "-m", "saliency_playground", "list"], cwd=kaggle, env={}, capture_output=True).returncode == 0
+    assert subprocess.run([python, "-m", "saliency_playground", "list"], cwd=kaggle, env={},
+                          capture_output=True).returncode == 0
 
 
 def test_what_the_image_lacks(tmp_path, monkeypatch):
@@ -79,25 +88,33 @@ def test_first_cells_of_the_notebooks(path):
 
 
 def test_start_to_end(tmp_path):
-    "The description's section 10 on a played Kaggle, see kaggle_simulated.py: a session a notebook, each from the bundle alone."
+    """The description's section 10 on a played Kaggle, see kaggle_simulated.py.
+
+    A session a notebook, each from the bundle alone.
+    """
     place = tmp_path / "kaggle"
-    done = subprocess.run([sys.executable, ROOT / "tests/kaggle_simulated.py", place, *([OSIE50] if OSIE50.is_dir() else [])], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, ROOT / "tests/kaggle_simulated.py", place,
+                           *([OSIE50] if OSIE50.is_dir() else [])], capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip(f"allowed on this system: {done.stdout.strip()}")
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
 
     working = place / "sessions/aggregate"
-    assert [path.parent.name for path in sorted(working.glob(f"{TUNED}/fold_*/final.pth"))] == [f"fold_{fold:02}" for fold in range(1, 5)]
-    assert pd.read_csv(working / TUNED / "fold_02/history.csv").epoch.tolist() == [0, 1, 2, 3, 4]             # stopped after the first, continued elsewhere
+    assert ([path.parent.name for path in sorted(working.glob(f"{TUNED}/fold_*/final.pth"))]
+            == [f"fold_{fold:02}" for fold in range(1, 5)])
+    # stopped after the first, continued elsewhere
+    assert pd.read_csv(working / TUNED / "fold_02/history.csv").epoch.tolist() == [0, 1, 2, 3, 4]
     folds = [f"deepgaze_iie_finetuned_fold_{fold:02}" for fold in range(1, 5)]
     scored = pd.read_csv(working / "outputs/eval/ALL_SUMMARY.csv").pivot(index="model", columns="metric", values="mean")
-    assert sorted(scored.index) == [*folds, "deepgaze_iie_pretrained"] and scored[["AUC", "NSS", "LL"]].notna().all(axis=None)
+    assert (sorted(scored.index) == [*folds, "deepgaze_iie_pretrained"]
+            and scored[["AUC", "NSS", "LL"]].notna().all(axis=None))
     summary = pd.read_csv(working / "outputs/eval/deepgaze_iie_finetuned_cv_summary.csv").set_index("metric")
     for metric in ("AUC", "NSS", "LL"):
-        assert summary["mean"][metric] == pytest.approx(scored.loc[folds, metric].mean()) and summary.pretrained[metric] == pytest.approx(scored[metric]["deepgaze_iie_pretrained"])
+        assert (summary["mean"][metric] == pytest.approx(scored.loc[folds, metric].mean())
+                and summary.pretrained[metric] == pytest.approx(scored[metric]["deepgaze_iie_pretrained"]))
     if OSIE50.is_dir():
-        assert summary.difference_low["NSS"] > 0 and summary.difference_low["AUC"] > 0                        # a training that was one
+        assert summary.difference_low["NSS"] > 0 and summary.difference_low["AUC"] > 0  # a training that was one
 
     sums = dict(line.split("  ", 1)[::-1] for line in (place / "inputs" / BUNDLE / SUMS).read_text().splitlines())
     assert all(files.sha256(place / "inputs" / BUNDLE / name) == digest for name, digest in sums.items())

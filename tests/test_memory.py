@@ -6,7 +6,6 @@ import sys
 import pytest
 from conftest import ROOT
 
-
 @pytest.mark.skipif(sys.platform == "win32", reason="allowed on this system: Windows has no ru_maxrss")
 def test_peak_memory_is_flat():
     """48 images of 640 × 480 take no more than 12, in every situation of the benchmark.

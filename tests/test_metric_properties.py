@@ -10,7 +10,8 @@ from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra import numpy as arrays  # noqa: E402
 from scipy.stats import mannwhitneyu, pearsonr  # noqa: E402
 
-from saliency_playground.metrics import mit, tuebingen as metrics  # noqa: E402
+from saliency_playground.metrics import mit  # noqa: E402
+from saliency_playground.metrics import tuebingen as metrics
 
 settings.register_profile("steady", max_examples=100, deadline=None, derandomize=True)
 settings.load_profile("steady")
@@ -50,7 +51,8 @@ def test_aucs_are_the_mann_whitney_statistic(world, data):
     positives, own = values[y, x], y * values.shape[1] + x
     assert metrics.auc(values, x, y) == pytest.approx(mann_whitney(positives, values.ravel()), abs=1e-12)
     other_x, other_y = data.draw(places(values.shape))
-    assert metrics.sauc(values, x, y, other_x, other_y) == pytest.approx(mann_whitney(positives, values[other_y, other_x]), abs=1e-12)
+    assert metrics.sauc(values, x, y, other_x,
+                        other_y) == pytest.approx(mann_whitney(positives, values[other_y, other_x]), abs=1e-12)
     unfixated = np.delete(values, own)
     if unfixated.size:
         expected = mann_whitney(positives, unfixated)
@@ -71,7 +73,8 @@ def test_judd_is_the_mann_whitney_statistic_and_its_triangles_where_nothing_is_t
     assert mit.auc_judd(values, x, y) == pytest.approx(expected, abs=1e-12)
 
 
-@given(ranked_maps(), st.sampled_from([np.exp2, np.cbrt, lambda v: v**3, lambda v: 7 * v - 1e4, lambda v: -1 / (v + 1)]), st.data())
+@given(ranked_maps(),
+       st.sampled_from([np.exp2, np.cbrt, lambda v: v**3, lambda v: 7 * v - 1e4, lambda v: -1 / (v + 1)]), st.data())
 def test_order_is_all_that_aucs_see(world, monotone, data):
     values, x, y = world
     if monotone is np.exp2:
@@ -86,7 +89,7 @@ def test_order_is_all_that_aucs_see(world, monotone, data):
 
 @given(pairs())
 def test_kl_is_never_below_minus_eps_a_pixel(maps):
-    p, q = maps                      # sum q ln(q / (p + eps)) >= -ln(1 + n eps), whatever p and q; 1e-14 for the sum's own rounding
+    p, q = maps  # sum q ln(q / (p + eps)) >= -ln(1 + n eps), whatever p and q; 1e-14 for the sum's own rounding
     assert metrics.kl_div(p, q) >= -p.size * metrics.EPS - 1e-14
     assert abs(metrics.kl_div(3 * q, q)) <= 2 * p.size * metrics.EPS + 1e-14
     assert metrics.kl_div(p, q) <= -math.log(metrics.EPS) + 1e-9
@@ -120,7 +123,8 @@ def test_nss_is_blind_to_scale_and_offset_and_zero_over_all_pixels(world, scale,
     rows, columns = np.indices(values.shape).reshape(2, -1)
     assert metrics.nss(values, columns, rows) == pytest.approx(0, abs=1e-9)
     n = values.size
-    assert metrics.nss(values, x, y, ddof=1) == pytest.approx(metrics.nss(values, x, y) * math.sqrt(1 - 1 / n), abs=1e-9)
+    assert metrics.nss(values, x, y,
+                       ddof=1) == pytest.approx(metrics.nss(values, x, y) * math.sqrt(1 - 1 / n), abs=1e-9)
     assert metrics.nss(values, [*x, *x], [*y, *y], repeats=False) == metrics.nss(values, x, y, repeats=False)
 
 
@@ -132,7 +136,7 @@ def test_information_gain_is_a_difference_of_likelihoods(maps, data):
     assert metrics.information_gain(log_p, x, y, log_q) == pytest.approx(difference, abs=1e-9)
     assert metrics.information_gain(log_p, x, y, log_p) == 0
     rows, columns = np.indices(log_p.shape).reshape(2, -1)
-    assert metrics.log_likelihood(log_p, columns, rows) <= 1e-9                   # over all pixels nothing beats the uniform density
+    assert metrics.log_likelihood(log_p, columns, rows) <= 1e-9  # over all pixels nothing beats the uniform density
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(6, 20), st.floats(1, 4))
@@ -142,7 +146,7 @@ def test_sauc_of_a_center_bias_is_one_half_where_fixations_follow_it(seed, sigma
     rows, columns = np.mgrid[:48, :64]
     bias = np.exp(-((columns - 31.5)**2 + (rows - 23.5)**2) / (2 * sigma**2))
     here, elsewhere = (rng.choice(bias.size, 2000, p=bias.ravel() / bias.sum()) for _ in range(2))
-    deviation = math.sqrt(4001 / (12 * 2000 * 2000))                              # of a Mann-Whitney statistic by chance, 0.009
+    deviation = math.sqrt(4001 / (12 * 2000 * 2000))  # of a Mann-Whitney statistic by chance, 0.009
     score = metrics.sauc(bias**power, here % 64, here // 64, elsewhere % 64, elsewhere // 64)
     assert abs(score - 0.5) < 5 * deviation
     assert metrics.auc(bias**power, here % 64, here // 64) > 0.6                  # which plain AUC takes for insight
@@ -158,7 +162,8 @@ def test_stepped_aucs_stay_between_0_and_1_and_are_exact_where_the_steps_see_all
     values.flat[0], values.flat[-1] = 0, 4                                        # five levels and steps of a quarter
     exact = {"splits": None, "step": 0.25, "repeats": True}
     assert mit.auc_borji(values, x, y, **exact) == pytest.approx(metrics.auc(values, x, y), abs=1e-12)
-    assert mit.auc_shuffled(values, x, y, *other, **exact) == pytest.approx(metrics.sauc(values, x, y, *other), abs=1e-12)
+    assert mit.auc_shuffled(values, x, y, *other,
+                            **exact) == pytest.approx(metrics.sauc(values, x, y, *other), abs=1e-12)
 
 
 @given(pairs(), st.data())

@@ -1,4 +1,6 @@
-"""One contract for every model in the registry: whatever picture goes in, a whole, normalised, repeatable prediction comes out.
+"""One contract for every model in the registry.
+
+Whatever picture goes in, a whole, normalised, repeatable prediction comes out.
 
 Networks run at full size with weights given by a formula, so that nothing is downloaded and nothing is a stand-in.
 """
@@ -9,12 +11,12 @@ import pytest
 from PIL import Image
 
 import saliency_playground as sp
-from saliency_playground import images
-from saliency_playground import registry
+from saliency_playground import images, registry
 from saliency_playground.core import Ceiling, as_dataset, prepare_sample
 from saliency_playground.models.input_contract import import_object
 
-SIZES = [(64, 64), (151, 203), (151, 203), (240, 320), (64, 640), (1500, 2000)]     # two of one size, so that a batch is one
+# two of one size, so that a batch is one
+SIZES = [(64, 64), (151, 203), (151, 203), (240, 320), (64, 640), (1500, 2000)]
 
 
 def picture(height, width, seed):
@@ -24,7 +26,8 @@ def picture(height, width, seed):
     image = np.stack([80 + 60 * x, 100 + 40 * y, 120 - 40 * x], axis=2)
     for _ in range(6):
         cy, cx = rng.random(2) * [height, width] / max(height, width)
-        image += np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / rng.uniform(0.03, 0.15) ** 2)[..., None] * rng.integers(-90, 90, 3)
+        image += (np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / rng.uniform(0.03, 0.15) ** 2)[..., None]
+                  * rng.integers(-90, 90, 3))
     return image.clip(0, 255).astype(np.uint8)
 
 
@@ -33,9 +36,11 @@ def dataset():
     "Pictures of every size, each seen by three observers."
     samples, rng = [], np.random.default_rng(0)
     for i, (height, width) in enumerate(SIZES):
-        x, y = (rng.random(2)[:, None] * 0.6 + 0.2 + rng.normal(0, 0.05, (2, 30))).clip(0, 0.99) * [[width], [height]]     # they agree
+        # they agree
+        x, y = (rng.random(2)[:, None] * 0.6 + 0.2 + rng.normal(0, 0.05, (2, 30))).clip(0, 0.99) * [[width], [height]]
         seen = sp.Fixations(x, y, observer=np.repeat(["ann", "bob", "cat"], 10))
-        samples.append({"image_id": f"picture {i}", "image": picture(height, width, i), "fixations": seen, "px_per_dva": 35})
+        samples.append({"image_id": f"picture {i}", "image": picture(height, width, i), "fixations": seen,
+                        "px_per_dva": 35})
     return as_dataset(samples)
 
 
@@ -77,16 +82,20 @@ def as_state(folder):
 def as_onnx(folder):
     onnx = pytest.importorskip("onnx")
     make = onnx.helper
-    nodes = [make.make_node("AveragePool", ["image"], ["around"], kernel_shape=[9, 9], pads=[4, 4, 4, 4]), make.make_node("Sub", ["image", "around"], ["differs"]),
-             make.make_node("Abs", ["differs"], ["distance"]), make.make_node("ReduceMean", ["distance"], ["saliency"], axes=[1], keepdims=1)]
+    nodes = [make.make_node("AveragePool", ["image"], ["around"], kernel_shape=[9, 9], pads=[4, 4, 4, 4]),
+             make.make_node("Sub", ["image", "around"], ["differs"]),
+             make.make_node("Abs", ["differs"], ["distance"]),
+             make.make_node("ReduceMean", ["distance"], ["saliency"], axes=[1], keepdims=1)]
     wants = make.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
     gives = make.make_tensor_value_info("saliency", onnx.TensorProto.FLOAT, None)
-    onnx.save(make.make_model(make.make_graph(nodes, "contrast", [wants], [gives]), opset_imports=[make.make_opsetid("", 17)], ir_version=9), folder / "contrast.onnx")
+    onnx.save(make.make_model(make.make_graph(nodes, "contrast", [wants], [gives]),
+                              opset_imports=[make.make_opsetid("", 17)], ir_version=9), folder / "contrast.onnx")
     return {"weights_path": folder / "contrast.onnx", "device": "cpu"}
 
 
-BROUGHT = {"callable": lambda folder: {"function": f"{written(folder)}:function"}, "torchscript": as_script, "onnx": as_onnx,
-           "hf_torch": as_state}                                          # models that a user brings: one network, four ways
+BROUGHT = {"callable": lambda folder: {"function": f"{written(folder)}:function"}, "torchscript": as_script,
+           "onnx": as_onnx,
+           "hf_torch": as_state}  # models that a user brings: one network, four ways
 
 
 def options_for(name, folder, dataset):
@@ -104,21 +113,24 @@ def options_for(name, folder, dataset):
     cls = registry.adapter_class("model", name)
     if getattr(cls, "published", None) is not None:
         from formula import fill
+
         from saliency_playground import weights
         net = fill(sp.create("model", name).build())
-        given = {"center_bias": "uniform"} if "deepgaze" in name else {}                # the published one is a file, too
+        given = {"center_bias": "uniform"} if "deepgaze" in name else {}  # the published one is a file, too
         return given | {"weights_path": weights.write_state(folder / f"{name}.pth", net.state_dict())}
     return {}
 
 
 NAMES = list(sp.names("model"))
-ANY_PICTURE = [name for name in NAMES if name != "precomputed" and not issubclass(registry.adapter_class("model", name), Ceiling)]
-any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)           # the others know only what they were given
+ANY_PICTURE = [name for name in NAMES if name != "precomputed"
+               and not issubclass(registry.adapter_class("model", name), Ceiling)]
+any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)  # the others know only what they were given
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def model(request, tmp_path_factory, dataset):
-    made = sp.create("model", request.param, **options_for(request.param, tmp_path_factory.mktemp(request.param), dataset))
+    made = sp.create("model", request.param,
+                     **options_for(request.param, tmp_path_factory.mktemp(request.param), dataset))
     if isinstance(made, Ceiling):
         made.bind(dataset)
         made.fit(dataset)
@@ -134,13 +146,14 @@ def answers(model, dataset):
 
 
 def test_whole_finite_normalised(model, answers):
-    for answer, size in zip(answers, SIZES):
+    for answer, size in zip(answers, SIZES, strict=True):
         assert answer.values.shape == size and answer.values.dtype == np.float32
         assert answer.kind == model.kind
         assert np.isfinite(answer.values).all()
         mass = answer.values.astype(float)
         mass = np.exp(mass) if answer.kind == "density" else mass
-        assert mass.min() >= 0 and mass.sum() == pytest.approx(1, abs=1e-4)          # float32 values, up to three million of them
+        # float32 values, up to three million of them
+        assert mass.min() >= 0 and mass.sum() == pytest.approx(1, abs=1e-4)
 
 
 def test_the_same_twice(model, answers, dataset):
@@ -150,8 +163,9 @@ def test_the_same_twice(model, answers, dataset):
 
 def test_a_batch_is_one_by_one(model, answers, dataset):
     together = model.predictions([prepare_sample(dataset[i]) for i in (1, 2)])
-    for one, i in zip(together, (1, 2)):
-        np.testing.assert_allclose(one.values, answers[i].values, atol=2e-4 if model.kind == "density" else 2e-4 / 151 / 203)
+    for one, i in zip(together, (1, 2), strict=True):
+        np.testing.assert_allclose(one.values, answers[i].values, atol=2e-4 if model.kind == "density"
+                                   else 2e-4 / 151 / 203)
 
 
 def test_pictures_differ(model, answers):
@@ -194,16 +208,21 @@ def test_a_center_bias_that_cannot_be_had_stops_a_run_before_its_first_image(off
     from dataclasses import replace
 
     from saliency_playground import weights
-    from saliency_playground.errors import RunError
     from saliency_playground.deepgaze import center_bias, network
+    from saliency_playground.errors import RunError
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SALIENCY_PLAYGROUND_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("SALIENCY_PLAYGROUND_OFFLINE", offline)
-    monkeypatch.setattr(center_bias, "MIT1003", replace(center_bias.MIT1003, url="http://127.0.0.1:9/centerbias_mit1003.npy"))      # nobody answers
+    # nobody answers
+    monkeypatch.setattr(center_bias, "MIT1003",
+                        replace(center_bias.MIT1003, url="http://127.0.0.1:9/centerbias_mit1003.npy"))
     weights.write_state("tiny.pth", network.tiny_network("iie").state_dict())
     sp.make_toy("toy")
-    with pytest.raises(RunError, match="(?s)model deepgaze_iie: .*centerbias_mit1003.npy.* or name it with center_bias") as refused:
+    with pytest.raises(RunError, match="(?s)model deepgaze_iie: .*centerbias_mit1003.npy.* or name it with "
+                       "center_bias") as refused:
         sp.benchmark(datasets=[{"name": "folder", "root": "toy"}],
-                     models=["uniform", {"name": "deepgaze_iie", "weights_path": "tiny.pth", "backbones": ["tiny", "tiny"], "components": 2}])
-    assert str(refused.value).count("centerbias_mit1003.npy could not") + str(refused.value).count("weights centerbias_mit1003.npy") == 1
+                     models=["uniform", {"name": "deepgaze_iie", "weights_path": "tiny.pth",
+                                         "backbones": ["tiny", "tiny"], "components": 2}])
+    assert (str(refused.value).count("centerbias_mit1003.npy could not")
+            + str(refused.value).count("weights centerbias_mit1003.npy") == 1)
     assert not list(tmp_path.glob("outputs/*.csv"))                     # not for uniform either

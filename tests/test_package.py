@@ -20,17 +20,22 @@ HEAVY = ["numba", "ot", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "s
 
 def loaded_after(code: str) -> set[str]:
     "The modules that are loaded after running this code in a fresh interpreter."
-    done = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True,
+                          text=True, check=True)
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("code", ["import saliency_playground", "import saliency_playground as sp; sp.names('model'); sp.names('dataset')"])
+@pytest.mark.parametrize(
+    "code", ["import saliency_playground", "import saliency_playground as sp; sp.names('model'); sp.names('dataset')"])
 def test_import_is_light(code):
     assert not loaded_after(code) & set(HEAVY)
 
 
 def test_the_house_is_in_order():
-    "Imports go down only, a number is a place in the import order, no circle, no adapter imports another; see `floors`."
+    """Imports go down only, a number is a place in the import order, no circle, no adapter imports another.
+
+    See `floors`.
+    """
     assert faults() == [] and circles() == []
 
 
@@ -45,20 +50,24 @@ def test_disorder_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(floors, "MODULES", sorted(copy.rglob("*.py")))
     wrong = "\n".join(faults())
     assert "files imports core, which comes after it" in wrong and "maps imports the package's face" in wrong
-    assert "models.aim imports models.gbvs, an adapter" in wrong and any({"core", "files"} <= set(group) for group in circles())
+    assert ("models.aim imports models.gbvs, an adapter" in wrong
+            and any({"core", "files"} <= set(group) for group in circles()))
 
 
 def test_what_is_imported_is_declared():
     settings = ConfigParser(delimiters=["="])
     settings.read(ROOT / "settings.ini", encoding="utf-8")
-    declared = {need.split(">")[0].split("=")[0].split("<")[0] for key, value in settings["DEFAULT"].items() if key.endswith("requirements")
+    declared = {need.split(">")[0].split("=")[0].split("<")[0] for key, value in settings["DEFAULT"].items()
+                if key.endswith("requirements")
                 and not key.startswith("dev") for need in value.split()}
     sold_as = {"ot": "POT", "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml"}
     for path in MODULES:
         for module in imports(path):
             top = module.partition(".")[0]
-            if top not in sys.stdlib_module_names and top not in ("saliency_playground", "deepgaze_pytorch"):       # the latter is on no registry
-                assert sold_as.get(top, top) in declared, f"{path.name} imports {top}, which settings.ini does not declare"
+            # the latter is on no registry
+            if top not in sys.stdlib_module_names and top not in ("saliency_playground", "deepgaze_pytorch"):
+                assert sold_as.get(top, top) in declared, (f"{path.name} imports {top}, which settings.ini does not "
+                                                           "declare")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +95,10 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
 
 
 def test_metadata(wheel):
-    "What the package index shows: links that lead somewhere from there, the license, no OpenCV that would overwrite another."
+    """What the package index shows.
+
+    Links that lead somewhere from there, the license, no OpenCV that would overwrite another.
+    """
     with zipfile.ZipFile(wheel) as archive:
         name, = (name for name in archive.namelist() if name.endswith("/METADATA"))
         metadata = email.message_from_bytes(archive.read(name))
@@ -120,7 +132,7 @@ def test_without_opencv(scratch):
     "Where there is no `cv2`, a run is refused with what to install, before it leaves anything behind."
     command("toy")
     Path("cv2.py").write_text("raise ModuleNotFoundError('No module named cv2', name='cv2')", encoding="utf-8")
-    refused = command("run", "--config", "demo", code=2)                   # `python -m` looks in the working directory first
+    refused = command("run", "--config", "demo", code=2)  # `python -m` looks in the working directory first
     assert "pip install opencv-python-headless" in refused.stderr and "Traceback" not in refused.stderr
     assert not Path("demo").exists()
 

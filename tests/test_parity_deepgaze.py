@@ -1,4 +1,7 @@
-"""DeepGaze I, IIE and III against outputs of the official implementation, for weights given by a formula; plain and fast."""
+"""DeepGaze I, IIE and III against outputs of the official implementation, for weights given by a formula.
+
+Plain and fast.
+"""
 import ast
 
 import numpy as np
@@ -15,9 +18,11 @@ from saliency_playground.deepgaze import fast, network, readout  # noqa: E402
 from saliency_playground.models.torch_base import exact_arithmetic  # noqa: E402
 
 REFERENCE = ROOT.parent / "shared" / "reference"
-TOLERANCE = {"i": (5e-5, 1e-5), "iie": (1e-4, 5e-6), "iii": (5e-5, 5e-6)}               # largest and mean difference, parity/README.md
+# largest and mean difference, parity/README.md
+TOLERANCE = {"i": (5e-5, 1e-5), "iie": (1e-4, 5e-6), "iii": (5e-5, 5e-6)}
 KINDS = ("i", "iii", "iie")
-pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"needs the official outputs in {REFERENCE}, which do not ship with the project")
+pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(),
+                                reason=f"needs the official outputs in {REFERENCE}, which do not ship with the project")
 
 
 class Official:
@@ -35,12 +40,14 @@ class Official:
         return torch.zeros_like(gauss) if which == "zeros" else gauss
 
     def history(self, i, which):
-        return [torch.from_numpy(self.arrays[f"{axis}_hist_{i}_{which}"]) for axis in "xy"] if self.kind == "iii" else []
+        return ([torch.from_numpy(self.arrays[f"{axis}_hist_{i}_{which}"]) for axis in "xy"]
+                if self.kind == "iii" else [])
 
     def same(self, ours, name, what=TOLERANCE):
         off = np.abs(np.asarray(ours, np.float64) - self.arrays[name])
         largest, mean = what[self.kind]
-        assert ours.shape == self.arrays[name].shape and off.max() < largest and off.mean() < mean, (name, off.max(), off.mean())
+        assert (ours.shape == self.arrays[name].shape and off.max() < largest
+                and off.mean() < mean), (name, off.max(), off.mean())
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -69,8 +76,10 @@ def test_on_a_card(kind):
     official.net.cuda()
     past = [values.cuda() for values in official.history(0, "full")]
     with exact_arithmetic():
-        ours = fast.predict(official.net, official.image(0).cuda(), official.center_bias(0, "gauss").cuda(), *past)[0].cpu()
-    official.same(ours, "log_density_0_gauss" + "_full" * (kind == "iii"), {kind: tuple(2 * most for most in TOLERANCE[kind])})
+        ours = fast.predict(official.net, official.image(0).cuda(), official.center_bias(0, "gauss").cuda(),
+                            *past)[0].cpu()
+    official.same(ours, "log_density_0_gauss" + "_full" * (kind == "iii"),
+                  {kind: tuple(2 * most for most in TOLERANCE[kind])})
 
 
 def test_taps(official):
@@ -97,11 +106,14 @@ def test_components(official):
     seen = fast.extract_features(official.net, image)
     for b, model in enumerate(fast.members(official.net)):
         prefix, end = (f"backbone{b}_", "zeros") if official.kind == "iie" else ("", "zeros_full")
-        maps = F.interpolate(readout.scanpath_maps(*past, image.shape[2:]), size=model.grid(image.shape[2:])) if past else None
-        official.same(model.component(0, model.stacked_taps(image), zeros, maps)[0], f"{prefix}component0_log_density_0_{end}")
+        maps = (F.interpolate(readout.scanpath_maps(*past, image.shape[2:]), size=model.grid(image.shape[2:]))
+                if past else None)
+        official.same(model.component(0, model.stacked_taps(image), zeros, maps)[0],
+                      f"{prefix}component0_log_density_0_{end}")
         if official.kind == "iie":
             official.same(model(image, zeros)[0], f"{prefix}log_density_0_zeros")
-            official.same(fast.log_density(model, fast.BackboneFeatures(seen.size, [seen.taps[b]]), zeros)[0], f"{prefix}log_density_0_zeros")
+            official.same(fast.log_density(model, fast.BackboneFeatures(seen.size, [seen.taps[b]]), zeros)[0],
+                          f"{prefix}log_density_0_zeros")
 
 
 def test_scanpaths():
@@ -115,26 +127,31 @@ def test_scanpaths():
             plain = official.net.scanpath_networks[0](F.interpolate(readout.scanpath_maps(*given, size), size=grid))[0]
             for ours in (plain, fast.run_scanpath_networks(official.net, *given, size, grid)[0, 0].unflatten(1, grid)):
                 official.same(ours, f"component0_scanpath_features_0_{past}", {"iii": (1e-4, 1e-5)})
-        both = [torch.cat(pair) for pair in zip(official.history(0, "full"), official.history(0, "nan"))]
+        both = [torch.cat(pair) for pair in zip(official.history(0, "full"), official.history(0, "nan"), strict=True)]
         for forward in (official.net, lambda *given: fast.predict(official.net, *given)):
             batch = forward(image.expand(2, -1, -1, -1), official.center_bias(0, "gauss"), *both)
-            for ours, past in zip(batch, ("full", "nan")):
+            for ours, past in zip(batch, ("full", "nan"), strict=True):
                 official.same(ours, f"log_density_0_gauss_{past}")
 
 
 @pytest.mark.parametrize("kind, count", [("i", 19), ("iie", 5461), ("iii", 1587)])
 def test_layout(kind, count, tmp_path):
-    "Keys in their order, shapes and types as published; a checkpoint of that layout loads strictly and is saved as it came."
+    """Keys in their order, shapes and types as published.
+
+    A checkpoint of that layout loads strictly and is saved as it came.
+    """
     lines = (REFERENCE / "keys" / f"DeepGaze{kind.upper()}_state_dict_keys.txt").read_text().splitlines()
     published = [line.split("\t") for line in lines if not line.startswith("#")]
     net = getattr(network, f"deepgaze_{kind}")()
-    ours = [[key, str(tuple(value.shape)), str(value.dtype).removeprefix("torch.")] for key, value in net.state_dict().items()]
+    ours = [[key, str(tuple(value.shape)), str(value.dtype).removeprefix("torch.")]
+            for key, value in net.state_dict().items()]
     assert len(ours) == count and sorted(ours) == sorted(published)
     state = {key: torch.randn(shape) if kind_of == "float32" else torch.randint(9, shape)
              for key, shape, kind_of in ((key, ast.literal_eval(shape), dtype) for key, shape, dtype in published)}
     net.load_state_dict(state, strict=True)
     again = weights.read_state(weights.write_state(tmp_path / "saved.pth", net.state_dict()))
-    assert list(again) == list(net.state_dict()) and all(again[key].numpy().tobytes() == value.numpy().tobytes() for key, value in state.items())
+    assert (list(again) == list(net.state_dict())
+            and all(again[key].numpy().tobytes() == value.numpy().tobytes() for key, value in state.items()))
 
 
 @pytest.mark.parametrize("kind", ["iie", "iii"])
@@ -144,5 +161,6 @@ def test_epsilon(kind):
     assert len(norms) >= 10 and all(norm.eps == 1e-12 and norm.num_groups == 1 for norm in norms)
     scale = 1e-5                                                                        # where the epsilon decides
     x = scale * torch.randn(1, 6, 5, 4, generator=torch.Generator().manual_seed(0))
-    assert abs(float(fast.standardize_taps([x], (10, 8))[0].std(unbiased=False)) - 1 / np.sqrt(1 + 1e-12 / float(x.var(unbiased=False)))) < 1e-4
+    assert abs(float(fast.standardize_taps([x], (10, 8))[0].std(unbiased=False))
+               - 1 / np.sqrt(1 + 1e-12 / float(x.var(unbiased=False)))) < 1e-4
     assert abs(float(readout.LayerNorm(6)(x).std(unbiased=False)) - 0.995) < 0.01

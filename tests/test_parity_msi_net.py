@@ -1,4 +1,7 @@
-"""MSI-Net beside its authors' graph: stored outputs for weights by a formula, a SavedModel of the published size, a Hugging Face of our own."""
+"""MSI-Net beside its authors' graph.
+
+Stored outputs for weights by a formula, a SavedModel of the published size, a Hugging Face of our own.
+"""
 import hashlib
 import json
 import os
@@ -18,7 +21,6 @@ torch = pytest.importorskip("torch", reason="needs the torch extra")
 import torch.nn.functional as F  # noqa: E402
 
 from saliency_playground.models import msi_net, msi_net_base  # noqa: E402
-
 
 @pytest.fixture(scope="module")
 def stored():
@@ -44,7 +46,8 @@ def batch(image, **layout):
 
 
 def test_the_formula_is_the_one_of_the_stored_outputs(state):
-    assert np.allclose(state["conv1_1.bias"][:2], [0.024945565, -0.070023455], rtol=1e-6) and abs(state["conv1_1.bias"].double().sum() - 0.109129) < 1e-6
+    assert (np.allclose(state["conv1_1.bias"][:2], [0.024945565, -0.070023455], rtol=1e-6)
+            and abs(state["conv1_1.bias"].double().sum() - 0.109129) < 1e-6)
     assert sum(value.numel() for value in state.values()) == 24_934_209
     assert abs(sum(float(value.double().abs().sum()) for value in state.values()) - 4.065786e5) < 1
 
@@ -57,8 +60,10 @@ def test_every_stored_array(stored, net, number):
         raw = msi_net.decode(net, around)
         made = msi_net.normalize_range(raw)
     for name, ours, largest, mean in [
-            ("encoder_channel_mean", features[0].mean((1, 2)), 1e-3, 1e-4), ("encoder_channel_std", features[0].std((1, 2), correction=0), 1e-3, 1e-4),
-            ("aspp_channel_mean", around[0].mean((1, 2)), 1e-3, 1e-4), ("raw", raw[0], 5e-3, 5e-4), ("map", made[0], 2e-5, 5e-6)]:
+            ("encoder_channel_mean", features[0].mean((1, 2)), 1e-3, 1e-4),
+            ("encoder_channel_std", features[0].std((1, 2), correction=0), 1e-3, 1e-4),
+            ("aspp_channel_mean", around[0].mean((1, 2)), 1e-3, 1e-4), ("raw", raw[0], 5e-3, 5e-4),
+            ("map", made[0], 2e-5, 5e-6)]:
         off = np.abs(ours.numpy() - stored[f"{name}_{number}"])
         assert off.max() < largest and off.mean() < mean, name
 
@@ -76,7 +81,8 @@ def early(x):
 
 
 @pytest.mark.parametrize("name,value,largest,mean", [
-    ("doubled", half_pixel, 0.27, 0.065), ("doubled", corners, 0.30, 0.046), ("MEANS", msi_net.MEANS[::-1], 0.28, 0.07), ("pooled_same", early, 0.49, 0.08)])
+    ("doubled", half_pixel, 0.27, 0.065), ("doubled", corners, 0.30, 0.046), ("MEANS", msi_net.MEANS[::-1], 0.28, 0.07),
+    ("pooled_same", early, 0.49, 0.08)])
 def test_a_slip_is_caught(stored, net, monkeypatch, name, value, largest, mean):
     "Each gives the difference that the authors' graph shows when it is changed in this way."
     monkeypatch.setattr(msi_net, name, value)
@@ -134,7 +140,8 @@ def test_both_adapters_on_one_file(published, stored):
 
 # ---- Hugging Face, on this machine ----
 
-FILES = {"saved_model.pb": b"\x08\x01", "fingerprint.pb": b"\x08\x02", "keras_metadata.pb": b"", "variables/variables.index": b"index",
+FILES = {"saved_model.pb": b"\x08\x01", "fingerprint.pb": b"\x08\x02", "keras_metadata.pb": b"",
+         "variables/variables.index": b"index",
          "example.jpg": b"not asked for", "README.md": b"not asked for"}
 COMMIT = "ab" * 20
 
@@ -149,9 +156,11 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self, body=True):
         self.asked.append(self.path)
         if "/tree/" in self.path:
-            content = json.dumps([{"type": "file", "path": name, "size": len(data), "oid": "0"} for name, data in FILES.items()]).encode()
+            content = json.dumps([{"type": "file", "path": name, "size": len(data), "oid": "0"}
+                                  for name, data in FILES.items()]).encode()
         elif self.path.startswith("/api/models/"):
-            content = json.dumps({"id": "them/net", "sha": COMMIT, "private": False, "downloads": 0, "likes": 0, "tags": [], "siblings": [{"rfilename": name} for name in FILES]}).encode()
+            content = json.dumps({"id": "them/net", "sha": COMMIT, "private": False, "downloads": 0, "likes": 0,
+                                  "tags": [], "siblings": [{"rfilename": name} for name in FILES]}).encode()
         else:
             content = FILES.get(self.path.partition(f"/resolve/{COMMIT}/")[2])
         self.send_response(404 if content is None else 200)
@@ -174,22 +183,27 @@ def test_download_once_then_never_again(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     code = "from saliency_playground.models.msi_net_tf import find_saved_model; print(find_saved_model('them/net'))"
-    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith(("HF_", "SALIENCY_PLAYGROUND_"))}
+    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()
+            and not name.startswith(("HF_", "SALIENCY_PLAYGROUND_"))}
 
     def run(**settings):
-        settings = kept | {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONUTF8": "1"} | settings
-        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", env=settings, cwd=ROOT)
+        settings = kept | {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+                           "PYTHONUTF8": "1"} | settings
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8",
+                              env=settings, cwd=ROOT)
 
     try:
         refused = run(SALIENCY_PLAYGROUND_OFFLINE="1")
-        assert refused.returncode and "SALIENCY_PLAYGROUND_OFFLINE forbids the network" in refused.stderr and not Hub.asked
+        assert (refused.returncode and "SALIENCY_PLAYGROUND_OFFLINE forbids the network" in refused.stderr
+                and not Hub.asked)
         first = run()
         assert first.returncode == 0, first.stderr
         folder = first.stdout.strip()
         assert sorted(os.listdir(folder)) == ["fingerprint.pb", "keras_metadata.pb", "saved_model.pb", "variables"]
         assert Hub.asked
         Hub.asked.clear()
-        assert run().stdout == run(HF_HUB_OFFLINE="1").stdout == run(SALIENCY_PLAYGROUND_OFFLINE="1").stdout == first.stdout and not Hub.asked
+        assert (run().stdout == run(HF_HUB_OFFLINE="1").stdout == run(SALIENCY_PLAYGROUND_OFFLINE="1").stdout
+                == first.stdout and not Hub.asked)
     finally:
         server.shutdown()
         server.server_close()

@@ -17,12 +17,16 @@ BIN = Path(sys.executable).parent
 def shell(line: str, folder: Path) -> None:
     "Run one line of the README in a folder, as typed by somebody whose environment is active."
     environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONUTF8": "1"}
-    done = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL)
+    done = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True,
+                          encoding="utf-8", stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
 def test_blocks(tmp_path, monkeypatch):
-    "The blocks in order, in one scratch folder: configs are written, commands and Python are run, installs are tried without installing."
+    """The blocks in order, in one scratch folder.
+
+    Configs are written, commands and Python are run, installs are tried without installing.
+    """
     monkeypatch.chdir(tmp_path)
     namespace = {}
     for language, code in BLOCKS:
@@ -36,7 +40,7 @@ def test_blocks(tmp_path, monkeypatch):
             for line in code.splitlines():
                 line = line.partition("#")[0].strip()
                 if line.startswith("make ") or "venv" in line or not line:
-                    continue                                              # the next test makes; environments are the reader's
+                    continue  # the next test makes; environments are the reader's
                 if "pip install" in line:
                     line = f"cd {ROOT} && {line} --dry-run --no-deps --quiet --disable-pip-version-check"
                 shell(line, tmp_path)
@@ -49,7 +53,8 @@ def test_blocks(tmp_path, monkeypatch):
 @pytest.mark.skipif(shutil.which("make") is None, reason="allowed on this system: there is no make")
 def test_make_demo(tmp_path):
     "`make demo` in a fresh copy and a fresh environment ends with a leaderboard; `make test` is a target."
-    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
+                             check=True).stdout.split("\n")
     for name in filter(None, tracked):
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -57,5 +62,6 @@ def test_make_demo(tmp_path):
     done = subprocess.run(["make", "demo", f"PYTHON={sys.executable}"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "center_bias" in done.stdout and "AUC[neg=all,ties=half]" in done.stdout
-    assert (tmp_path / "demo" / "contact_sheet.png").is_file() and (tmp_path / "demo" / "outputs" / "ALL_SUMMARY.csv").is_file()
+    assert ((tmp_path / "demo" / "contact_sheet.png").is_file()
+            and (tmp_path / "demo" / "outputs" / "ALL_SUMMARY.csv").is_file())
     subprocess.run(["make", "-n", "test"], cwd=tmp_path, capture_output=True, check=True)

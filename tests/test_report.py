@@ -1,4 +1,7 @@
-"""What is said of a finished run, from outside: pages, tables, comparisons, exports; of poor runs, of edited ones, from elsewhere."""
+"""What is said of a finished run, from outside: pages, tables, comparisons, exports.
+
+Of poor runs, of edited ones, from elsewhere.
+"""
 import json
 import re
 import shutil
@@ -39,16 +42,19 @@ def test_every_form(scratch):
     "One command writes the page, Markdown, LaTeX, CSV and a picture, and prints the leaderboard."
     out = toy_run(["uniform", "center_bias", "spectral_residual"])
     before = {path: path.read_bytes() for path in out.glob("*.[cj]s*")}
-    done = command("report", out, "--html", "r.html", "--markdown", "r.md", "--latex", "r.tex", "--csv", "r.csv", "--picture", "r.png")
+    done = command("report", out, "--html", "r.html", "--markdown", "r.md", "--latex", "r.tex", "--csv", "r.csv",
+                   "--picture", "r.png")
     assert "spectral_residual" in done.stdout and "AUC[neg=all,ties=half]" in done.stdout
     html = (scratch / "r.html").read_text(encoding="utf-8")
-    assert not re.search(r"<script|<link|https?:|url\(|@import", re.sub(r'"data:[^"]*"', '""', html))       # it needs nothing else
-    assert html.count("data:image/png") == 2 * 4 and html.count("data:image/jpeg") >= 4 and "prefers-color-scheme: dark" in html
+    # it needs nothing else
+    assert not re.search(r"<script|<link|https?:|url\(|@import", re.sub(r'"data:[^"]*"', '""', html))
+    assert (html.count("data:image/png") == 2 * 4 and html.count("data:image/jpeg") >= 4
+            and "prefers-color-scheme: dark" in html)
     assert (scratch / "r.md").read_text(encoding="utf-8").count("| spectral_residual |") >= 1
     assert r"spectral\_residual" in (scratch / "r.tex").read_text(encoding="utf-8")
     assert len(pd.read_csv("r.csv")) == 3
     Image.open("r.png").verify()
-    assert before == {path: path.read_bytes() for path in out.glob("*.[cj]s*")}                              # the run is as it was
+    assert before == {path: path.read_bytes() for path in out.glob("*.[cj]s*")}  # the run is as it was
 
 
 def test_from_another_folder(scratch, monkeypatch):
@@ -69,7 +75,8 @@ POOR = {
     "a map, and no metric for it": dict(models=["spectral_residual"], metrics={"LL": {}}),
     "only ceilings": dict(models=["center_bias_crossval"]),
     "every image broken": dict(models=["uniform", "center_bias"]),
-    "own columns": dict(models=["uniform", "center_bias"], metrics={"KL loose": {"metric": "KL", "eps": 0.001}, "NSS_per_fixation": {}}),
+    "own columns": dict(models=["uniform", "center_bias"],
+                        metrics={"KL loose": {"metric": "KL", "eps": 0.001}, "NSS_per_fixation": {}}),
 }
 
 
@@ -83,7 +90,8 @@ def test_poor_runs(scratch, case):
     if case == "every image broken":
         for picture in (scratch / "toy" / "images").iterdir():
             picture.write_bytes(b"")
-    benchmark("baseline", datasets=[{"name": "folder", "root": "toy"}], **{"metrics": {"AUC": {}, "KL": {}}} | POOR[case])
+    benchmark("baseline", datasets=[{"name": "folder", "root": "toy"}],
+              **{"metrics": {"AUC": {}, "KL": {}}} | POOR[case])
     said = cli("report", "--html", "r.html", "--markdown", "r.md", "--latex", "r.tex")
     assert "mean over" in said and (scratch / "r.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
 
@@ -117,8 +125,12 @@ class HandedIn(SaliencyModel):
 
 
 def test_leak_is_flagged(scratch):
-    "A model that returns the ground truth stands above the gold standard, and every form says so; an honest one is not accused."
-    out = toy_run(["handed_in", "spectral_residual", "center_bias_crossval", "gold_standard"], images=9, metrics={"AUC": {}, "NSS": {}, "IG": {}})
+    """A model that returns the ground truth stands above the gold standard, and every form says so.
+
+    An honest one is not accused.
+    """
+    out = toy_run(["handed_in", "spectral_residual", "center_bias_crossval", "gold_standard"], images=9,
+                  metrics={"AUC": {}, "NSS": {}, "IG": {}})
     printed = cli("report", out, "--html", "r.html", "--latex", "r.tex", "--markdown", "r.md")
     files = [(scratch / name).read_text(encoding="utf-8").replace("\\_", "_") for name in ("r.html", "r.tex", "r.md")]
     said = [" ".join(text.split()) for text in [printed, *files]]
@@ -132,8 +144,10 @@ def test_leak_is_flagged(scratch):
 def test_compare_and_its_refusals(scratch):
     "Exit codes and messages of `compare`."
     out = toy_run()
-    assert "NSS" in cli("compare", "uniform", "spectral_residual", out, "--csv", "c.csv") and len(pd.read_csv("c.csv")) == 2
-    for words in (["uniform", "spectral"], ["uniform", "uniform"], ["uniform", "spectral_residual", "nowhere"], ["uniform", "spectral_residual", "--by", "EMDD"]):
+    assert ("NSS" in cli("compare", "uniform", "spectral_residual", out, "--csv", "c.csv")
+            and len(pd.read_csv("c.csv")) == 2)
+    for words in (["uniform", "spectral"], ["uniform", "uniform"], ["uniform", "spectral_residual", "nowhere"],
+                  ["uniform", "spectral_residual", "--by", "EMDD"]):
         assert len(cli("compare", *words, code=2).splitlines()) == 1
 
 

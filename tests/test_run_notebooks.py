@@ -5,7 +5,6 @@ import sys
 
 from conftest import ROOT
 
-
 def write(path, *cells):
     "A notebook of these code cells."
     empty = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
@@ -41,7 +40,8 @@ def test_what_is_run(tmp_path):
     "Cells are skipped by nbdev's flags; a notebook's folder is its working directory; its temporary files go."
     (tmp_path / "sub").mkdir()
     write(tmp_path / "flags.ipynb", "#| eval: false\nassert False", "#| slow\nassert False, 'slowly'")
-    write(tmp_path / "sub/place.ipynb", "import tempfile", "with open('made', 'w') as out: out.write(tempfile.mkdtemp())")
+    write(tmp_path / "sub/place.ipynb", "import tempfile",
+          "with open('made', 'w') as out: out.write(tempfile.mkdtemp())")
     write(tmp_path / "_left_out.ipynb", "assert False")
     assert "2 of 2 notebooks passed" in run(tmp_path, folder=tmp_path, code=0)
     made = (tmp_path / "sub/made").read_text(encoding="utf-8")

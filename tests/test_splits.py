@@ -1,4 +1,7 @@
-"""Holdout and folds: whatever the groups and categories, nothing leaks; and a model with the weights of a fold is not scored on what it has seen."""
+"""Holdout and folds: whatever the groups and categories, nothing leaks.
+
+And a model with the weights of a fold is not scored on what it has seen.
+"""
 import json
 import warnings
 
@@ -16,7 +19,8 @@ from hypothesis import assume, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 # a picture: its category, its group, what it shows
-PICTURES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, None, "p", "q", "r"]), st.integers(0, 200)), min_size=3, max_size=40)
+PICTURES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, None, "p", "q", "r"]),
+                              st.integers(0, 200)), min_size=3, max_size=40)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -34,17 +38,20 @@ def test_nothing_leaks(pictures, test_count, folds, seed, random):
             assume(False)
         assert make_split(as_dataset(shuffled), test_count, folds, seed) == split
     check_split(split, "split", groups_of(as_dataset(items)))
-    assert 0 < len(split["test"]) <= test_count and len(split["folds"]) == folds and all(fold["train"] and fold["val"] for fold in split["folds"])
+    assert (0 < len(split["test"]) <= test_count and len(split["folds"]) == folds
+            and all(fold["train"] and fold["val"] for fold in split["folds"]))
     assert sorted(split["test"] + [image_id for fold in split["folds"] for image_id in fold["val"]]) == sorted(ids)
     for fold in split["folds"]:
-        part_of = {image_id: part for part, held in [("test", split["test"]), ("train", fold["train"]), ("val", fold["val"])] for image_id in held}
+        part_of = {image_id: part for part, held in [("test", split["test"]), ("train", fold["train"]),
+                                                     ("val", fold["val"])] for image_id in held}
         for mark in (1, 2):                                                        # the same group, the same picture
             parts = {}
-            for image_id, picture in zip(ids, pictures):
+            for image_id, picture in zip(ids, pictures, strict=True):
                 if picture[mark] is not None:
                     assert parts.setdefault(picture[mark], part_of[image_id]) == part_of[image_id]
-    if len({group for _, group, _ in pictures} - {None}) == 0 and len({shows for _, _, shows in pictures}) == len(pictures):
-        assert len(split["test"]) == test_count                                    # without groups every number can be met
+    if (len({group for _, group, _ in pictures} - {None}) == 0
+        and len({shows for _, _, shows in pictures}) == len(pictures)):
+        assert len(split["test"]) == test_count  # without groups every number can be met
         for category in "abc":
             sizes = [sum(image_id.startswith(category) for image_id in fold["val"]) for fold in split["folds"]]
             assert max(sizes) - min(sizes) <= 1
@@ -74,19 +81,23 @@ def test_fold_is_not_scored_on_what_it_has_seen(scratch):
     (scratch / "models").mkdir()
     (scratch / "models/glow.py").write_text(ADAPTER, encoding="utf-8")
     weights.write_state(scratch / "fold_02/final.pth", torch.nn.Conv2d(3, 1, 1).state_dict())
-    (scratch / "fold_02/split.json").write_text(json.dumps(split["folds"][1] | {"test": split["test"]}), encoding="utf-8")
+    (scratch / "fold_02/split.json").write_text(json.dumps(split["folds"][1] | {"test": split["test"]}),
+                                                encoding="utf-8")
 
     def config(**part):
-        text = {"datasets": [{"name": "folder", "root": "data/toy", **part}], "models": ["uniform", {"name": "glow", "weights_path": "fold_02/final.pth"}],
+        text = {"datasets": [{"name": "folder", "root": "data/toy", **part}],
+                "models": ["uniform", {"name": "glow", "weights_path": "fold_02/final.pth"}],
                 "metrics": ["NSS"]}
         (scratch / "mine.yaml").write_text(json.dumps(text), encoding="utf-8")
         return "run", "--config", "mine.yaml"
 
     refused = command(*config(), code=2).stderr
-    assert "trained on 6 of these 12 images" in refused and "split: test" in refused and split["folds"][1]["train"][0] in refused
+    assert ("trained on 6 of these 12 images" in refused and "split: test" in refused
+            and split["folds"][1]["train"][0] in refused)
     assert not list((scratch / "outputs").glob("*.csv"))
     command(*config(split_file="splits", split="train", fold=2), code=2)
-    command(*config(split_file="splits", split="train", fold=1), code=2)           # another fold's training pictures are partly this one's
+    # another fold's training pictures are partly this one's
+    command(*config(split_file="splits", split="train", fold=1), code=2)
     clean = command(*config(split_file="splits", split="test"))
     assert "chose the epoch" not in clean.stdout + clean.stderr
     assert sorted(pd.read_csv("outputs/folder__glow.csv").image_id) == sorted(split["test"])

@@ -1,4 +1,7 @@
-"""Nobody is led astray: links and pictures of notebooks and pages are there, and the tutorials are whole, small and know each other."""
+"""Nobody is led astray.
+
+Links and pictures of notebooks and pages are there, and the tutorials are whole, small and know each other.
+"""
 import json
 import re
 from functools import cache
@@ -9,12 +12,15 @@ import pytest
 from conftest import ROOT
 
 TUTORIALS = sorted((ROOT / "nbs" / "tutorials").glob("[0-9]*.ipynb"))
-NOTEBOOKS = sorted(path for path in (ROOT / "nbs").rglob("*.ipynb") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts))
+NOTEBOOKS = sorted(path for path in (ROOT / "nbs").rglob("*.ipynb")
+                   if not any(part.startswith(".") for part in path.relative_to(ROOT).parts))
 PAGES = [*NOTEBOOKS, *(path for path in [*ROOT.glob("*.md"), *(ROOT / "benchmarks").glob("*.md")])]
-LINK = re.compile(r"(!?)\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^()\s>]*(?:\([^()\s]*\)[^()\s>]*)*)>?(?:\s+\"[^\"]*\")?\s*\)")
+LINK = re.compile(
+    r"(!?)\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^()\s>]*(?:\([^()\s]*\)[^()\s>]*)*)>?(?:\s+\"[^\"]*\")?\s*\)")
 TAG = re.compile(r"<(?:a|img|source)\b[^>]*?\b(?:href|src)=[\"']([^\"']*)[\"']", re.I)
 BARE = re.compile(r"(?<![\w(\"'`<])(https?://[^\s<>\"'`)\]]+)")
-PLACEHOLDERS = ("example.com", "example.org", "localhost", "127.0.0.1", "0.0.0.0", "todo", "your-name", "username", "foo.bar")
+PLACEHOLDERS = ("example.com", "example.org", "localhost", "127.0.0.1", "0.0.0.0", "todo", "your-name",
+                "username", "foo.bar")
 
 
 def name_of(page: Path) -> str:
@@ -41,11 +47,15 @@ def prose_of(page: Path) -> str:
 def links_of(text: str) -> list[str]:
     "Everything that a piece of Markdown points to."
     plain = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", lambda code: "code" * bool(code), text)
-    return [target for _, target in LINK.findall(plain)] + TAG.findall(plain) + [url.rstrip(".,;:") for url in BARE.findall(plain)]
+    return ([target for _, target in LINK.findall(plain)] + TAG.findall(plain)
+            + [url.rstrip(".,;:") for url in BARE.findall(plain)])
 
 
 def anchors_of(page: Path) -> set[str]:
-    "What `#…` may follow a link to a page: a notebook's headings with dashes for spaces, a Markdown page's as GitHub writes them."
+    """What `#…` may follow a link to a page.
+
+    A notebook's headings with dashes for spaces, a Markdown page's as GitHub writes them.
+    """
     titles = re.findall(r"^#{1,6} +(.+?) *#*$", prose_of(page), flags=re.M)
     titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).replace("`", "").replace("*", "") for title in titles]
     own = set(re.findall(r"<a\b[^>]*\b(?:id|name)=[\"']([^\"']+)[\"']", prose_of(page)))
@@ -61,7 +71,8 @@ def fault_of(target: str, page: Path) -> str:
         if parts.scheme == "data":
             return ""
         odd = [word for word in PLACEHOLDERS if word in target.lower()]
-        good = parts.scheme == "https" and re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.hostname or "", flags=re.I) and not re.search(r"[\s\\{}<>…]", target)
+        good = (parts.scheme == "https" and re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.hostname or "", flags=re.I)
+                and not re.search(r"[\s\\{}<>…]", target))
         return "not a whole https address" if not good else f"a placeholder ({odd[0]})" if odd else ""
     if not target or target.startswith("/"):
         return "points nowhere" if not target else "starts at the root of the machine"
@@ -78,7 +89,8 @@ def fault_of(target: str, page: Path) -> str:
 def test_the_checker_sees():
     "Each kind of wrong link is found, and good ones are not."
     page = TUTORIALS[0] if TUTORIALS else NOTEBOOKS[0]
-    wrong = ["http://arxiv.org", "https://localhost/x", "https://example.com/paper", "https://{host}/x", "https://arxiv", "gone.ipynb", "#No-heading", "", "/etc/hosts",
+    wrong = ["http://arxiv.org", "https://localhost/x", "https://example.com/paper", "https://{host}/x",
+             "https://arxiv", "gone.ipynb", "#No-heading", "", "/etc/hosts",
              "../../README.md#no-such-part", "../../.."]
     assert not [target for target in wrong if not fault_of(target, page)]
     good = ["https://saliency.tuebingen.ai", "../00_core.ipynb#Prediction", "../../README.md#install", f"{page.name}"]
@@ -108,22 +120,28 @@ def test_size(notebook):
 
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=name_of)
 def test_tutorial(tutorial):
-    "A tutorial says first what it gives and how long it takes, was run from top to bottom without an error, and names no folder of the machine it ran on."
+    """A tutorial says first what it gives and how long it takes, was run from top to bottom without an error, and names
+    no folder of the machine it ran on.
+    """
     cells = cells_of(tutorial)
     opening = source_of(cells[0])
     assert opening.startswith("# ") and "\n> " in opening and "**At the end**" in opening and "**It takes**" in opening
     outputs = [output for cell in cells if cell["cell_type"] == "code" for output in cell["outputs"]]
     assert len(outputs) >= 8 and not [output for output in outputs if output["output_type"] == "error"]
-    silent = [source_of(cell) for cell in cells if cell["cell_type"] == "code" and not cell["outputs"] and re.search(r"^(print|display|show)\(", source_of(cell), re.M)]
+    silent = [source_of(cell) for cell in cells if cell["cell_type"] == "code" and not cell["outputs"]
+              and re.search(r"^(print|display|show)\(", source_of(cell), re.M)]
     assert not silent, f"cells that were not run: {silent}"
-    text = "".join("".join(output.get("text", [])) + "".join(output.get("data", {}).get("text/plain", [])) for output in outputs)
-    assert not (paths := re.findall(r"/(?:tmp|home|work|root|Users|var)/\S*", text)), f"folders of some machine: {paths}"
+    text = "".join("".join(output.get("text", [])) + "".join(output.get("data", {}).get("text/plain", []))
+                   for output in outputs)
+    assert not (paths := re.findall(r"/(?:tmp|home|work|root|Users|var)/\S*", text)), ("folders of some machine: "
+                                                                                       f"{paths}")
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=name_of)
 def test_no_picture_of_other_peoples_photographs(notebook):
     "A cell that reads the real data, which are not ours to show, has no picture in its output."
-    shown = [source_of(cell) for cell in cells_of(notebook) if cell["cell_type"] == "code" and re.search("osie", source_of(cell), re.I)
+    shown = [source_of(cell) for cell in cells_of(notebook) if cell["cell_type"] == "code"
+             and re.search("osie", source_of(cell), re.I)
              and any(kind.startswith("image/") for output in cell["outputs"] for kind in output.get("data", {}))]
     assert not shown, shown
 
@@ -131,7 +149,8 @@ def test_no_picture_of_other_peoples_photographs(notebook):
 def test_no_tutorial_is_alone():
     "The README leads to every tutorial, and from every tutorial all others can be reached."
     names = {path.name for path in TUTORIALS}
-    listed = {Path(target).name for target in links_of(prose_of(ROOT / "README.md")) if target.startswith("nbs/tutorials/")}
+    listed = {Path(target).name for target in links_of(prose_of(ROOT / "README.md"))
+              if target.startswith("nbs/tutorials/")}
     assert names <= listed, f"the README does not lead to {', '.join(sorted(names - listed))}"
     leads = {path.name: {target.partition("#")[0] for target in links_of(prose_of(path))} & names for path in TUTORIALS}
     for name in names:

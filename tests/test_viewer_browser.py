@@ -1,4 +1,7 @@
-"""The viewer in a real JupyterLab in a real browser: every control is used, and after every action it is asked whether anything went wrong."""
+"""The viewer in a real JupyterLab in a real browser.
+
+Every control is used, and after every action it is asked whether anything went wrong.
+"""
 import os
 import shutil
 import signal
@@ -15,8 +18,10 @@ import pytest
 import saliency_playground as sp
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync").split()
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="allowed on this system: there is no Chromium (Debian: apt-get install chromium)")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="allowed on this system: there is no Chromium (Debian: "
+                                "apt-get install chromium)")
 
 
 def free_port() -> int:
@@ -30,7 +35,8 @@ def chromium(profile: Path):
     "A browser without a window."
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(str(profile), executable_path=CHROMIUM, args=FLAGS, headless=True, viewport={"width": 1500, "height": 1250})
+        context = playwright.chromium.launch_persistent_context(str(profile), executable_path=CHROMIUM, args=FLAGS,
+                                                                headless=True, viewport={"width": 1500, "height": 1250})
         yield context
         context.close()
 
@@ -45,10 +51,16 @@ def work(tmp_path_factory):
         sp.make_toy("more", n_images=3, seed=7)
         Path("toy/images/05_sky.png").write_bytes(b"cut off while copying")
         named = {"Action/001": "03_night", "Art/001": "02_sea", "01_meadow": "01_meadow"}
-        Path("more/named.csv").write_text("\n".join(["image_id,image_path,fix_path", *(f"{name},images/{toy}.png,fixations/{toy}.csv" for name, toy in named.items())]))
-        sp.benchmark(dict(datasets=[{"name": "folder", "as": "toy", "root": "toy"}, {"name": "csv_indexed", "as": "more", "index_csv": "more/named.csv"}], metrics=["AUC", "NSS", "IG", "CC", "KL"],
-                          models=["center_bias", "blur_baseline", "spectral_residual", "center_bias_crossval", "gold_standard"]))
-        subprocess.run([sys.executable, "-m", "saliency_playground", "viewer", "outputs"], check=True, capture_output=True)
+        Path("more/named.csv").write_text(
+            "\n".join(["image_id,image_path,fix_path",
+                       *(f"{name},images/{toy}.png,fixations/{toy}.csv" for name, toy in named.items())]))
+        sp.benchmark(
+            dict(datasets=[{"name": "folder", "as": "toy", "root": "toy"},
+                           {"name": "csv_indexed", "as": "more", "index_csv": "more/named.csv"}],
+                 metrics=["AUC", "NSS", "IG", "CC", "KL"],
+                 models=["center_bias", "blur_baseline", "spectral_residual", "center_bias_crossval", "gold_standard"]))
+        subprocess.run([sys.executable, "-m", "saliency_playground", "viewer", "outputs"], check=True,
+                       capture_output=True)
     finally:
         os.chdir(before)
     return root
@@ -60,13 +72,18 @@ def served(work: Path, home: Path):
     quiet = home / "config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    environment = os.environ | {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_DATA_DIR": str(home / "data"),
-                                "JUPYTER_RUNTIME_DIR": str(home / "run"), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"),
+                                "JUPYTER_DATA_DIR": str(home / "data"),
+                                "JUPYTER_RUNTIME_DIR": str(home / "run"),
+                                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     port = free_port()
     with open(home / "lab.log", "w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-                                   f"--ServerApp.root_dir={work}", "--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
-                                   "--LabApp.news_url=", "--LabApp.expose_app_in_browser=True"], env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root",
+                                   "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
+                                   f"--ServerApp.root_dir={work}", "--IdentityProvider.token=", "--ServerApp.password=",
+                                   "--ServerApp.disable_check_xsrf=True",
+                                   "--LabApp.news_url=", "--LabApp.expose_app_in_browser=True"], env=environment,
+                                  stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(240):
@@ -98,7 +115,8 @@ class Eyes:
     def __init__(self, page, shots: Path):
         self.page, self.shots, self.faults = page, shots, []
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" and "sp-" in message.text else None)
+        page.on("console", lambda message: self.faults.append(message.text) if message.type == "error"
+                and "sp-" in message.text else None)
 
     def open(self, url: str) -> None:
         "Open a notebook and run all of it."
@@ -119,7 +137,8 @@ class Eyes:
 
     def trouble(self) -> list[str]:
         "Whatever is wrong on the page: errors in the outputs, the viewer's own red line, errors of the script."
-        outputs = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"], .jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], .sp-said.sp-wrong'
+        outputs = ('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"], '
+                   '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], .sp-said.sp-wrong')
         return [*self.faults, *self.page.locator(outputs).all_inner_texts()]
 
     def look(self) -> None:
@@ -130,7 +149,8 @@ class Eyes:
         before, start = self.drawn(), time.perf_counter()
         action()
         if draws:
-            self.page.wait_for_function("before => Number(document.querySelector('.sp-stage').dataset.drawn) > before", arg=before, timeout=60_000)
+            self.page.wait_for_function("before => Number(document.querySelector('.sp-stage').dataset.drawn) > before",
+                                        arg=before, timeout=60_000)
         took = round(1000 * (time.perf_counter() - start))
         self.rest()
         self.look()
@@ -140,7 +160,8 @@ class Eyes:
         "Wait until the kernel has answered everything and nothing more is drawn."
         before = None
         for _ in range(100):
-            now = (self.drawn(), self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"))
+            now = (self.drawn(),
+                   self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"))
             if now == before and now[1] == "idle":
                 return
             before = now
@@ -153,7 +174,8 @@ class Eyes:
 
     def listed(self) -> list[str]:
         "The images of the list, in its order."
-        return self.page.locator(".sp-tall .sp-thumb").evaluate_all("thumbs => thumbs.map(thumb => thumb.dataset.image)")
+        return self.page.locator(".sp-tall .sp-thumb").evaluate_all("thumbs => thumbs.map(thumb => "
+                                                                    "thumb.dataset.image)")
 
     def captions(self) -> list[str]:
         return self.stage.locator("figcaption").all_inner_texts()
@@ -168,13 +190,18 @@ class Eyes:
 
     def menu(self, label: str, value: str) -> int:
         "Choose in the dropdown of this label."
-        return self.does(lambda: self.page.locator(".widget-dropdown", has=self.page.get_by_text(label, exact=True)).locator("select").select_option(label=value))
+        return self.does(
+            lambda: self.page.locator(".widget-dropdown", has=self.page.get_by_text(label, exact=True)).locator(
+                "select").select_option(label=value))
 
     def tick(self, label: str) -> int:
-        return self.does(lambda: self.page.locator(".sp-viewer .widget-checkbox", has=self.page.get_by_text(label, exact=True)).locator("input").click())
+        return self.does(lambda: self.page.locator(".sp-viewer .widget-checkbox",
+                                                   has=self.page.get_by_text(label, exact=True)).locator(
+                                                       "input").click())
 
     def button(self, label: str, draws: bool = False) -> int:
-        return self.does(lambda: self.page.locator(".sp-viewer").get_by_role("button", name=label, exact=True).click(), draws)
+        return self.does(lambda: self.page.locator(".sp-viewer").get_by_role("button", name=label, exact=True).click(),
+                         draws)
 
     def said(self) -> str:
         return self.page.locator(".sp-said").inner_text()
@@ -202,7 +229,8 @@ def eyes(lab, browser, tmp_path_factory):
 
 
 def test_it_opens_on_something_worth_seeing(eyes):
-    assert soon(lambda: eyes.captions()[:2] == ["01_meadow", "ground truth"] and eyes.captions()[2].startswith("spectral_residual   "))
+    assert soon(lambda: eyes.captions()[:2] == ["01_meadow", "ground truth"]
+                and eyes.captions()[2].startswith("spectral_residual   "))
     eyes.page.locator(".sp-thumb img[src^=blob]").nth(5).wait_for(timeout=60_000)
     assert soon(lambda: eyes.page.locator(".sp-thumb").count() == 12 + 6 + 5 and "1 of 12" in eyes.said())
     eyes.shot("1_opened")
@@ -228,22 +256,28 @@ def test_alpha_by_keyboard_and_by_mouse(eyes):
 
 def test_models_images_and_keys(eyes):
     eyes.tick("blur_baseline")
-    assert soon(lambda: [caption.split()[0] for caption in eyes.captions()[2:]] == ["spectral_residual", "center_bias", "blur_baseline"])
-    eyes.page.locator(".sp-viewer .widget-dropdown", has=eyes.page.get_by_text("in a row", exact=True)).locator("select").select_option(label="3")
-    assert soon(lambda: eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length") == 3)
+    assert soon(lambda: [caption.split()[0] for caption in eyes.captions()[2:]]
+                == ["spectral_residual", "center_bias", "blur_baseline"])
+    eyes.page.locator(".sp-viewer .widget-dropdown",
+                      has=eyes.page.get_by_text("in a row", exact=True)).locator("select").select_option(label="3")
+    assert soon(lambda: eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length")
+                == 3)
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
     assert soon(lambda: eyes.captions()[0] == "04_room")
     eyes.stage.locator("img").first.click()
-    for key, image in [("ArrowRight", "05_sky"), ("ArrowRight", "06_people"), ("ArrowLeft", "05_sky"), ("End", "12_people"), ("Home", "01_meadow")]:
+    for key, image in [("ArrowRight", "05_sky"), ("ArrowRight", "06_people"), ("ArrowLeft", "05_sky"),
+                       ("End", "12_people"), ("Home", "01_meadow")]:
         eyes.does(lambda: eyes.page.keyboard.press(key))
         assert soon(lambda: eyes.captions()[0] == image)
     eyes.does(lambda: eyes.page.keyboard.press("End"))
-    assert soon(lambda: eyes.page.locator(".sp-tall .sp-thumb[aria-pressed=true]").get_attribute("data-image") == "12_people")
+    assert soon(lambda: eyes.page.locator(".sp-tall .sp-thumb[aria-pressed=true]").get_attribute("data-image")
+                == "12_people")
 
 
 def test_a_broken_picture_is_shown_as_such(eyes):
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='05_sky']").click())
-    assert soon(lambda: "not a whole picture" in eyes.stage.locator("img").first.get_attribute("alt") and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1)
+    assert soon(lambda: "not a whole picture" in eyes.stage.locator("img").first.get_attribute("alt")
+                and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1)
     assert "not a picture" in eyes.page.locator(".sp-viewer div.sp-failed").first.inner_text()
     eyes.shot("2_broken_picture")
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
@@ -260,7 +294,8 @@ def test_keys_stay_in_the_viewer(eyes):
     eyes.button("▶", draws=True)
     for key in "00":
         eyes.does(lambda: eyes.page.keyboard.press(key), draws=False)
-    assert eyes.page.locator(".jp-NotebookPanel .jp-Cell").count() == cells and eyes.page.locator(".jp-Dialog").count() == 0
+    assert (eyes.page.locator(".jp-NotebookPanel .jp-Cell").count() == cells
+            and eyes.page.locator(".jp-Dialog").count() == 0)
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
 
 
@@ -274,11 +309,11 @@ def test_zoom_is_linked(eyes):
     eyes.stage.focus()
     eyes.does(wheel)
     eyes.does(lambda: eyes.page.keyboard.press("+"))
-    assert soon(lambda: all(a != b for a, b in zip(before, [eyes.figure(i) for i in range(5)])))
+    assert soon(lambda: all(a != b for a, b in zip(before, [eyes.figure(i) for i in range(5)], strict=True)))
     eyes.shot("3_zoomed")
     said, part = eyes.said(), eyes.figure(0)
     assert "times as large" in said
-    for key in ("ArrowRight", "ArrowLeft"):                                                     # the next image and back: the same part of both
+    for key in ("ArrowRight", "ArrowLeft"):  # the next image and back: the same part of both
         eyes.does(lambda: eyes.page.keyboard.press(key))
         assert soon(lambda: said.partition(" times")[0].split()[-1] in eyes.said())
     assert soon(lambda: eyes.figure(0) == part)
@@ -298,14 +333,17 @@ def test_every_way_to_look(eyes):
     eyes.menu("contours", "50 %, 90 %")
     eyes.tick("one scale")
     eyes.tick("difference A − B")
-    assert soon(lambda: eyes.captions()[-1] == "spectral_residual − center_bias" and "more of the first" in eyes.stage.locator(".sp-key").last.inner_text())
+    assert soon(lambda: eyes.captions()[-1] == "spectral_residual − center_bias"
+                and "more of the first" in eyes.stage.locator(".sp-key").last.inner_text())
     eyes.menu("explain", "NSS")
-    assert soon(lambda: [caption.split()[-1] for caption in eyes.captions()[-3:]] == ["spectral_residual", "center_bias", "blur_baseline"])
-    assert soon(lambda: "sd" in eyes.stage.locator(".sp-key").last.inner_text())                # what the colours mean, as text
+    assert soon(lambda: [caption.split()[-1] for caption in eyes.captions()[-3:]]
+                == ["spectral_residual", "center_bias", "blur_baseline"])
+    assert soon(lambda: "sd" in eyes.stage.locator(".sp-key").last.inner_text())  # what the colours mean, as text
     assert eyes.stage.locator(".sp-key").last.evaluate("key => parseFloat(getComputedStyle(key).fontSize)") >= 12
     eyes.shot("4_difference_and_why")
     eyes.menu("explain", "IG")
-    assert soon(lambda: "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt"))            # spectral_residual is a map
+    # spectral_residual is a map
+    assert soon(lambda: "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt"))
     eyes.menu("explain", "nothing")
     assert soon(lambda: len(eyes.captions()) == 6)
     whole = eyes.figure(0)
@@ -345,7 +383,7 @@ def test_best_worst_and_scatter(eyes):
     before = pictures()
     for colors in ("magma", "viridis"):
         eyes.menu("colours", colors)
-        assert soon(lambda: not set(pictures()) & {*before, None})                              # the small pictures follow, each of them
+        assert soon(lambda: not set(pictures()) & {*before, None})  # the small pictures follow, each of them
         before = pictures()
     image = best.nth(1).get_attribute("data-image")
     eyes.does(lambda: best.nth(1).click())
@@ -362,7 +400,8 @@ def test_best_worst_and_scatter(eyes):
 
 
 def test_every_control_says_what_it_does(eyes):
-    untold = eyes.page.locator(".sp-viewer").first.evaluate("""viewer => [...viewer.querySelectorAll('select, input, button, .noUi-handle')].filter(control => {
+    untold = eyes.page.locator(".sp-viewer").first.evaluate(
+        """viewer => [...viewer.querySelectorAll('select, input, button, .noUi-handle')].filter(control => {
         control.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
         return !/[.]$/.test(control.closest('[title]:not([title=""])')?.title ?? '') && !control.matches('.sp-thumb[title]');
     }).map(control => control.outerHTML.slice(0, 80))""")
@@ -386,12 +425,14 @@ def test_saving(eyes, work):
 
 
 def test_what_is_refused_is_undone(eyes):
-    boxes = eyes.page.locator(".sp-viewer .widget-checkbox", has=eyes.page.get_by_text("spectral_residual", exact=True)).locator("input")
+    boxes = eyes.page.locator(".sp-viewer .widget-checkbox",
+                              has=eyes.page.get_by_text("spectral_residual", exact=True)).locator("input")
     for name in ("center_bias", "blur_baseline"):
         eyes.tick(name)
     boxes.click()
     eyes.page.locator(".sp-said.sp-wrong", has_text="one to 6 models").wait_for()
-    assert eyes.page.locator(".sp-said.sp-wrong").evaluate("said => getComputedStyle(said).color") != eyes.page.locator(".sp-note").first.evaluate("note => getComputedStyle(note).color")
+    assert (eyes.page.locator(".sp-said.sp-wrong").evaluate("said => getComputedStyle(said).color")
+            != eyes.page.locator(".sp-note").first.evaluate("note => getComputedStyle(note).color"))
     assert soon(boxes.is_checked)
     eyes.tick("center_bias")
 
@@ -402,8 +443,9 @@ def test_another_data_set(eyes):
     before = first.get_attribute("src")
     eyes.menu("data set", "more")
     assert soon(lambda: len(eyes.listed()) == 3 and len(eyes.captions()) == 4)
-    assert soon(lambda: first.get_attribute("src") not in (None, before))                       # of the same name, and another picture
-    assert soon(lambda: {tuple(one.split()[1:]) for one in eyes.page.locator(".sp-tall .sp-thumb").all_inner_texts()} == {("001", "Action"), ("001", "Art"), ("01_meadow",)})
+    assert soon(lambda: first.get_attribute("src") not in (None, before))  # of the same name, and another picture
+    assert soon(lambda: {tuple(one.split()[1:]) for one in eyes.page.locator(".sp-tall .sp-thumb").all_inner_texts()}
+                == {("001", "Action"), ("001", "Art"), ("01_meadow",)})
     search = eyes.page.locator(".sp-viewer input[placeholder='search names, categories']")
     eyes.does(lambda: search.fill("art"))
     assert soon(lambda: eyes.listed() == ["Art/001"])
@@ -415,7 +457,9 @@ def test_a_broken_callback_is_seen(lab, browser, work, eyes):
     "The watcher above must see a callback that fails, or all the tests before say nothing."
     import nbformat
     notebook = nbformat.read(work / "saliency_viewer.ipynb", 4)
-    notebook.cells.append(nbformat.v4.new_code_cell("import saliency_playground.viewer.state as looking\ndef broken(*_, **__): raise RuntimeError('sabotage')\nlooking.panels = broken"))
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("import saliency_playground.viewer.state as looking\ndef broken(*_, **__): raise "
+                                  "RuntimeError('sabotage')\nlooking.panels = broken"))
     nbformat.write(notebook, work / "sabotaged.ipynb")
     other = Eyes(browser.new_page(), eyes.shots)
     other.open(f"{lab}/lab/workspaces/other/tree/sabotaged.ipynb?reset")
@@ -442,7 +486,9 @@ run.leaderboard()'''
 
 def test_a_run_in_a_notebook_shows_how_far_it_is_and_leaves_nothing(lab, browser, eyes, work):
     import nbformat
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLOW)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLOW)],
+                                        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3",
+                                                                 "language": "python"}})
     nbformat.write(notebook, work / "slow.ipynb")
     page = browser.new_page()
     page.goto(f"{lab}/lab/workspaces/slow/tree/slow.ipynb?reset", wait_until="domcontentloaded")
@@ -455,5 +501,6 @@ def test_a_run_in_a_notebook_shows_how_far_it_is_and_leaves_nothing(lab, browser
     page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     assert soon(lambda: nbformat.read(work / "slow.ipynb", 4).cells[0].outputs)
     page.screenshot(path=eyes.shots / "11_after.png")
-    streams = [one for one in nbformat.read(work / "slow.ipynb", 4).cells[0].outputs if one.output_type != "execute_result"]
+    streams = [one for one in nbformat.read(work / "slow.ipynb", 4).cells[0].outputs
+               if one.output_type != "execute_result"]
     assert all(one.name == "stdout" and not one.text.strip() for one in streams)

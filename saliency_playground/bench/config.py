@@ -21,13 +21,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import (AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, PydanticUserError,
-                      TypeAdapter, ValidationError, model_validator)
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from .. import metrics as _metrics
 from ..errors import ConfigError, InputError
-from ..registry import adapter_class, names, options, add_plugin
-from ..files import RESERVED, path_hint, did_you_mean
+from ..files import RESERVED, did_you_mean, path_hint
+from ..registry import adapter_class, add_plugin, names, options
 
 # %% ../../nbs/40_bench/01_config.ipynb #ef654f57
 @dataclass
@@ -298,8 +307,10 @@ class Config(Block):
     overwrite: Literal["only-missing", "always", "never"] = Field("only-missing", description="what to compute")
     # what is measured
     preset: str = Field("default", description="a named set of metrics")
-    metrics: dict[str, dict[str, Any]] | None = Field(None, description="metrics by name, or {name: {metric, …constants}}; null: the preset's")
-    metric_maps: Literal["auto"] | None = Field(None, description="auto: score a density on the best map for each metric")
+    metrics: dict[str, dict[str, Any]] | None = Field(None, description="metrics by name, or {name: {metric, "
+                                                      "…constants}}; null: the preset's")
+    metric_maps: Literal["auto"] | None = Field(None,
+                                                description="auto: score a density on the best map for each metric")
     baseline: ConfigEntry | None = Field(None, description="the model that IG gains upon; null: center_bias_crossval")
     # where it goes
     output_dir: Path = Field(Path("outputs"), strict=False, description="tables, pictures and run.json")
@@ -418,7 +429,8 @@ def make_entry(document: Document, kind: str, names: tuple | None, path: tuple, 
             return None
     if names is not None and name not in names:
         if kind == "dataset" and Path(name).is_dir():
-            document.fault(named_at, f"{_show_value(name)} is a folder, not a dataset's name. Write {{name: folder, root: {name}}}.")
+            document.fault(named_at, f"{_show_value(name)} is a folder, not a dataset's name. Write {{name: folder, "
+                           f"root: {name}}}.")
             return None
         document.fault(named_at, _unknown_name(kind, names, name))
     if not _PLAIN.fullmatch(as_) or RESERVED.fullmatch(as_):
@@ -545,7 +557,8 @@ def _metric_columns(document: Document, data: dict) -> dict[str, dict] | None:
     elif wanted is None or (isinstance(wanted, Mapping) and wanted):
         specs_by_name = {str(name): (("metrics", name), spec) for name, spec in (wanted or specs).items()}
     else:
-        document.fault(["metrics"], f"expected a list of names, got {_show_value(wanted)}." + f" Write [{wanted}]." * isinstance(wanted, str))
+        document.fault(["metrics"], f"expected a list of names, got {_show_value(wanted)}."
+                       + f" Write [{wanted}]." * isinstance(wanted, str))
         specs_by_name = {}
     columns = {}
     for name, (path, spec) in specs_by_name.items():
@@ -583,7 +596,10 @@ def _active_models(document: Document, models: list[ConfigEntry], wanted: Any) -
 
 # %% ../../nbs/40_bench/01_config.ipynb #3db37130
 def load_document(source: str | Path | Mapping | BaseModel, sets: Iterable[str] = ()) -> Document:
-    "A config as it is before its keys are checked: read, what was set written over it, paths filled in, plugins known. A finished one gives its `plain`."
+    """A config as it is before its keys are checked.
+
+    Read, what was set written over it, paths filled in, plugins known. A finished one gives its `plain`.
+    """
     document = read_config(source.as_dict() if isinstance(source, BaseModel) else source)
     if not document.marks:                                             # from Python: work on a copy
         document.data = fill_paths(Document(), document.data)
@@ -611,7 +627,8 @@ def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ())
     for entry in models:
         check_entry_options(document, "model", entry)
     _check_tables(document, models, datasets)
-    parts = {"models": models, "datasets": datasets, "metrics": _metric_columns(document, data), "baseline": _baseline_entry(document, data)}
+    parts = {"models": models, "datasets": datasets, "metrics": _metric_columns(document, data),
+             "baseline": _baseline_entry(document, data)}
     active = _active_models(document, models, data.get("active_models"))
     config = make_block(document, Config, data | parts)
     document.check()
@@ -621,7 +638,8 @@ def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ())
 
 def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
     "The model that IG gains upon. What is wrong with it is noted."
-    entry = make_entry(document, "model", known_names(document, "model"), ("baseline",), data.get("baseline") or "center_bias_crossval")
+    entry = make_entry(document, "model", known_names(document, "model"), ("baseline",),
+                       data.get("baseline") or "center_bias_crossval")
     if entry is not None:
         check_entry_options(document, "model", entry)
     return entry
@@ -659,7 +677,8 @@ def missing_inputs(config: Config) -> list[str]:
     for name, metric in _metrics.columns(config.metrics).items():
         if metric.library and find_spec(metric.library) is None:
             cure = 'pip install "saliency_playground[metrics]"'
-            lines.append(config._document.line(("metrics", name), f"{name} needs {metric.library}, which is not installed. {cure}."))
+            lines.append(config._document.line(("metrics", name),
+                                               f"{name} needs {metric.library}, which is not installed. {cure}."))
     return lines
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from .. import files, heatmaps, images
-from .plan import Task, Cell, pending
-from .scoring import measure
 from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, InputError, RunError, describe_error
 from ..progress import progress
+from .plan import Cell, Task, pending
+from .scoring import measure
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #c257361b
 def imap_ordered(pool: ThreadPoolExecutor, function: Callable, items: Iterable, in_flight: int) -> Iterator:
@@ -51,7 +51,10 @@ class ImageResult:
 
 
 def catch_errors(strict: bool) -> Callable:
-    "Decorator for a step `outcome -> outcome`: skip it after an error, and turn an exception into one (unless `strict`)."
+    """Decorator for a step `outcome -> outcome`.
+
+    Skip it after an error, and turn an exception into one (unless `strict`).
+    """
     def decorate(function):
         "The step, made careful."
         def careful(result: ImageResult) -> ImageResult:
@@ -84,7 +87,8 @@ def score_image(cell: Cell, result: ImageResult) -> None:
         settings, paths = cell.config.heatmaps_png, cell.figure_paths(task.item.image_id)
         heat = heatmaps.colorize(heatmaps.to_brightness(prediction.density(), settings.normalize), settings.colormap)
         drawn = {"heatmap": lambda: heat, "overlay": lambda: heatmaps.overlay(sample.image, heat, settings.alpha)}
-        result.figures = {paths[kind]: images.png_bytes(drawn[kind](), drawn_from=task.figure_key) for kind in task.figures}
+        result.figures = {paths[kind]: images.png_bytes(drawn[kind](), drawn_from=task.figure_key)
+                          for kind in task.figures}
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #2a2bdcba
 def predict_images(cell: Cell, results: Iterable[ImageResult], strict: bool) -> Iterator[ImageResult]:
@@ -95,7 +99,8 @@ def predict_images(cell: Cell, results: Iterable[ImageResult], strict: bool) -> 
             yield result
             continue
         if cell.config.overwrite == "never":
-            result.error = "there is no prediction of this model, with these options, for this picture, and overwrite is never."
+            result.error = ("there is no prediction of this model, with these options, for this picture, and overwrite "
+                            "is never.")
             if strict:
                 raise FailedImageError(result.task.item.image_id, result.error)
             yield result
@@ -130,14 +135,16 @@ def _predict_batch(cell: Cell, batch: list[ImageResult], strict: bool) -> list[I
         batch[0].error = describe_error(error)
     for result in batch:
         if result.new and cell.config.cache_predictions:
-            cell.store.put(result.task.item.image_id, result.task.prediction_key, result.prediction, result.task.item.image, seconds)
+            cell.store.put(result.task.item.image_id, result.task.prediction_key, result.prediction,
+                           result.task.item.image, seconds)
     return batch
 
 
 def _check_prediction(prediction: Prediction, sample: Sample) -> None:
     "A model may override `postprocess`; what it returns must still be a whole prediction of the picture's size."
     if not isinstance(prediction, Prediction) or prediction.values.shape != sample.size:
-        what = f"shape {prediction.values.shape}" if isinstance(prediction, Prediction) else f"a {type(prediction).__name__}"
+        what = (f"shape {prediction.values.shape}" if isinstance(prediction, Prediction)
+                else f"a {type(prediction).__name__}")
         raise InputError(f"the model gave {what}, expected a Prediction of shape {sample.size}.")
     if np.isnan(prediction.values).any() or prediction.values.dtype != np.float32:
         raise InputError("the model's prediction holds NaN, or is not float32. Make it with Prediction.of.")
@@ -155,7 +162,10 @@ class CellResult:
 
 
 def _fit(cell: Cell, rows: bool) -> None:
-    "Let ceilings learn from the data set what they need; for rows the baseline too, which if it cannot leaves IG empty."
+    """Let ceilings learn from the data set what they need.
+
+    For rows the baseline too, which if it cannot leaves IG empty.
+    """
     for model in [cell.model] + [cell.baseline] * rows:
         if isinstance(model, Ceiling) and not model.ready:
             try:
@@ -185,12 +195,14 @@ def _hold_folders(cell: Cell) -> Iterator[None]:
 def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True) -> CellResult:
     """Compute what a cell owes, write it down, and tell what was done.
 
-    workers: threads that decode and score. strict: raise RunError at the first image that fails. quiet: no progress bar.
+    workers: threads that decode and score. strict: raise RunError at the first image that fails. quiet: no progress
+    bar.
     """
     start = time.perf_counter()
     with _hold_folders(cell):
         tasks = pending(cell)
-        cell_result = CellResult(cell, tasks, {task.item.image_id: task.item.error for task in tasks if task.item.error})
+        cell_result = CellResult(cell, tasks,
+                                 {task.item.image_id: task.item.error for task in tasks if task.item.error})
         if strict and cell_result.errors:
             raise FailedImageError(*next(iter(cell_result.errors.items())))
         todo = [task for task in tasks if task.needs_prediction or task.needs_row or task.figures]
@@ -199,7 +211,8 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
         careful = catch_errors(strict)
         with ThreadPoolExecutor(workers) as pool, progress(len(todo), f"{cell.dataset_as} × {cell.model_as}",
                                                            quiet=quiet or not todo, leave=True) as bar:
-            decoded = imap_ordered(pool, careful(functools.partial(load_sample, cell)), map(ImageResult, todo), workers + 2)
+            decoded = imap_ordered(pool, careful(functools.partial(load_sample, cell)), map(ImageResult, todo),
+                                   workers + 2)
             answered = predict_images(cell, decoded, strict)
             for result in imap_ordered(pool, careful(functools.partial(score_image, cell)), answered, workers + 2):
                 _record_image(cell, result, cell_result)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import files, heatmaps, images, maps, metrics
-from .config import Config
 from ..core import SaliencyDataset, SaliencyModel
 from ..errors import RunError, describe_error
 from ..predictions import PredictionStore, recipe
+from .config import Config
 
 # %% ../../nbs/40_bench/02_plan.ipynb #eb9fe711
 class SurveyedImage(NamedTuple):
@@ -34,11 +34,13 @@ def survey(dataset: SaliencyDataset, limit: int | None = None) -> list[SurveyedI
     """
     ids = dataset.ids
     if not ids:
-        raise RunError(f"{dataset.name}: no image is left. Look at root, split and the other options: {dataset.options}.")
+        raise RunError(f"{dataset.name}: no image is left. Look at root, split and the other options: "
+                       f"{dataset.options}.")
     called: dict[str, str] = {}
     for image_id in ids:
         if (name := image_id.casefold()) in called:
-            raise RunError(f"{dataset.name}: two images have the ids {called[name]!r} and {image_id!r}. Ids must differ, and not by capitals only.")
+            raise RunError(f"{dataset.name}: two images have the ids {called[name]!r} and {image_id!r}. Ids must "
+                           "differ, and not by capitals only.")
         called[name] = image_id
     items = []
     for i, image_id in enumerate(ids[:limit]):
@@ -90,22 +92,26 @@ class Cell:
     @functools.cached_property
     def needs(self) -> set[str]:
         "What the metrics need of a picture."
-        return {need.removesuffix("_map") if need == "baseline_map" else need for metric in self.columns.values() for need in metric.needs}
+        return {need.removesuffix("_map") if need == "baseline_map" else need for metric in self.columns.values()
+                for need in metric.needs}
 
     @functools.cached_property
     def scoring_digest(self) -> str:
         "A digest of all that shapes a row besides prediction and sample: metrics, their code, other images, baseline."
         others = self.dataset.pool_fingerprint if self.needs & {"others", "baseline"} else None
-        code = [maps.__file__, Path(maps.__file__).with_name("compiled.py"), *sorted(Path(metrics.__file__).parent.glob("*.py"))]
+        code = [maps.__file__, Path(maps.__file__).with_name("compiled.py"),
+                *sorted(Path(metrics.__file__).parent.glob("*.py"))]
         baseline = recipe(self.baseline) if self.baseline and "baseline" in self.needs else None
-        return files.digest([self.config.metrics, self.config.metric_maps, others, baseline, self.by_observer, *map(files.sha256, code)])
+        return files.digest([self.config.metrics, self.config.metric_maps, others, baseline, self.by_observer,
+                             *map(files.sha256, code)])
 
     def figure_paths(self, image_id: str) -> dict[str, Path]:
         "Which pictures of an image the config asks for, and where they go."
         settings = self.config.heatmaps_png
         folder = Path(settings.out_dir, self.dataset_as, self.model_as)
         kinds = {"heatmap": ".png"} | ({"overlay": "_overlay.png"} if settings.overlay else {})
-        return {kind: files.path_inside(folder, image_id, suffix) for kind, suffix in kinds.items()} if settings.enabled else {}
+        return ({kind: files.path_inside(folder, image_id, suffix) for kind, suffix in kinds.items()}
+                if settings.enabled else {})
 
 # %% ../../nbs/40_bench/02_plan.ipynb #aeb2c65c
 class Task(NamedTuple):
@@ -144,5 +150,7 @@ def pending(cell: Cell) -> list[Task]:
 
 # %% ../../nbs/40_bench/02_plan.ipynb #b12703a1
 def overlapping_ids(items: list[SurveyedImage], marks: set[str]) -> list[str]:
-    "The ids of those images that a model's `seen_images` or `validation_images` tells of, by id or by the picture's digest."
+    """The ids of those images that a model's `seen_images` or `validation_images` tells of, by id or by the picture's
+    digest.
+    """
     return [item.image_id for item in items if {item.image_id, item.image} & marks]

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from .. import files, stats
-from .config import Config
-from .pipeline import CellResult
-from .plan import Cell, overlapping_ids
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling
-from ..datasets.checks import fixation_warnings, fixation_facts
+from ..datasets.checks import fixation_facts, fixation_warnings
 from ..metrics import density_maps
 from ..provenance import provenance
 from ..tables import write_table
+from .config import Config
+from .pipeline import CellResult
+from .plan import Cell, overlapping_ids
 
 # %% ../../nbs/40_bench/05_results.ipynb #c1400002
 SUMMARY = ["dataset", "model", "metric", "mean", "median", "sd", "ci_low", "ci_high", "n", "n_undefined", "definition"]
@@ -32,17 +32,23 @@ SUMMARY = ["dataset", "model", "metric", "mean", "median", "sd", "ci_low", "ci_h
 def cell_tables(cell_result: CellResult) -> list[list]:
     "Write a cell's tables and its summary; returns the summary's rows."
     cell, who = cell_result.cell, [cell_result.cell.dataset_as, cell_result.cell.model_as]
-    out, names, ids = Path(cell.config.output_dir), list(cell.columns), [task.item.image_id for task in cell_result.tasks]
+    out, names, ids = (Path(cell.config.output_dir), list(cell.columns),
+                       [task.item.image_id for task in cell_result.tasks])
     entries = {task.item.image_id: entry for task in cell_result.tasks
-             if (entry := cell.rows.get(task.item.image_id)) and entry["key"] == task.row_key and task.item.image_id not in cell_result.errors}
+             if (entry := cell.rows.get(task.item.image_id)) and entry["key"] == task.row_key
+             and task.item.image_id not in cell_result.errors}
     write_table(out/f"{cell.name}.csv", ["dataset", "model", "image_id", *names, "error"],
-                ([*who, id, *(entries[id]["scores"][name] if id in entries else math.nan for name in names), cell_result.errors.get(id, "")]
+                ([*who, id, *(entries[id]["scores"][name] if id in entries else math.nan for name in names),
+                  cell_result.errors.get(id, "")]
                  for id in ids))
     if cell.by_observer:
-        write_table(out/f"{cell.name}_observers.csv", ["dataset", "model", "image_id", "observer", "n_fixations", *names],
+        write_table(out/f"{cell.name}_observers.csv",
+                    ["dataset", "model", "image_id", "observer", "n_fixations", *names],
                     ([*who, id, observer["observers"][0], observer["n"], *(observer["scores"][name] for name in names)]
-                     for id in ids if id in entries for observer in entries[id]["observers"] if len(observer["observers"]) == 1))
-    summary = [[*who, name, *row.values(), definition] for name, row, definition in _summary_rows(cell, list(entries.values()))]
+                     for id in ids if id in entries for observer in entries[id]["observers"]
+                     if len(observer["observers"]) == 1))
+    summary = [[*who, name, *row.values(), definition]
+               for name, row, definition in _summary_rows(cell, list(entries.values()))]
     write_table(out/f"{cell.name}_summary.csv", SUMMARY, summary)
     return summary
 
@@ -50,14 +56,16 @@ def cell_tables(cell_result: CellResult) -> list[list]:
 def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, str]]:
     "For every column its name, what its scores say, and its definition."
     made_from = {entry["gt"] for entry in entries} - {"uniform"}
-    made_from = {"left-out observer"} if isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES else made_from
+    made_from = ({"left-out observer"} if isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES
+                 else made_from)
     against = {"gt": made_from.pop() if len(made_from) == 1 else "mixed" if made_from else "none",
                "baseline": cell.config.baseline.as_ if cell.baseline else "none"}
     for name, metric in cell.columns.items():
         weights = [entry["n"] for entry in entries] if metric.average == "fixations" else None
         scores = [entry["scores"][name] for entry in entries]
         definition = metric.full_definition(**against)
-        if cell.config.metric_maps == "auto" and cell.model.kind == "density" and density_maps.metrics_with_own_map([metric.base]):
+        if (cell.config.metric_maps == "auto" and cell.model.kind == "density"
+            and density_maps.metrics_with_own_map([metric.base])):
             definition = definition.removesuffix("]") + ",map=own]"
         yield name, stats.summarize(scores, seed=cell.config.seed, weights=weights), definition
 
@@ -65,9 +73,11 @@ def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, 
 def dataset_warnings(cell_result: CellResult) -> list[str]:
     "What should be said of a cell's data set: points outside, images that no metric can score."
     name = cell_result.cell.dataset_as
-    rows = [cell_result.cell.rows.get(task.item.image_id) for task in cell_result.tasks if task.item.image_id not in cell_result.errors]
+    rows = [cell_result.cell.rows.get(task.item.image_id) for task in cell_result.tasks
+            if task.item.image_id not in cell_result.errors]
     empty = sum(all(math.isnan(score) for score in row["scores"].values()) for row in rows if row)
-    lines = [f"{name}: {empty} of {len(rows)} images have nothing to score against: no fixation and no map."] if empty else []
+    lines = ([f"{name}: {empty} of {len(rows)} images have nothing to score against: no fixation and no map."]
+             if empty else [])
     return lines + fixation_warnings(name, fixation_facts(cell_result.cell.dataset))
 
 
@@ -76,8 +86,8 @@ def validation_overlap(cell_result: CellResult) -> list[str]:
     cell = cell_result.cell
     if not (chosen := overlapping_ids(cell.items, cell.model.validation_images())):
         return []
-    return [f"{cell.dataset_as} × {cell.model_as}: {len(chosen)} of {len(cell.items)} images chose the epoch of this model's training (val). "
-            "Scores on them are a little too good; the holdout is `split: test`."]
+    return [f"{cell.dataset_as} × {cell.model_as}: {len(chosen)} of {len(cell.items)} images chose the epoch of this "
+            "model's training (val). Scores on them are a little too good; the holdout is `split: test`."]
 
 # %% ../../nbs/40_bench/05_results.ipynb #612a1dce
 @dataclass(frozen=True)
@@ -105,28 +115,34 @@ class RunResult:
     def summary(self) -> str:
         "In a few lines what was computed, what was there, and what failed."
         total = sum(len(cell_result.tasks) for cell_result in self.cells)
-        rest = "; the rest was there" if any(t.n_scored + t.n_predicted < len(t.tasks) - len(t.errors) for t in self.cells) else ""
-        lines = [f"{len(self.cells)} cells, {total} images: computed {self.n_predicted} predictions and {self.n_scored} metric rows "
-                 f"in {self.seconds:.1f} s{rest}."]
+        rest = ("; the rest was there"
+                if any(t.n_scored + t.n_predicted < len(t.tasks) - len(t.errors) for t in self.cells) else "")
+        lines = [f"{len(self.cells)} cells, {total} images: computed {self.n_predicted} predictions and "
+                 f"{self.n_scored} metric rows in {self.seconds:.1f} s{rest}."]
         if self.n_errors:
             message, times = Counter(error for t in self.cells for error in t.errors.values()).most_common(1)[0]
-            lines.append(f"{self.n_errors} images failed (counted once a cell), {times} of them: {message}\n  all of them: {self.output_dir/'errors.csv'}")
+            lines.append(f"{self.n_errors} images failed (counted once a cell), {times} of them: {message}\n  all of "
+                         f"them: {self.output_dir/'errors.csv'}")
         return "\n".join(lines + self.warnings())
 
     def warnings(self) -> list[str]:
         "What should be said of each data set and each cell's model; see `dataset_warnings` and `validation_overlap`."
         datasets = {t.cell.dataset_as: t for t in self.cells}
-        return [line for cell_result in datasets.values() for line in dataset_warnings(cell_result)] + [line for cell_result in self.cells for line in validation_overlap(cell_result)]
+        return ([line for cell_result in datasets.values() for line in dataset_warnings(cell_result)]
+                + [line for cell_result in self.cells for line in validation_overlap(cell_result)])
 
 # %% ../../nbs/40_bench/05_results.ipynb #2cdfb5b3
 def write_records(result: RunResult, config: Config) -> None:
     "Write errors.csv and run.json."
     write_table(result.output_dir/"errors.csv", ["dataset", "model", "image_id", "error"],
-                ([t.cell.dataset_as, t.cell.model_as, id, error] for t in result.cells for id, error in t.errors.items()))
+                ([t.cell.dataset_as, t.cell.model_as, id, error] for t in result.cells
+                 for id, error in t.errors.items()))
     about = provenance(config.experiment, config.as_dict(), config.seed)
-    cells = {cell_result.cell.dataset_as: cell_result.cell for cell_result in result.cells}                  # one a data set
-    about["datasets"] = {name: {"images": len(one.items), "px_per_dva": one.dataset.options.get("px_per_dva"), **fixation_facts(one.dataset),
-                                "digest": files.digest([list(item) for item in one.items])} for name, one in cells.items()}
+    cells = {cell_result.cell.dataset_as: cell_result.cell for cell_result in result.cells}  # one a data set
+    about["datasets"] = {name: {"images": len(one.items), "px_per_dva": one.dataset.options.get("px_per_dva"),
+                                **fixation_facts(one.dataset),
+                                "digest": files.digest([list(item) for item in one.items])}
+                         for name, one in cells.items()}
     about["cells"] = [_cell_record(cell_result) for cell_result in result.cells]
     about["seconds"] = round(result.seconds, 3)
     files.write_text(result.output_dir/"run.json", json.dumps(about, indent=1, default=str) + "\n")
@@ -138,6 +154,9 @@ def _cell_record(cell_result: CellResult) -> dict:
     entries = (cell.store.journal.get(task.item.image_id) or {} for task in cell_result.tasks)
     seconds = [entry["seconds"] for entry in entries if entry.get("seconds") is not None]
     return {"dataset": cell.dataset_as, "model": cell.model_as, "name": model.name, "kind": model.kind,
-            "recipe": cell.store.recipe_digest, "role": model.role if isinstance(model, Ceiling) else None, "card": model.card, "parameters": model.n_parameters,
-            "ms_per_image": round(1000 * float(np.median(seconds)), 2) if seconds else None, "predicted": cell_result.n_predicted,
-            "scored": cell_result.n_scored, "chosen_on": len(overlapping_ids(cell.items, model.validation_images())), "errors": len(cell_result.errors), "seconds": round(cell_result.seconds, 3)}
+            "recipe": cell.store.recipe_digest, "role": model.role if isinstance(model, Ceiling) else None,
+            "card": model.card, "parameters": model.n_parameters,
+            "ms_per_image": round(1000 * float(np.median(seconds)), 2) if seconds else None,
+            "predicted": cell_result.n_predicted,
+            "scored": cell_result.n_scored, "chosen_on": len(overlapping_ids(cell.items, model.validation_images())),
+            "errors": len(cell_result.errors), "seconds": round(cell_result.seconds, 3)}

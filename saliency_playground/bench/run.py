@@ -12,15 +12,15 @@ from copy import copy
 from pathlib import Path
 
 from .. import files, metrics
-from .config import Config, ConfigEntry, load_config, missing_inputs
-from .pipeline import run_cell
-from .plan import SurveyedImage, Cell, overlapping_ids, survey
-from .results import SUMMARY, RunResult, cell_tables, write_records
 from ..core import Ceiling, SaliencyDataset, SaliencyModel
 from ..errors import InputError, RunError, describe_error
 from ..progress import is_watched
 from ..registry import create
 from ..tables import write_table
+from .config import Config, ConfigEntry, load_config, missing_inputs
+from .pipeline import run_cell
+from .plan import Cell, SurveyedImage, overlapping_ids, survey
+from .results import SUMMARY, RunResult, cell_tables, write_records
 
 # %% ../../nbs/40_bench/06_run.ipynb #e2d1f743
 def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> RunResult:
@@ -65,12 +65,14 @@ def _cells(config: Config) -> list[Cell]:
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
         _check_figure_names(config, items)
-        models = {model_entry.as_: _bind_ceiling(adapters["model", model_entry.as_], dataset, entry.as_) for model_entry in active}
+        models = {model_entry.as_: _bind_ceiling(adapters["model", model_entry.as_], dataset, entry.as_)
+                  for model_entry in active}
         if not config.predict_only:
             _check_training_overlap(entry.as_, models, items)
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
         baseline = _baseline(config, dataset)
-        cells += [Cell(entry.as_, name, dataset, model, items, config, baseline, single) for name, model in models.items()]
+        cells += [Cell(entry.as_, name, dataset, model, items, config, baseline, single)
+                  for name, model in models.items()]
     return cells
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800002
@@ -82,7 +84,8 @@ def _bind_ceiling(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: st
     try:
         model.bind(dataset)
     except ValueError as error:
-        raise RunError(f"model {model.name} on {dataset_as}: {error} Or leave the model out of this run (`active_models`).") from error
+        raise RunError(f"model {model.name} on {dataset_as}: {error} Or leave the model out of this run "
+                       "(`active_models`).") from error
     return model
 
 
@@ -96,7 +99,8 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
         return None
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800004
-def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
+def _create_adapters(config: Config,
+                     models: list[ConfigEntry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
     "The adapters of a config by kind and name. Raises RunError with a line for each that could not be made."
     adapters, faults = {}, []
     for kind, entry in [*(("dataset", entry) for entry in config.datasets), *(("model", entry) for entry in models)]:
@@ -105,7 +109,8 @@ def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[st
             if kind == "model" and not _has_kept(config, entry):
                 _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
-            faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: {describe_error(error).removeprefix(f'{entry.name}: ')}"))
+            faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: "
+                                                f"{describe_error(error).removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return adapters
@@ -120,9 +125,13 @@ def _ensure_available(model: SaliencyModel, download: bool) -> None:
 
 
 def _has_kept(config: Config, model: ConfigEntry) -> bool:
-    "Whether predictions or rows of a model are kept: then it may have nothing left to predict, and what it lacks may never be missed."
+    """Whether predictions or rows of a model are kept.
+
+    Then it may have nothing left to predict, and what it lacks may never be missed.
+    """
     return any(path.exists() for entry in config.datasets for path in (
-        Path(config.prediction_cache_dir, entry.as_, model.as_, "images.jsonl"), Path(config.output_dir, ".rows", f"{entry.as_}__{model.as_}.jsonl")))
+        Path(config.prediction_cache_dir, entry.as_, model.as_, "images.jsonl"),
+        Path(config.output_dir, ".rows", f"{entry.as_}__{model.as_}.jsonl")))
 
 
 def _check_figure_names(config: Config, items: list[SurveyedImage]) -> None:
@@ -142,5 +151,6 @@ def _check_training_overlap(dataset_as: str, models: dict[str, SaliencyModel], i
         except ValueError as error:
             raise RunError(f"model {name}: {error}") from error
         if overlap:
-            raise RunError(f"model {name} on {dataset_as}: it was trained on {len(overlap)} of these {len(items)} images, {overlap[0]} first. Score it on others: "
-                           "give the dataset the split_file of its training and `split: test`, or `split: val` with its fold.")
+            raise RunError(f"model {name} on {dataset_as}: it was trained on {len(overlap)} of these {len(items)} "
+                           f"images, {overlap[0]} first. Score it on others: give the dataset the split_file of its "
+                           "training and `split: test`, or `split: val` with its fold.")

@@ -11,13 +11,16 @@ from dataclasses import replace
 import numpy as np
 
 from .. import metrics
-from .plan import Cell
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, Prediction, Sample, prepare_sample
 from ..metrics import density_maps
+from .plan import Cell
 
 # %% ../../nbs/40_bench/03_scoring.ipynb #c1700002
 def inputs_by_metric(cell: Cell, sample: Sample, prediction: Prediction, baseline: np.ndarray | None) -> list[tuple]:
-    "(what is scored, the columns that are scored on it), …: the prediction for all, unless each metric is to have its own map."
+    """(what is scored, the columns that are scored on it), ….
+
+    The prediction for all, unless each metric is to have its own map.
+    """
     own = density_maps.metrics_with_own_map([metric.base for metric in cell.columns.values()], baseline is not None)
     if cell.config.metric_maps is None or prediction.kind != "density" or not own:
         return [(prediction, cell.columns)]
@@ -36,9 +39,11 @@ def measure(cell: Cell, i: int, sample: Sample, prediction: Prediction) -> tuple
     baseline = _baseline_for(cell, sample)
     def scorer(guess):
         "What scores a sample on this prediction; its passes over the pixels are shared by all samples."
-        faced = [(face, columns, metrics.metric_inputs(face)) for face, columns in inputs_by_metric(cell, sample, guess, baseline)]
+        faced = [(face, columns, metrics.metric_inputs(face))
+                 for face, columns in inputs_by_metric(cell, sample, guess, baseline)]
         def scores(target):
-            parts = [metrics.score_row(face, target, columns, nonfix, baseline, faces) for face, columns, faces in faced]
+            parts = [metrics.score_row(face, target, columns, nonfix, baseline, faces)
+                     for face, columns, faces in faced]
             return {name: part[name] for name in cell.columns for part in parts if name in part}
         return scores
     whole = scorer(prediction)
@@ -48,7 +53,8 @@ def measure(cell: Cell, i: int, sample: Sample, prediction: Prediction) -> tuple
         pairs = cell.model.leave_one_out(sample) if len(observers) > 1 else []
     else:
         pairs = [([observer], prediction) for observer in observers * cell.by_observer]
-    single = [{"observers": who, "n": len(target.fixations), "scores": (whole if guess is prediction else scorer(guess))(target)}
+    single = [{"observers": who, "n": len(target.fixations),
+               "scores": (whole if guess is prediction else scorer(guess))(target)}
               for who, guess in pairs if len((target := as_seen_by(sample, who)).fixations)]
     return (average_observers(single, cell.columns) if apart else whole(sample)), single
 
@@ -64,7 +70,8 @@ def _baseline_for(cell: Cell, sample: Sample) -> np.ndarray | None:
     model = cell.baseline
     if "baseline" not in cell.needs or not getattr(model, "ready", model):
         return None
-    if hasattr(model, "at_fixations") and cell.config.metric_maps is None and not any("baseline_map" in metric.needs for metric in cell.columns.values()):
+    if (hasattr(model, "at_fixations") and cell.config.metric_maps is None
+        and not any("baseline_map" in metric.needs for metric in cell.columns.values())):
         return model.at_fixations(sample)
     return model.predictions([sample])[0].values
 

@@ -15,10 +15,12 @@ import click
 # %% ../../nbs/70_cli/02_finetune.ipynb #087ccb94
 @click.command()
 @click.option("--root", required=True, metavar="PATH", help="Where the dataset is: what it calls its first option.")
-@click.option("--test-count", required=True, type=click.IntRange(min=1), metavar="N", help="How many images are held out.")
+@click.option("--test-count", required=True, type=click.IntRange(min=1), metavar="N",
+              help="How many images are held out.")
 @click.option("--out-dir", default="splits", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
               help="The folder for split.json, train.txt and test.txt.")
-@click.option("--folds", default=4, show_default=True, type=click.IntRange(min=2), metavar="N", help="Into how many folds the rest is cut.")
+@click.option("--folds", default=4, show_default=True, type=click.IntRange(min=2), metavar="N",
+              help="Into how many folds the rest is cut.")
 @click.option("--dataset", default="folder", show_default=True, metavar="NAME", help="Any registered dataset.")
 @click.option("--group", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV",
               help="A table image_id,group: images of one group stay in one part.")
@@ -27,7 +29,8 @@ import click
 def split(root, test_count, out_dir, folds, dataset, group, seed, sets):
     """Write a holdout and folds, once.
 
-    Every category gives its share to every part. A category is what the dataset says, or else the folder in an image's id.
+    Every category gives its share to every part. A category is what the dataset says, or else the folder in an image's
+    id.
     Images of one group, and images that are the same to the byte, stay in one part.
 
     \b
@@ -39,8 +42,8 @@ def split(root, test_count, out_dir, folds, dataset, group, seed, sets):
 
     import yaml
 
-    from saliency_playground.registry import option_faults, create, options
     from saliency_playground.finetune import splits
+    from saliency_playground.registry import create, option_faults, options
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         options_given = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in sets)}
@@ -60,34 +63,40 @@ def split(root, test_count, out_dir, folds, dataset, group, seed, sets):
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #4aa2f7c2
 from ..errors import InputError
+
 def _finetune(loaded, dry_run: bool, precompute_gt: bool, quiet: bool, how: dict) -> tuple[int, str]:
     "Do what `finetune` was told; returns the exit code and what is said at the end."
     if dry_run:
         from saliency_playground.finetune.train import dry_run as shown
         return 0, shown(loaded)
     if precompute_gt:
-        from saliency_playground.registry import create
         from saliency_playground.finetune.data import precompute_gt as computed
+        from saliency_playground.registry import create
         n_made = computed(create("dataset", loaded.data.name, **loaded.data.options), quiet=quiet or None)
         return 0, f"{n_made} maps made, the rest was there."
+    from saliency_playground.errors import OutOfTime
     from saliency_playground.finetune.run import finetune as trained
     from saliency_playground.finetune.run import summary_lines
-    from saliency_playground.errors import OutOfTime
     try:
-        return 0, f"{summary_lines(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: {loaded.output_dir.as_posix()}"
+        return (0, f"{summary_lines(trained(loaded, quiet=quiet or None, **how))}\nWeights and pictures of each fold: "
+                f"{loaded.output_dir.as_posix()}")
     except OutOfTime as error:
         return 3, str(error)
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #bf000f9d
 @click.command()
-@click.option("--config", "-c", required=True, metavar="NAME_OR_PATH", help="A YAML file, or a packaged config such as finetune_deepgaze_iie.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Write over a key of the config; as often as needed.")
+@click.option("--config", "-c", required=True, metavar="NAME_OR_PATH",
+              help="A YAML file, or a packaged config such as finetune_deepgaze_iie.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
+              help="Write over a key of the config; as often as needed.")
 @click.option("--fold", type=click.IntRange(min=1), metavar="N", help="Only this fold of the split.")
 @click.option("--dry-run", is_flag=True, help="Only show what each stage would train.")
-@click.option("--precompute-gt", is_flag=True, help="Only make the participants' mean maps of all images, into gt_cache_dir.")
+@click.option("--precompute-gt", is_flag=True,
+              help="Only make the participants' mean maps of all images, into gt_cache_dir.")
 @click.option("--calibrate", is_flag=True, help="Besides, refit blur and center bias alone: the baseline to beat.")
 @click.option("--full", is_flag=True, help="Besides, write the whole state dict of each fold, as full.pth.")
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped; finished folds are left as they are.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was stopped; finished folds are left as "
+              "they are.")
 @click.option("--overwrite", is_flag=True, help="Begin anew where a training is.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
 def finetune(config, sets, fold, dry_run, precompute_gt, calibrate, full, resume, overwrite, quiet):
@@ -106,7 +115,8 @@ def finetune(config, sets, fold, dry_run, precompute_gt, calibrate, full, resume
     from saliency_playground.finetune.config import load_finetune
     loaded = load_finetune(config, [*sets, *([f"fold={fold}"] if fold else [])])
     try:
-        code, sentence = _finetune(loaded, dry_run, precompute_gt, quiet, dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))
+        code, sentence = _finetune(loaded, dry_run, precompute_gt, quiet,
+                                   dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))
     except KeyboardInterrupt:
         click.echo("\nStopped. The same command with --resume goes on after the last whole epoch.", err=True)
         sys.exit(130)
@@ -127,18 +137,27 @@ def folds():
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #5031bd41
 @folds.command("run")
-@click.option("--config", "-c", default="finetune_deepgaze_iie", show_default=True, metavar="NAME_OR_PATH", help="A YAML file, or a packaged config.")
-@click.option("--n", type=click.IntRange(min=2), metavar="N", help="How many folds; needed where there is no split yet.")
-@click.option("--test-count", type=click.IntRange(min=1), default=30, show_default=True, metavar="N", help="How many images a new split holds out.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many folds at a time; one a graphics card if not given.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Write over a key of the config; as often as needed.")
-@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the notebooks; as often as needed.")
-@click.option("--max-hours", type=click.FloatRange(min=0, min_open=True), metavar="H", help="Begin no epoch that would end later than this after the start.")
-@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER", help="The executed notebooks go to FOLDER/<experiment>.")
+@click.option("--config", "-c", default="finetune_deepgaze_iie", show_default=True, metavar="NAME_OR_PATH",
+              help="A YAML file, or a packaged config.")
+@click.option("--n", type=click.IntRange(min=2), metavar="N",
+              help="How many folds; needed where there is no split yet.")
+@click.option("--test-count", type=click.IntRange(min=1), default=30, show_default=True, metavar="N",
+              help="How many images a new split holds out.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N",
+              help="How many folds at a time; one a graphics card if not given.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
+              help="Write over a key of the config; as often as needed.")
+@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE",
+              help="A parameter of the notebooks; as often as needed.")
+@click.option("--max-hours", type=click.FloatRange(min=0, min_open=True), metavar="H",
+              help="Begin no epoch that would end later than this after the start.")
+@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
+              help="The executed notebooks go to FOLDER/<experiment>.")
 def run_(config, n, test_count, workers, sets, parameters, max_hours, runs):
     """Train all folds, score them, put them together: a notebook each.
 
-    The notebooks are executed by papermill, each in a process of its own, and are the report. A fold that fails does not stop the others.
+    The notebooks are executed by papermill, each in a process of its own, and are the report. A fold that fails does
+    not stop the others.
     The same command again leaves finished folds alone, and goes on with those that were killed or stopped.
 
     \b
@@ -152,7 +171,7 @@ def run_(config, n, test_count, workers, sets, parameters, max_hours, runs):
     """
     import yaml
 
-    from saliency_playground.notebooks.folds import run_folds, next_steps
+    from saliency_playground.notebooks.folds import next_steps, run_folds
     parameters_given = {name: yaml.safe_load(value) for name, value in parameters}
     try:
         outcomes = run_folds(config, n, workers, sets, test_count, parameters_given, max_hours, runs, click.echo)
@@ -165,17 +184,21 @@ def run_(config, n, test_count, workers, sets, parameters, max_hours, runs):
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #cd7f3613
 @folds.command()
-@click.option("--outputs", multiple=True, default=["outputs/eval"], show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--outputs", multiple=True, default=["outputs/eval"], show_default=True, type=click.Path(path_type=Path),
+              metavar="FOLDER",
               help="The output_dir of the runs that scored them; as often as needed.")
-@click.option("--pretrained", default="deepgaze_iie_pretrained", show_default=True, metavar="NAME", help="The model they started from.")
-@click.option("--folds", default="deepgaze_iie_finetuned_fold_*", show_default=True, metavar="PATTERN", help="The folds' names.")
+@click.option("--pretrained", default="deepgaze_iie_pretrained", show_default=True, metavar="NAME",
+              help="The model they started from.")
+@click.option("--folds", default="deepgaze_iie_finetuned_fold_*", show_default=True, metavar="PATTERN",
+              help="The folds' names.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="The CSV to write, its picture beside it; deepgaze_iie_finetuned_cv_summary.csv in the first FOLDER if not given.")
+              help="The CSV to write, its picture beside it; deepgaze_iie_finetuned_cv_summary.csv in the first FOLDER "
+              "if not given.")
 def aggregate(outputs, pretrained, folds, out):
     """Put the folds' scores together and set them against the pretrained model's.
 
-    For each metric: mean over images and folds with its 95 % interval, images and folds resampled, and the difference to the
-    pretrained model, image by image. Writes a table and a picture.
+    For each metric: mean over images and folds with its 95 % interval, images and folds resampled, and the difference
+    to the pretrained model, image by image. Writes a table and a picture.
 
     \b
     Examples:
@@ -184,7 +207,8 @@ def aggregate(outputs, pretrained, folds, out):
     """
     from saliency_playground.finetune.folds import aggregate_folds, write_summary
     table = aggregate_folds(outputs, pretrained, folds)
-    shown = table[["metric", "mean", "ci_low", "ci_high", "sd_folds", "pretrained", "difference", "difference_low", "difference_high", "n_images", "n_folds"]]
+    shown = table[["metric", "mean", "ci_low", "ci_high", "sd_folds", "pretrained", "difference", "difference_low",
+                   "difference_high", "n_images", "n_folds"]]
     click.echo(shown.to_string(index=False, float_format="{:.4g}".format))
     path = write_summary(table, out or outputs[0]/"deepgaze_iie_finetuned_cv_summary.csv")
     click.echo(f"written: {path}, {path.with_suffix('.png')}")

@@ -20,22 +20,29 @@ def kaggle():
     \b
     Examples:
       saliency-playground kaggle bundle --out bundle --user ada --weights deepgaze2e.pth
-      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --dataset ada/saliency-playground --out fold_2
+      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --dataset
+      ada/saliency-playground --out fold_2
     """
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #8c057e1e
 @kaggle.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="The folder to write; an earlier bundle there is replaced.")
-@click.option("--user", required=True, envvar="KAGGLE_USERNAME", metavar="NAME", help="Whose data set it will be; KAGGLE_USERNAME if not given.")
-@click.option("--title", default="saliency-playground", show_default=True, metavar="TEXT", help="Its title on Kaggle, 6 to 50 characters.")
-@click.option("--weights", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="A file of weights to put in; as often as needed.")
-@click.option("--config", "configs", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="A config of yours to put in; as often as needed.")
-@click.option("--with", "packages", multiple=True, metavar="PACKAGE", help="A package that Kaggle's image lacks, POT for EMD say; as often as needed.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+              help="The folder to write; an earlier bundle there is replaced.")
+@click.option("--user", required=True, envvar="KAGGLE_USERNAME", metavar="NAME",
+              help="Whose data set it will be; KAGGLE_USERNAME if not given.")
+@click.option("--title", default="saliency-playground", show_default=True, metavar="TEXT",
+              help="Its title on Kaggle, 6 to 50 characters.")
+@click.option("--weights", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="A file of weights to put in; as often as needed.")
+@click.option("--config", "configs", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="A config of yours to put in; as often as needed.")
+@click.option("--with", "packages", multiple=True, metavar="PACKAGE",
+              help="A package that Kaggle's image lacks, POT for EMD say; as often as needed.")
 def bundle(out, user, title, weights, configs, packages):
     """Write a data set from which notebooks without internet install.
 
-    It holds the wheel of this package, the packages you name, the packaged configs and notebooks, your weights and configs, and the
-    checksums of all. Kaggle's image has the rest. Nothing is uploaded.
+    It holds the wheel of this package, the packages you name, the packaged configs and notebooks, your weights and
+    configs, and the checksums of all. Kaggle's image has the rest. Nothing is uploaded.
 
     \b
     Examples:
@@ -49,18 +56,26 @@ def bundle(out, user, title, weights, configs, packages):
         raise InputError(str(error)) from error
     size = sum(path.stat().st_size for path in held)
     click.echo("\n".join(f"{path.stat().st_size:>13,}  {path.name}" for path in held))
-    click.echo(f"{len(held)} files, {size / 1e6:,.1f} MB, in {out}\nsend it:      kaggle datasets create -p {out}\nanother time: kaggle datasets version -p {out} -m \"what is new\"")
+    click.echo(f"{len(held)} files, {size / 1e6:,.1f} MB, in {out}\nsend it:      kaggle datasets create -p "
+               f"{out}\nanother time: kaggle datasets version -p {out} -m \"what is new\"")
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #42f07edf
 @kaggle.command()
-@click.option("--notebook", required=True, metavar="NAME_OR_PATH", help="holdout_split, finetune_fold, evaluate, aggregate_folds, or a file of yours.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="The folder to write.")
-@click.option("--user", required=True, envvar="KAGGLE_USERNAME", metavar="NAME", help="Whose notebook it will be; KAGGLE_USERNAME if not given.")
+@click.option("--notebook", required=True, metavar="NAME_OR_PATH",
+              help="holdout_split, finetune_fold, evaluate, aggregate_folds, or a file of yours.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+              help="The folder to write.")
+@click.option("--user", required=True, envvar="KAGGLE_USERNAME", metavar="NAME",
+              help="Whose notebook it will be; KAGGLE_USERNAME if not given.")
 @click.option("--title", metavar="TEXT", help="Its title on Kaggle; the notebook's name if not given.")
-@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook; as often as needed.")
-@click.option("--accelerator", default="t4", show_default=True, type=click.Choice(["none", "t4", "p100"]), help="Which machine; t4 are two cards.")
-@click.option("--dataset", "datasets", multiple=True, metavar="USER/SLUG", help="A data set to attach; as often as needed.")
-@click.option("--output-of", "kernels", multiple=True, metavar="USER/SLUG", help="A notebook whose outputs are attached; as often as needed.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE",
+              help="A parameter of the notebook; as often as needed.")
+@click.option("--accelerator", default="t4", show_default=True, type=click.Choice(["none", "t4", "p100"]),
+              help="Which machine; t4 are two cards.")
+@click.option("--dataset", "datasets", multiple=True, metavar="USER/SLUG",
+              help="A data set to attach; as often as needed.")
+@click.option("--output-of", "kernels", multiple=True, metavar="USER/SLUG",
+              help="A notebook whose outputs are attached; as often as needed.")
 def kernel(notebook, out, user, title, sets, accelerator, datasets, kernels):
     """Write a notebook with its parameters set, and the file that tells Kaggle how to run it.
 
@@ -68,8 +83,10 @@ def kernel(notebook, out, user, title, sets, accelerator, datasets, kernels):
 
     \b
     Examples:
-      saliency-playground kaggle kernel --notebook holdout_split --user ada --accelerator none --dataset ada/saliency-playground --dataset ada/img-bin --out split
-      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --title "eyes fold 2" --out fold_2
+      saliency-playground kaggle kernel --notebook holdout_split --user ada --accelerator none --dataset
+      ada/saliency-playground --dataset ada/img-bin --out split
+      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --title "eyes fold 2" --out
+      fold_2
     """
     import yaml
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
+from ..errors import InputError
+from ..files import did_you_mean
 from ..version import __version__
 from .base import CONTEXT_SETTINGS, CommandGroup, file_option, write_output
 from .finetune import finetune, folds, split
 from .kaggle import kaggle
-from ..errors import InputError
-from ..files import did_you_mean
 
 # %% ../../nbs/70_cli/04_main.ipynb #970b7dda
 @click.group(cls=CommandGroup, context_settings=CONTEXT_SETTINGS)
@@ -141,8 +141,10 @@ def _describe_adapter(kind: str, name: str) -> str:
 def _describe_weights(published) -> dict[str, str]:
     "What is known of published weights, line by line, and whether they are here."
     from saliency_playground import weights
-    facts = {"file": published.name, "size": f"{published.size:,} bytes" if published.size else "", "sha256": published.sha256,
-             "url": published.url, "licence": published.licence, "source": published.source, "on this machine": weights.weights_status(published)}
+    facts = {"file": published.name, "size": f"{published.size:,} bytes" if published.size else "",
+             "sha256": published.sha256,
+             "url": published.url, "licence": published.licence, "source": published.source,
+             "on this machine": weights.weights_status(published)}
     return {name: fact for name, fact in facts.items() if fact}
 
 
@@ -305,9 +307,9 @@ def report(output_dir, html, markdown, latex, csv, picture, published, published
       saliency-playground report --sensitivity
     """
     from saliency_playground import images
-    from saliency_playground.report.run import Run
-    from saliency_playground.report.page import extra_tables, page
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
+    from saliency_playground.report.page import extra_tables, page
+    from saliency_playground.report.run import Run
     run = Run(output_dir)
     extras = extra_tables(run, published_file or published, sensitivity)
     click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
@@ -323,21 +325,23 @@ def report(output_dir, html, markdown, latex, csv, picture, published, published
 @click.argument("b", metavar="OTHER")
 @click.argument("output_dir", default="outputs", type=click.Path(path_type=Path))
 @click.option("--dataset", metavar="NAME", help="On this dataset only.")
-@click.option("--by", metavar="METRIC", help="The metric by which images are ordered; the first of the run if not given.")
+@click.option("--by", metavar="METRIC",
+              help="The metric by which images are ordered; the first of the run if not given.")
 @file_option("--csv", "Write the table as CSV.")
 def compare(a, b, output_dir, dataset, by, csv):
     """Compare two models of a run, image by image.
 
-    The run is read from OUTPUT_DIR (default: outputs). For each metric: means, paired difference with its 95 % interval, p (permutation test, Holm over the metrics), effect size, on how many
-    images each is better, and on which they differ most.
+    The run is read from OUTPUT_DIR (default: outputs). For each metric: means, paired difference with its 95 %
+    interval, p (permutation test, Holm over the metrics), effect size, on how many images each is better, and on which
+    they differ most.
 
     \b
     Examples:
       saliency-playground compare spectral_residual center_bias
       saliency-playground compare deepgaze_iie gold_standard outputs --dataset osie50 --csv difference.csv
     """
-    from saliency_playground.report.run import Run
     from saliency_playground.report.comparison import compare
+    from saliency_playground.report.run import Run
     run = Run(output_dir)
     comparisons = [compare(run, a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
     click.echo("\n\n".join(map(str, comparisons)))
@@ -352,7 +356,8 @@ def compare(a, b, output_dir, dataset, by, csv):
 @click.option("--to", required=True, type=click.Choice(["pysaliency", "npz", "png"]), help="The form of the file.")
 @click.option("--model", required=True, metavar="NAME", help="Whose predictions.")
 @click.option("--dataset", metavar="NAME", help="For which dataset; needed if the run has several.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The file to write.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="The file to write.")
 def export(output_dir, to, model, dataset, out):
     """Write a model's predictions into one file.
 
@@ -370,13 +375,15 @@ def export(output_dir, to, model, dataset, out):
     """
     from saliency_playground.report.run import Run
     done = Run(output_dir).export(model, to, out, dataset)
-    click.echo(f"written: {done['path']}, {done['images']} images" + (f", {done['missing']} failed and are missing" if done["missing"] else ""))
+    click.echo(f"written: {done['path']}, {done['images']} images"
+               + (f", {done['missing']} failed and are missing" if done["missing"] else ""))
     click.echo(done["remark"], err=to == "png")
 
 # %% ../../nbs/70_cli/04_main.ipynb #d192d7cd
 @main.command()
 @click.argument("output_dir", default="outputs", type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]")
-@click.option("--out", default="saliency_viewer.ipynb", show_default=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+@click.option("--out", default="saliency_viewer.ipynb", show_default=True,
+              type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="The notebook to write or refresh.")
 def viewer(output_dir, out):
     """Write a notebook in which a run can be looked at, or make one that is there open this run.
@@ -411,7 +418,9 @@ def weights_(context):
     from saliency_playground.registry import names
     if context.invoked_subcommand is None:
         by_model = {name: _published_weights(name) for name in names("model")}
-        click.echo(_table({name: published if isinstance(published, str) else f"{published.name}: {weights.weights_status(published)}" for name, published in by_model.items() if published}))
+        click.echo(_table(
+            {name: published if isinstance(published, str) else f"{published.name}: {weights.weights_status(published)}"
+             for name, published in by_model.items() if published}))
 
 
 def _published_weights(name: str):
@@ -428,7 +437,8 @@ def _published_weights(name: str):
 def fetch(model):
     """Download a model's published weights, verified.
 
-    They go to the folder $SALIENCY_PLAYGROUND_WEIGHTS, or to the user's cache folder. What is there is not downloaded again.
+    They go to the folder $SALIENCY_PLAYGROUND_WEIGHTS, or to the user's cache folder. What is there is not downloaded
+    again.
 
     \b
     Example:
@@ -448,7 +458,8 @@ def fetch(model):
 def convert(saved_model, out):
     """Read MSI-Net's weights out of the TensorFlow model that its authors published.
 
-    SAVED_MODEL is its folder, or a frozen graph (.pb); OUT is the file for `msi_net`, .pt or .npz. TensorFlow is not needed.
+    SAVED_MODEL is its folder, or a frozen graph (.pb); OUT is the file for `msi_net`, .pt or .npz. TensorFlow is not
+    needed.
 
     \b
     Examples:
@@ -457,7 +468,8 @@ def convert(saved_model, out):
     """
     from saliency_playground.models.msi_net_base import convert_msi_net
     done = convert_msi_net(saved_model, out)
-    click.echo(f"written: {done['path']}, {done['parameters']:,} parameters in {done['tensors']} tensors, sha256 {done['sha256']}")
+    click.echo(f"written: {done['path']}, {done['parameters']:,} parameters in {done['tensors']} tensors, sha256 "
+               f"{done['sha256']}")
 
 # %% ../../nbs/70_cli/04_main.ipynb #ca9d901a
 for command in (split, finetune, folds, kaggle):

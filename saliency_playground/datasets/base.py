@@ -17,10 +17,10 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import files, images, maps
-from ..core import Fixations, Sample, SaliencyDataset, prepare_sample
-from .participants import resize_gt_map, participant_files, read_participants
-from .points import load_npy, nfc, read_fixations
+from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError
+from .participants import participant_files, read_participants, resize_gt_map
+from .points import load_npy, nfc, read_fixations
 
 # %% ../../nbs/30_datasets/03_base.ipynb #d08523f9
 def split_ids(split_file: str | Path, split: str | None = None, fold: int | None = None) -> list[str]:
@@ -42,7 +42,8 @@ def split_ids(split_file: str | Path, split: str | None = None, fold: int | None
         if split and path.stem in ("train", "val", "test") and path.stem != split:
             raise DatasetError(f"split_file {path} is a list for {path.stem}, but split is {split!r}.")
         if fold is not None:
-            raise DatasetError(f"split_file {path} is one list and has no fold {fold}. Leave `fold` out, or give the split.json.")
+            raise DatasetError(f"split_file {path} is one list and has no fold {fold}. Leave `fold` out, or give the "
+                               "split.json.")
         ids = [line.partition("#")[0].strip() for line in text.splitlines()]
         return [nfc(image_id) for image_id in ids if image_id]
     try:
@@ -57,12 +58,14 @@ def _split_part(data: Any, split: str | None, fold: int | None, path: Path) -> l
         data = {split: data}
     folds = {entry.get("fold"): entry for entry in data.get("folds", [])}
     if fold is not None and fold not in folds:
-        raise DatasetError(f"split_file {path}: there is no fold {fold}. There are: {', '.join(map(str, folds)) or 'none'}.")
+        raise DatasetError(f"split_file {path}: there is no fold {fold}. There are: "
+                           f"{', '.join(map(str, folds)) or 'none'}.")
     lists = data | folds.get(fold, {})
     parts = {name: ids for name, ids in lists.items() if isinstance(ids, list) and name != "folds"}
     if split not in parts:
         choice = f"split is {split!r}" if split is not None else "no split is named"
-        cure = f" {'Say' if split is not None else 'Name one, for train or val say'} which fold: {', '.join(map(str, folds))}." if folds and fold is None else ""
+        cure = (f" {'Say' if split is not None else 'Name one, for train or val say'} which fold: "
+                f"{', '.join(map(str, folds))}." if folds and fold is None else "")
         raise DatasetError(f"split_file {path}: {choice}, the file has {', '.join(parts) or 'no lists'}.{cure}")
     for name, ids in parts.items():
         if name != split and (shared := set(map(str, ids)) & set(map(str, parts[split]))):
@@ -79,11 +82,12 @@ class FileOptions:
     split_file: str | Path | None = None        # a split made once, see `split_ids`; it decides, not the data set's own
     fold: int | None = None                     # which fold of split_file, from 1
     # which points
-    first_fixation: Literal["keep", "drop"] = "keep"       # drop: leave out every observer's first, which the fixation cross made
+    # drop: leave out every observer's first, which the fixation cross made
+    first_fixation: Literal["keep", "drop"] = "keep"
     index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
     # the ground-truth map
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
-    px_per_dva: float | None = None             # pixels per degree of visual angle; without sigma_px, one degree is the blur
+    px_per_dva: float | None = None  # pixels per degree of visual angle; without sigma_px, one degree is the blur
     participant_maps: str | Path | list | None = None      # a folder of several maps an image, the ground truth then
     gt_aggregate: Literal["mean", "median"] = "mean"       # how they become one
     gt_resize_interp: Literal["bilinear", "bicubic"] = "bilinear"      # how maps are brought to the picture's size
@@ -109,7 +113,10 @@ class FileOptions:
 # %% ../../nbs/30_datasets/03_base.ipynb #044bb214
 @dataclass(frozen=True)
 class ImageRecord:
-    "One image of a data set: its id, its files, and what else is known of it; `meta[\"split\"]` says which part it is in."
+    """One image of a data set: its id, its files, and what else is known of it.
+
+    `meta["split"]` says which part it is in.
+    """
     image_id: str
     image: Path
     fixations: Path | Fixations | None = None           # a file, or points already read, counted as the files count
@@ -117,13 +124,15 @@ class ImageRecord:
     meta: dict[str, Any] = field(default_factory=dict)
 
 
-def _select_listed(records: list[ImageRecord], wanted: list[str], split_file: object, where: object) -> list[ImageRecord]:
+def _select_listed(records: list[ImageRecord], wanted: list[str], split_file: object,
+                   where: object) -> list[ImageRecord]:
     "The records whose ids or file names are in a list. Raises DatasetError if the list is empty or names a stranger."
-    names = {record.image.name: record.image_id for record in records} | {record.image_id: record.image_id for record in records}
+    names = ({record.image.name: record.image_id for record in records}
+             | {record.image_id: record.image_id for record in records})
     strangers = [name for name in wanted if name not in names]
     if strangers:
-        raise DatasetError(f"split_file {split_file} names {len(wanted)} images, {len(strangers)} of them not in {where}, "
-                           f"{strangers[0]!r} first. Ids here look like {next(iter(names), '')!r}.")
+        raise DatasetError(f"split_file {split_file} names {len(wanted)} images, {len(strangers)} of them not in "
+                           f"{where}, {strangers[0]!r} first. Ids here look like {next(iter(names), '')!r}.")
     if not wanted:
         raise DatasetError(f"split_file {split_file} names no image for this split.")
     kept = {names[name] for name in wanted}
@@ -134,16 +143,19 @@ def select_records(records: list[ImageRecord], options: FileOptions, where: obje
     """The records that `split`, `split_file` and `fold` ask for, in their order.
 
     where: what errors call the data set. A split file may name images with or without their suffix.
-    Raises DatasetError if an id stands twice, if nothing is left, or if the split file names an image that is not there.
+    Raises DatasetError if an id stands twice, if nothing is left, or if the split file names an image that is not
+    there.
     """
     if options.split is not None and options.split_file is None:
         records = _select_split(records, str(options.split), where)
     twice = [image_id for image_id, times in Counter(record.image_id for record in records).items() if times > 1]
     if twice:
-        raise DatasetError(f"{where}: {twice[0]!r} is the id of more than one image ({len(twice)} such ids). Ids must differ.")
+        raise DatasetError(f"{where}: {twice[0]!r} is the id of more than one image ({len(twice)} such ids). Ids must "
+                           "differ.")
     if options.split_file is None:
         return records
-    return _select_listed(records, split_ids(options.split_file, options.split, options.fold), options.split_file, where)
+    return _select_listed(records, split_ids(options.split_file, options.split, options.fold),
+                          options.split_file, where)
 
 
 def _select_split(records: list[ImageRecord], split: str, where: object) -> list[ImageRecord]:
@@ -158,7 +170,8 @@ def _select_split(records: list[ImageRecord], split: str, where: object) -> list
 # %% ../../nbs/30_datasets/03_base.ipynb #1735b9ab
 def ground_truth(record: ImageRecord, participants: dict[str, Path] | None, size: tuple[int, int],
                  options: FileOptions) -> dict[str, Any]:
-    """The fields `gt_map` (height, width) and `participant_maps` (participants, height, width), and what `meta` says of them.
+    """The fields `gt_map` (height, width) and `participant_maps` (participants, height, width), and what `meta` says of
+    them.
 
     participants: map files by participant, None if there are none. Empty if there is no map file either.
     Raises DatasetError or MapError naming the file.
@@ -172,14 +185,17 @@ def ground_truth(record: ImageRecord, participants: dict[str, Path] | None, size
     if record.gt_map is None:
         return {}
     values = resize_gt_map(images.read_map(record.gt_map), size, options.gt_resize_interp, record.gt_map)
-    return {"gt_map": maps.normalize_map(values), "meta": dict.fromkeys(("gt_map", "gt"), "file" if np.ptp(values) > 0 else "uniform")}
+    return {"gt_map": maps.normalize_map(values),
+            "meta": dict.fromkeys(("gt_map", "gt"), "file" if np.ptp(values) > 0 else "uniform")}
 
 # %% ../../nbs/30_datasets/03_base.ipynb #bb0f5345
 def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: dict[str, Path], size: tuple[int, int],
                options: FileOptions) -> dict[str, Any]:
-    """`ground_truth` from participants' maps, kept in `folder` as float32 and made anew when a file or an option changed.
+    """`ground_truth` from participants' maps, kept in `folder` as float32 and made anew when a file or an option
+    changed.
 
-    Without the field `participant_maps`: those are what the cache spares reading. Raises DatasetError, MapError or OSError.
+    Without the field `participant_maps`: those are what the cache spares reading. Raises DatasetError, MapError or
+    OSError.
     """
     path, note = (files.path_inside(folder, record.image_id, suffix) for suffix in (".npy", ".json"))
     made_from = files.digest([{who: files.sha256(file) for who, file in participants.items()}, size,
@@ -242,7 +258,10 @@ def _find_map_folders(root: Path, folders: str | Path | list) -> Path | list[Pat
 
 # %% ../../nbs/30_datasets/03_base.ipynb #dd4848dd
 def participants_of(dataset: "FileDataset", i: int) -> dict[str, Path] | None:
-    "The map files of image i by participant, None if `participant_maps` was not given. Raises DatasetError if it has none."
+    """The map files of image i by participant, None if `participant_maps` was not given.
+
+    Raises DatasetError if it has none.
+    """
     if dataset.participants is None:
         return None
     image_id = dataset.records[i].image_id
@@ -252,9 +271,12 @@ def participants_of(dataset: "FileDataset", i: int) -> dict[str, Path] | None:
 
 
 def read_sample(dataset: "FileDataset", i: int) -> Sample:
-    """Sample i of a data set of files, completed: a map of sum 1, points outside dropped and counted in meta["outside"].
+    """Sample i of a data set of files, completed.
 
-    meta["gt_map"] says what the map is from: "participants", "file", "fixations" or "uniform"; the record's meta is kept.
+    A map of sum 1, points outside dropped and counted in meta["outside"].
+
+    meta["gt_map"] says what the map is from: "participants", "file", "fixations" or "uniform"; the record's meta is
+    kept.
     Raises ImageError, DatasetError or MapError naming the file.
     """
     record, options, participants = dataset.records[i], dataset.reading, participants_of(dataset, i)
@@ -263,14 +285,19 @@ def read_sample(dataset: "FileDataset", i: int) -> Sample:
         truth = cached_ground_truth(options.gt_cache_dir, record, participants, image.shape[:2], options)
     else:
         truth = ground_truth(record, participants, image.shape[:2], options)
-    meta = {key: value for key, value in record.meta.items() if key not in ("gt_map", "gt", "outside")} | truth.pop("meta", {})
+    meta = ({key: value for key, value in record.meta.items() if key not in ("gt_map", "gt", "outside")}
+            | truth.pop("meta", {}))
     nonfix = dataset.nonfix(i) if options.provide_sauc_nonfix else None
-    return prepare_sample(Sample(record.image_id, image, dataset.fixations_of(i), nonfix=nonfix, px_per_dva=options.px_per_dva,
+    return prepare_sample(Sample(record.image_id, image, dataset.fixations_of(i), nonfix=nonfix,
+                                 px_per_dva=options.px_per_dva,
                            sigma_px=options.sigma_px, meta=meta, **truth))
 
 
 def truth_digest(dataset: "FileDataset", i: int) -> str:
-    "A digest of all that sample i is scored against: its points, its map files' content, the options that shape the map."
+    """A digest of all that sample i is scored against.
+
+    Its points, its map files' content, the options that shape the map.
+    """
     record, options, points = dataset.records[i], dataset.reading, dataset.fixations_of(i)
     participants = participants_of(dataset, i)
     if participants:
@@ -293,7 +320,8 @@ class FileDataset(SaliencyDataset):
         self.records = select_records(records, self.reading, root)
         _check_order(self.records, self.reading)
         map_folders = self.reading.participant_maps
-        self.participants = None if map_folders is None else participant_files(_find_map_folders(self.root, map_folders), self.ids)
+        self.participants = (None if map_folders is None
+                             else participant_files(_find_map_folders(self.root, map_folders), self.ids))
         self._known: dict[tuple, Any] = {}
 
     def __init_subclass__(cls, **more):
@@ -324,7 +352,10 @@ class FileDataset(SaliencyDataset):
         return self._known["points", i]
 
     def fingerprint(self, i: int) -> dict[str, str]:
-        "Digests of picture i's file and of all it is scored against. Raises ImageError, DatasetError or MapError naming the file."
+        """Digests of picture i's file and of all it is scored against.
+
+        Raises ImageError, DatasetError or MapError naming the file.
+        """
         if not self.records[i].image.is_file():
             raise images.ImageError(f"{self.records[i].image}: there is no such file.")
         return {"image": files.sha256(self.records[i].image), "truth": truth_digest(self, i)}

@@ -10,25 +10,29 @@ import re
 from pathlib import Path
 
 from .. import images
+from ..errors import DatasetError
 from ..registry import register
 from .base import FileDataset, ImageRecord
-from .points import FIXATION_SUFFIXES, MAP_SUFFIXES, by_stem, nfc, list_files
-from ..errors import DatasetError
+from .points import FIXATION_SUFFIXES, MAP_SUFFIXES, by_stem, list_files, nfc
 
 # %% ../../nbs/30_datasets/07_cat2000.ipynb #e8b34198
 _PARTS = {"stimuli": "Stimuli", "images": "Stimuli", "fixationlocs": "FIXATIONLOCS", "fixations": "FIXATIONLOCS",
-          "fixationmaps": "FIXATIONMAPS", "gt_maps": "FIXATIONMAPS"}           # the published names, and what copies call them
+          "fixationmaps": "FIXATIONMAPS", "gt_maps": "FIXATIONMAPS"}  # the published names, and what copies call them
 
 
 def _published_folders(folder: Path) -> dict[str, Path]:
     "The folders of a set by their published names."
-    return {_PARTS[path.name.lower()]: path for path in list_files(folder) if path.is_dir() and path.name.lower() in _PARTS}
+    return {_PARTS[path.name.lower()]: path for path in list_files(folder) if path.is_dir()
+            and path.name.lower() in _PARTS}
 
 
 def find_sets(root: str | Path, split: str | None = None, depth: int = 3) -> list[tuple[str, dict[str, Path]]]:
-    """The sets in a folder: for each "train" or "test" and its folders Stimuli, FIXATIONLOCS, FIXATIONMAPS as far as they exist.
+    """The sets in a folder.
 
-    root: the folder of both sets, a set, its Stimuli, or up to `depth` levels above. split: what a set without a name is taken for. Raises DatasetError if it is not there.
+    For each "train" or "test" and its folders Stimuli, FIXATIONLOCS, FIXATIONMAPS as far as they exist.
+
+    root: the folder of both sets, a set, its Stimuli, or up to `depth` levels above. split: what a set without a name
+    is taken for. Raises DatasetError if it is not there.
     """
     root = Path(root).resolve() if Path(root).name == "" else Path(root)            # "." says no name
     if root.name.lower() in ("stimuli", "images") and not _published_folders(root):
@@ -43,7 +47,10 @@ def find_sets(root: str | Path, split: str | None = None, depth: int = 3) -> lis
 
 # %% ../../nbs/30_datasets/07_cat2000.ipynb #ca8e173f
 def _by_category(folder: Path | None, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    "The files of a folder of categories by `<Category>/<stem>`; of one without categories by stem. `Output` is skipped."
+    """The files of a folder of categories by `<Category>/<stem>`; of one without categories by stem.
+
+    `Output` is skipped.
+    """
     if folder is None:
         return {}
     categories = [path for path in list_files(folder) if path.is_dir() and path.name.lower() != "output"]
@@ -67,8 +74,8 @@ def cat2000_records(root: str | Path, split: str | None = None) -> list[ImageRec
             records.append(ImageRecord(image_id, path, points.get(image_id), truths.get(image_id), meta))
     if not records:
         inside = [path.name for path in list_files(root)]
-        raise DatasetError(f"{root}: there is no trainSet/Stimuli/<Category>/*.jpg nor testSet/Stimuli/… in it, nor in the "
-                           f"folders in it. It holds {', '.join(inside[:8]) or 'nothing'}.")
+        raise DatasetError(f"{root}: there is no trainSet/Stimuli/<Category>/*.jpg nor testSet/Stimuli/… in it, nor "
+                           f"in the folders in it. It holds {', '.join(inside[:8]) or 'nothing'}.")
     return records
 
 # %% ../../nbs/30_datasets/07_cat2000.ipynb #95f82090
@@ -78,10 +85,12 @@ class Cat2000(FileDataset):
 
     root: the folder of trainSet and testSet, or either of them, or what holds them. options: see `FileOptions`;
     `split` is "train" or "test". Sample.meta holds `category` and `split`. Raises DatasetError.
-    Source: Borji & Itti, CAT2000: A Large Scale Fixation Dataset for Boosting Saliency Research (2015), arXiv:1505.03581.
+    Source: Borji & Itti, CAT2000: A Large Scale Fixation Dataset for Boosting Saliency Research (2015),
+    arXiv:1505.03581.
     """
     def __init__(self, root: str | Path, **options):
         if isinstance(options.get("split"), str) and options.get("split_file") is None:
             options["split"] = options["split"].lower().removesuffix("set")
         split_wanted = options.get("split") if options.get("split_file") is None else None
-        super().__init__(cat2000_records(root, split_wanted if split_wanted in ("train", "test") else None), options, root)
+        super().__init__(cat2000_records(root, split_wanted if split_wanted in ("train", "test") else None),
+                         options, root)

@@ -22,7 +22,8 @@ def describe_dataset(dataset: SaliencyDataset) -> NameTable:
     observers = {label for f, _ in points for label in f.observers}
     outside = sum(len(f) - len(f.inside(size)) for f, size in points)
     listed = [f"{width}×{height} ({n})" for (height, width), n in sizes.most_common(4)] + ["…"] * (len(sizes) > 4)
-    return NameTable({"images": str(len(dataset)), "sizes": ", ".join(listed), "images with fixations": str(len(points)),
+    return NameTable({"images": str(len(dataset)), "sizes": ", ".join(listed),
+                      "images with fixations": str(len(points)),
                   "fixations": f"{sum(len(f) for f, _ in points):,}", "observers": str(len(observers) or "unknown"),
                   "points outside": f"{outside:,}"})
 
@@ -30,7 +31,8 @@ def describe_dataset(dataset: SaliencyDataset) -> NameTable:
 def fixation_facts(dataset: SaliencyDataset) -> dict[str, int | bool]:
     """The fixations of a data set in numbers: how many there are, how many lie outside, and what they seem to be.
 
-    They seem to count from 1 if some lie just one pixel beyond the right or lower edge, none farther, and none in the first row or column;
+    They seem to count from 1 if some lie just one pixel beyond the right or lower edge, none farther, and none in the
+    first row or column;
     to be shares of width and height if all lie between 0 and 1 and not all are whole.
     """
     x, y, width, height, _ = all_fixations(dataset)
@@ -38,15 +40,20 @@ def fixation_facts(dataset: SaliencyDataset) -> dict[str, int | bool]:
     from_1 = outside.any() and min(x.min(), y.min()) >= 1 and bool(((x < width + 1) & (y < height + 1)).all())
     both = np.concatenate([x, y])
     shares = len(x) > 0 and bool(((0 <= both) & (both <= 1)).all()) and bool((both % 1).any())
-    return {"fixations": len(x), "outside": int(outside.sum()), "seem_to_count_from_1": bool(from_1), "seem_to_be_shares": shares}
+    return {"fixations": len(x), "outside": int(outside.sum()), "seem_to_count_from_1": bool(from_1),
+            "seem_to_be_shares": shares}
 
 
 def fixation_warnings(name: str, facts: dict) -> list[str]:
-    "What should be said of a data set's fixations, from what `fixation_facts` or run.json tells of them, a sentence each."
+    """What should be said of a data set's fixations, from what `fixation_facts` or run.json tells of them, a sentence
+    each.
+    """
     lines = []
     if facts.get("outside"):
         hint = " They seem to count from 1: try `index_base: 1`." if facts["seem_to_count_from_1"] else ""
-        lines.append(f"{name}: {facts['outside']} of {facts['fixations']} fixations lie outside their pictures and were left out.{hint}")
+        lines.append(f"{name}: {facts['outside']} of {facts['fixations']} fixations lie outside their pictures and "
+                     f"were left out.{hint}")
     if facts.get("seem_to_be_shares"):
-        lines.append(f"{name}: all {facts['fixations']} fixations lie within the first pixel. They seem to be shares: multiply x by the picture's width, y by its height.")
+        lines.append(f"{name}: all {facts['fixations']} fixations lie within the first pixel. They seem to be shares: "
+                     "multiply x by the picture's width, y by its height.")
     return lines

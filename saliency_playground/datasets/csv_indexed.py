@@ -9,10 +9,10 @@ __all__ = ['index_records', 'find_images', 'long_records', 'CsvIndexed']
 from pathlib import Path
 
 from .. import files, images
+from ..errors import DatasetError
 from ..registry import register
 from .base import FileDataset, ImageRecord
-from .points import walk_files, nfc, points_from_columns, read_csv_columns
-from ..errors import DatasetError
+from .points import nfc, points_from_columns, read_csv_columns, walk_files
 
 # %% ../../nbs/30_datasets/06_csv_indexed.ipynb #9563c487
 def _resolve_cell(folder: Path, text: str) -> Path | None:
@@ -37,7 +37,8 @@ def index_records(path: Path, columns: dict[str, list[str]], lines: list[int]) -
             raise DatasetError(f"{path}, line {line}: image_id {cells['image_id']!r} stands on line "
                                f"{first_lines[cells['image_id']]} already.")
         first_lines[cells["image_id"]] = line
-        image, points, truth = (_resolve_cell(path.parent, cells.get(name, "")) for name in ("image_path", "fix_path", "map_path"))
+        image, points, truth = (_resolve_cell(path.parent, cells.get(name, ""))
+                                for name in ("image_path", "fix_path", "map_path"))
         records.append(ImageRecord(nfc(cells["image_id"]), image, points, truth, {name: cells[name] for name in extra}))
     if records and not any(record.image.exists() for record in records):
         raise DatasetError(f"{path}: none of its {len(records)} pictures is there, {records[0].image} first. "
@@ -46,7 +47,9 @@ def index_records(path: Path, columns: dict[str, list[str]], lines: list[int]) -
 
 # %% ../../nbs/30_datasets/06_csv_indexed.ipynb #4462ff88
 def find_images(folder: str | Path, ids: list[str]) -> dict[str, Path]:
-    """For each image id its picture in a folder, by name with or without suffix; where there is none, the path it should have.
+    """For each image id its picture in a folder, by name with or without suffix.
+
+    Where there is none, the path it should have.
 
     Raises DatasetError if there is no such folder, if none of the pictures is in it, or if an id fits two files.
     """
@@ -56,12 +59,12 @@ def find_images(folder: str | Path, ids: list[str]) -> dict[str, Path]:
             by_name.setdefault(name, []).append(path)
     for image_id in ids:
         if len(by_name.get(image_id, ())) > 1:
-            raise DatasetError(f"image {image_id}: {' and '.join(path.name for path in by_name[image_id])} in {folder} both fit. "
-                               "Write the suffix into image_id, or move one.")
+            raise DatasetError(f"image {image_id}: {' and '.join(path.name for path in by_name[image_id])} in {folder} "
+                               "both fit. Write the suffix into image_id, or move one.")
     if ids and not any(image_id in by_name for image_id in ids):
         there = ", ".join(path.name for _, path in walk_files(folder, images.IMAGE_SUFFIXES)[:3])
-        raise DatasetError(f"{folder} holds none of the {len(ids)} pictures, {ids[0]!r} first; it holds {there or 'no picture'}. "
-                           "Mend image_id, or say where they are with `images_dir`.")
+        raise DatasetError(f"{folder} holds none of the {len(ids)} pictures, {ids[0]!r} first; it holds "
+                           f"{there or 'no picture'}. Mend image_id, or say where they are with `images_dir`.")
     return {image_id: by_name[image_id][0] if image_id in by_name else Path(folder)/image_id for image_id in ids}
 
 # %% ../../nbs/30_datasets/06_csv_indexed.ipynb #40947dae
@@ -69,18 +72,21 @@ def long_records(path: Path, columns: dict[str, list[str]], lines: list[int],
                  images_dir: str | Path | None = None) -> list[ImageRecord]:
     """The records of a long table: a row a fixation; images in the order in which they first appear.
 
-    path: the CSV. columns, lines: as from `read_csv_columns`. images_dir: where the pictures are, from the working directory or
-    else from the CSV's folder; None is `images` there, unless a column image_path says it. Raises DatasetError.
+    path: the CSV. columns, lines: as from `read_csv_columns`. images_dir: where the pictures are, from the working
+    directory or else from the CSV's folder; None is `images` there, unless a column image_path says it. Raises
+    DatasetError.
     """
     rows: dict[str, list[int]] = {}
     for i, image_id in enumerate(columns["image_id"]):
         rows.setdefault(nfc(image_id), []).append(i)
     if images_dir is None and "image_path" in columns:
-        image_files = {image_id: _resolve_cell(path.parent, columns["image_path"][own[0]]) for image_id, own in rows.items()}
+        image_files = {image_id: _resolve_cell(path.parent, columns["image_path"][own[0]])
+                       for image_id, own in rows.items()}
     else:
         images_folder = path.parent/"images" if images_dir is None else Path(images_dir)
         if images_dir is None and not images_folder.is_dir():
-            raise DatasetError(f"there is no folder {images_folder}, where the pictures of {path.name} would be. Say where they are with `images_dir`.")
+            raise DatasetError(f"there is no folder {images_folder}, where the pictures of {path.name} would be. Say "
+                               "where they are with `images_dir`.")
         image_files = find_images(images_folder if images_folder.is_dir() else path.parent/images_folder, list(rows))
     extra = [name for name in columns if name not in ("image_id", "image_path", "observer", "x", "y", "t", "duration")]
     records = []
@@ -96,10 +102,11 @@ def long_records(path: Path, columns: dict[str, list[str]], lines: list[int],
 class CsvIndexed(FileDataset):
     """Images listed in a CSV: one row an image with its paths, or one row a fixation.
 
-    One row an image: columns image_id, image_path, and if there are any fix_path, map_path, split and others; paths start at
-    the CSV. One row a fixation: image_id, x, y, and if there are any observer, t, duration.
+    One row an image: columns image_id, image_path, and if there are any fix_path, map_path, split and others; paths
+    start at the CSV. One row a fixation: image_id, x, y, and if there are any observer, t, duration.
     index_csv: the table. images_dir: where the long form's pictures are; by default `images/` beside the table.
-    options: see `FileOptions`; `split` is a value of the column `split`. Raises DatasetError naming file, line and column.
+    options: see `FileOptions`; `split` is a value of the column `split`. Raises DatasetError naming file, line and
+    column.
     """
     def __init__(self, index_csv: str | Path, images_dir: str | Path | None = None, **options):
         path = Path(index_csv)
@@ -111,6 +118,7 @@ class CsvIndexed(FileDataset):
         elif "image_path" in columns:
             records = index_records(path, columns, lines)
         else:
-            raise DatasetError(f"{path}: one row a fixation needs the columns x and y, one row an image needs image_path."
-                               f"{files.did_you_mean('image_path', columns.keys() - {'image_id'})} It has: {', '.join(columns)}.")
+            raise DatasetError(f"{path}: one row a fixation needs the columns x and y, one row an image needs "
+                               f"image_path.{files.did_you_mean('image_path', columns.keys() - {'image_id'})} It has: "
+                               f"{', '.join(columns)}.")
         super().__init__(records, options, path.parent)

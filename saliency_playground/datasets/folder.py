@@ -9,10 +9,10 @@ __all__ = ['dataset_folders', 'folder_records', 'Folder']
 from pathlib import Path
 
 from .. import files, images
+from ..errors import DatasetError
 from ..registry import register
 from .base import FileDataset, ImageRecord
 from .points import FIXATION_SUFFIXES, MAP_SUFFIXES, by_stem, list_files
-from ..errors import DatasetError
 
 # %% ../../nbs/30_datasets/05_folder.ipynb #3cd58ec4
 def dataset_folders(root: str | Path, split: str | None = None) -> dict[str, Path]:
@@ -23,7 +23,8 @@ def dataset_folders(root: str | Path, split: str | None = None) -> dict[str, Pat
     """
     root = Path(root)
     present = list_files(root)                                            # names a root that is not there
-    nestings = [lambda part: root/part] if split is None else [lambda part: root/split/part, lambda part: root/part/split]
+    nestings = ([lambda part: root/part] if split is None
+                else [lambda part: root/split/part, lambda part: root/part/split])
     for place in nestings:
         if place("images").is_dir():
             return {part: place(part) for part in ("images", "fixations", "gt_maps")}
@@ -31,18 +32,22 @@ def dataset_folders(root: str | Path, split: str | None = None) -> dict[str, Pat
     if split is not None and (root/"images").is_dir():
         inside += [f"images/{path.name}" for path in list_files(root/"images") if path.is_dir()]
     looked = " or ".join(place("images").relative_to(root).as_posix() for place in nestings)
-    candidates = {Path(name).name for name in inside} - ({"images", "fixations", "gt_maps"} if split is not None else set())
+    candidates = ({Path(name).name for name in inside}
+                  - ({"images", "fixations", "gt_maps"} if split is not None else set()))
     hint = files.did_you_mean("images" if split is None else split, sorted(candidates))
     raise DatasetError(f"{root}: there is no folder {looked}.{hint} "
                        f"It holds {'the folders ' + ', '.join(inside[:8]) if inside else 'no folders'}.")
 
 # %% ../../nbs/30_datasets/05_folder.ipynb #eb988017
 def _match_files(folder: Path, suffixes: tuple[str, ...], stems: set[str]) -> dict[str, Path]:
-    "The files of a folder, if there is one, that belong to one of the stems. Raises DatasetError if there are files and none does."
+    """The files of a folder, if there is one, that belong to one of the stems.
+
+    Raises DatasetError if there are files and none does.
+    """
     by_name = by_stem(folder, suffixes) if folder.is_dir() else {}
     if by_name and not stems & set(by_name):
-        raise DatasetError(f"{folder} holds {len(by_name)} files and none is named like an image: there {next(iter(by_name))!r}, "
-                           f"here {min(stems)!r}. Give them the images' names.")
+        raise DatasetError(f"{folder} holds {len(by_name)} files and none is named like an image: there "
+                           f"{next(iter(by_name))!r}, here {min(stems)!r}. Give them the images' names.")
     return {stem: path for stem, path in by_name.items() if stem in stems}
 
 
@@ -56,8 +61,9 @@ def folder_records(root: str | Path, split: str | None = None) -> list[ImageReco
     if not image_files:
         inside = list_files(places["images"])
         listed = ", ".join([path.name for path in inside[:5]] + ["…"] * (len(inside) > 5)) or "nothing"
-        raise DatasetError(f"{places['images']}: there is no image in it ({', '.join(s[1:] for s in images.IMAGE_SUFFIXES)}). "
-                           f"It holds {listed}." + " For a folder in it, give `split`." * any(map(Path.is_dir, inside)))
+        raise DatasetError(f"{places['images']}: there is no image in it "
+                           f"({', '.join(s[1:] for s in images.IMAGE_SUFFIXES)}). It holds {listed}." + " For a folder "
+                           "in it, give `split`." * any(map(Path.is_dir, inside)))
     points = _match_files(places["fixations"], FIXATION_SUFFIXES, set(image_files))
     truths = _match_files(places["gt_maps"], MAP_SUFFIXES, set(image_files))
     meta = {} if split is None else {"split": split}
@@ -68,7 +74,8 @@ def folder_records(root: str | Path, split: str | None = None) -> list[ImageReco
 class Folder(FileDataset):
     """A folder of images, with fixations/ and gt_maps/ beside it.
 
-    root: the folder that holds `images/`. options: see `FileOptions`; `split` names a folder unless there is a `split_file`.
+    root: the folder that holds `images/`. options: see `FileOptions`; `split` names a folder unless there is a
+    `split_file`.
     Sample.image_id is the file's name without suffix. Raises DatasetError.
     """
     def __init__(self, root: str | Path, **options):

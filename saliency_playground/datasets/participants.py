@@ -12,27 +12,31 @@ from pathlib import Path
 import numpy as np
 
 from .. import images, maps
-from .points import MAP_SUFFIXES, walk_files, load_npy, nfc
 from ..errors import DatasetError
+from .points import MAP_SUFFIXES, load_npy, nfc, walk_files
 
 # %% ../../nbs/30_datasets/02_participants.ipynb #094ff416
 def participant_files(folder: str | Path | list, ids: Iterable[str]) -> dict[str, dict[str, Path]]:
     """For each image id its participants' map files, by participant; an id without any is left out.
 
-    folder: a folder in one of the four layouts, or a list of folders, one a participant or group, each holding `<id>.*`.
+    folder: a folder in one of the four layouts, or a list of folders, one a participant or group, each holding
+    `<id>.*`.
     Raises DatasetError if there is no such folder, if nothing in it fits, or if two layouts fit equally well.
     """
     ids = set(ids)
     if isinstance(folder, (list, tuple)):
-        named = [(nfc(Path(folder_path).name), stem, path) for folder_path in folder for stem, path in walk_files(folder_path, MAP_SUFFIXES)]
+        named = [(nfc(Path(folder_path).name), stem, path) for folder_path in folder
+                 for stem, path in walk_files(folder_path, MAP_SUFFIXES)]
         return _group_by_image((stem, who, path) for who, stem, path in named if stem in ids)
     map_files = walk_files(folder, MAP_SUFFIXES)
     layouts = {
         "<image>/<participant>": [(stem.rpartition("/")[0], stem.rpartition("/")[2], path) for stem, path in map_files],
         "<participant>/<image>": [(stem.partition("/")[2], stem.partition("/")[0], path) for stem, path in map_files],
-        "<image>_<participant>": [(own, stem[len(own) + 1:], path) for stem, path in map_files if (own := _matching_id(stem, ids))],
+        "<image>_<participant>":
+        [(own, stem[len(own) + 1:], path) for stem, path in map_files if (own := _matching_id(stem, ids))],
         "<image>": [(stem, "", path) for stem, path in map_files]}
-    layouts = {name: _group_by_image(entry for entry in entries if entry[0] in ids) for name, entries in layouts.items()}
+    layouts = {name: _group_by_image(entry for entry in entries if entry[0] in ids)
+               for name, entries in layouts.items()}
     most = max(map(len, layouts.values()))
     best = [name for name, by in layouts.items() if len(by) == most]
     if not most or len(best) > 1:
@@ -57,7 +61,9 @@ def _group_by_image(entries: Iterable[tuple[str, str, Path]]) -> dict[str, dict[
 
 # %% ../../nbs/30_datasets/02_participants.ipynb #6d14f823
 def resize_gt_map(values: np.ndarray, size: tuple[int, int], interpolation: str, source: object) -> np.ndarray:
-    """A ground-truth map brought to a size (height, width), float64; negative values, which only bicubic makes, become 0.
+    """A ground-truth map brought to a size (height, width), float64.
+
+    Negative values, which only bicubic makes, become 0.
 
     Raises DatasetError naming the source if it holds NaN, infinite or negative values.
     """

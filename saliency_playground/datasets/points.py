@@ -9,9 +9,9 @@ __all__ = ['ARRAY_SUFFIXES', 'MAP_SUFFIXES', 'FIXATION_SUFFIXES', 'MAT_NAMES', '
 
 # %% ../../nbs/30_datasets/01_points.ipynb #e5d8c7b6
 import csv
-import zipfile
 import re
 import unicodedata
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,7 +40,8 @@ def list_files(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {folder}. {files.path_hint(folder)}")
-    paths = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in ("__MACOSX", "Thumbs.db")]
+    paths = [path for path in folder.iterdir() if not path.name.startswith(".")
+             and path.name not in ("__MACOSX", "Thumbs.db")]
     return sorted(paths, key=lambda path: natural_key(nfc(path.name)))
 
 # %% ../../nbs/30_datasets/01_points.ipynb #382283d2
@@ -114,8 +115,9 @@ def parse_floats(values: list[str], path, name: str, lines: list[int]) -> np.nda
     try:
         return np.array([float(value or "nan") for value in values])
     except ValueError:
-        for value, line in zip(values, lines):
-            try: float(value or "nan")
+        for value, line in zip(values, lines, strict=True):
+            try:
+                float(value or "nan")
             except ValueError:
                 cure = " Write a decimal point." if re.fullmatch(r"-?\d+,\d+", value) else ""
                 raise DatasetError(f"{path}, line {line}: {name} is {value!r}, which is not a number.{cure}") from None
@@ -128,7 +130,8 @@ def points_from_array(values: np.ndarray, size: tuple[int, int], index_base: int
 
     values: (n, 2) columns x, y, counted from `index_base`; or (height, width) counts, where 0 and 255 alone are a mask.
     size: (height, width) of the picture. source: what errors call it. An array without elements is no fixations.
-    Raises DatasetError for any other shape, for both at once, and for counts that are negative, fractional or on most pixels.
+    Raises DatasetError for any other shape, for both at once, and for counts that are negative, fractional or on most
+    pixels.
     """
     values = np.asarray(values)
     if values.size == 0:
@@ -138,11 +141,13 @@ def points_from_array(values: np.ndarray, size: tuple[int, int], index_base: int
         height, width = size
         raise DatasetError(f"{source}: an array of shape {values.shape} for a picture of shape {(height, width)} "
                            + ("could be points or counts. Save the points as CSV." if is_counts else
-                              "is neither points (n, 2) nor counts as large as the picture. Another picture's, or transposed?"))
+                              "is neither points (n, 2) nor counts as large as the picture. Another picture's, or "
+                              "transposed?"))
     if is_points:
         return Fixations(*(values.astype(float).T - index_base))
     if not np.isfinite(values).all() or (values < 0).any() or (values != np.floor(values)).any():
-        raise DatasetError(f"{source}: counts are 0, 1, 2, …, these are not. If it is a blurred map, it belongs to the maps.")
+        raise DatasetError(f"{source}: counts are 0, 1, 2, …, these are not. If it is a blurred map, it belongs to "
+                           "the maps.")
     if np.count_nonzero(values) > max(values.size / 2, 100):
         raise DatasetError(f"{source}: {np.count_nonzero(values) / values.size:.0%} of the pixels are marked. "
                            "That is a map or an inverted mask.")
@@ -162,7 +167,8 @@ def points_from_image(path: str | Path, size: tuple[int, int]) -> Fixations:
     top = 255 if Path(path).suffix.lower() in (".jpg", ".jpeg", ".webp") else values.max(initial=0)
     marked = values > (0.5 if top <= 1 else 128 if top <= 255 else 32768)
     if marked.shape != tuple(size):
-        raise DatasetError(f"{path}: {marked.shape[1]}×{marked.shape[0]} pixels, but the image has {size[1]}×{size[0]}.")
+        raise DatasetError(f"{path}: {marked.shape[1]}×{marked.shape[0]} pixels, but the image has "
+                           f"{size[1]}×{size[0]}.")
     return points_from_array(marked, size, source=path)
 
 # %% ../../nbs/30_datasets/01_points.ipynb #448348d1
@@ -204,7 +210,10 @@ def mat_variable(path: str | Path, size: tuple[int, int]) -> str:
 
 # %% ../../nbs/30_datasets/01_points.ipynb #189fa254
 def load_mat(path: str | Path, size: tuple[int, int]) -> np.ndarray:
-    "The array of fixations in a MATLAB file of any version, see `mat_variable`. Raises DatasetError or MapError naming the file."
+    """The array of fixations in a MATLAB file of any version, see `mat_variable`.
+
+    Raises DatasetError or MapError naming the file.
+    """
     from scipy.io import loadmat
     name = mat_variable(path, size)
     try:

@@ -51,7 +51,8 @@ class FeatureExtractor(nn.Module):
         for tap in self.taps:
             if tap not in dict(net.named_modules()):
                 alike = [name for name, _ in net.named_modules() if name.rpartition(".")[2] == tap.rpartition(".")[2]]
-                raise InputError(f"{type(net).__name__} has no module {tap!r} to tap. It has {', '.join(alike[:4]) or 'none of that name'}.")
+                raise InputError(f"{type(net).__name__} has no module {tap!r} to tap. It has "
+                                 f"{', '.join(alike[:4]) or 'none of that name'}.")
         self.requires_grad_(False).train()
 
     def train(self, mode: bool = True) -> "FeatureExtractor":
@@ -59,7 +60,10 @@ class FeatureExtractor(nn.Module):
         return super().train(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        "image: (B, 3, h, w) float32 RGB, 0 to 255. Returns the taps' maps, (B, C, h', w') each, in the order of `taps`."
+        """image: (B, 3, h, w) float32 RGB, 0 to 255.
+
+        Returns the taps' maps, (B, C, h', w') each, in the order of `taps`.
+        """
         taps = {}
 
         def keep(tap, output):
@@ -67,7 +71,8 @@ class FeatureExtractor(nn.Module):
             if len(taps) == len(self.taps):
                 raise _AllTapsRecorded
         modules = dict(self.features[1].named_modules())
-        hooks = [modules[tap].register_forward_hook(lambda module, inputs, output, tap=tap: keep(tap, output)) for tap in self.taps]
+        hooks = [modules[tap].register_forward_hook(lambda module, inputs, output, tap=tap: keep(tap, output))
+                 for tap in self.taps]
         try:
             self.features(image)
         except _AllTapsRecorded:
@@ -86,7 +91,8 @@ def _needs_graph(module: nn.Module, x: Tensor) -> bool:
 class InPlaceNorm(nn.BatchNorm2d):
     """A batch norm that, in eval mode and outside of autograd, writes over what it is given.
 
-    Only for networks in which nothing else reads that; `spares` says that here something does. Parameters and names are those of `BatchNorm2d`.
+    Only for networks in which nothing else reads that; `spares` says that here something does. Parameters and names are
+    those of `BatchNorm2d`.
     """
     spares = False
 
@@ -109,7 +115,8 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(nn.ModuleDict):
-    """A block of torchvision's DenseNet whose maps are written side by side once, instead of being put together anew for each layer.
+    """A block of torchvision's DenseNet whose maps are written side by side once, instead of being put together anew
+    for each layer.
 
     Each layer reads the maps of all before it: of 48 layers, 24 times as many as there are in the end.
     """
@@ -126,7 +133,7 @@ class DenseBlock(nn.ModuleDict):
         maps = torch.empty((len(x), ends[-1], *x.shape[2:]), dtype=x.dtype, device=x.device,
                            memory_format=torch.channels_last if last else torch.contiguous_format)
         maps[:, :ends[0]] = x
-        for layer, start, end in zip(self.values(), ends, ends[1:]):
+        for layer, start, end in zip(self.values(), ends, ends[1:], strict=False):
             maps[:, start:end] = layer([maps[:, :start]])
         return maps
 
@@ -139,15 +146,19 @@ def make_in_place(net: nn.Module) -> nn.Module:
         if type(module).__name__ == "_DenseBlock":
             module.__class__ = DenseBlock
         if type(module).__name__ == "_DenseLayer":
-            module.__class__, module.norm1.spares = DenseLayer, True          # it reads maps that the layers behind it read too
+            module.__class__, module.norm1.spares = DenseLayer, True  # it reads maps that the layers behind it read too
     return net
 
 # %% ../../nbs/33_deepgaze/02_backbones.ipynb #2a454a3e
 class TinyNet(nn.Module):
-    "A stand-in for tests: strides 16 and 32 like the real ones, a hundred times smaller. Taps `conv1` (8 channels) and `conv2` (12)."
+    """A stand-in for tests: strides 16 and 32 like the real ones, a hundred times smaller.
+
+    Taps `conv1` (8 channels) and `conv2` (12).
+    """
     def __init__(self):
         super().__init__()
-        self.stem, self.conv1, self.conv2 = nn.Conv2d(3, 6, 7, 8, 3), nn.Conv2d(6, 8, 3, 2, 1), nn.Conv2d(8, 12, 3, 2, 1)
+        self.stem, self.conv1, self.conv2 = (nn.Conv2d(3, 6, 7, 8, 3), nn.Conv2d(6, 8, 3, 2, 1),
+                                             nn.Conv2d(8, 12, 3, 2, 1))
         self.norm, self.relu, self.fc = nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Linear(12, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -158,9 +169,12 @@ class TinyNet(nn.Module):
 
 # %% ../../nbs/33_deepgaze/02_backbones.ipynb #516a99da
 class PaddedConv(nn.Conv2d):
-    """A convolution with the static "same" padding of EfficientNet 0.6.3: as if its input had 456 pixels or their halves.
+    """A convolution with the static "same" padding of EfficientNet 0.6.3.
 
-    Stride 1: size // 2 on each side. Stride 2, from even to half: size − 2 pixels in all, the larger part right and below.
+    As if its input had 456 pixels or their halves.
+
+    Stride 1: size // 2 on each side. Stride 2, from even to half: size − 2 pixels in all, the larger part right and
+    below.
     """
     def __init__(self, channels: int, out: int, size: int = 1, stride: int = 1, groups: int = 1, bias: bool = False):
         super().__init__(channels, out, size, stride, padding=size // 2, groups=groups, bias=bias)
@@ -180,7 +194,8 @@ def _norm(channels: int) -> InPlaceNorm:
 class MBConv(nn.Module):
     """One block of EfficientNet (Tan & Le, ICML 2019), its parts under the names of the published checkpoints.
 
-    size, stride: of the depthwise convolution. expand: how many times wider it is inside. No drop connect: it is never trained here.
+    size, stride: of the depthwise convolution. expand: how many times wider it is inside. No drop connect: it is never
+    trained here.
     """
     def __init__(self, channels: int, out: int, size: int, stride: int, expand: int):
         super().__init__()
@@ -201,13 +216,15 @@ class MBConv(nn.Module):
         return y + x if self.adds else y
 
 # %% ../../nbs/33_deepgaze/02_backbones.ipynb #3d28cecb
-B5 = ((3, 1, 1, 24, 3), (3, 2, 6, 40, 5), (5, 2, 6, 64, 5), (3, 2, 6, 128, 7), (5, 1, 6, 176, 7), (5, 2, 6, 304, 9), (3, 1, 6, 512, 3))
+B5 = ((3, 1, 1, 24, 3), (3, 2, 6, 40, 5), (5, 2, 6, 64, 5), (3, 2, 6, 128, 7), (5, 1, 6, 176, 7), (5, 2, 6, 304, 9),
+      (3, 1, 6, 512, 3))
 
 
 class EfficientNet(nn.Module):
     """EfficientNet under the names of the published checkpoints, B5 unless told otherwise.
 
-    stages: rows of (filter size, stride of the first block, expansion, channels, blocks). stem, head: channels before and after.
+    stages: rows of (filter size, stride of the first block, expansion, channels, blocks). stem, head: channels before
+    and after.
     """
     def __init__(self, stages: Sequence[tuple[int, ...]] = B5, stem: int = 48, head: int = 2048):
         super().__init__()
@@ -247,7 +264,8 @@ def from_torchvision(name: str) -> nn.Module:
     try:
         from torchvision import models
     except ImportError:
-        raise MissingPackageError(f'{name} is built by torchvision. Install it with pip install "saliency_playground[torch]".') from None
+        raise MissingPackageError(f'{name} is built by torchvision. Install it with pip install '
+                                  '"saliency_playground[torch]".') from None
     return make_in_place(getattr(models, name)(weights=None))
 
 # %% ../../nbs/33_deepgaze/02_backbones.ipynb #4f2b4330
@@ -272,7 +290,8 @@ def _layer_names(prefix: str, *taps: str) -> tuple[str, ...]:
 TINY = Backbone("tiny", TinyNet, ("conv1", "conv2"), 20)
 BACKBONES = {backbone.name: backbone for backbone in [
     Backbone("shape_resnet50", lambda: WrappedNetwork(from_torchvision("resnet50")), _layer_names(
-        "module.", "layer3.0.conv2", "layer3.3.conv2", "layer3.5.conv1", "layer3.5.conv2", "layer4.1.conv2", "layer4.2.conv2"), 2048),
+        "module.", "layer3.0.conv2", "layer3.3.conv2", "layer3.5.conv1", "layer3.5.conv2", "layer4.1.conv2",
+        "layer4.2.conv2"), 2048),
     Backbone("efficientnet_b5", EfficientNet, _layer_names(
         "_blocks.", "24._depthwise_conv", "26._depthwise_conv", "35._project_conv"), 2416),
     Backbone("densenet201", lambda: from_torchvision("densenet201"), _layer_names(
@@ -289,17 +308,19 @@ def find_backbone(name: str) -> Backbone:
     Raises ValueError with the names that are there for any other, ImportError as `registry.adapter_class` does.
     """
     if name not in BACKBONES and name in registry.names("model"):
-        registry.adapter_class("model", name)                           # its module may add a backbone when it is imported
+        registry.adapter_class("model", name)  # its module may add a backbone when it is imported
     if name == TINY.name:
         return TINY
     if name not in BACKBONES:
         names = dict.fromkeys([*BACKBONES, "fastgaze"])       # which its model brings along
-        raise InputError(f"there is no backbone {name!r}.{files.did_you_mean(name, names)} There are: {', '.join(names)}.")
+        raise InputError(f"there is no backbone {name!r}.{files.did_you_mean(name, names)} There are: "
+                         f"{', '.join(names)}.")
     return BACKBONES[name]
 
 # %% ../../nbs/33_deepgaze/02_backbones.ipynb #04f81406
 def contributing_modules(extractor: FeatureExtractor, size: tuple[int, int] = (128, 128)) -> list[str]:
-    """The modules with parameters of their own that the taps depend on, by name inside the network, in the order in which they run.
+    """The modules with parameters of their own that the taps depend on, by name inside the network, in the order in
+    which they run.
 
     size: (height, width) of the picture of zeros that finds out.
     """

@@ -18,7 +18,9 @@ from ..errors import InputError
 
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #3fd335fd
 def nearest_pixels(length: int, n: int) -> np.ndarray:
-    """Which of the `length` pixels of a template's side each of n pixels of a picture takes: (n,) integers, first on first, last on last.
+    """Which of the `length` pixels of a template's side each of n pixels of a picture takes.
+
+    (n,) integers, first on first, last on last.
 
     Source: the rule of `scipy.ndimage.zoom(…, order=0, mode="nearest")`.
     """
@@ -35,12 +37,13 @@ def template_at_size(template: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     template = np.asarray(template)
     if template.ndim != 2 or template.size == 0:
         raise InputError(f"a center bias has the shape (height, width), got {template.shape}.")
-    rows, columns = (nearest_pixels(length, n) for length, n in zip(template.shape, size))
+    rows, columns = (nearest_pixels(length, n) for length, n in zip(template.shape, size, strict=True))
     return maps.normalize_log_density(template[np.ix_(rows, columns)]).astype(np.float32)
 
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #e65e163a
 MIT1003 = weights.PublishedWeights(
-    "centerbias_mit1003.npy", "https://github.com/matthias-k/DeepGaze/releases/download/v1.0.0/centerbias_mit1003.npy", 8_388_688,
+    "centerbias_mit1003.npy", "https://github.com/matthias-k/DeepGaze/releases/download/v1.0.0/centerbias_mit1003.npy",
+    8_388_688,
     "051645b7da47884c138e81f28a4afbadd99b6c3262eaf086434a9626e3578be9", licence="none stated")
 
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #4f65df43
@@ -53,7 +56,8 @@ def _find_published(published: weights.PublishedWeights, folder: Path) -> Path:
 def find_template(which: str | Path) -> Path | None:
     """The file of a center bias, downloaded if need be; None for "uniform", which needs none.
 
-    which: "mit1003", "uniform", or a path to an `.npy` or `.npz`. Raises ValueError, with the cure, if it cannot be had.
+    which: "mit1003", "uniform", or a path to an `.npy` or `.npz`. Raises ValueError, with the cure, if it cannot be
+    had.
     """
     if which == "uniform":
         return None
@@ -61,8 +65,8 @@ def find_template(which: str | Path) -> Path | None:
         return _find_published(MIT1003, weights.download_dir())
     path = Path(which).expanduser()
     if not path.is_file():
-        raise InputError(f"center_bias is mit1003, uniform or a file of a log density, and there is no file {str(which)!r}."
-                         f"{files.did_you_mean(str(which), ['mit1003', 'uniform'])}")
+        raise InputError("center_bias is mit1003, uniform or a file of a log density, and there is no file "
+                         f"{str(which)!r}.{files.did_you_mean(str(which), ['mit1003', 'uniform'])}")
     if path.suffix.lower() not in (".npy", ".npz"):
         raise InputError(f"center_bias {path}: a log density is kept in an .npy or .npz file.")
     return path
@@ -81,9 +85,13 @@ def template_unavailable_reason(which: str | Path) -> str:
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #78b5356c
 @functools.lru_cache(maxsize=4)
 def _read_template(path: Path, changed: int, published: weights.PublishedWeights | None) -> np.ndarray:
-    "The log density of a file, checked. changed: the file's time stamp. published: what it must be, None for a user's own."
+    """The log density of a file, checked.
+
+    changed: the file's time stamp. published: what it must be, None for a user's own.
+    """
     if published and (problem := weights.difference_from_published(published, path)):
-        raise InputError(f"center_bias: {path} is not the published file: {problem}. Remove it, or name it by its path to use it as it is.")
+        raise InputError(f"center_bias: {path} is not the published file: {problem}. Remove it, or name it by its path "
+                         "to use it as it is.")
     template = images.read_map(path)
     try:
         maps.check_log_density(template)
@@ -93,7 +101,8 @@ def _read_template(path: Path, changed: int, published: weights.PublishedWeights
 
 
 @functools.lru_cache(maxsize=8)
-def _resize_template(path: Path, changed: int, published: weights.PublishedWeights | None, size: tuple[int, int]) -> np.ndarray:
+def _resize_template(path: Path, changed: int, published: weights.PublishedWeights | None,
+                     size: tuple[int, int]) -> np.ndarray:
     "The template at a size; remembered as long as the file is unchanged."
     return template_at_size(_read_template(path, changed, published), size)
 
@@ -104,7 +113,8 @@ def log_center_bias(which: str | Path, size: tuple[int, int]) -> np.ndarray:
     which: "mit1003" (the published template), "uniform", or a path to a log density of any size, `.npy` or `.npz`.
     size: (height, width) in pixels. Returns (height, width) float32, logsumexp 0, the caller's own copy.
     Raises ValueError, with the cure, if the file cannot be had, is not the published one, or holds no log density.
-    Source: Kümmerer, Wallis & Bethge, PNAS 112 (2015), for the center bias as a prior; the template of DeepGaze's release 1.0.0.
+    Source: Kümmerer, Wallis & Bethge, PNAS 112 (2015), for the center bias as a prior; the template of DeepGaze's
+    release 1.0.0.
     """
     path = find_template(which)
     if path is None:
@@ -113,16 +123,20 @@ def log_center_bias(which: str | Path, size: tuple[int, int]) -> np.ndarray:
     return _resize_template(path, path.stat().st_mtime_ns, published, tuple(size)).copy()
 
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #3daae603
-TEMPLATE_SIDE = 1024                                                             # pixels a side of a fitted template, as of the published one
+TEMPLATE_SIDE = 1024  # pixels a side of a fitted template, as of the published one
 
 
 def fit_center_bias(dataset, bandwidth: float | None = 0.0215, eps: float = 0.01) -> np.ndarray:
-    """A center bias fitted on the fixations of a data set: the natural logarithm of a density, to be kept with `np.save`.
+    """A center bias fitted on the fixations of a data set.
 
-    dataset: a SaliencyDataset, or samples; the *training* pictures only. bandwidth: standard deviation of the Gaussians as a share
-    of width and height; None: cross-validated over pictures. eps: the uniform density's share, 0 <= eps < 1.
-    Returns (1024, 1024) float64, logsumexp 0. Raises ValueError if nobody looked at any picture, or an option is out of range.
-    Source: Silverman, Density Estimation (1986), section 2.10, for kernels that end at a border; bandwidth as published for MIT1003.
+    The natural logarithm of a density, to be kept with `np.save`.
+
+    dataset: a SaliencyDataset, or samples; the *training* pictures only. bandwidth: standard deviation of the Gaussians
+    as a share of width and height; None: cross-validated over pictures. eps: the uniform density's share, 0 <= eps < 1.
+    Returns (1024, 1024) float64, logsumexp 0. Raises ValueError if nobody looked at any picture, or an option is out of
+    range.
+    Source: Silverman, Density Estimation (1986), section 2.10, for kernels that end at a border; bandwidth as published
+    for MIT1003.
     """
     if not (0 <= eps < 1 and (bandwidth is None or bandwidth > 0)):
         raise InputError(f"bandwidth is a share above 0 and eps one from 0 to below 1, not {bandwidth!r} and {eps!r}.")

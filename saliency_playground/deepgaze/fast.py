@@ -19,12 +19,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .network import DeepGazeINetwork, Ensemble, Mixture, check_inputs
 from ..errors import InputError
+from .network import DeepGazeINetwork, Ensemble, Mixture, check_inputs
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #f20f9437
 def nearest_rows(n: int, m: int, device=None) -> Tensor:
-    "Which of m rows each of n rows comes from when m are nearest-resized to n, as torch does it: (n,) int64, never falling where n >= m."
+    """Which of m rows each of n rows comes from when m are nearest-resized to n, as torch does it.
+
+    (n,) int64, never falling where n >= m.
+    """
     return F.interpolate(torch.arange(float(m), device=device)[None, None, :, None], size=(n, 1)).flatten().long()
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #e383057a
@@ -37,7 +40,8 @@ class Segments(NamedTuple):
 
 def segments(n: int, sources: Sequence[int], device=None) -> Segments:
     "The cells of n rows that come from sources of these many rows."
-    return Segments(*torch.unique_consecutive(torch.stack([nearest_rows(n, m, device) for m in sources]), dim=1, return_inverse=True, return_counts=True))
+    return Segments(*torch.unique_consecutive(torch.stack([nearest_rows(n, m, device) for m in sources]), dim=1,
+                                              return_inverse=True, return_counts=True))
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #7f03465d
 def _as_float64(x: Tensor) -> Tensor:
@@ -46,15 +50,19 @@ def _as_float64(x: Tensor) -> Tensor:
 
 
 def standardize_taps(taps: Sequence[Tensor], grid: tuple[int, int]) -> list[Tensor]:
-    "Taps (B, C, h', w') as a `LayerNorm` over all of them, spread over a grid (h, w), would leave them, before its weights."
+    """Taps (B, C, h', w') as a `LayerNorm` over all of them, spread over a grid (h, w), would leave them, before its
+    weights.
+    """
     def counts(tap):
-        rows, columns = (_as_float64(torch.bincount(nearest_rows(n, m, tap.device), minlength=m)) for n, m in zip(grid, tap.shape[2:]))
+        rows, columns = (_as_float64(torch.bincount(nearest_rows(n, m, tap.device), minlength=m))
+                         for n, m in zip(grid, tap.shape[2:], strict=True))
         return torch.outer(rows, columns)
     times = [counts(tap) for tap in taps]
     size = grid[0] * grid[1] * sum(tap.shape[1] for tap in taps)
 
     def mean(maps):
-        return sum((_as_float64(map_.sum(1)) * count).sum((1, 2)) for map_, count in zip(maps, times))[:, None, None, None] / size
+        return sum((_as_float64(map_.sum(1)) * count).sum((1, 2))
+                   for map_, count in zip(maps, times, strict=True))[:, None, None, None] / size
     middle = mean(taps).float()
     taps = [tap - middle for tap in taps]
     scale = (mean([tap.square() for tap in taps]) + 1e-12).rsqrt().float()
@@ -63,16 +71,20 @@ def standardize_taps(taps: Sequence[Tensor], grid: tuple[int, int]) -> list[Tens
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #efcc4a9d
 @dataclass(frozen=True, eq=False)
 class BackboneFeatures:
-    """What a network's backbones see of pictures of one size. It depends on no readout, so it can be kept while these are trained.
+    """What a network's backbones see of pictures of one size.
 
-    size: (height, width) of the pictures. taps: for each backbone, its taps (B, C, h', w') at their own size, normalised (DeepGaze I: as they are).
+    It depends on no readout, so it can be kept while these are trained.
+
+    size: (height, width) of the pictures. taps: for each backbone, its taps (B, C, h', w') at their own size,
+    normalised (DeepGaze I: as they are).
     """
     size: tuple[int, int]
     taps: list[list[Tensor]]
 
     def __repr__(self):
         numbers = sum(tap.numel() for taps in self.taps for tap in taps)
-        return f"{len(self.taps[0][0])} × {self.size[1]}×{self.size[0]} px, seen by {len(self.taps)} backbones in {numbers:,} numbers"
+        return (f"{len(self.taps[0][0])} × {self.size[1]}×{self.size[0]} px, seen by {len(self.taps)} backbones in "
+                f"{numbers:,} numbers")
 
 
 def members(net: Ensemble | Mixture | DeepGazeINetwork) -> list:
@@ -81,18 +93,24 @@ def members(net: Ensemble | Mixture | DeepGazeINetwork) -> list:
 
 
 def extract_features(net: Ensemble | Mixture | DeepGazeINetwork, image: Tensor) -> BackboneFeatures:
-    "image: (B, 3, H, W), RGB, 0 to 255. Runs the backbones, with channels last in memory, which convolutions like better."
+    """image: (B, 3, H, W), RGB, 0 to 255.
+
+    Runs the backbones, with channels last in memory, which convolutions like better.
+    """
     size = tuple(image.shape[2:])
     image = image.float().contiguous(memory_format=torch.channels_last)
-    taps = [[tap.float() for tap in model.taps(image)] for model in members(net)]                    # float32 even where the backbones are not
-    return BackboneFeatures(size, [maps if isinstance(model, DeepGazeINetwork) else standardize_taps(maps, model.grid(size)) for model, maps in zip(members(net), taps)])
+    # float32 even where the backbones are not
+    taps = [[tap.float() for tap in model.taps(image)] for model in members(net)]
+    return BackboneFeatures(size,
+                            [maps if isinstance(model, DeepGazeINetwork) else standardize_taps(maps, model.grid(size))
+                             for model, maps in zip(members(net), taps, strict=True)])
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #533167dd
 def stack_parameters(modules: Sequence[nn.Module], name: str) -> Tensor:
     "One parameter of every readout, (K, …); a pointwise convolution's without its two axes of length 1."
     *steps, last = name.split(".")
     tensors = []
-    for module in modules:                                                            # by hand: three thousand attributes of modules take a while
+    for module in modules:  # by hand: three thousand attributes of modules take a while
         for step in steps:
             module = module._modules[step]
         tensors.append(module._parameters[last])
@@ -102,7 +120,9 @@ def stack_parameters(modules: Sequence[nn.Module], name: str) -> Tensor:
 
 
 def center_channels(x: Tensor, times: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """x (B, K, C, P), which is overwritten if it needs no gradient, minus its mean over channels and places; the mean and 1 / the deviation, (B, K, 1, 1).
+    """x (B, K, C, P), which is overwritten if it needs no gradient, minus its mean over channels and places.
+
+    The mean and 1 / the deviation, (B, K, 1, 1).
 
     times: (P,) how often each place counts; None for once.
     """
@@ -117,7 +137,8 @@ def center_channels(x: Tensor, times: Tensor | None) -> tuple[Tensor, Tensor, Te
 def norm_conv(x: Tensor, times: Tensor | None, norm: Tensor, offset: Tensor, conv: Tensor, bias: Tensor) -> Tensor:
     """bias + conv(layer norm(x)) of every readout in one go. x is overwritten if it needs no gradient.
 
-    x: (B, K, C, P). norm, offset: (K, C), the norm's weight and bias. conv: (K, out, C). bias: (K, out). Returns (B, K, out, P).
+    x: (B, K, C, P). norm, offset: (K, C), the norm's weight and bias. conv: (K, out, C). bias: (K, out). Returns (B, K,
+    out, P).
     """
     x, _, scale = center_channels(x, times)
     weight = conv * norm[:, None] * scale
@@ -125,10 +146,13 @@ def norm_conv(x: Tensor, times: Tensor | None, norm: Tensor, offset: Tensor, con
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #b274973f
 def softplus(x: Tensor, out: Tensor | None = None) -> Tensor:
-    "log(1 + eˣ), to 1e-7 or a float32's last digit; in fewer steps, where the values lie in a processor's memory and need no gradient. out: where to write it."
+    """log(1 + eˣ), to 1e-7 or a float32's last digit.
+
+    In fewer steps, where the values lie in a processor's memory and need no gradient. out: where to write it.
+    """
     if x.requires_grad or x.device.type != "cpu":
         return F.softplus(x) if out is None else out.copy_(F.softplus(x))
-    y = torch.clamp(x, -30, 80, out=out).exp_().add_(1).log_()                        # beyond: slow denormal numbers, and infinity
+    y = torch.clamp(x, -30, 80, out=out).exp_().add_(1).log_()  # beyond: slow denormal numbers, and infinity
     return torch.maximum(x, y, out=y)
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #810597a5
@@ -137,10 +161,13 @@ class _ScratchMemory(threading.local):
     numbers = torch.empty(0)
 
     def room(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        "A tensor of a shape, on the device and of the type of another; what it holds is anything, until the next who asks."
+        """A tensor of a shape, on the device and of the type of another.
+
+        What it holds is anything, until the next who asks.
+        """
         n = math.prod(shape)
         if len(self.numbers) < n or (self.numbers.device, self.numbers.dtype) != (like.device, like.dtype):
-            with torch.inference_mode(False):                                         # or it could not be written to elsewhere
+            with torch.inference_mode(False):  # or it could not be written to elsewhere
                 self.numbers = torch.empty(n, dtype=like.dtype, device=like.device)
         return self.numbers[:n].view(shape)
 
@@ -149,7 +176,10 @@ memory = _ScratchMemory()
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #dfa577fe
 def _chunks(x: Tensor, first: Tensor, spare: int) -> Iterator[tuple]:
-    "Readouts a few at a time, as many as a processor's memory holds: which, their input, and memory for `spare` times their wide values."
+    """Readouts a few at a time, as many as a processor's memory holds.
+
+    Which, their input, and memory for `spare` times their wide values.
+    """
     step = min(max(1, 2**20 // (first.shape[1] * x.shape[0] * x.shape[-1])), len(first))
     room = memory.room((spare, x.shape[0] * step * first.shape[1] * x.shape[-1]), x)
     for some in (slice(k, min(k + step, len(first))) for k in range(0, len(first), step)):
@@ -158,9 +188,12 @@ def _chunks(x: Tensor, first: Tensor, spare: int) -> Iterator[tuple]:
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #554600e3
 class _WideLayer(torch.autograd.Function):
-    """weight · normalised(softplus(first x)) of every readout, (B, K, out, P); the wide values are computed again on the way back, not kept.
+    """weight · normalised(softplus(first x)) of every readout, (B, K, out, P).
 
-    x: (B, K or 1, c, P). first: (K, wide, c). weight: (K, out, wide). times: (P,) how often each place counts; None for once.
+    The wide values are computed again on the way back, not kept.
+
+    x: (B, K or 1, c, P). first: (K, wide, c). weight: (K, out, wide). times: (P,) how often each place counts; None for
+    once.
     """
     @staticmethod
     def forward(ctx, x, first, weight, times):
@@ -180,7 +213,8 @@ class _WideLayer(torch.autograd.Function):
         "The slopes of x, first and weight."
         (x, first, weight, middles, scales), times = ctx.saved_tensors, ctx.times
         times = torch.ones_like(x[0, 0, 0]) if times is None else times.to(x.dtype)
-        n, firsts, weights, back = times.sum() * first.shape[1], torch.empty_like(first), torch.empty_like(weight), torch.zeros_like(x)
+        n, firsts, weights, back = (times.sum() * first.shape[1], torch.empty_like(first), torch.empty_like(weight),
+                                    torch.zeros_like(x))
         for some, own, moved, wide, rises in _chunks(x, first, 3):
             wide, scale, at = softplus(torch.matmul(first[some], own, out=moved), wide), scales[:, some], slope[:, some]
             torch.neg(wide, out=rises).exp_().neg_().add_(1)                          # the derivative of softplus
@@ -189,7 +223,8 @@ class _WideLayer(torch.autograd.Function):
             weights[some] = (product * scale).sum(0)
             torch.matmul((weight[some] * scale).transpose(2, 3), at, out=moved)
             mean = moved.sum((2, 3), keepdim=True) / n
-            moved.addcmul_(wide, times * (-scale**3 * (weight[some] * product).sum((2, 3), keepdim=True) / n)).sub_(times * mean).mul_(rises)
+            moved.addcmul_(wide, times * (-scale**3 * (weight[some] * product).sum((2, 3), keepdim=True) / n)).sub_(
+                times * mean).mul_(rises)
             firsts[some] = torch.matmul(moved, own.transpose(2, 3)).sum(0)
             gradient = torch.matmul(first[some].transpose(1, 2), moved)
             if x.shape[1] > 1:
@@ -204,8 +239,10 @@ def wide_layer(x: Tensor, first: Tensor, times: Tensor | None, nets: Sequence[nn
 
     x: (B, K or 1, c, P). first: (K, 128, c). nets: whose layernorm1, conv1 and bias1 follow. Returns (B, K, 16, P).
     """
-    norm, offset, conv, bias = (stack_parameters(nets, name) for name in ("layernorm1.weight", "layernorm1.bias", "conv1.weight", "bias1.bias"))
-    return softplus(_WideLayer.apply(x, first, conv * norm[:, None], times) + (conv @ offset[..., None] + bias[..., None]))
+    norm, offset, conv, bias = (stack_parameters(nets, name)
+                                for name in ("layernorm1.weight", "layernorm1.bias", "conv1.weight", "bias1.bias"))
+    return softplus(_WideLayer.apply(x, first, conv * norm[:, None], times)
+                    + (conv @ offset[..., None] + bias[..., None]))
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #29ab8872
 def _take_rows(x: Tensor, dim: int, rows: Tensor) -> Tensor:
@@ -215,23 +252,31 @@ def _take_rows(x: Tensor, dim: int, rows: Tensor) -> Tensor:
 def _segment_counts(axes: Sequence[Segments]) -> Tensor | None:
     "How often each cell of two axes counts, (cells,); None if all count once."
     rows, columns = (axis.times for axis in axes)
-    return None if len(axes[0].cell) == len(rows) and len(axes[1].cell) == len(columns) else _as_float64(torch.outer(rows, columns).flatten()).float()
+    return (None if len(axes[0].cell) == len(rows) and len(axes[1].cell) == len(columns)
+            else _as_float64(torch.outer(rows, columns).flatten()).float())
 
 
 def convolve_taps(taps: Sequence[Tensor], weight: Tensor, grid: tuple[int, int]) -> tuple[Tensor, list[Segments]]:
-    """A pointwise convolution of all taps together. weight: (out, C), the taps' channels side by side. grid: rows and columns.
+    """A pointwise convolution of all taps together.
 
-    Returns (B, out, P), a value for each of the P cells, row by row; and the cells of the grid's rows and of its columns.
+    weight: (out, C), the taps' channels side by side. grid: rows and columns.
+
+    Returns (B, out, P), a value for each of the P cells, row by row; and the cells of the grid's rows and of its
+    columns.
     """
     axes = [segments(n, [tap.shape[2 + i] for tap in taps], weight.device) for i, n in enumerate(grid)]
     x = 0
-    for tap, own, rows, columns in zip(taps, weight.split([tap.shape[1] for tap in taps], 1), axes[0].at, axes[1].at):
+    for tap, own, rows, columns in zip(taps, weight.split([tap.shape[1] for tap in taps], 1), axes[0].at, axes[1].at,
+                                       strict=True):
         x = x + _take_rows(_take_rows(F.linear(tap.permute(0, 2, 3, 1), own), 1, rows), 2, columns)
     return x.flatten(1, 2).transpose(1, 2), axes
 
 
-def run_saliency_networks(model: Mixture, taps: Sequence[Tensor], grid: tuple[int, int]) -> tuple[Tensor, list[Segments]]:
-    """The saliency networks of all readouts. taps: from `extract_features`, normalised. grid: the readout's rows and columns.
+def run_saliency_networks(model: Mixture, taps: Sequence[Tensor],
+                          grid: tuple[int, int]) -> tuple[Tensor, list[Segments]]:
+    """The saliency networks of all readouts.
+
+    taps: from `extract_features`, normalised. grid: the readout's rows and columns.
 
     Returns (B, K, 1, P), a value for each of the P cells, row by row; and the cells of the rows and of the columns.
     """
@@ -246,20 +291,26 @@ def run_saliency_networks(model: Mixture, taps: Sequence[Tensor], grid: tuple[in
     return softplus(x), axes
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #833bc809
-def run_scanpath_networks(model: Mixture, x_hist: Tensor, y_hist: Tensor, size: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+def run_scanpath_networks(model: Mixture, x_hist: Tensor, y_hist: Tensor, size: tuple[int, int],
+                          grid: tuple[int, int]) -> Tensor:
     "The scanpath networks of all readouts: (B, n) fixations in a picture of a size to (B, K, 16, h w)."
     nets, each = model.scanpath_networks, range(model.fixations)
-    rows, columns = (nearest_rows(n, m, x_hist.device).float() for n, m in zip(grid, size))
-    dx, dy = torch.broadcast_tensors((columns - x_hist.float()[..., None])[:, :, None], (rows - y_hist.float()[..., None])[..., None])
+    rows, columns = (nearest_rows(n, m, x_hist.device).float() for n, m in zip(grid, size, strict=True))
+    dx, dy = torch.broadcast_tensors((columns - x_hist.float()[..., None])[:, :, None],
+                                     (rows - y_hist.float()[..., None])[..., None])
     maps = torch.stack([dx, dy, torch.hypot(dx, dy), torch.ones_like(dx)], 2)         # (B, n, 4, h, w)
     maps = maps.where(~(dx + dy).isnan()[:, :, None], 0).flatten(3).flatten(1, 2)
     first = torch.cat([part for i in each for part in (
-        stack_parameters(nets, f"encoding0.convolutions.{i}.weight"), stack_parameters(nets, f"encoding0.convolutions.{i}.bias")[..., None])], 2)
+        stack_parameters(nets, f"encoding0.convolutions.{i}.weight"),
+        stack_parameters(nets, f"encoding0.convolutions.{i}.bias")[..., None])], 2)
     return wide_layer(maps[:, None], first, None, nets)
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #4fd8aea7
-def run_readouts(model: Mixture, taps: Sequence[Tensor], size: tuple[int, int], x_hist: Tensor | None = None, y_hist: Tensor | None = None):
-    """All readouts of one backbone before blur and center bias: (B, K, h, w), and for each axis which of its rows the grid's rows show.
+def run_readouts(model: Mixture, taps: Sequence[Tensor], size: tuple[int, int], x_hist: Tensor | None = None,
+                 y_hist: Tensor | None = None):
+    """All readouts of one backbone before blur and center bias.
+
+    (B, K, h, w), and for each axis which of its rows the grid's rows show.
 
     taps: from `extract_features`, normalised. size: of the picture. x_hist, y_hist: as `Mixture.forward` takes them.
     """
@@ -274,8 +325,10 @@ def run_readouts(model: Mixture, taps: Sequence[Tensor], size: tuple[int, int], 
         x, times, shown = torch.cat([x, past * scale], 2), None, [torch.arange(n, device=x.device) for n in grid]
     parts = range(2 if model.fixations else 1)
     conv = torch.cat([stack_parameters(nets, f"conv0.conv_part{i}.weight") for i in parts], 2)
-    norm, offset = (torch.cat([stack_parameters(nets, f"layernorm0.layernorm_part{i}.{name}") for i in parts], 1) for name in ("weight", "bias"))
-    first = torch.cat([conv * norm[:, None], conv @ offset[..., None] + stack_parameters(nets, "bias0.bias")[..., None]], 2)
+    norm, offset = (torch.cat([stack_parameters(nets, f"layernorm0.layernorm_part{i}.{name}") for i in parts], 1)
+                    for name in ("weight", "bias"))
+    first = torch.cat(
+        [conv * norm[:, None], conv @ offset[..., None] + stack_parameters(nets, "bias0.bias")[..., None]], 2)
     x = wide_layer(torch.cat([x, torch.ones_like(x[:, :, :1])], 2), first, times, nets)
     x = torch.matmul(stack_parameters(nets, "conv2.weight"), x)
     return x.unflatten(3, (int(shown[0][-1]) + 1, -1))[:, :, 0], shown
@@ -284,47 +337,58 @@ def run_readouts(model: Mixture, taps: Sequence[Tensor], size: tuple[int, int], 
 def blur_matrices(sigma: Tensor, source: Tensor, m: int) -> Tensor:
     """(K, n, m): spread m rows over n, row i showing `source[i]`, and blur the result with each of K Gaussians.
 
-    sigma: (K,), in rows of the result, cut off after 3 deviations as `GaussianBlur` does; can be differentiated. source: (n,) from 0 to m − 1,
-    never falling and without a gap.
+    sigma: (K,), in rows of the result, cut off after 3 deviations as `GaussianBlur` does; can be differentiated.
+    source: (n,) from 0 to m − 1, never falling and without a gap.
     """
     n, device, radius = len(source), sigma.device, torch.ceil(3 * sigma.detach())
     far = int(radius.max())
     offset = _as_float64(torch.arange(-far, far + 1, device=device))
     bell = torch.exp(-0.5 * (offset / _as_float64(sigma)[:, None])**2) * (offset.abs() <= radius[:, None])
     bell, near = bell / bell.sum(1, keepdim=True), min(far, max(n - 1, 1))
-    if near < far:                                                                    # further offsets all meet the first row or the last
+    if near < far:  # further offsets all meet the first row or the last
         left, middle, right = bell.split([far - near + 1, 2 * near - 1, far - near + 1], 1)
-        bell, offset = torch.cat([left.sum(1, keepdim=True), middle, right.sum(1, keepdim=True)], 1), torch.arange(-near, near + 1, device=device)
-    met = source[(torch.arange(n, device=device) + offset[:, None].long()).clamp(0, n - 1)]           # (2 far + 1, n), the source at each offset
+        bell, offset = (torch.cat([left.sum(1, keepdim=True), middle, right.sum(1, keepdim=True)], 1),
+                        torch.arange(-near, near + 1, device=device))
+    # (2 far + 1, n), the source at each offset
+    met = source[(torch.arange(n, device=device) + offset[:, None].long()).clamp(0, n - 1)]
     meets = torch.zeros(*met.shape, m, device=device).scatter_(2, met[..., None], 1.0)
     return (bell.to(sigma.dtype) @ meets.flatten(1)).unflatten(1, (n, m))
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #f812db7f
 def mixing_terms(model, center_bias: Tensor, values: Tensor, shown: Sequence[Tensor]):
-    "What `mix_readouts` needs of one model: left and right matrices, the weights of the center bias, and the center bias on squares."
+    """What `mix_readouts` needs of one model.
+
+    Left and right matrices, the weights of the center bias, and the center bias on squares.
+    """
     finalizers = [model.finalizer] if isinstance(model, DeepGazeINetwork) else model.finalizers
-    coarse = F.interpolate(center_bias.float()[:, None], scale_factor=1 / finalizers[0].factor, recompute_scale_factor=False)[:, 0]
-    sigma, weight = stack_parameters(finalizers, "gauss.sigma"), stack_parameters(finalizers, "center_bias_weight")[:, 0]
+    coarse = F.interpolate(center_bias.float()[:, None], scale_factor=1 / finalizers[0].factor,
+                           recompute_scale_factor=False)[:, 0]
+    sigma, weight = (stack_parameters(finalizers, "gauss.sigma"),
+                     stack_parameters(finalizers, "center_bias_weight")[:, 0])
     down, across = (blur_matrices(sigma, rows[nearest_rows(n, len(rows), rows.device)], m)
-                    for n, rows, m in zip(coarse.shape[1:], shown, values.shape[2:]))
+                    for n, rows, m in zip(coarse.shape[1:], shown, values.shape[2:], strict=True))
     return torch.matmul(down, values), across.transpose(1, 2), weight, coarse
 
 
 def mix_readouts(models: Sequence, readouts: Sequence, center_bias: Tensor) -> Tensor:
-    """The logarithm of the mean density of all readouts of all models on squares of `factor` pixels, (B, H / factor, W / factor).
+    """The logarithm of the mean density of all readouts of all models on squares of `factor` pixels, (B, H / factor, W
+    / factor).
 
-    readouts: for each model (B, K, h, w) and which of its rows and columns the grid shows. center_bias: (B, H, W) or (1, H, W).
+    readouts: for each model (B, K, h, w) and which of its rows and columns the grid shows. center_bias: (B, H, W) or
+    (1, H, W).
     """
     size, total = center_bias.shape[1:], 0
-    for model, (values, shown) in zip(models, readouts):
+    for model, (values, shown) in zip(models, readouts, strict=True):
         left, right, weight, coarse = mixing_terms(model, center_bias, values, shown)
-        rows, columns = (torch.bincount(nearest_rows(n, m, values.device), minlength=m).float() for n, m in zip(size, coarse.shape[1:]))
-        bound = values.amax((2, 3)) + torch.maximum(weight * coarse.amax((1, 2))[:, None], weight * coarse.amin((1, 2))[:, None])
+        rows, columns = (torch.bincount(nearest_rows(n, m, values.device), minlength=m).float()
+                         for n, m in zip(size, coarse.shape[1:], strict=True))
+        bound = values.amax((2, 3)) + torch.maximum(weight * coarse.amax((1, 2))[:, None],
+                                                    weight * coarse.amin((1, 2))[:, None])
         for k in range(len(weight)):
             p = torch.addcmul(torch.matmul(left[:, k], right[k]) - bound[:, k, None, None], coarse, weight[k]).exp()
             scale = 1 / (p @ columns @ rows * len(weight) * len(models))
             total = total + p * scale[:, None, None]
-    if not (total > 1e-30).all():                                                     # too wide a range for float32 sums
+    if not (total > 1e-30).all():  # too wide a range for float32 sums
         return _mix_readouts_safely(models, readouts, center_bias)
     return total.log()
 
@@ -332,23 +396,28 @@ def mix_readouts(models: Sequence, readouts: Sequence, center_bias: Tensor) -> T
 def _mix_readouts_safely(models: Sequence, readouts: Sequence, center_bias: Tensor) -> Tensor:
     "`mix_readouts`, safe for any range."
     size, logs = center_bias.shape[1:], []
-    for model, (values, shown) in zip(models, readouts):
+    for model, (values, shown) in zip(models, readouts, strict=True):
         left, right, weight, coarse = mixing_terms(model, center_bias, values, shown)
-        rows, columns = (torch.bincount(nearest_rows(n, m, values.device), minlength=m).float() for n, m in zip(size, coarse.shape[1:]))
+        rows, columns = (torch.bincount(nearest_rows(n, m, values.device), minlength=m).float()
+                         for n, m in zip(size, coarse.shape[1:], strict=True))
         for k in range(len(weight)):
             log_density = torch.addcmul(torch.matmul(left[:, k], right[k]), coarse, weight[k])
-            log_density = log_density - (log_density + torch.outer(rows, columns).log()).logsumexp((1, 2), keepdim=True) - math.log(len(weight) * len(models))
+            log_density = (log_density
+                           - (log_density + torch.outer(rows, columns).log()).logsumexp((1, 2), keepdim=True)
+                           - math.log(len(weight) * len(models)))
             logs = torch.logaddexp(logs, log_density) if len(logs) else log_density
     return logs
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #c73751a9
-def mixing_inputs(net, features: BackboneFeatures, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> list[tuple]:
+def mixing_inputs(net, features: BackboneFeatures, center_bias: Tensor, x_hist: Tensor | None = None,
+                  y_hist: Tensor | None = None) -> list[tuple]:
     "What `mix_readouts` wants of each model. Raises as `coarse_log_density` does."
     if tuple(center_bias.shape[1:]) != features.size:
-        raise InputError(f"the center bias is {tuple(center_bias.shape)}, the picture (height, width) {features.size}. Resize it first.")
+        raise InputError(f"the center bias is {tuple(center_bias.shape)}, the picture (height, width) {features.size}. "
+                         "Resize it first.")
     check_inputs(torch.zeros(len(features.taps[0][0]), 3, 1, 1), center_bias, x_hist, y_hist, net.fixations)
     inputs = []
-    for model, taps in zip(members(net), features.taps):
+    for model, taps in zip(members(net), features.taps, strict=True):
         if isinstance(model, DeepGazeINetwork):
             values, axes = convolve_taps(taps, model.readout_network.conv0.weight[..., 0, 0], model.grid(features.size))
             inputs.append((values.unflatten(2, (len(axes[0].times), -1)), [axis.cell for axis in axes]))
@@ -357,20 +426,31 @@ def mixing_inputs(net, features: BackboneFeatures, center_bias: Tensor, x_hist: 
     return inputs
 
 
-def coarse_log_density(net: Ensemble | Mixture | DeepGazeINetwork, features: BackboneFeatures, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
-    """`log_density` before its last step, which repeats each value over a square of pixels (`nearest_rows`): all that a loss needs.
+def coarse_log_density(net: Ensemble | Mixture | DeepGazeINetwork, features: BackboneFeatures, center_bias: Tensor,
+                       x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
+    """`log_density` before its last step, which repeats each value over a square of pixels (`nearest_rows`).
 
-    Returns (B, h, w), still the logarithms of densities a pixel. One `seen` serves any number of center biases and histories. Raises ValueError for a center bias of another size than the picture, or as `check_inputs` does.
+    All that a loss needs.
+
+    Returns (B, h, w), still the logarithms of densities a pixel. One `seen` serves any number of center biases and
+    histories. Raises ValueError for a center bias of another size than the picture, or as `check_inputs` does.
     """
     return mix_readouts(members(net), mixing_inputs(net, features, center_bias, x_hist, y_hist), center_bias)
 
 
-def log_density(net: Ensemble | Mixture | DeepGazeINetwork, features: BackboneFeatures, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
-    "What `net(image, center_bias, x_hist, y_hist)` gives, from what `extract_features(net, image)` saw: (B, H, W), natural logarithms. Raises as `coarse_log_density` does."
-    return F.interpolate(coarse_log_density(net, features, center_bias, x_hist, y_hist)[:, None], size=features.size)[:, 0]
+def log_density(net: Ensemble | Mixture | DeepGazeINetwork, features: BackboneFeatures, center_bias: Tensor,
+                x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
+    """What `net(image, center_bias, x_hist, y_hist)` gives, from what `extract_features(net, image)` saw.
+
+    (B, H, W), natural logarithms.
+    Raises as `coarse_log_density` does.
+    """
+    return F.interpolate(coarse_log_density(net, features, center_bias, x_hist, y_hist)[:, None],
+                         size=features.size)[:, 0]
 
 
-def predict(net: Ensemble | Mixture | DeepGazeINetwork, image: Tensor, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
+def predict(net: Ensemble | Mixture | DeepGazeINetwork, image: Tensor, center_bias: Tensor,
+            x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
     "`net(image, center_bias, x_hist, y_hist)`, sooner: (B, 3, H, W) to (B, H, W). Raises as that does."
     check_inputs(image, center_bias, x_hist, y_hist, net.fixations)
     return log_density(net, extract_features(net, image), center_bias, x_hist, y_hist)

@@ -12,8 +12,16 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from .fast import BackboneFeatures, members, memory, mix_readouts, nearest_rows, mixing_inputs, mixing_terms
 from .network import DeepGazeINetwork, Ensemble, Mixture
+from saliency_playground.deepgaze.fast import (
+    BackboneFeatures,
+    members,
+    memory,
+    mix_readouts,
+    mixing_inputs,
+    mixing_terms,
+    nearest_rows,
+)
 
 # %% ../../nbs/33_deepgaze/06_loss.ipynb #e251e999
 def _chunks(p: Tensor) -> list[slice]:
@@ -22,9 +30,14 @@ def _chunks(p: Tensor) -> list[slice]:
     return [slice(k, min(k + step, len(p))) for k in range(0, len(p), step)]
 
 # %% ../../nbs/33_deepgaze/06_loss.ipynb #a5cfab4c
-def _gradients(p: Tensor, scale: Tensor, left: Tensor, right: Tensor, ratio: Tensor, times: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    "How each picture's loss moves with one model's left (B, K, h, m), right (B, K, m, w) and weight (K, B). p: (K, B, h, w), densities but for a scale (K, B)."
-    lefts, rights, weights = torch.empty_like(left), left.new_empty((len(left), *right.shape)), torch.empty_like(scale.T)
+def _gradients(p: Tensor, scale: Tensor, left: Tensor, right: Tensor, ratio: Tensor, times: Tensor,
+               coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How each picture's loss moves with one model's left (B, K, h, m), right (B, K, m, w) and weight (K, B).
+
+    p: (K, B, h, w), densities but for a scale (K, B).
+    """
+    lefts, rights, weights = (torch.empty_like(left), left.new_empty((len(left), *right.shape)),
+                              torch.empty_like(scale.T))
     room, coarse = torch.empty_like(p[_chunks(p)[0]]), coarse.where(coarse > -torch.inf, 0).expand_as(ratio)
     turned = (left * scale.T[..., None, None]).transpose(2, 3)                        # (B, K, m, h)
 
@@ -41,26 +54,31 @@ def _gradients(p: Tensor, scale: Tensor, left: Tensor, right: Tensor, ratio: Ten
 
 # %% ../../nbs/33_deepgaze/06_loss.ipynb #9af60142
 class _CrossEntropy(torch.autograd.Function):
-    "−Σ target · log of the mean density, (B,), from what `mixing_terms` gives of each model and a bound (B, K) of its exponents."
+    """−Σ target · log of the mean density, (B,), from what `mixing_terms` gives of each model and a bound (B, K) of its
+    exponents.
+    """
     @staticmethod
     def forward(ctx, target, rows, columns, coarse, *spread):
         "The losses, and if they are wanted their slopes."
-        total, parts, scales = torch.zeros_like(target), list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4])), []
+        total, parts, scales = (torch.zeros_like(target),
+                                list(zip(spread[::4], spread[1::4], spread[2::4], spread[3::4], strict=True)), [])
         counts = [len(right) for _, right, _, _ in parts]
-        densities = memory.room((sum(counts), *target.shape), target).split(counts)    # but for a factor, which is kept apart: a pass less
-        for p, (left, right, weight, bound) in zip(densities, parts):
+        # but for a factor, which is kept apart: a pass less
+        densities = memory.room((sum(counts), *target.shape), target).split(counts)
+        for p, (left, right, weight, bound) in zip(densities, parts, strict=True):
             scale, below = target.new_empty(p.shape[:2]), (left - bound[..., None, None]).transpose(0, 1).flatten(1, 2)
             for some in _chunks(p):
                 torch.bmm(below[some], right[some], out=p[some].flatten(1, 2))
                 p[some].addcmul_(coarse, weight[some, None, None, None]).exp_()
                 scale[some] = 1 / (p[some] @ columns @ rows)
-                for own, factor in zip(p[some], scale[some, :, None, None]):
+                for own, factor in zip(p[some], scale[some, :, None, None], strict=True):
                     total.addcmul_(own, factor)
             scales.append(scale)
         total /= sum(counts)
-        if any(ctx.needs_input_grad):                                                 # now, while the densities are there
+        if any(ctx.needs_input_grad):  # now, while the densities are there
             ratio, times = (target / total).where(target > 0, 0) / -sum(counts), torch.outer(rows, columns)
-            gradients = [_gradients(p, scale, *part[:2], ratio, times, coarse) for p, scale, part in zip(densities, scales, parts)]
+            gradients = [_gradients(p, scale, *part[:2], ratio, times, coarse)
+                         for p, scale, part in zip(densities, scales, parts, strict=True)]
             ctx.save_for_backward(*sum(gradients, ()))
         return -(target * total.log()).where(target > 0, 0).sum((1, 2))
 
@@ -68,7 +86,7 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx, slope):
         "The slopes, weighed by the picture."
         each, grads = slope[:, None, None, None], []
-        for left, right, weight in zip(*(ctx.saved_tensors[i::3] for i in range(3))):
+        for left, right, weight in zip(*(ctx.saved_tensors[i::3] for i in range(3)), strict=True):
             grads += [left * each, (right * each).sum(0), weight @ slope, None]
         return None, None, None, None, *grads
 
@@ -79,34 +97,41 @@ def cross_entropy(net: Ensemble | Mixture, features: BackboneFeatures, center_bi
     target: (B, h, w) on the grid of `coarse_log_density`, not negative. Raises as `coarse_log_density` does.
     """
     models, readouts = members(net), mixing_inputs(net, features, center_bias)
-    spread = [mixing_terms(model, center_bias, values, shown) for model, (values, shown) in zip(models, readouts)]
+    spread = [mixing_terms(model, center_bias, values, shown)
+              for model, (values, shown) in zip(models, readouts, strict=True)]
     coarse = spread[0][3]
-    rows, columns = (torch.bincount(nearest_rows(n, m, target.device), minlength=m).float() for n, m in zip(features.size, coarse.shape[1:]))
+    rows, columns = (torch.bincount(nearest_rows(n, m, target.device), minlength=m).float()
+                     for n, m in zip(features.size, coarse.shape[1:], strict=True))
     tensors = []
-    for (values, _), (left, right, weight, _) in zip(readouts, spread):
+    for (values, _), (left, right, weight, _) in zip(readouts, spread, strict=True):
         highest, lowest = (side((1, 2))[:, None] * weight for side in (coarse.amax, coarse.amin))
         tensors += [left, right, weight, (values.amax((2, 3)) + torch.maximum(highest, lowest)).detach()]
     loss = _CrossEntropy.apply(target, rows, columns, coarse, *tensors)
     if loss.isfinite().all():
         return loss
-    return -(target * mix_readouts(models, readouts, center_bias)).where(target > 0, 0).sum((1, 2))          # too wide a range for float32 sums
+    # too wide a range for float32 sums
+    return -(target * mix_readouts(models, readouts, center_bias)).where(target > 0, 0).sum((1, 2))
 
 # %% ../../nbs/33_deepgaze/06_loss.ipynb #e5b6479c
 def leaf(parameter: nn.Parameter) -> Tensor:
-    "Where a parameter's gradient arrives: the tensor of all readouts that it is part of, within `gather_parameters`; otherwise itself."
+    """Where a parameter's gradient arrives: the tensor of all readouts that it is part of, within `gather_parameters`.
+
+    Otherwise itself.
+    """
     return getattr(parameter, "whole", parameter)
 
 
 @contextmanager
 def gather_parameters(net: Ensemble | Mixture | DeepGazeINetwork) -> Iterator[None]:
-    """Within: a parameter of all readouts of a model is one tensor (K, …), its `leaf`, which wants a gradient if the first readout's does.
+    """Within: a parameter of all readouts of a model is one tensor (K, …), its `leaf`, which wants a gradient if the
+    first readout's does.
 
     For training; not to be entered twice, nor the network moved to another device or dtype meanwhile.
     """
     sides = [side for model in members(net) for side in model.children() if isinstance(side, nn.ModuleList)]
-    for same in (same for side in sides for same in zip(*(parameter.parameters() for parameter in side))):
+    for same in (same for side in sides for same in zip(*(parameter.parameters() for parameter in side), strict=True)):
         whole = torch.stack([parameter.detach() for parameter in same])
-        for parameter, own in zip(same, whole):
+        for parameter, own in zip(same, whole, strict=True):
             parameter.data, parameter.whole = own, whole
     try:
         yield

@@ -15,29 +15,43 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .backbones import BACKBONES, TINY, Backbone
-from .readout import Finalizer, fixation_selection_network, saliency_network, scanpath_maps, scanpath_network
 from ..errors import InputError
+from .backbones import BACKBONES, TINY, Backbone
+from saliency_playground.deepgaze.readout import (
+    Finalizer,
+    fixation_selection_network,
+    saliency_network,
+    scanpath_maps,
+    scanpath_network,
+)
 
 # %% ../../nbs/33_deepgaze/04_network.ipynb #bda3797c
-def check_inputs(image: Tensor, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None, fixations: int = 0) -> None:
+def check_inputs(image: Tensor, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None,
+                 fixations: int = 0) -> None:
     """Raises ValueError if a model cannot take these.
 
-    image: (B, 3, H, W), 0 to 255. center_bias: (B, H, W) or (1, H, W). x_hist, y_hist: (B, fixations), NaN for none, where fixations > 0.
+    image: (B, 3, H, W), 0 to 255. center_bias: (B, H, W) or (1, H, W). x_hist, y_hist: (B, fixations), NaN for none,
+    where fixations > 0.
     """
     if image.ndim != 4 or image.shape[1] != 3:
-        raise InputError(f"DeepGaze takes RGB pictures of shape (B, 3, height, width), got {tuple(image.shape)}. A gray one is stacked three times.")
+        raise InputError(f"DeepGaze takes RGB pictures of shape (B, 3, height, width), got {tuple(image.shape)}. A "
+                         "gray one is stacked three times.")
     if image.is_floating_point() and image.amin() < 0:
-        raise InputError(f"DeepGaze takes RGB values of 0 to 255 and normalises them itself, got {image.amin():.3g} to {image.amax():.3g}.")
+        raise InputError(f"DeepGaze takes RGB values of 0 to 255 and normalises them itself, got {image.amin():.3g} to "
+                         f"{image.amax():.3g}.")
     if center_bias.ndim != 3 or len(center_bias) not in (1, len(image)):
-        raise InputError(f"a center bias is a log density of shape (B, height, width), got {tuple(center_bias.shape)} for {len(image)} pictures.")
+        raise InputError(f"a center bias is a log density of shape (B, height, width), got {tuple(center_bias.shape)} "
+                         f"for {len(image)} pictures.")
     if not fixations:
         return
     if x_hist is None or y_hist is None or x_hist.shape != y_hist.shape or x_hist.shape[1:] != (fixations,):
-        shapes_given = "none" if x_hist is None or y_hist is None else f"{tuple(x_hist.shape)} and {tuple(y_hist.shape)}"
-        raise InputError(f"this model wants the last {fixations} fixations, x_hist and y_hist of shape (B, {fixations}), most recent first, got {shapes_given}.")
+        shapes_given = ("none" if x_hist is None or y_hist is None
+                        else f"{tuple(x_hist.shape)} and {tuple(y_hist.shape)}")
+        raise InputError(f"this model wants the last {fixations} fixations, x_hist and y_hist of shape (B, "
+                         f"{fixations}), most recent first, got {shapes_given}.")
     if (x_hist + y_hist).isnan().all(1).any():
-        raise InputError("a history without any fixation says nothing to this model. Give at least one, say the middle of the picture.")
+        raise InputError("a history without any fixation says nothing to this model. Give at least one, say the middle "
+                         "of the picture.")
 
 # %% ../../nbs/33_deepgaze/04_network.ipynb #1c00547d
 def mix_densities(log_densities: Sequence[Tensor]) -> Tensor:
@@ -48,19 +62,21 @@ def mix_densities(log_densities: Sequence[Tensor]) -> Tensor:
 class Mixture(nn.Module):
     """One backbone and several readouts of it, mixed in equal parts: DeepGaze III, or a quarter of IIE.
 
-    components: how many. readout_factor, saliency_map_factor: pixels of the halved picture to a cell of the readout; of the whole one to a
-    cell of the density. fixations: how many past fixations it knows, 0 for none.
+    components: how many. readout_factor, saliency_map_factor: pixels of the halved picture to a cell of the readout; of
+    the whole one to a cell of the density. fixations: how many past fixations it knows, 0 for none.
     """
     downsample = 2
 
-    def __init__(self, backbone: Backbone, components: int, readout_factor: int, saliency_map_factor: int, fixations: int = 0):
+    def __init__(self, backbone: Backbone, components: int, readout_factor: int, saliency_map_factor: int,
+                 fixations: int = 0):
         super().__init__()
         self.readout_factor, self.saliency_map_factor, self.fixations = readout_factor, saliency_map_factor, fixations
         each, self.features = range(components), backbone.extractor()
         self.saliency_networks = nn.ModuleList(saliency_network(backbone.channels) for _ in each)
         if fixations:
             self.scanpath_networks = nn.ModuleList(scanpath_network(fixations) for _ in each)
-        self.fixation_selection_networks = nn.ModuleList(fixation_selection_network(16 if fixations else 0) for _ in each)
+        self.fixation_selection_networks = nn.ModuleList(fixation_selection_network(16 if fixations else 0)
+                                                         for _ in each)
         self.finalizers = nn.ModuleList(Finalizer(saliency_map_factor) for _ in each)
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -69,19 +85,24 @@ class Mixture(nn.Module):
 
     def taps(self, image: Tensor) -> list[Tensor]:
         "The backbone's maps for (B, 3, H, W), each at its own size. Every second pixel is looked at."
-        return self.features(F.interpolate(image.float(), scale_factor=1 / self.downsample, recompute_scale_factor=False))
+        return self.features(F.interpolate(image.float(), scale_factor=1 / self.downsample,
+                                           recompute_scale_factor=False))
 
     def stacked_taps(self, image: Tensor) -> Tensor:
         "The taps side by side on the grid of the readout, (B, C, h, w)."
-        return torch.cat([F.interpolate(tap, size=self.grid(image.shape[2:])) for tap in self.taps(image)], 1).contiguous()
+        return torch.cat([F.interpolate(tap, size=self.grid(image.shape[2:])) for tap in self.taps(image)],
+                         1).contiguous()
 
     def component(self, k: int, features: Tensor, center_bias: Tensor, history: Tensor | None = None) -> Tensor:
         "The log density (B, H, W) of readout k. features: from `seen`. history: `scanpath_maps` on the same grid."
         parts = [self.saliency_networks[k](features)] + ([self.scanpath_networks[k](history)] if self.fixations else [])
         return self.finalizers[k](self.fixation_selection_networks[k](parts), center_bias)
 
-    def forward(self, image: Tensor, center_bias: Tensor, x_hist: Tensor | None = None, y_hist: Tensor | None = None) -> Tensor:
-        """image: (B, 3, H, W), RGB, 0 to 255. center_bias: (B, H, W) or (1, H, W), a natural-log density up to a constant.
+    def forward(self, image: Tensor, center_bias: Tensor, x_hist: Tensor | None = None,
+                y_hist: Tensor | None = None) -> Tensor:
+        """image: (B, 3, H, W), RGB, 0 to 255.
+
+        center_bias: (B, H, W) or (1, H, W), a natural-log density up to a constant.
 
         x_hist, y_hist: (B, fixations) pixels, most recent first, NaN for none; only where the model knows fixations.
         Returns (B, H, W) float32, the natural-log density. Raises ValueError as `check_inputs` does.
@@ -90,7 +111,8 @@ class Mixture(nn.Module):
         features, history = self.stacked_taps(image), None
         if self.fixations:
             history = F.interpolate(scanpath_maps(x_hist, y_hist, image.shape[2:]), size=features.shape[2:])
-        return mix_densities([self.component(k, features, center_bias.float(), history) for k in range(len(self.finalizers))])
+        return mix_densities(
+            [self.component(k, features, center_bias.float(), history) for k in range(len(self.finalizers))])
 
 # %% ../../nbs/33_deepgaze/04_network.ipynb #37de3c70
 class Ensemble(nn.Module):
@@ -127,7 +149,9 @@ IIE = ("shape_resnet50", "efficientnet_b5", "densenet201", "resnext50")
 
 
 def deepgaze_iie(backbones: Sequence[Backbone] | None = None, components: int = 30) -> Ensemble:
-    """DeepGaze IIE (Linardos et al., ICCV 2021) with random weights; the published four backbones unless told otherwise.
+    """DeepGaze IIE (Linardos et al., ICCV 2021) with random weights.
+
+    The published four backbones unless told otherwise.
 
     Raises ImportError without torchvision, which builds three of them.
     """
@@ -136,7 +160,10 @@ def deepgaze_iie(backbones: Sequence[Backbone] | None = None, components: int = 
 
 
 def deepgaze_iii(backbone: Backbone = BACKBONES["densenet201"], components: int = 10) -> Mixture:
-    "DeepGaze III (Kümmerer, Bethge & Wallis, Journal of Vision 2022) with random weights; knows the last four fixations."
+    """DeepGaze III (Kümmerer, Bethge & Wallis, Journal of Vision 2022) with random weights.
+
+    Knows the last four fixations.
+    """
     return Mixture(backbone, components, 4, 4, fixations=4).eval()
 
 
@@ -146,7 +173,8 @@ def deepgaze_i(backbone: Backbone = BACKBONES["alexnet"]) -> DeepGazeINetwork:
 
 # %% ../../nbs/33_deepgaze/04_network.ipynb #6eb9d5f3
 def tiny_network(kind: str, components: int = 2) -> Ensemble | Mixture | DeepGazeINetwork:
-    """A tiny instance of "i", "iie" (two backbones) or "iii", random, with the names and the arithmetic of the real one.
+    """A tiny instance of "i", "iie" (two backbones) or "iii", random, with the names and the arithmetic of the real
+    one.
 
     Raises ValueError for another kind.
     """

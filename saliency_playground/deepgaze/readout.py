@@ -15,13 +15,17 @@ from torch.nn import functional as F
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #ef8fa902
 class LayerNorm(nn.GroupNorm):
-    "(B, C, h, w) to mean 0 and variance 1 over C, h and w together, then times a weight and plus a bias a channel. Epsilon 1e-12."
+    """(B, C, h, w) to mean 0 and variance 1 over C, h and w together, then times a weight and plus a bias a channel.
+
+    Epsilon 1e-12.
+    """
     def __init__(self, channels: int):
         super().__init__(1, channels, eps=1e-12)
 
     def forward(self, x: Tensor) -> Tensor:
         "x: (B, C, h, w) -> the same shape."
-        return super().forward(x.contiguous())                    # with channels last in memory torch's variance is a difference of large sums
+        # with channels last in memory torch's variance is a difference of large sums
+        return super().forward(x.contiguous())
 
 
 class Bias(nn.Module):
@@ -42,12 +46,14 @@ def _conv(channels: int, out: int, bias: bool = False) -> nn.Conv2d:
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #bd4b735a
 def _saliency_layer(i: int, channels: int, out: int) -> list[tuple[str, nn.Module]]:
     "One round of the saliency network, under the names of the checkpoints."
-    return [(f"layernorm{i}", LayerNorm(channels)), (f"conv{i}", _conv(channels, out)), (f"bias{i}", Bias(out)), (f"softplus{i}", nn.Softplus())]
+    return [(f"layernorm{i}", LayerNorm(channels)), (f"conv{i}", _conv(channels, out)), (f"bias{i}", Bias(out)),
+            (f"softplus{i}", nn.Softplus())]
 
 
 def saliency_network(channels: int) -> nn.Sequential:
     "(B, channels, h, w), the taps side by side, to (B, 1, h, w), how much each place attracts; positive."
-    return nn.Sequential(OrderedDict(_saliency_layer(0, channels, 8) + _saliency_layer(1, 8, 16) + _saliency_layer(2, 16, 1)))
+    return nn.Sequential(
+        OrderedDict(_saliency_layer(0, channels, 8) + _saliency_layer(1, 8, 16) + _saliency_layer(2, 16, 1)))
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #32c2a18a
 def scanpath_maps(x_hist: Tensor, y_hist: Tensor, size: tuple[int, int]) -> Tensor:
@@ -64,7 +70,9 @@ def scanpath_maps(x_hist: Tensor, y_hist: Tensor, size: tuple[int, int]) -> Tens
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #ed1acf31
 class HistoryEncoding(nn.Module):
-    """(B, 3 n, h, w) from `scanpath_maps` to (B, out, h, w): one convolution a fixation, added up; a fixation that is NaN adds 0.
+    """(B, 3 n, h, w) from `scanpath_maps` to (B, out, h, w): one convolution a fixation, added up.
+
+    A fixation that is NaN adds 0.
 
     fixations: n, how many past ones the model knows.
     """
@@ -114,16 +122,22 @@ class PartsConv(nn.Module):
 
 
 def fixation_selection_network(scanpath: int = 0) -> nn.Sequential:
-    "A list of (B, 1, h, w) and, if `scanpath` channels are not 0, (B, scanpath, h, w), to (B, 1, h, w): the log density's raw material."
+    """A list of (B, 1, h, w) and, if `scanpath` channels are not 0, (B, scanpath, h, w), to (B, 1, h, w).
+
+    The log density's raw material.
+    """
     channels = [1, scanpath] if scanpath else [1]
     return nn.Sequential(OrderedDict([
-        ("layernorm0", PartsNorm(channels)), ("conv0", PartsConv(channels, 128)), ("bias0", Bias(128)), ("softplus0", nn.Softplus()),
+        ("layernorm0", PartsNorm(channels)), ("conv0", PartsConv(channels, 128)), ("bias0", Bias(128)),
+        ("softplus0", nn.Softplus()),
         ("layernorm1", LayerNorm(128)), ("conv1", _conv(128, 16)), ("bias1", Bias(16)), ("softplus1", nn.Softplus()),
         ("conv2", _conv(16, 1))]))
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #eda9386e
 class GaussianBlur(nn.Module):
-    """Blurs (B, 1, h, w) with a Gaussian of learnt width, cut off after 3 deviations; beyond the border the last value is repeated.
+    """Blurs (B, 1, h, w) with a Gaussian of learnt width, cut off after 3 deviations.
+
+    Beyond the border the last value is repeated.
 
     sigma: at first, in pixels of the map, > 0.
     """
@@ -155,7 +169,9 @@ class Finalizer(nn.Module):
         self.gauss = GaussianBlur(sigma)
 
     def forward(self, readout: Tensor, center_bias: Tensor) -> Tensor:
-        """readout: (B, 1, h, w). center_bias: (B, H, W) or (1, H, W), a natural-log density up to a constant, at the size of the picture.
+        """readout: (B, 1, h, w).
+
+        center_bias: (B, H, W) or (1, H, W), a natural-log density up to a constant, at the size of the picture.
 
         Returns (B, H, W), the natural-log density: logsumexp 0.
         """

@@ -21,35 +21,41 @@ from ..errors import InputError
 # %% ../../nbs/41_finetune/04_blocks.ipynb #7ca26a95
 BLOCKS = {name: (name,) for name in ("backbone", "saliency", "fixation_selection", "finalizer")}
 BLOCKS |= {"head": ("saliency", "fixation_selection", "finalizer"), "all": tuple(BLOCKS)}
-_PLACES = {"features": "backbone", "saliency_networks": "saliency", "fixation_selection_networks": "fixation_selection", "finalizers": "finalizer"}
+_PLACES = {"features": "backbone", "saliency_networks": "saliency", "fixation_selection_networks": "fixation_selection",
+           "finalizers": "finalizer"}
 
 
 def block_of(name: str) -> str:
-    """Which part a tensor or module of DeepGaze belongs to, by its full name: backbone, saliency, fixation_selection or finalizer.
+    """Which part a tensor or module of DeepGaze belongs to, by its full name.
+
+    Backbone, saliency, fixation_selection or finalizer.
 
     Raises ValueError for a name that is in none of them.
     """
     part = next((_PLACES[word] for word in name.split(".") if word in _PLACES), None)
     if part is None:
-        raise InputError(f"{name!r} is in no block of DeepGaze IIE, whose names begin with models.<number>.{{{', '.join(_PLACES)}}}.")
+        raise InputError(f"{name!r} is in no block of DeepGaze IIE, whose names begin with "
+                         f"models.<number>.{{{', '.join(_PLACES)}}}.")
     return part
 
 # %% ../../nbs/41_finetune/04_blocks.ipynb #7560e0bc
 def _reached_modules(net: Ensemble) -> list[list[str]]:
     "For each backbone the full names of the modules that its taps depend on, in the order in which they run."
-    return [[f"models.{i}.features.features.1.{name}" for name in contributing_modules(model.features)] for i, model in enumerate(net.models)]
+    return [[f"models.{i}.features.features.1.{name}" for name in contributing_modules(model.features)]
+            for i, model in enumerate(net.models)]
 
 
 def last_modules(net: Ensemble, n: int) -> list[list[str]]:
-    """For each backbone the full names of the last n modules with parameters that its taps depend on, the last one first.
+    """For each backbone the full names of the last n modules with parameters that its taps depend on, the last one
+    first.
 
     Raises ValueError if n is negative, or a backbone has fewer.
     """
     reached = _reached_modules(net)
     fewest = min(map(len, reached))
     if not 0 <= n <= fewest:
-        raise InputError(f"backbone_last_n_modules is a number from 0 to {fewest}, the modules that the taps of backbone "
-                         f"{min(range(len(reached)), key=lambda i: len(reached[i]))} depend on, not {n}.")
+        raise InputError(f"backbone_last_n_modules is a number from 0 to {fewest}, the modules that the taps of "
+                         f"backbone {min(range(len(reached)), key=lambda i: len(reached[i]))} depend on, not {n}.")
     return [names[::-1][:n] for names in reached]
 
 # %% ../../nbs/41_finetune/04_blocks.ipynb #46858725
@@ -59,15 +65,17 @@ MODES = ("train_blocks", "freeze_blocks")
 def freeze(net: Ensemble, mode: str, blocks: Sequence[str], last_n: int = 0) -> list[str]:
     """Let the tensors of some blocks be trained and no others; returns the names of those that are.
 
-    mode: "train_blocks", only these, or "freeze_blocks", all but these. blocks: of `BLOCKS`. last_n: how many of the last modules of each
-    backbone are trained in any case. Of a backbone only what its taps depend on is ever trained.
-    Raises ValueError for an unknown mode or block, if nothing is left to train, or as `last_modules` does; the network is then as before.
+    mode: "train_blocks", only these, or "freeze_blocks", all but these. blocks: of `BLOCKS`. last_n: how many of the
+    last modules of each backbone are trained in any case. Of a backbone only what its taps depend on is ever trained.
+    Raises ValueError for an unknown mode or block, if nothing is left to train, or as `last_modules` does; the network
+    is then as before.
     """
     if mode not in MODES:
         raise InputError(f"freeze.mode is {' or '.join(MODES)}, not {mode!r}.")
     for block in blocks:
         if block not in BLOCKS:
-            raise InputError(f"freeze.blocks: there is no block {block!r}.{files.did_you_mean(block, BLOCKS)} There are: {', '.join(BLOCKS)}.")
+            raise InputError(f"freeze.blocks: there is no block {block!r}.{files.did_you_mean(block, BLOCKS)} There "
+                             f"are: {', '.join(BLOCKS)}.")
     listed = {part for block in blocks for part in BLOCKS[block]}
     parts = listed if mode == "train_blocks" else set(BLOCKS["all"]) - listed
     last = last_modules(net, last_n)
@@ -75,7 +83,8 @@ def freeze(net: Ensemble, mode: str, blocks: Sequence[str], last_n: int = 0) -> 
     trained = {name: name.rpartition(".")[0] in modules if block_of(name) == "backbone" else block_of(name) in parts
                for name, _ in net.named_parameters()}
     if not any(trained.values()):
-        raise InputError(f"freeze: {mode} {list(blocks)} with backbone_last_n_modules {last_n} leaves nothing to train.")
+        raise InputError(f"freeze: {mode} {list(blocks)} with backbone_last_n_modules {last_n} leaves nothing "
+                         "to train.")
     for name, tensor in net.named_parameters():
         tensor.requires_grad_(trained[name])
     return [name for name in trained if trained[name]]
@@ -90,7 +99,9 @@ def _describe_modules(modules: list[str], trained: set[str]) -> str:
 
 
 def block_table(net: Ensemble) -> pd.DataFrame:
-    """What is trained and what is frozen: block, modules, trainable and frozen parameters; a row for each backbone, then one for each other part.
+    """What is trained and what is frozen: block, modules, trainable and frozen parameters.
+
+    A row for each backbone, then one for each other part.
 
     modules: by name, the last one first, where only some of a backbone are trained.
     """
@@ -101,24 +112,29 @@ def block_table(net: Ensemble) -> pd.DataFrame:
                    if (name.startswith(where) if deep else block_of(name) == where)}
         owner = {name: name.rpartition(".")[0] for name in tensors}
         trained = {owner[name] for name, tensor in tensors.items() if tensor.requires_grad}
-        count = {wanted: sum(tensor.numel() for tensor in tensors.values() if tensor.requires_grad == wanted) for wanted in (True, False)}
-        rows.append(["backbone" if deep else where, (where[:8] + ": " if deep else "") + _describe_modules(list(dict.fromkeys(owner.values())), trained),
+        count = {wanted: sum(tensor.numel() for tensor in tensors.values() if tensor.requires_grad == wanted)
+                 for wanted in (True, False)}
+        rows.append(["backbone" if deep else where, (where[:8] + ": " if deep else "")
+                     + _describe_modules(list(dict.fromkeys(owner.values())), trained),
                      count[True], count[False]])
     return pd.DataFrame(rows, columns=["block", "modules", "trainable", "frozen"])
 
 # %% ../../nbs/41_finetune/04_blocks.ipynb #0da9bd3b
 def parameter_groups(net: Ensemble, rates: Mapping[str, float]) -> list[dict]:
-    """What is trained, as parameter groups of an optimizer: {"name", "params", "lr"} for each of finalizer, head and backbone that has any.
+    """What is trained, as parameter groups of an optimizer.
 
-    rates: the learning rate of each by name. head: saliency and fixation_selection. Order and content depend on nothing but the network, and on
-    whether it is `loss.gather_parameters`: then a tensor for all readouts of a backbone.
+    {"name", "params", "lr"} for each of finalizer, head and backbone that has any.
+
+    rates: the learning rate of each by name. head: saliency and fixation_selection. Order and content depend on nothing
+    but the network, and on whether it is `loss.gather_parameters`: then a tensor for all readouts of a backbone.
     """
     by_group = {"finalizer": [], "head": [], "backbone": []}
     for name, tensor in net.named_parameters():
         if tensor.requires_grad:
             part = block_of(name)
             by_group[part if part in by_group else "head"].append(leaf(tensor))
-    return [{"name": name, "params": list(dict.fromkeys(tensors)), "lr": rates[name]} for name, tensors in by_group.items() if tensors]
+    return [{"name": name, "params": list(dict.fromkeys(tensors)), "lr": rates[name]}
+            for name, tensors in by_group.items() if tensors]
 
 # %% ../../nbs/41_finetune/04_blocks.ipynb #f2487e9f
 def names_without_gradient(net: torch.nn.Module) -> list[str]:
@@ -127,7 +143,9 @@ def names_without_gradient(net: torch.nn.Module) -> list[str]:
 
 # %% ../../nbs/41_finetune/04_blocks.ipynb #17b8d14a
 def clamp_sigma(net: Ensemble, least: float = 0.3, most: float = 500.0) -> None:
-    "Bring the blur of every readout, in cells of 2 × 2 pixels, back between the width at which it does nothing and that of a picture."
+    """Bring the blur of every readout, in cells of 2 × 2 pixels, back between the width at which it does nothing and
+    that of a picture.
+    """
     with torch.no_grad():
         for model in net.models:
             for finalizer in model.finalizers:

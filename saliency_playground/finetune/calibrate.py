@@ -15,33 +15,37 @@ from .fold import Fold, losses
 # %% ../../nbs/41_finetune/09_calibrate.ipynb #608bb64b
 def _finalizers(fold: Fold) -> list[tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]]:
     "For each backbone the blurs and the center bias's weights of its readouts."
-    return [([finalizer.gauss.sigma for finalizer in model.finalizers], [finalizer.center_bias_weight for finalizer in model.finalizers]) for model in fold.net.models]
+    return [([finalizer.gauss.sigma for finalizer in model.finalizers],
+             [finalizer.center_bias_weight for finalizer in model.finalizers]) for model in fold.net.models]
 
 
 def _apply_calibration(start: list, numbers: np.ndarray) -> list[tuple[torch.Tensor, torch.Tensor]]:
     "Blurs and weights with a backbone's (logarithm of a factor, offset) applied. numbers: (backbones, 2)."
-    return [(sigma * float(np.exp(factor)), weight + float(offset)) for (sigma, weight), (factor, offset) in zip(start, numbers)]
+    return [(sigma * float(np.exp(factor)), weight + float(offset))
+            for (sigma, weight), (factor, offset) in zip(start, numbers, strict=True)]
 
 # %% ../../nbs/41_finetune/09_calibrate.ipynb #ad869815
 def calibrate(fold: Fold, most: int = 16, steps: int = 40) -> dict[str, torch.Tensor]:
     """Refit the finalizers of a fold's network, in place, on at most so many of its training images.
 
-    steps: at most so many of L-BFGS. Returns the finalizers' tensors by their official names. Raises RunError if a loss is not finite.
+    steps: at most so many of L-BFGS. Returns the finalizers' tensors by their official names. Raises RunError if a loss
+    is not finite.
     """
     from scipy.optimize import minimize
     rng = np.random.default_rng([fold.config.seed, fold.number])
     image_ids = rng.permutation(sorted(fold.parts["train"])).tolist()[:most]
     groups = _finalizers(fold)
-    start = [tuple(torch.stack([parameter.detach().reshape(()) for parameter in side]) for side in group) for group in groups]
+    start = [tuple(torch.stack([parameter.detach().reshape(()) for parameter in side]) for side in group)
+             for group in groups]
     fold.net.requires_grad_(False)
     for parameter in (parameter for group in groups for side in group for parameter in side):
         parameter.requires_grad_(True)
 
     def put(numbers):
         with torch.no_grad():
-            for group, values in zip(groups, _apply_calibration(start, numbers.reshape(-1, 2))):
-                for side, value in zip(group, values):
-                    for parameter, new in zip(side, value):
+            for group, values in zip(groups, _apply_calibration(start, numbers.reshape(-1, 2)), strict=True):
+                for side, value in zip(group, values, strict=True):
+                    for parameter, new in zip(side, value, strict=True):
                         parameter.copy_(new.reshape(parameter.shape))
 
     def at(numbers):
@@ -55,11 +59,14 @@ def calibrate(fold: Fold, most: int = 16, steps: int = 40) -> dict[str, torch.Te
             total += float(loss.detach())
         if not np.isfinite(total):
             raise RunError(f"calibration of fold {fold.number}: the loss is {total}.")
-        slopes = [(sum(float(parameter.grad.sum() * parameter.detach().sum()) for parameter in sigmas), sum(float(parameter.grad.sum()) for parameter in offsets))
+        slopes = [(sum(float(parameter.grad.sum() * parameter.detach().sum()) for parameter in sigmas),
+                   sum(float(parameter.grad.sum()) for parameter in offsets))
                   for sigmas, offsets in groups]
         return total, np.ravel(slopes)
     bounds = [(np.log(0.25), np.log(4.0)), (-2.0, 2.0)] * len(groups)
-    optimum = minimize(at, np.zeros(2 * len(groups)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
+    optimum = minimize(at, np.zeros(2 * len(groups)), jac=True, method="L-BFGS-B", bounds=bounds,
+                       options={"maxiter": steps})
     put(optimum.x)
-    fold.net.requires_grad_(False).zero_grad(set_to_none=True)             # else a training's first step would add them to its own
-    return {name: parameter.detach().cpu().clone() for name, parameter in fold.net.named_parameters() if ".finalizers." in name}
+    fold.net.requires_grad_(False).zero_grad(set_to_none=True)  # else a training's first step would add them to its own
+    return {name: parameter.detach().cpu().clone() for name, parameter in fold.net.named_parameters()
+            if ".finalizers." in name}

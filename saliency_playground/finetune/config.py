@@ -13,8 +13,17 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, PrivateAttr
 
-from ..bench.config import Block, Document, ConfigEntry, make_block, make_entry, check_entry_options, known_names, load_document
 from ..registry import options
+from saliency_playground.bench.config import (
+    Block,
+    ConfigEntry,
+    Document,
+    check_entry_options,
+    known_names,
+    load_document,
+    make_block,
+    make_entry,
+)
 
 # %% ../../nbs/41_finetune/01_config.ipynb #04af3d91
 BLOCKS = ("backbone", "saliency", "fixation_selection", "finalizer", "head", "all")
@@ -22,9 +31,12 @@ BLOCKS = ("backbone", "saliency", "fixation_selection", "finalizer", "head", "al
 
 class Freeze(Block):
     "Which parts of the network a stage trains."
-    mode: Literal["train_blocks", "freeze_blocks"] = Field("train_blocks", description="what the list means: only these are trained, or all but these")
-    blocks: list[Literal[BLOCKS]] = Field(["head"], description="head: saliency, fixation_selection and finalizer together")
-    backbone_last_n_modules: int = Field(0, ge=0, description="besides, the last so many modules of each backbone that its taps depend on")
+    mode: Literal["train_blocks", "freeze_blocks"] = Field("train_blocks", description="what the list means: only "
+                                                           "these are trained, or all but these")
+    blocks: list[Literal[BLOCKS]] = Field(["head"],
+                                          description="head: saliency, fixation_selection and finalizer together")
+    backbone_last_n_modules: int = Field(0, ge=0, description="besides, the last so many modules of each backbone that "
+                                         "its taps depend on")
 
 # %% ../../nbs/41_finetune/01_config.ipynb #26a5656f
 class Stage(Block):
@@ -36,41 +48,49 @@ class Stage(Block):
     lr: float = Field(1e-3, gt=0, description="learning rate of saliency and fixation_selection")
     finalizer_lr: float | None = Field(None, gt=0, description="of the finalizers; null: ten times lr")
     backbone_lr: float | None = Field(None, gt=0, description="of backbones; null: a tenth of lr")
-    schedule: Literal["constant", "step", "cosine"] = Field("constant", description="how rates fall: not; by step_factor every step_epochs; to 0 along a cosine")
+    schedule: Literal["constant", "step", "cosine"] = Field("constant", description="how rates fall: not; by "
+                                                            "step_factor every step_epochs; to 0 along a cosine")
     step_epochs: int = Field(5, ge=1, description="epochs between two steps")
     step_factor: float = Field(0.1, gt=0, le=1, description="what a step multiplies rates by")
     # how carefully
     batch_size: int = Field(1, ge=1, description="pictures of one size that are computed together")
     accumulate: int = Field(1, ge=1, description="batches that are added up for one step of the optimizer")
     clip: float | None = Field(1.0, gt=0, description="longest gradient of a step; null: any")
-    early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without a better validation; null: never")
+    early_stopping: int | None = Field(None, ge=1,
+                                       description="stop after so many epochs without a better validation; null: never")
 
     def rates(self, epoch: int) -> dict[str, float]:
         "The learning rates of an epoch, counted from 0, by group: finalizer, head, backbone."
         from math import cos, pi
-        factor = {"constant": 1.0, "step": self.step_factor**(epoch // self.step_epochs), "cosine": 0.5 + 0.5 * cos(pi * epoch / self.epochs)}[self.schedule]
-        rates = {"finalizer": self.finalizer_lr or 10 * self.lr, "head": self.lr, "backbone": self.backbone_lr or self.lr / 10}
+        factor = {"constant": 1.0, "step": self.step_factor**(epoch // self.step_epochs),
+                  "cosine": 0.5 + 0.5 * cos(pi * epoch / self.epochs)}[self.schedule]
+        rates = {"finalizer": self.finalizer_lr or 10 * self.lr, "head": self.lr, "backbone": self.backbone_lr
+                 or self.lr / 10}
         return {group: rate * factor for group, rate in rates.items()}
 
 # %% ../../nbs/41_finetune/01_config.ipynb #1a5d96eb
 class Network(Block):
     "Which network is trained."
-    backbones: list[str] = Field(["shape_resnet50", "efficientnet_b5", "densenet201", "resnext50"], min_length=1, description="by name; the four are DeepGaze IIE's")
+    backbones: list[str] = Field(["shape_resnet50", "efficientnet_b5", "densenet201", "resnext50"], min_length=1,
+                                 description="by name; the four are DeepGaze IIE's")
     components: int = Field(30, ge=1, description="readouts of each")
-    center_bias: str = Field("fold", description="fold: from the fold's training pictures; mit1003, uniform, or a file (.npy) of a log density")
+    center_bias: str = Field("fold", description="fold: from the fold's training pictures; mit1003, uniform, or a file "
+                             "(.npy) of a log density")
 
 # %% ../../nbs/41_finetune/01_config.ipynb #ac46007d
 class Features(Block):
     "The kept features."
     enabled: bool = Field(True, description="keep them; only of use while no backbone is trained")
     dir: Path | None = Field(None, strict=False, description="where; null: <output_dir>/features")
-    dtype: Literal["float32", "float16"] = Field("float32", description="float16 takes half the disk, and losses differ in the fourth digit")
+    dtype: Literal["float32", "float16"] = Field("float32", description="float16 takes half the disk, and losses "
+                                                 "differ in the fourth digit")
     limit_gb: float = Field(20.0, gt=0, description="refuse to need more disk than this")
 
 
 class Tracking(Block):
     "Weights & Biases: one run a fold, all folds of a training in one group."
-    enabled: bool = Field(False, description="track the training; without a key or a network it is kept on disk, to be synced later")
+    enabled: bool = Field(False, description="track the training; without a key or a network it is kept on disk, to be "
+                          "synced later")
     project: str = Field("deepgaze-finetune", description="what W&B files it under")
     entity: str | None = Field(None, description="user or team; null: the key's own")
     name: str | None = Field(None, description="of a run, the fold is added; null: the experiment")
@@ -78,34 +98,41 @@ class Tracking(Block):
     tags: list[str] = Field(["deepgaze_iie"], description="words to find it by")
     notes: str | None = Field(None, description="a longer word on it")
     dir: Path | None = Field(None, strict=False, description="where its files go; null: the fold's folder")
-    mode: Literal["online", "offline", "disabled"] | None = Field(None, description="null: online if there is a key and a network, else offline")
+    mode: Literal["online", "offline", "disabled"] | None = Field(None, description="null: online if there is a key "
+                                                                  "and a network, else offline")
 
 # %% ../../nbs/41_finetune/01_config.ipynb #aead0f92
 class Training(Block):
     "The schedule and what is minimised."
-    loss: Literal["kl", "nll_fixations"] = Field("kl", description="divergence from the ground-truth map, or surprise at the fixations")
+    loss: Literal["kl", "nll_fixations"] = Field("kl", description="divergence from the ground-truth map, or surprise "
+                                                 "at the fixations")
     stages: list[Stage] = Field(min_length=1, description="one after another, each from the best weights so far")
-    keep: Literal["best", "last"] = Field("best", description="what final.pth holds: the epoch of the highest IG in validation, or the last")
+    keep: Literal["best", "last"] = Field("best", description="what final.pth holds: the epoch of the highest IG in "
+                                          "validation, or the last")
 
 
 class FinetuneConfig(Block):
     "A checked config of a training. Made by `load_finetune`."
     experiment: str = Field("deepgaze_iie", description="a title")
     # on what
-    data: ConfigEntry = Field(description="a dataset, {name, …options}; gt_aggregate may be random here: another participant each epoch")
+    data: ConfigEntry = Field(description="a dataset, {name, …options}; gt_aggregate may be random here: another "
+                              "participant each epoch")
     split_file: Path = Field(strict=False, description="split.json, as `saliency-playground split` writes it")
     fold: int | None = Field(None, ge=1, description="only this fold of it; null: all, one after another")
     # what
     network: Network = Field(Network(), description="the network")
-    base_weights_path: Path | None = Field(None, strict=False, description="where training starts; null: the published weights of DeepGaze IIE")
+    base_weights_path: Path | None = Field(None, strict=False, description="where training starts; null: the published "
+                                           "weights of DeepGaze IIE")
     training: Training = Field(description="loss and stages")
     # where it goes
-    output_dir: Path = Field(Path("outputs/finetune/deepgaze_iie"), strict=False, description="a fold's files in fold_01/, fold_02/, …")
+    output_dir: Path = Field(Path("outputs/finetune/deepgaze_iie"), strict=False,
+                             description="a fold's files in fold_01/, fold_02/, …")
     feature_cache: Features = Field(Features(), description="features of pictures, kept")
     wandb: Tracking = Field(Tracking(), description="tracking")
     # the machine
     device: str = Field("auto", description="auto: cuda, mps, cpu, whichever is first there; or cuda:1, …")
-    max_hours: float | None = Field(None, gt=0, description="stop after a whole epoch if the next would end later than so many hours after the start; null: never")
+    max_hours: float | None = Field(None, gt=0, description="stop after a whole epoch if the next would end later than "
+                                    "so many hours after the start; null: never")
     seed: int = Field(0, ge=0, description="of everything random")
     plugins: list[str] = Field([], description="more places with adapters: folders, files, modules")
     _draws: bool = PrivateAttr(False)                                  # gt_aggregate: random
@@ -125,12 +152,14 @@ class FinetuneConfig(Block):
 def load_finetune(source: str | Path | Mapping, sets: Iterable[str] = ()) -> FinetuneConfig:
     """Read and check a config of a training.
 
-    source: a YAML file, the name of a packaged config ("finetune_deepgaze_iie"), or a mapping. sets: `key=value` texts that go over it.
+    source: a YAML file, the name of a packaged config ("finetune_deepgaze_iie"), or a mapping. sets: `key=value` texts
+    that go over it.
     Raises ConfigError with every fault of the whole config.
     """
     document = load_document(source, sets)
     data = document.data
-    entry = make_entry(document, "dataset", known_names(document, "dataset"), ("data",), data["data"]) if "data" in data else None
+    entry = (make_entry(document, "dataset", known_names(document, "dataset"), ("data",), data["data"])
+             if "data" in data else None)
     draws = entry is not None and _draws(document, entry)
     if entry is not None:
         check_entry_options(document, "dataset", entry)
@@ -144,13 +173,15 @@ def _draws(document: Document, data: ConfigEntry) -> bool:
     "Whether another participant is to be drawn each epoch; the data set is told nothing of it."
     how, ways = data.options.get("gt_aggregate", "random"), _aggregates(data)
     if ways and how not in (*ways, "random"):
-        document.fault(data.paths["gt_aggregate"], f"expected {', '.join(map(repr, ways))} or 'random', got {json.dumps(how)}.")
+        document.fault(data.paths["gt_aggregate"],
+                       f"expected {', '.join(map(repr, ways))} or 'random', got {json.dumps(how)}.")
         del data.options["gt_aggregate"]
     if data.options.get("gt_aggregate") != "random":
         return False
     del data.options["gt_aggregate"]
     if data.options.get("gt_cache_dir"):
-        document.fault(data.paths["gt_cache_dir"], "holds one map a picture, and gt_aggregate: random draws from several. Leave gt_cache_dir out.")
+        document.fault(data.paths["gt_cache_dir"],
+                       "holds one map a picture, and gt_aggregate: random draws from several. Leave gt_cache_dir out.")
     return True
 
 

@@ -14,17 +14,21 @@ import numpy as np
 import torch
 
 from .. import ceilings, files, maps
-from ..core import Sample, SaliencyDataset, prepare_sample
-from ..errors import DatasetError, InputError
+from ..core import SaliencyDataset, Sample, prepare_sample
 from ..deepgaze.fast import nearest_rows
+from ..errors import DatasetError, InputError
 from ..progress import progress
 
 # %% ../../nbs/41_finetune/05_data.ipynb #e50773f2
 def sum_over_squares(values: np.ndarray, factor: int = 2) -> torch.Tensor:
-    "Values (H, W) added up over the squares of a density `factor` times coarser: (H // factor, W // factor) float32, of the same sum."
+    """Values (H, W) added up over the squares of a density `factor` times coarser.
+
+    (H // factor, W // factor) float32, of the same sum.
+    """
     rows, columns = (nearest_rows(n, n // factor).numpy() for n in values.shape)
     added = np.add.reduceat(np.asarray(values, dtype=float), np.flatnonzero(np.diff(rows, prepend=-1)), axis=0)
-    return torch.from_numpy(np.add.reduceat(added, np.flatnonzero(np.diff(columns, prepend=-1)), axis=1).astype(np.float32))
+    return torch.from_numpy(np.add.reduceat(added, np.flatnonzero(np.diff(columns, prepend=-1)),
+                                            axis=1).astype(np.float32))
 
 # %% ../../nbs/41_finetune/05_data.ipynb #073fb9e9
 def loss_target(sample: Sample, loss: str, factor: int = 2) -> torch.Tensor:
@@ -35,17 +39,23 @@ def loss_target(sample: Sample, loss: str, factor: int = 2) -> torch.Tensor:
     """
     if loss == "nll_fixations":
         if sample.fixations is None or not len(sample.fixations):
-            raise InputError(f"image {sample.image_id} has no fixations, and loss nll_fixations is of fixations. Leave it out of the split, or use loss kl.")
-        return sum_over_squares(maps.counts(sample.fixations.x, sample.fixations.y, sample.size) / len(sample.fixations), factor)
+            raise InputError(f"image {sample.image_id} has no fixations, and loss nll_fixations is of fixations. Leave "
+                             "it out of the split, or use loss kl.")
+        return sum_over_squares(maps.counts(sample.fixations.x, sample.fixations.y, sample.size)
+                                / len(sample.fixations), factor)
     if loss != "kl":
         raise InputError(f"loss is kl or nll_fixations, not {loss!r}.")
     if sample.gt_map is None or sample.meta.get("gt_map") == "uniform":
-        raise InputError(f"image {sample.image_id} has neither a map nor fixations, so there is nothing to train on. Leave it out of the split.")
+        raise InputError(f"image {sample.image_id} has neither a map nor fixations, so there is nothing to train on. "
+                         "Leave it out of the split.")
     return sum_over_squares(sample.gt_map, factor)
 
 
 def entropy(sample: Sample) -> float:
-    "Σ gt log gt of a sample's map, in nats: added to the cross-entropy it makes the divergence KL(gt ‖ p), which is 0 where p is the map."
+    """Σ gt log gt of a sample's map, in nats.
+
+    Added to the cross-entropy it makes the divergence KL(gt ‖ p), which is 0 where p is the map.
+    """
     gt = np.asarray(sample.gt_map, dtype=float)
     return float(np.sum(gt[gt > 0] * np.log(gt[gt > 0])))
 
@@ -53,31 +63,42 @@ def entropy(sample: Sample) -> float:
 def draw_participant(sample: Sample, loss: str, seed: int, epoch: int) -> Sample:
     """The sample as one of its participants saw it, drawn anew for each epoch.
 
-    loss: "kl" draws one of several maps, or else an observer, of whose fixations the map is made; "nll_fixations" draws an observer.
+    loss: "kl" draws one of several maps, or else an observer, of whose fixations the map is made; "nll_fixations" draws
+    an observer.
     Raises ValueError naming the image if it has neither several maps (kl) nor fixations with observers.
     """
     rng = np.random.default_rng([seed, epoch, int(files.digest(sample.image_id)[:12], 16)])
     if loss == "kl" and sample.participant_maps is not None and len(sample.participant_maps):
-        gt_map = maps.normalize_map(maps.resize(sample.participant_maps[rng.integers(len(sample.participant_maps))], sample.size))
+        gt_map = maps.normalize_map(maps.resize(sample.participant_maps[rng.integers(len(sample.participant_maps))],
+                                                sample.size))
         return replace(sample, gt_map=gt_map, meta=sample.meta | {"gt_map": "participants"})
     observers = sample.fixations.observers if sample.fixations is not None else []
     if not observers:
-        there = "neither several maps nor observers of its fixations" if loss == "kl" else "no observers of its fixations"
-        cure = "Name their folder with participant_maps, or use mean." if loss == "kl" else "Use loss kl for maps, or gt_aggregate mean."
-        raise InputError(f"image {sample.image_id}: gt_aggregate random draws a participant for loss {loss}, and there are {there}. {cure}")
+        there = ("neither several maps nor observers of its fixations" if loss == "kl"
+                 else "no observers of its fixations")
+        cure = ("Name their folder with participant_maps, or use mean." if loss == "kl"
+                else "Use loss kl for maps, or gt_aggregate mean.")
+        raise InputError(f"image {sample.image_id}: gt_aggregate random draws a participant for loss {loss}, and there "
+                         f"are {there}. {cure}")
     fixations = sample.fixations.of(observers[rng.integers(len(observers))])
-    return replace(sample, fixations=fixations, gt_map=maps.density(fixations.x, fixations.y, sample.size, sample.sigma_px), meta=sample.meta | {"gt_map": "fixations"})
+    return replace(sample, fixations=fixations,
+                   gt_map=maps.density(fixations.x, fixations.y, sample.size, sample.sigma_px),
+                   meta=sample.meta | {"gt_map": "fixations"})
 
 # %% ../../nbs/41_finetune/05_data.ipynb #4cedf51b
 def precompute_gt(dataset: SaliencyDataset, workers: int | None = None, quiet: bool | None = None) -> int:
-    """Make the aggregated maps of all images of a data set with participants' maps; returns how many were made, the rest being there.
+    """Make the aggregated maps of all images of a data set with participants' maps.
 
-    workers: threads, one a core if None. Raises DatasetError if there is nothing to aggregate or no gt_cache_dir, or naming the images that failed.
+    Returns how many were made, the rest being there.
+
+    workers: threads, one a core if None. Raises DatasetError if there is nothing to aggregate or no gt_cache_dir, or
+    naming the images that failed.
     """
     reading = getattr(dataset, "reading", None)
     if reading is None or reading.participant_maps is None or reading.gt_cache_dir is None:
         lacks = "participant_maps" if reading is None or reading.participant_maps is None else "gt_cache_dir"
-        raise DatasetError(f"{dataset.name or type(dataset).__name__}: nothing to make beforehand without {lacks}. Give it to the data set.")
+        raise DatasetError(f"{dataset.name or type(dataset).__name__}: nothing to make beforehand without {lacks}. "
+                           "Give it to the data set.")
 
     def make_map(i: int) -> tuple[bool, str]:
         path = files.path_inside(reading.gt_cache_dir, dataset.ids[i], ".npy")
@@ -97,12 +118,16 @@ def precompute_gt(dataset: SaliencyDataset, workers: int | None = None, quiet: b
     return sum(new for new, _ in outcomes)
 
 # %% ../../nbs/41_finetune/05_data.ipynb #886c94af
-def fold_center_bias(dataset: SaliencyDataset, train_ids: Sequence[str], uniform: float = 0.01) -> Callable[[str, tuple[int, int]], np.ndarray]:
-    """A center bias fitted on training images only: a function of (image_id, (height, width)) that gives its log density, float32.
+def fold_center_bias(dataset: SaliencyDataset, train_ids: Sequence[str],
+                     uniform: float = 0.01) -> Callable[[str, tuple[int, int]], np.ndarray]:
+    """A center bias fitted on training images only.
 
-    For a training image without its own fixations, for any other from all of them. uniform: the uniform density's share. Where no training
-    image has fixations, their maps take the fixations' place.
-    Raises ValueError if fewer than two training images have fixations, or maps. Source: as for `ceilings.loo_center_bias`.
+    A function of (image_id, (height, width)) that gives its log density, float32.
+
+    For a training image without its own fixations, for any other from all of them. uniform: the uniform density's
+    share. Where no training image has fixations, their maps take the fixations' place.
+    Raises ValueError if fewer than two training images have fixations, or maps. Source: as for
+    `ceilings.loo_center_bias`.
     """
     places = {image_id: i for i, image_id in enumerate(dataset.ids)}
     train = {places[image_id] for image_id in train_ids}
@@ -117,11 +142,14 @@ def fold_center_bias(dataset: SaliencyDataset, train_ids: Sequence[str], uniform
 def _center_bias_from_maps(samples: Sequence[Sample], uniform: float) -> Callable[[str, tuple[int, int]], np.ndarray]:
     "`fold_center_bias` from the maps of training images that have no fixations: the mean of the other images' maps."
     side = (ceilings.GRID, ceilings.GRID)
-    own = {sample.image_id: maps.normalize_map(maps.resize(sample.gt_map, side, "area")) for sample in samples if sample.meta.get("gt_map") != "uniform"}
+    own = {sample.image_id: maps.normalize_map(maps.resize(sample.gt_map, side, "area"))
+           for sample in samples if sample.meta.get("gt_map") != "uniform"}
     if not own:
-        raise InputError("none of the training images has fixations or a map. Say where they are: participants' maps lie in the folder that participant_maps names.")
+        raise InputError("none of the training images has fixations or a map. Say where they are: participants' maps "
+                         "lie in the folder that participant_maps names.")
     if len(own) < 2:
-        raise InputError(f"center_bias fold is made of at least two training images with fixations or maps, and there are {len(own)}. Name mit1003, uniform or a file.")
+        raise InputError("center_bias fold is made of at least two training images with fixations or maps, and there "
+                         f"are {len(own)}. Name mit1003, uniform or a file.")
     whole = sum(own.values())
 
     def bias(image_id: str, size: tuple[int, int]) -> np.ndarray:

@@ -26,15 +26,19 @@ from ..errors import InputError
 def backbone_digest(net: Ensemble) -> str:
     "A digest of the tensors of a network's backbones, of which layers are tapped, and of the code that runs them."
     code = sorted(Path(fast.__file__).parent.glob("*.py"))
-    digests = [[name, files.digest(tensor.detach().cpu().numpy())] for name, tensor in net.state_dict().items() if ".features." in name]
-    return files.digest([digests, [model.features.taps for model in net.models], [files.sha256(path) for path in code]])[:16]
+    digests = [[name, files.digest(tensor.detach().cpu().numpy())] for name, tensor in net.state_dict().items()
+               if ".features." in name]
+    return files.digest([digests, [model.features.taps for model in net.models],
+                         [files.sha256(path) for path in code]])[:16]
 
 # %% ../../nbs/41_finetune/06_features.ipynb #3cfdb714
 class FeatureCache:
     """What a network's backbones see of pictures, kept on disk.
 
-    folder: where. net: whose backbones must not change meanwhile. limit_gb: `bytes_needed` refuses more. dtype: "float32" or "float16".
-    Threads, folds and processes may share a folder: files are written whole, and whoever comes second writes the same again.
+    folder: where. net: whose backbones must not change meanwhile. limit_gb: `bytes_needed` refuses more. dtype:
+    "float32" or "float16".
+    Threads, folds and processes may share a folder: files are written whole, and whoever comes second writes the same
+    again.
     """
     def __init__(self, folder: str | Path, net: Ensemble, limit_gb: float = 20.0, dtype: str = "float32"):
         self.net, self.limit_gb, self.dtype, self.made_by = net, limit_gb, np.dtype(dtype), backbone_digest(net)
@@ -47,7 +51,10 @@ class FeatureCache:
         return [tensor._version for tensor in self._tensors]                # torch counts what is written to a tensor
 
     def current(self) -> bool:
-        "Whether the backbones are still those whose features are kept here: nothing else was written to them, or the same again."
+        """Whether the backbones are still those whose features are kept here.
+
+        Nothing else was written to them, or the same again.
+        """
         if (versions := self._versions()) != self._known[0]:
             self._known = versions, backbone_digest(self.net) == self.made_by
         return self._known[1]
@@ -57,7 +64,9 @@ class FeatureCache:
         return self.folder/f"{files.digest(sample.image)}.npy"
 
     def features(self, sample: Sample, device: torch.device | str = "cpu") -> fast.BackboneFeatures:
-        """What the backbones see of a sample's picture, float32: read, or computed and kept; only computed once they are no longer `current`.
+        """What the backbones see of a sample's picture, float32: read, or computed and kept.
+
+        Only computed once they are no longer `current`.
 
         Raises OSError if the disk is full; nothing half written stays.
         """
@@ -70,7 +79,7 @@ class FeatureCache:
             _write_features(path, features, self.dtype)
             if self.dtype == np.float32:
                 return _to_device(features, device)
-            kept = _read_features(path)                                   # what an epoch computes with does not depend on who computed the features
+            kept = _read_features(path)  # what an epoch computes with does not depend on who computed the features
         return _to_device(kept, device)
 
 # %% ../../nbs/41_finetune/06_features.ipynb #ee243cbf
@@ -83,7 +92,9 @@ def _extract_features(net: Ensemble, image: np.ndarray) -> fast.BackboneFeatures
 
 def _to_device(features: fast.BackboneFeatures, device: torch.device | str) -> fast.BackboneFeatures:
     "The same on a device, in float32."
-    return fast.BackboneFeatures(features.size, [[tap.to(device, torch.float32).contiguous() for tap in taps] for taps in features.taps])       # laid out alike, read or computed
+    # laid out alike, read or computed
+    return fast.BackboneFeatures(features.size, [[tap.to(device, torch.float32).contiguous() for tap in taps]
+                                                 for taps in features.taps])
 
 
 def _write_features(path: Path, features: fast.BackboneFeatures, dtype: np.dtype) -> None:
@@ -106,7 +117,8 @@ def _read_features(path: Path) -> fast.BackboneFeatures | None:
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     parts = iter(np.split(flat, np.cumsum([size for group in sizes for size in group])[:-1]))
-    return fast.BackboneFeatures((height, width), [[torch.from_numpy(next(parts)).view(shape) for shape in shapes] for shapes in about["shapes"]])
+    return fast.BackboneFeatures((height, width), [[torch.from_numpy(next(parts)).view(shape) for shape in shapes]
+                                                   for shapes in about["shapes"]])
 
 # %% ../../nbs/41_finetune/06_features.ipynb #a5ac2c93
 def bytes_needed(cache: FeatureCache, sizes: Iterable[tuple[int, int]]) -> int:
@@ -116,14 +128,19 @@ def bytes_needed(cache: FeatureCache, sizes: Iterable[tuple[int, int]]) -> int:
     """
     sizes, shapes_only = Counter(sizes), copy.deepcopy(cache.net).to("meta")
     with torch.no_grad():
-        numbers = {size: sum(tap.numel() for model in shapes_only.models for tap in model.taps(torch.zeros(1, 3, *size, device="meta"))) for size in sizes}
-    total = sum(times * (numbers[size] * cache.dtype.itemsize + 400) for size, times in sizes.items())              # 400: headers and shapes
+        numbers = {size: sum(tap.numel() for model in shapes_only.models
+                             for tap in model.taps(torch.zeros(1, 3, *size, device="meta"))) for size in sizes}
+    # 400: headers and shapes
+    total = sum(times * (numbers[size] * cache.dtype.itemsize + 400) for size, times in sizes.items())
     cache.folder.mkdir(parents=True, exist_ok=True)
     room = shutil.disk_usage(cache.folder).free + sum(path.stat().st_size for path in cache.folder.glob("*.npy"))
-    for most, cure in ((cache.limit_gb * 1e9, "feature_cache.limit_gb allows {:.3g}. Raise it, set dtype: float16, which takes half, or enabled: false."),
-                       (room, str(cache.folder) + " has room for {:.3g}. Name another feature_cache.dir, or set enabled: false.")):
+    for most, cure in ((cache.limit_gb * 1e9, "feature_cache.limit_gb allows {:.3g}. Raise it, set dtype: float16, "
+                        "which takes half, or enabled: false."),
+                       (room, str(cache.folder) + " has room for {:.3g}. Name another feature_cache.dir, or set "
+                        "enabled: false.")):
         if total > most:
-            raise InputError(f"the features of {sizes.total()} pictures take {total / 1e9:.3g} GB, and {cure.format(most / 1e9)}")
+            raise InputError(f"the features of {sizes.total()} pictures take {total / 1e9:.3g} GB, and "
+                             f"{cure.format(most / 1e9)}")
     return total
 
 # %% ../../nbs/41_finetune/06_features.ipynb #05b63568
@@ -133,4 +150,6 @@ def stack_features(features: Sequence[fast.BackboneFeatures]) -> fast.BackboneFe
         raise InputError(f"pictures of one size make a batch, got {sorted({member.size for member in features})}.")
     if len(features) == 1:
         return features[0]
-    return fast.BackboneFeatures(features[0].size, [[torch.cat(same) for same in zip(*taps)] for taps in zip(*(member.taps for member in features))])
+    return fast.BackboneFeatures(features[0].size,
+                                 [[torch.cat(same) for same in zip(*taps, strict=True)]
+                                  for taps in zip(*(member.taps for member in features), strict=True)])

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 
 from .. import weights
-from ..core import Sample, SaliencyDataset, prepare_sample
-from ..registry import create
+from ..core import SaliencyDataset, Sample, prepare_sample
 from ..deepgaze import backbones, fast, network
 from ..deepgaze.center_bias import find_template, log_center_bias
 from ..deepgaze.loss import cross_entropy
 from ..errors import InputError
+from ..models.torch_base import pick_device
+from ..registry import create
 from .config import FinetuneConfig
 from .data import draw_participant, entropy, fold_center_bias, loss_target
 from .features import FeatureCache, stack_features
 from .splits import read_split
-from ..models.torch_base import pick_device
 
 # %% ../../nbs/41_finetune/07_fold.ipynb #88834eeb
 def base_weights(config: FinetuneConfig) -> Path:
@@ -34,15 +34,21 @@ def base_weights(config: FinetuneConfig) -> Path:
     Raises ValueError if it cannot be had, or if the network is not the published one and no file is named.
     """
     published = create("model", "deepgaze_iie").published
-    if config.base_weights_path is None and (tuple(config.network.backbones) != network.IIE or config.network.components != 30):
-        raise InputError("base_weights_path: the published weights are those of DeepGaze IIE with 30 components; name a file for another network.")
+    if (config.base_weights_path is None
+        and (tuple(config.network.backbones) != network.IIE or config.network.components != 30)):
+        raise InputError("base_weights_path: the published weights are those of DeepGaze IIE with 30 components; name "
+                         "a file for another network.")
     return weights.fetch_weights(published, config.base_weights_path, "base_weights_path")
 
 
 def build_network(config: FinetuneConfig) -> network.Ensemble:
-    "The network with the weights it starts from, on the device, nothing trainable yet. Raises ValueError as `base_weights` and `weights.load_state` do."
+    """The network with the weights it starts from, on the device, nothing trainable yet.
+
+    Raises ValueError as `base_weights` and `weights.load_state` do.
+    """
     path = base_weights(config)
-    net = network.deepgaze_iie([backbones.find_backbone(name) for name in config.network.backbones], config.network.components)
+    net = network.deepgaze_iie([backbones.find_backbone(name) for name in config.network.backbones],
+                               config.network.components)
     weights.load_state(net, weights.read_state(path), path)
     for model in net.models:
         model.features.to(memory_format=torch.channels_last)
@@ -50,18 +56,23 @@ def build_network(config: FinetuneConfig) -> network.Ensemble:
 
 # %% ../../nbs/41_finetune/07_fold.ipynb #65be2747
 def fold_parts(config: FinetuneConfig, number: int, dataset: SaliencyDataset) -> dict:
-    """A fold as its folder's split.json has it: {"fold", "train", "val", "test"}, and "pictures", a digest of each by which it is known again.
+    """A fold as its folder's split.json has it.
+
+    {"fold", "train", "val", "test"}, and "pictures", a digest of each by which it is known again.
 
     Raises ValueError if there is no such fold, or if it names images that the data set does not have.
     """
     split = read_split(config.split_file)
-    parts = next(({"fold": number, "train": fold_split["train"], "val": fold_split["val"], "test": split["test"]} for fold_split in split["folds"] if fold_split["fold"] == number), None)
+    parts = next(({"fold": number, "train": fold_split["train"], "val": fold_split["val"], "test": split["test"]}
+                  for fold_split in split["folds"] if fold_split["fold"] == number), None)
     if parts is None:
-        raise InputError(f"{config.split_file}: there is no fold {number}. There are: {', '.join(str(fold_split['fold']) for fold_split in split['folds'])}.")
+        raise InputError(f"{config.split_file}: there is no fold {number}. There are: "
+                         f"{', '.join(str(fold_split['fold']) for fold_split in split['folds'])}.")
     place = {image_id: i for i, image_id in enumerate(dataset.ids)}
     used = parts["train"] + parts["val"]
     if strangers := [fold_split for fold_split in used if fold_split not in place]:
-        raise InputError(f"{config.split_file}, fold {number}: {len(strangers)} images are not in the data set, {strangers[0]!r} first.")
+        raise InputError(f"{config.split_file}, fold {number}: {len(strangers)} images are not in the data set, "
+                         f"{strangers[0]!r} first.")
     return parts | {"pictures": {fold_split: dataset.fingerprint(place[fold_split])["image"] for fold_split in used}}
 
 # %% ../../nbs/41_finetune/07_fold.ipynb #447c444e
@@ -87,14 +98,15 @@ class _FoldData:
 class Fold(_FoldData):
     """One fold of a training.
 
-    config: the training's. number: which fold, from 1. net: see `build_network`. Raises DatasetError or ValueError if the split does not
-    fit the data, or the center bias cannot be had.
+    config: the training's. number: which fold, from 1. net: see `build_network`. Raises DatasetError or ValueError if
+    the split does not fit the data, or the center bias cannot be had.
     """
     def __post_init__(self):
         super().__post_init__()
         if self.config.network.center_bias != "fold":
             find_template(self.config.network.center_bias)                  # now, not at the first picture
-        self.sample = lru_cache(maxsize=8 if self.config.draws else 64)(self._sample)                 # all of a picture's maps are a lot
+        # all of a picture's maps are a lot
+        self.sample = lru_cache(maxsize=8 if self.config.draws else 64)(self._sample)
         self.bias = lru_cache(maxsize=64)(self._bias)
         self.aim = lru_cache(maxsize=256)(self._loss_target)
 
@@ -105,25 +117,32 @@ class Fold(_FoldData):
 
     @cached_property
     def center_bias(self) -> Callable:
-        "The log density (height, width) that all look at before they have seen anything: a function of image id and size."
+        """The log density (height, width) that all look at before they have seen anything.
+
+        A function of image id and size.
+        """
         kind = self.config.network.center_bias
-        return fold_center_bias(self.dataset, self.parts["train"]) if kind == "fold" else lambda image_id, size: log_center_bias(kind, size)
+        return (fold_center_bias(self.dataset, self.parts["train"]) if kind == "fold"
+                else lambda image_id, size: log_center_bias(kind, size))
 
     def _bias(self, image_id: str) -> torch.Tensor:
         "(1, H, W) on the device: the center bias for an image."
-        return torch.from_numpy(np.asarray(self.center_bias(image_id, self.sample(image_id).size), dtype=np.float32))[None].to(self.device)
+        return torch.from_numpy(np.asarray(self.center_bias(image_id, self.sample(image_id).size),
+                                           dtype=np.float32))[None].to(self.device)
 
     def _loss_target(self, image_id: str, epoch: int) -> tuple[torch.Tensor, float]:
         "What the loss compares with, (1, h, w), and what it adds, in nats. epoch: -1 where no participant is drawn."
         sample = self.sample(image_id)
         sample = sample if epoch < 0 else draw_participant(sample, self.config.training.loss, self.config.seed, epoch)
-        return loss_target(sample, self.config.training.loss)[None].to(self.device), entropy(sample) if self.config.training.loss == "kl" else 0.0
+        return (loss_target(sample, self.config.training.loss)[None].to(self.device),
+                entropy(sample) if self.config.training.loss == "kl" else 0.0)
 
     @cached_property
     def cache(self) -> FeatureCache:
         "The kept features."
         settings = self.config.feature_cache
-        return FeatureCache(settings.dir or Path(self.config.output_dir)/"features", self.net, settings.limit_gb, settings.dtype)
+        return FeatureCache(settings.dir or Path(self.config.output_dir)/"features", self.net, settings.limit_gb,
+                            settings.dtype)
 
     def features(self, image_id: str, trains_backbone: bool) -> fast.BackboneFeatures:
         "What the backbones see of an image: kept, or computed, with gradients where a backbone is trained."
@@ -142,5 +161,6 @@ def losses(fold: Fold, image_ids: Sequence[str], trains_backbone: bool = False, 
     features = stack_features([fold.features(image_id, trains_backbone) for image_id in image_ids])
     bias = torch.cat([fold.bias(image_id) for image_id in image_ids])
     aims = [fold.aim(image_id, epoch if fold.config.draws else -1) for image_id in image_ids]
-    aim, added = torch.cat([image_target for image_target, _ in aims]), torch.tensor([more for _, more in aims], device=fold.device)
+    aim, added = (torch.cat([image_target for image_target, _ in aims]),
+                  torch.tensor([more for _, more in aims], device=fold.device))
     return cross_entropy(fold.net, features, bias, aim) + added

@@ -23,12 +23,14 @@ from ..errors import InputError, MissingFileError
 def find_cells(outputs: str | Path | Iterable[str | Path]) -> dict[tuple[str, str], Path]:
     """The tables of scores in output folders: (dataset, model) -> file.
 
-    outputs: a folder or several. Raises FileNotFoundError for a folder that is not there, ValueError if two hold the same cell.
+    outputs: a folder or several. Raises FileNotFoundError for a folder that is not there, ValueError if two hold the
+    same cell.
     """
     cells: dict[tuple[str, str], Path] = {}
     for folder in [outputs] if isinstance(outputs, (str, Path)) else outputs:
         if not Path(folder).is_dir():
-            raise MissingFileError(f"there is no folder {folder}. Give the output_dir of the runs that scored the folds.")
+            raise MissingFileError(f"there is no folder {folder}. Give the output_dir of the runs that scored "
+                                   "the folds.")
         for path in sorted(Path(folder).glob("*__*.csv")):
             with open(path, newline="", encoding="utf-8") as file:
                 rows = csv.reader(file)
@@ -36,7 +38,8 @@ def find_cells(outputs: str | Path | Iterable[str | Path]) -> dict[tuple[str, st
             if header[:3] == ["dataset", "model", "image_id"] and header[-1] == "error" and first:
                 cell = tuple(first[:2])
                 if cell in cells:
-                    raise InputError(f"{cells[cell]} and {path} both hold the scores of {cell[1]} on {cell[0]}. Leave one of the folders out.")
+                    raise InputError(f"{cells[cell]} and {path} both hold the scores of {cell[1]} on {cell[0]}. Leave "
+                                     "one of the folders out.")
                 cells[cell] = path
     return cells
 
@@ -50,31 +53,39 @@ def read_cell_table(path: Path) -> tuple["pandas.DataFrame", dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     if torn := next((line for line, row in enumerate(rows, start=2) if len(row) != len(header)), None):
-        raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. Run again; what was computed is kept.")
+        raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. Run again; what "
+                         "was computed is kept.")
     names = header[3:-1]
-    scores = np.array([[field or "nan" for field in row[3:-1]] for row in rows], dtype=float).reshape(len(rows), len(names))
+    scores = np.array([[field or "nan" for field in row[3:-1]] for row in rows],
+                      dtype=float).reshape(len(rows), len(names))
     summary = path.with_name(f"{path.stem}_summary.csv")
     if not summary.is_file():
-        raise MissingFileError(f"there is no {summary.name} beside {path}. Copy both, or run again; what was computed is kept.")
+        raise MissingFileError(f"there is no {summary.name} beside {path}. Copy both, or run again; what was computed "
+                               "is kept.")
     with open(summary, newline="", encoding="utf-8") as file:
         definitions = {row["metric"]: row["definition"] for row in csv.DictReader(file)}
     return pd.DataFrame(scores, [row[2] for row in rows], names).rename_axis("image_id"), definitions
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #743861b6
 def _common_metrics(tables: dict[str, tuple["pandas.DataFrame", dict[str, str]]], dataset: str) -> list[str]:
-    "The metrics that all of the tables have, in order. Raises ValueError if their images or definitions differ, or if there is none."
+    """The metrics that all of the tables have, in order.
+
+    Raises ValueError if their images or definitions differ, or if there is none.
+    """
     if lost := [name for name, (scores, _) in tables.items() if scores.isna().all(axis=None)]:
-        raise InputError(f"{dataset}: {lost[0]} has no score on any image. See errors.csv in its run's output_dir, mend the cause, and run again.")
+        raise InputError(f"{dataset}: {lost[0]} has no score on any image. See errors.csv in its run's output_dir, "
+                         "mend the cause, and run again.")
     (name, (first, meant)), *others = tables.items()
     for other, (scores, definitions) in others:
         if odd := sorted(set(first.index) ^ set(scores.index)):
-            raise InputError(f"{dataset}: {name} has scores for {len(first)} images and {other} for {len(scores)}, and {odd[0]!r} is in one only. "
-                             "Score all on the same split.")
+            raise InputError(f"{dataset}: {name} has scores for {len(first)} images and {other} for {len(scores)}, and "
+                             f"{odd[0]!r} is in one only. Score all on the same split.")
         for metric in set(meant) & set(definitions):
             if meant[metric] != definitions[metric]:
-                raise InputError(f"{dataset}, {metric}: {name} was scored by {meant[metric]} and {other} by {definitions[metric]}. "
-                                 "Score all with the same config.")
-    shared = [metric for metric in first if all(metric in scores and metric in meant for scores, meant in tables.values())]
+                raise InputError(f"{dataset}, {metric}: {name} was scored by {meant[metric]} and {other} by "
+                                 f"{definitions[metric]}. Score all with the same config.")
+    shared = [metric
+              for metric in first if all(metric in scores and metric in meant for scores, meant in tables.values())]
     if not shared:
         raise InputError(f"{dataset}: {', '.join(tables)} have no metric in common. Score all with the same config.")
     return shared
@@ -83,7 +94,8 @@ def _common_metrics(tables: dict[str, tuple["pandas.DataFrame", dict[str, str]]]
 def metric_summary(tuned: np.ndarray, pretrained: np.ndarray, seed: int = 0) -> dict[str, float | int]:
     """One metric in numbers: those of the table above, `n_images` that count and `n_undefined` that do not.
 
-    tuned: (images, folds) scores, NaN where undefined. pretrained: (images,). The interval of the difference resamples images and folds, too.
+    tuned: (images, folds) scores, NaN where undefined. pretrained: (images,). The interval of the difference resamples
+    images and folds, too.
     NaN where undefined: intervals below two images or with an infinite score, everything without images.
     """
     counts = ~(np.isnan(tuned).any(axis=1) | np.isnan(pretrained))
@@ -92,26 +104,36 @@ def metric_summary(tuned: np.ndarray, pretrained: np.ndarray, seed: int = 0) -> 
     rows, columns = np.repeat(np.arange(n), folds), np.tile(np.arange(folds), n)
     with np.errstate(invalid="ignore"):
         gained = np.where(x == y[:, None], 0.0, x - y[:, None])
-        def mean(values): return float(values.mean()) if n else np.nan
-        def sd(values): return float(values.std(ddof=1)) if n and len(values) > 1 else np.nan
+        def mean(values):
+            return float(values.mean()) if n else np.nan
+        def sd(values):
+            return float(values.std(ddof=1)) if n and len(values) > 1 else np.nan
         low, high = stats.hierarchical_interval(x.ravel(), rows, columns, seed=seed)
         difference_low, difference_high = stats.hierarchical_interval(gained.ravel(), rows, columns, seed=seed)
-        return {"mean": mean(x), "sd_folds": sd(x.mean(axis=0)) if n else np.nan, "sd_images": sd(x.mean(axis=1)), "ci_low": low, "ci_high": high,
-                "pretrained": mean(y), "difference": mean(gained), "difference_low": difference_low, "difference_high": difference_high,
+        return {"mean": mean(x), "sd_folds": sd(x.mean(axis=0)) if n else np.nan, "sd_images": sd(x.mean(axis=1)),
+                "ci_low": low, "ci_high": high,
+                "pretrained": mean(y), "difference": mean(gained), "difference_low": difference_low,
+                "difference_high": difference_high,
                 "n_images": n, "n_undefined": len(tuned) - n}
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #1cc14710
 PRETRAINED, FOLDS = "deepgaze_iie_pretrained", "deepgaze_iie_finetuned_fold_*"
-_BETTER = {metric.definition.partition("[")[0]: "higher" if metric.higher_is_better else "lower" for metric in metrics.METRICS.values()}
+_BETTER = {metric.definition.partition("[")[0]: "higher" if metric.higher_is_better else "lower"
+           for metric in metrics.METRICS.values()}
 
 
-def aggregate_folds(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretrained: str = PRETRAINED, folds: str = FOLDS,
+def aggregate_folds(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretrained: str = PRETRAINED,
+                    folds: str = FOLDS,
               seed: int = 0) -> "pandas.DataFrame":
-    """The folds of a fine-tuned model together, and beside them the pretrained one: a row a data set and metric, all of its models' images.
+    """The folds of a fine-tuned model together, and beside them the pretrained one.
 
-    outputs: output folders of finished runs. pretrained: a model's name in them. folds: a pattern for those of the folds, `*` for anything.
-    Returns the columns dataset, metric, better, those of `metric_summary`, n_folds, definition, and one a fold with its mean. A metric that is averaged
-    over fixations in the runs is averaged over images here. Raises FileNotFoundError or ValueError that says which runs are missing or do not fit.
+    A row a data set and metric, all of its models' images.
+
+    outputs: output folders of finished runs. pretrained: a model's name in them. folds: a pattern for those of the
+    folds, `*` for anything.
+    Returns the columns dataset, metric, better, those of `metric_summary`, n_folds, definition, and one a fold with its
+    mean. A metric that is averaged over fixations in the runs is averaged over images here. Raises FileNotFoundError or
+    ValueError that says which runs are missing or do not fit.
     """
     import pandas as pd
     cells, rows = find_cells(outputs), []
@@ -121,19 +143,24 @@ def aggregate_folds(outputs: str | Path | Iterable[str | Path] = "outputs/eval",
         lacks = f"{len(names)} folds that fit {folds!r}, two are needed."
         if pretrained not in there:
             lacks = f"no scores of {pretrained!r}.{files.did_you_mean(pretrained, there)}"
-        raise MissingFileError(f"{_folder_list(outputs)} holds {lacks} There is: {', '.join(there) or 'nothing yet'}. Name them with pretrained and folds, "
-                                "or run the configs eval_deepgaze_iie_… first.")
+        raise MissingFileError(f"{_folder_list(outputs)} holds {lacks} There is: {', '.join(there) or 'nothing yet'}. "
+                               "Name them with pretrained and folds, or run the configs eval_deepgaze_iie_… first.")
     for dataset in dict.fromkeys(dataset for dataset, model in cells if model == pretrained):
         if absent := [name for name in names if (dataset, name) not in cells]:
-            raise MissingFileError(f"{_folder_list(outputs)} holds no scores of {absent[0]} on {dataset}. Run that first.")
+            raise MissingFileError(f"{_folder_list(outputs)} holds no scores of {absent[0]} on {dataset}. Run "
+                                   "that first.")
         tables = {name: read_cell_table(cells[dataset, name]) for name in [pretrained, *names]}
         before, meant = tables[pretrained]
         for metric in _common_metrics(tables, dataset):
             tuned = np.stack([tables[name][0][metric].reindex(before.index) for name in names], axis=1)
-            row, definition = metric_summary(tuned, before[metric].to_numpy(), seed), meant[metric].replace(",avg=fixations]", "]")
+            row, definition = (metric_summary(tuned, before[metric].to_numpy(), seed),
+                               meant[metric].replace(",avg=fixations]", "]"))
             counts = ~(np.isnan(tuned).any(axis=1) | before[metric].isna())
-            rows.append({"dataset": dataset, "metric": metric, "better": _BETTER[definition.partition("[")[0]], **row, "n_folds": len(names),
-                         "definition": definition, **dict(zip(names, tuned[counts].mean(axis=0) if counts.any() else [np.nan] * len(names)))})
+            rows.append({"dataset": dataset, "metric": metric, "better": _BETTER[definition.partition("[")[0]], **row,
+                         "n_folds": len(names),
+                         "definition": definition,
+                         **dict(zip(names, tuned[counts].mean(axis=0) if counts.any() else [np.nan] * len(names),
+                                    strict=True))})
     return pd.DataFrame(rows)
 
 
@@ -143,16 +170,20 @@ def _folder_list(outputs: str | Path | Iterable[str | Path]) -> str:
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #b0df7402
 def draw_summary(table: "pandas.DataFrame", columns: int = 4):
-    "A Matplotlib figure of what `aggregate_folds` gives: a panel a row, the folds as dots, their mean and its interval, the pretrained model as a line."
+    """A Matplotlib figure of what `aggregate_folds` gives.
+
+    A panel a row, the folds as dots, their mean and its interval, the pretrained model as a line.
+    """
     from matplotlib.figure import Figure
     columns = min(columns, len(table))
     lines = -(-len(table) // columns)
     figure = Figure(figsize=(2.6 * columns, 1.5 * lines + 0.35), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     names = list(table.columns[table.columns.get_loc("definition") + 1:])
-    for axis, (_, row) in zip(axes, table.iterrows()):
+    for axis, (_, row) in zip(axes, table.iterrows(), strict=False):
         axis.axvline(row.pretrained, color="#7d858f", ls="--", lw=1.2, label="pretrained")
-        axis.plot(row[names].astype(float), [0] * len(names), "o", ms=5, mec="none", alpha=0.6, color="#0072B2", label="a fold")
+        axis.plot(row[names].astype(float), [0] * len(names), "o", ms=5, mec="none", alpha=0.6, color="#0072B2",
+                  label="a fold")
         axis.plot([row.ci_low, row.ci_high], [1, 1], color="#D55E00", lw=2.2, solid_capstyle="round")
         axis.plot(row["mean"], 1, "D", ms=5.5, mec="none", color="#D55E00", label="their mean, 95 % interval")
         sure = row.difference_low > 0 or row.difference_high < 0
@@ -180,7 +211,11 @@ def summary_png(table: "pandas.DataFrame", dpi: int = 110) -> bytes:
     return buffer.getvalue()
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #d0b2cee4
-def write_summary(table: "pandas.DataFrame", path: str | Path = "outputs/eval/deepgaze_iie_finetuned_cv_summary.csv") -> Path:
-    "Write what `aggregate_folds` gives as CSV, every digit of it, and its figure as PNG beside it; returns the CSV's path."
+def write_summary(table: "pandas.DataFrame",
+                  path: str | Path = "outputs/eval/deepgaze_iie_finetuned_cv_summary.csv") -> Path:
+    """Write what `aggregate_folds` gives as CSV, every digit of it, and its figure as PNG beside it.
+
+    Returns the CSV's path.
+    """
     files.write_bytes(Path(path).with_suffix(".png"), summary_png(table, dpi=160))
     return files.write_text(path, table.to_csv(index=False, lineterminator="\n"))

@@ -16,28 +16,42 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from .. import files, heatmaps, images, weights
-from ..errors import RunError
-from ..provenance import provenance
 from ..deepgaze.center_bias import TEMPLATE_SIDE
+from ..errors import OutOfTime, RunError
+from ..provenance import provenance
 from .calibrate import calibrate
 from .config import FinetuneConfig
 from .features import bytes_needed
 from .fold import Fold, base_weights, build_network
 from .splits import read_split
 from .tracking import track_run
-from ..errors import OutOfTime
-from .train import VALIDATION_METRICS, TimeBudget, TrainingState, selection_score, predict_density, load_tensors, copy_tensors, train_stages, trained_names, validate
+from saliency_playground.finetune.train import (
+    VALIDATION_METRICS,
+    TimeBudget,
+    TrainingState,
+    copy_tensors,
+    load_tensors,
+    predict_density,
+    selection_score,
+    train_stages,
+    trained_names,
+    validate,
+)
 
 # %% ../../nbs/41_finetune/10_run.ipynb #fd1752bb
 def draw_curves(history: list[dict], title: str = ""):
-    "A figure of a fold's history: loss, the validation's IG and NSS (KL where nobody has fixations), blur; stages apart by lines."
+    """A figure of a fold's history: loss, the validation's IG and NSS (KL where nobody has fixations), blur.
+
+    Stages apart by lines.
+    """
     import matplotlib.pyplot as plt
     epochs = [row["epoch"] for row in history]
-    changes = [a["epoch"] + 0.5 for a, b in zip(history[1:], history[2:]) if a["stage"] != b["stage"]]
-    curves_shown = [("IG", "validation IG (bit/fixation)"), ("NSS", "validation NSS")] if _selection_metric(history) == "IG" else [("KL", "validation KL (nats)")]
+    changes = [a["epoch"] + 0.5 for a, b in zip(history[1:], history[2:], strict=False) if a["stage"] != b["stage"]]
+    curves_shown = ([("IG", "validation IG (bit/fixation)"), ("NSS", "validation NSS")]
+                    if _selection_metric(history) == "IG" else [("KL", "validation KL (nats)")])
     panels = [("loss", "loss (nats)"), *curves_shown, ("sigma", "mean blur (squares)")]
     figure, axes = plt.subplots(1, len(panels), figsize=(3 * len(panels), 2.6), layout="constrained")
-    for axis, (key, label) in zip(axes, panels):
+    for axis, (key, label) in zip(axes, panels, strict=True):
         axis.plot(epochs, [row[key] for row in history], "o-", ms=3, color="#2a6f97")
         axis.set(xlabel="epoch", title=label)
         axis.title.set_size(10)
@@ -50,7 +64,10 @@ def draw_curves(history: list[dict], title: str = ""):
 
 
 def _selection_metric(rows: Iterable[dict]) -> str:
-    "By which of a validation's scores epochs are compared: IG, or KL where nobody has fixations; see `selection_score`."
+    """By which of a validation's scores epochs are compared: IG, or KL where nobody has fixations.
+
+    See `selection_score`.
+    """
     return "IG" if any(np.isfinite(row["IG"]) for row in rows) else "KL"
 
 # %% ../../nbs/41_finetune/10_run.ipynb #53b195dd
@@ -67,20 +84,27 @@ def draw_before_after(fold: Fold, before: dict, after: dict, most: int = 6) -> n
     rows = []
     for i, image_id in enumerate(image_ids):
         sample = fold.sample(image_id)
-        figure = sample.image if sample.fixations is None else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y)
+        figure = (sample.image if sample.fixations is None
+                  else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y))
         top = max(predictions[name][i].max() for name in predictions)
-        rows += [figure] + [heatmaps.overlay(sample.image, heatmaps.colorize(np.minimum(predictions[name][i] / top, 1)), alpha=0.6) for name in ("before", "after")]
+        rows += [figure] + [heatmaps.overlay(sample.image, heatmaps.colorize(np.minimum(predictions[name][i] / top, 1)),
+                                             alpha=0.6) for name in ("before", "after")]
     return heatmaps.image_grid(rows, columns=3, captions=["fixations", "before", "after"], width=900)
 
 # %% ../../nbs/41_finetune/10_run.ipynb #0fcea43b
 def _write_run_record(fold: Fold, more: dict) -> None:
-    about = provenance(fold.config) | {"fold": fold.number, "network": fold.config.network.model_dump(include={"backbones", "components"})} | more
+    about = provenance(fold.config) | {"fold": fold.number, "network":
+                                       fold.config.network.model_dump(include={"backbones", "components"})} | more
     files.write_text(fold.folder/"run.json", json.dumps(about, indent=1, default=str) + "\n")
 
 
 def training_digest(config: FinetuneConfig, parts: dict, base: str) -> str:
-    "A digest of everything that a fold's weights follow from. parts: see `fold_parts`. base: the sha256 of the file that training starts from."
-    return files.digest({key: value for key, value in config.as_dict().items() if key in ("data", "network", "training", "seed")} | {"parts": parts, "base": base})
+    """A digest of everything that a fold's weights follow from.
+
+    parts: see `fold_parts`. base: the sha256 of the file that training starts from.
+    """
+    return files.digest({key: value for key, value in config.as_dict().items()
+                         if key in ("data", "network", "training", "seed")} | {"parts": parts, "base": base})
 
 
 def _resume_or_start(fold: Fold, made_with: str, resume: bool, overwrite: bool) -> TrainingState:
@@ -88,25 +112,32 @@ def _resume_or_start(fold: Fold, made_with: str, resume: bool, overwrite: bool) 
     if not (fold.folder/"state.pth").is_file() or overwrite:
         return TrainingState(made_with=made_with)
     if not resume:
-        raise RunError(f"{fold.folder} holds a training already. `--resume` goes on with it, `--overwrite` begins anew, or name another output_dir.")
+        raise RunError(f"{fold.folder} holds a training already. `--resume` goes on with it, `--overwrite` begins "
+                       "anew, or name another output_dir.")
     state = TrainingState.read(fold.folder)
     if state.made_with != made_with:
-        raise RunError(f"{fold.folder} was trained with another config, split or base. Name another output_dir, or `--overwrite`.")
+        raise RunError(f"{fold.folder} was trained with another config, split or base. Name another output_dir, or "
+                       "`--overwrite`.")
     return state
 
 # %% ../../nbs/41_finetune/10_run.ipynb #d57cc3f7
-def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwrite: bool = False, calibrated: bool = False, full: bool = False,
-               quiet: bool | None = None, clock: TimeBudget | None = None, tell: Callable = lambda row: None) -> dict[str, dict[str, float]]:
+def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwrite: bool = False,
+               calibrated: bool = False, full: bool = False,
+               quiet: bool | None = None, clock: TimeBudget | None = None,
+               tell: Callable = lambda row: None) -> dict[str, dict[str, float]]:
     """Train one fold and write its files; a finished one is not trained again.
 
-    calibrated: also refit blur and center bias alone, as `calibrated.pth`. full: also the whole state dict, as `full.pth`. clock: of a training of
-    several folds; None: one of `max_hours`. tell: called with the history's row after each epoch.
-    Returns the validation's scores by name: start, calibrated, final. Raises RunError, ValueError or DatasetError in a sentence, and OutOfTime.
+    calibrated: also refit blur and center bias alone, as `calibrated.pth`. full: also the whole state dict, as
+    `full.pth`. clock: of a training of several folds; None: one of `max_hours`. tell: called with the history's row
+    after each epoch.
+    Returns the validation's scores by name: start, calibrated, final. Raises RunError, ValueError or DatasetError in a
+    sentence, and OutOfTime.
     """
     clock = clock or TimeBudget(config.max_hours)
     net, start = build_network(config), time.perf_counter()
     fold, stages = Fold(config, number, net), config.training.stages
-    with files.lock(fold.folder, wait=0), threadpool_limits(1, "blas"), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+    with (files.lock(fold.folder, wait=0), threadpool_limits(1, "blas"),
+          torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)):
         files.remove_partials(fold.folder)
         base = {"file": str(file := base_weights(config)), "sha256": files.sha256(file)}
         digests = {"base": base, "made_with": training_digest(config, fold.parts, base["sha256"])}
@@ -130,13 +161,18 @@ def train_fold(config: FinetuneConfig, number: int, resume: bool = False, overwr
         last = state.history[-1] if config.training.keep == "last" else max(state.history, key=selection_score)
         named = {"start": state.history[0], **scores, "final": last}
         scores = {name: {key: row[key] for key in VALIDATION_METRICS} for name, row in named.items()}
-        _write_run_record(fold, digests | {"finished": True, "trained_tensors": len(before), "trained_numbers": sum(tensor.numel() for tensor in before.values()),
+        _write_run_record(fold, digests | {"finished": True, "trained_tensors": len(before),
+                                           "trained_numbers": sum(tensor.numel() for tensor in before.values()),
                                "seconds": round(time.perf_counter() - start, 1), "validation": scores})
     return scores
 
 # %% ../../nbs/41_finetune/10_run.ipynb #ec270bdc
-def _train_tracked(fold: Fold, state: TrainingState, before: dict, clock: TimeBudget, tell: Callable, quiet: bool | None) -> None:
-    "Train a fold to its end, tracked, with its curves and the picture of what changed. A training that is out of time ends well for the tracking."
+def _train_tracked(fold: Fold, state: TrainingState, before: dict, clock: TimeBudget, tell: Callable,
+                   quiet: bool | None) -> None:
+    """Train a fold to its end, tracked, with its curves and the picture of what changed.
+
+    A training that is out of time ends well for the tracking.
+    """
     config, late = fold.config, None
     with track_run(config.wandb, config.experiment, fold.number, config.as_dict(), fold.folder) as log:
         def each(row, pictures=None):
@@ -158,7 +194,8 @@ def _train_tracked(fold: Fold, state: TrainingState, before: dict, clock: TimeBu
 def _check_cache_limit(fold: Fold) -> None:
     "Refuse a feature cache beyond its limit before the first picture is looked at."
     if fold.config.feature_cache.enabled:
-        bytes_needed(fold.cache, [fold.dataset.size_of(fold.index_by_id[image_id]) for part in ("train", "val") for image_id in fold.parts[part]])
+        bytes_needed(fold.cache, [fold.dataset.size_of(fold.index_by_id[image_id]) for part in ("train", "val")
+                                  for image_id in fold.parts[part]])
 
 
 def _write_center_bias(fold: Fold) -> None:
@@ -177,9 +214,14 @@ def _calibrated_scores(fold: Fold) -> dict[str, float]:
 
 
 def _kept_calibrated_scores(fold: Fold) -> dict[str, dict[str, float]]:
-    "The calibrated network's validation scores where this training has them already, under their name; empty where it has not."
+    """The calibrated network's validation scores where this training has them already, under their name.
+
+    Empty where it has not.
+    """
     try:
-        return {name: row for name, row in json.loads((fold.folder/"run.json").read_text(encoding="utf-8")).get("validation", {}).items() if name == "calibrated"}
+        return {name: row
+                for name, row in json.loads((fold.folder/"run.json").read_text(encoding="utf-8")).get(
+                        "validation", {}).items() if name == "calibrated"}
     except (OSError, ValueError):
         return {}
 
@@ -194,23 +236,28 @@ def _write_curves(fold: Fold, state: TrainingState) -> None:
     files.write_bytes(fold.folder/"curves.png", buffer.getbuffer())
 
 # %% ../../nbs/41_finetune/10_run.ipynb #dd948612
-def finetune(config: FinetuneConfig, resume: bool = False, overwrite: bool = False, calibrated: bool = False, full: bool = False,
+def finetune(config: FinetuneConfig, resume: bool = False, overwrite: bool = False, calibrated: bool = False,
+             full: bool = False,
              quiet: bool | None = None) -> dict[int, dict[str, dict[str, float]]]:
     """Train the folds of a config, one after another. Options as for `train_fold`.
 
-    Returns by fold what `train_fold` returns. Raises before the first fold if one cannot be trained, RunError if the disk is full, and OutOfTime where
-    `max_hours`, which are those of all folds together, leave no room for another epoch.
+    Returns by fold what `train_fold` returns. Raises before the first fold if one cannot be trained, RunError if the
+    disk is full, and OutOfTime where `max_hours`, which are those of all folds together, leave no room for another
+    epoch.
     """
     clock = TimeBudget(config.max_hours)
     numbers = [fold_split["fold"] for fold_split in read_split(config.split_file)["folds"]]
     if config.fold is not None and config.fold not in numbers:
-        raise RunError(f"{config.split_file}: there is no fold {config.fold}. There are: {', '.join(map(str, numbers))}.")
+        raise RunError(f"{config.split_file}: there is no fold {config.fold}. There are: "
+                       f"{', '.join(map(str, numbers))}.")
     try:
-        return {number: train_fold(config, number, resume, overwrite, calibrated, full, quiet, clock) for number in ([config.fold] if config.fold else numbers)}
+        return {number: train_fold(config, number, resume, overwrite, calibrated, full, quiet, clock)
+                for number in ([config.fold] if config.fold else numbers)}
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise RunError(f"the disk is full under {config.output_dir}. What is there is whole: make room, and go on with `--resume`.") from error
+        raise RunError(f"the disk is full under {config.output_dir}. What is there is whole: make room, and go on with "
+                       "`--resume`.") from error
 
 
 def summary_lines(scores: dict[int, dict[str, dict[str, float]]]) -> str:
@@ -218,5 +265,6 @@ def summary_lines(scores: dict[int, dict[str, dict[str, float]]]) -> str:
     lines = []
     for number, named in scores.items():
         metric = _selection_metric(named.values())
-        lines.append(f"fold {number}: {metric} " + ", ".join(f"{name} {row[metric]:.3f}" for name, row in named.items()))
+        lines.append(f"fold {number}: {metric} "
+                     + ", ".join(f"{name} {row[metric]:.3f}" for name, row in named.items()))
     return "\n".join(lines)

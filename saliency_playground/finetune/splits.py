@@ -20,7 +20,8 @@ from ..datasets.points import natural_key, nfc, read_csv_columns
 from ..errors import DatasetError
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #8811b37f
-def labels_of(dataset: SaliencyDataset, name: str, label_of: Callable[[str], Any] | None = None) -> dict[str, str | None]:
+def labels_of(dataset: SaliencyDataset, name: str,
+              label_of: Callable[[str], Any] | None = None) -> dict[str, str | None]:
     """What each picture is labelled with: image id -> label, None where it has none.
 
     name: the key of `meta` to look in. label_of: image id -> label or None, asked instead of the data set.
@@ -30,16 +31,24 @@ def labels_of(dataset: SaliencyDataset, name: str, label_of: Callable[[str], Any
         labels = [record.meta.get(name) for record in records]
     else:
         labels = [label_of(image_id) for image_id in dataset.ids]
-    return {image_id: None if label in (None, "") else str(label) for image_id, label in zip(dataset.ids, labels, strict=True)}
+    return {image_id: None if label in (None, "") else str(label)
+            for image_id, label in zip(dataset.ids, labels, strict=True)}
 
 
 def categories_of(dataset: SaliencyDataset, category_of: Callable[[str], Any] | None = None) -> dict[str, str]:
-    "The category of each picture, image id -> label: as given, as the data set says, or what stands before the last `/` of the id; else \"\"."
-    return {image_id: label or image_id.rpartition("/")[0] for image_id, label in labels_of(dataset, "category", category_of).items()}
+    """The category of each picture, image id -> label.
+
+    As given, as the data set says, or what stands before the last `/` of the id; else "".
+    """
+    return {image_id: label or image_id.rpartition("/")[0]
+            for image_id, label in labels_of(dataset, "category", category_of).items()}
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #5cdddd1b
 def identical_images(dataset: SaliencyDataset) -> list[list[str]]:
-    "The pictures that are the same to the byte: lists of two or more ids. Raises ImageError or DatasetError for one that cannot be read."
+    """The pictures that are the same to the byte: lists of two or more ids.
+
+    Raises ImageError or DatasetError for one that cannot be read.
+    """
     same: dict[str, list[str]] = {}
     for i, image_id in enumerate(dataset.ids):
         same.setdefault(dataset.fingerprint(i)["image"], []).append(image_id)
@@ -49,7 +58,8 @@ def identical_images(dataset: SaliencyDataset) -> list[list[str]]:
 def groups_of(dataset: SaliencyDataset, group_of: Callable[[str], Any] | None = None) -> dict[str, list[str]]:
     """What must stay in one part: first id -> all ids of a group of two or more pictures, sorted.
 
-    group_of: image id -> group or None; without it, the data set's `meta["group"]`. Pictures that are the same to the byte are always together.
+    group_of: image id -> group or None; without it, the data set's `meta["group"]`. Pictures that are the same to the
+    byte are always together.
     """
     return _merge_groups(labels_of(dataset, "group", group_of), identical_images(dataset))
 
@@ -68,19 +78,28 @@ def _merge_groups(labels: Mapping[str, str | None], same: list[list[str]]) -> di
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #7ce8461c
 def read_groups(path: str | Path, ids: Iterable[str]) -> dict[str, str]:
-    "A CSV with the columns image_id and group as image id -> group. ids: those of the data set. Raises DatasetError for a stranger or an id in two groups."
+    """A CSV with the columns image_id and group as image id -> group.
+
+    ids: those of the data set.
+    Raises DatasetError for a stranger or an id in two groups.
+    """
     columns, lines = read_csv_columns(path, needs=["image_id", "group"])
     all_ids, groups = set(ids), {}
-    for image_id, group, line in zip(map(nfc, columns["image_id"]), columns["group"], lines):
+    for image_id, group, line in zip(map(nfc, columns["image_id"]), columns["group"], lines, strict=True):
         if image_id not in all_ids:
-            raise DatasetError(f"{path}, line {line}: the data set has no image {image_id!r}.{files.did_you_mean(image_id, all_ids)}")
+            raise DatasetError(f"{path}, line {line}: the data set has no image "
+                               f"{image_id!r}.{files.did_you_mean(image_id, all_ids)}")
         if groups.setdefault(image_id, group) != group:
-            raise DatasetError(f"{path}, line {line}: image {image_id!r} is in the group {groups[image_id]!r} already. Leave one of the two lines.")
+            raise DatasetError(f"{path}, line {line}: image {image_id!r} is in the group {groups[image_id]!r} already. "
+                               "Leave one of the two lines.")
     return groups
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #9e2af698
 def apportion(sizes: Mapping[str, int], total: int) -> dict[str, int]:
-    "How many of `total` each category gives, by largest remainders; among equal ones the larger category first, then by name."
+    """How many of `total` each category gives, by largest remainders.
+
+    Among equal ones the larger category first, then by name.
+    """
     everything = sum(sizes.values())
     quotas = {name: total * n // everything for name, n in sizes.items()}
     waiting = sorted(sizes, key=lambda name: (-(total * sizes[name] % everything), -sizes[name], name))
@@ -99,12 +118,16 @@ def units_of(categories: Mapping[str, str], groups: Mapping[str, list[str]], see
     "The units of a data set in the seed's order. categories, groups: as from `categories_of` and `groups_of`."
     grouped = {image_id for ids in groups.values() for image_id in ids}
     kept = [*groups.values(), *([image_id] for image_id in categories if image_id not in grouped)]
-    units = [Unit(min((-n, name) for name, n in Counter(categories[image_id] for image_id in ids).items())[1], ids) for ids in kept]
+    units = [Unit(min((-n, name) for name, n in Counter(categories[image_id] for image_id in ids).items())[1], ids)
+             for ids in kept]
     return sorted(units, key=lambda unit: files.sha256(f"{seed}/{unit.ids[0]}".encode()))
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #5c44785a
 def draw_units(units: list[Unit], count: int) -> list[Unit]:
-    "Units of `count` pictures, in their order, each category giving its share; fewer pictures only where no whole unit fits."
+    """Units of `count` pictures, in their order, each category giving its share.
+
+    Fewer pictures only where no whole unit fits.
+    """
     sizes = Counter()
     for unit in units:
         sizes[unit.category] += len(unit.ids)
@@ -119,7 +142,10 @@ def draw_units(units: list[Unit], count: int) -> list[Unit]:
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #99aace70
 def deal_units(units: list[Unit], folds: int) -> list[list[str]]:
-    "The ids of each fold: of every category as many in each as can be, and as many in all. No fold is empty if there are as many units."
+    """The ids of each fold: of every category as many in each as can be, and as many in all.
+
+    No fold is empty if there are as many units.
+    """
     hands: list[list[str]] = [[] for _ in range(folds)]
     held: list[Counter] = [Counter() for _ in range(folds)]
     for unit in sorted(units, key=lambda unit: (unit.category, -len(unit.ids))):
@@ -129,13 +155,17 @@ def deal_units(units: list[Unit], folds: int) -> list[list[str]]:
     return hands
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #78568f75
-def make_split(dataset: SaliencyDataset, test_count: int, folds: int = 4, seed: int = 0, category_of: Callable[[str], Any] | None = None,
+def make_split(dataset: SaliencyDataset, test_count: int, folds: int = 4, seed: int = 0,
+               category_of: Callable[[str], Any] | None = None,
                group_of: Callable[[str], Any] | None = None) -> dict[str, Any]:
-    """A holdout and folds: {"seed", "test": ids, "folds": [{"fold": 1, "train": ids, "val": ids}, …]}, and "groups" if there are any.
+    """A holdout and folds: {"seed", "test": ids, "folds": [{"fold": 1, "train": ids, "val": ids}, …]}, and "groups" if
+    there are any.
 
-    test_count: pictures held out; fewer only where whole groups do not fit. category_of, group_of: image id -> label, see `categories_of` and
-    `groups_of`, whose result "groups" holds. The same for the same seed, in whatever order the data set lists its pictures.
-    Warns of pictures that are the same to the byte. Raises DatasetError if there are too few pictures or a picture cannot be read.
+    test_count: pictures held out; fewer only where whole groups do not fit. category_of, group_of: image id -> label,
+    see `categories_of` and `groups_of`, whose result "groups" holds. The same for the same seed, in whatever order the
+    data set lists its pictures.
+    Warns of pictures that are the same to the byte. Raises DatasetError if there are too few pictures or a picture
+    cannot be read.
     """
     categories, same = categories_of(dataset, category_of), identical_images(dataset)
     groups = _merge_groups(labels_of(dataset, "group", group_of), same)
@@ -143,23 +173,26 @@ def make_split(dataset: SaliencyDataset, test_count: int, folds: int = 4, seed: 
         raise DatasetError("two pictures of the data set have one id. Ids must differ.")
     units = units_of(categories, groups, seed)
     if folds < 2 or test_count < 1 or test_count + folds > len(categories):
-        raise DatasetError(f"test_count {test_count} and {folds} folds cannot be made of {len(categories)} pictures: the holdout needs one, "
-                           "and there are two folds or more, of a picture each at least.")
+        raise DatasetError(f"test_count {test_count} and {folds} folds cannot be made of {len(categories)} pictures: "
+                           "the holdout needs one, and there are two folds or more, of a picture each at least.")
     held = draw_units(units, test_count)
     rest = [unit for unit in units if unit not in held]
     if not held or len(rest) < folds:
-        raise DatasetError(f"test_count {test_count} and {folds} folds cannot be made of {len(units)} groups, the largest of "
-                           f"{max(len(unit.ids) for unit in units)} pictures: a group stays in one part. Ask for fewer folds, or another test_count.")
+        raise DatasetError(f"test_count {test_count} and {folds} folds cannot be made of {len(units)} groups, the "
+                           f"largest of {max(len(unit.ids) for unit in units)} pictures: a group stays in one part. "
+                           "Ask for fewer folds, or another test_count.")
     if same:
-        warnings.warn(f"{sum(map(len, same))} pictures are the same to the byte as another, {' and '.join(same[0])} first: each such group "
-                      "stays in one part.", stacklevel=2)
+        warnings.warn(f"{sum(map(len, same))} pictures are the same to the byte as another, {' and '.join(same[0])} "
+                      "first: each such group stays in one part.", stacklevel=2)
     return _as_split(seed, [image_id for unit in held for image_id in unit.ids], deal_units(rest, folds), groups)
 
 
 def _as_split(seed: int, test: list[str], hands: list[list[str]], groups: dict[str, list[str]]) -> dict[str, Any]:
     "The parts as `make_split` gives them, each in natural order."
-    def order(ids): return sorted(ids, key=lambda image_id: (natural_key(image_id), image_id))
-    folds = [{"fold": k, "train": order(image_id for other in hands if other is not hand for image_id in other), "val": order(hand)}
+    def order(ids):
+        return sorted(ids, key=lambda image_id: (natural_key(image_id), image_id))
+    folds = [{"fold": k, "train": order(image_id for other in hands if other is not hand for image_id in other),
+              "val": order(hand)}
              for k, hand in enumerate(hands, start=1)]
     return {"seed": seed, "test": order(test), "folds": folds} | ({"groups": groups} if groups else {})
 
@@ -168,27 +201,33 @@ def parts_table(split: Mapping[str, Any], categories: Mapping[str, str]) -> "pan
     "How many pictures of each category each part has: a row a category and one for all, columns test, val 1, val 2, …"
     import pandas as pd
     parts = {"test": split["test"]} | {f"val {fold['fold']}": fold["val"] for fold in split["folds"]}
-    counts = pd.DataFrame({name: Counter(categories[image_id] for image_id in ids) for name, ids in parts.items()}).fillna(0).astype(int)
+    counts = pd.DataFrame(
+        {name: Counter(categories[image_id] for image_id in ids) for name, ids in parts.items()}).fillna(0).astype(int)
     counts = counts.sort_index()
     return pd.concat([counts if len(counts) > 1 else counts.iloc[:0], counts.sum().to_frame("all").T])
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #227dc722
 def write_split(split: Mapping[str, Any], out_dir: str | Path) -> Path:
-    """Write `train.txt` (all that is not test), `test.txt` and `split.json` into a folder; returns the path of the last.
+    """Write `train.txt` (all that is not test), `test.txt` and `split.json` into a folder.
 
-    Raises DatasetError if the split is not a sound one (see `check_split`), if another one is there, or if a list could not hold an id.
+    Returns the path of the last.
+
+    Raises DatasetError if the split is not a sound one (see `check_split`), if another one is there, or if a list could
+    not hold an id.
     """
     check_split(split, "split")
     lists = {"train.txt": split["folds"][0]["train"] + split["folds"][0]["val"], "test.txt": split["test"]}
-    if odd := [image_id for ids in lists.values() for image_id in ids if "#" in image_id or image_id.strip() != image_id]:
-        raise DatasetError(f"image {odd[0]!r}: in a list, # begins a comment and spaces at the ends are dropped. Rename the picture.")
+    if odd := [image_id for ids in lists.values() for image_id in ids if "#" in image_id
+               or image_id.strip() != image_id]:
+        raise DatasetError(f"image {odd[0]!r}: in a list, # begins a comment and spaces at the ends are dropped. "
+                           "Rename the picture.")
     texts = {name: "".join(f"{image_id}\n" for image_id in sorted(ids, key=natural_key)) for name, ids in lists.items()}
     texts["split.json"] = json.dumps(split, indent=1, ensure_ascii=False) + "\n"
     for name, text in texts.items():
         path = Path(out_dir, name)
         if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise DatasetError(f"{path} holds another split. What was trained on that one has seen pictures that this one holds out: "
-                               "give another out_dir, or remove the old files and train anew.")
+            raise DatasetError(f"{path} holds another split. What was trained on that one has seen pictures that this "
+                               "one holds out: give another out_dir, or remove the old files and train anew.")
     return [files.write_text(Path(out_dir, name), text) for name, text in texts.items()][-1]
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #4de5441b
@@ -204,21 +243,24 @@ def check_split(split: Mapping[str, Any], where: object, groups: Mapping[str, li
         for part, ids in parts.items():
             for image_id in ids:
                 if image_id in part_of:
-                    raise DatasetError(f"{where}, fold {fold['fold']}: {image_id!r} is in {part_of[image_id]} and in {part}. Leave it in one.")
+                    raise DatasetError(f"{where}, fold {fold['fold']}: {image_id!r} is in {part_of[image_id]} and in "
+                                       f"{part}. Leave it in one.")
                 part_of[image_id] = part
         for ids in [*split.get("groups", {}).values(), *(groups or {}).values()]:
             example = {part_of[image_id]: image_id for image_id in reversed(ids) if image_id in part_of}
             if len(example) > 1:
                 (a, first), (b, second) = sorted(example.items())[:2]
-                raise DatasetError(f"{where}, fold {fold['fold']}: {first!r} is in {a} and {second!r} in {b}, but they are one group or the same "
-                                   "picture. Put them into one part, or let `saliency-playground split` draw it.")
+                raise DatasetError(f"{where}, fold {fold['fold']}: {first!r} is in {a} and {second!r} in {b}, but they "
+                                   "are one group or the same picture. Put them into one part, or let "
+                                   "`saliency-playground split` draw it.")
         if whole and whole != set(part_of):
-            raise DatasetError(f"{where}, fold {fold['fold']}: {sorted(whole ^ set(part_of))[0]!r} is in one fold and not in the other. "
-                               "All folds are cut from the same pictures.")
+            raise DatasetError(f"{where}, fold {fold['fold']}: {sorted(whole ^ set(part_of))[0]!r} is in one fold and "
+                               "not in the other. All folds are cut from the same pictures.")
         whole = set(part_of)
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #e1e9a497
-def read_split(path: str | Path, dataset: SaliencyDataset | None = None, group_of: Callable[[str], Any] | None = None) -> dict[str, Any]:
+def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
+               group_of: Callable[[str], Any] | None = None) -> dict[str, Any]:
     """A split from `split.json`, or from the folder that holds it, checked: as `make_split` gives it.
 
     dataset, group_of: hold it against a data set too, its ids, groups and identical pictures.
@@ -230,23 +272,32 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None, group_o
     except (OSError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
-        raise DatasetError(f"split_file {path}: {getattr(error, 'strerror', None) or error}. `saliency-playground split` writes one.") from None
+        raise DatasetError(f"split_file {path}: {getattr(error, 'strerror', None) or error}. `saliency-playground "
+                           "split` writes one.") from None
     check_split(split, path, None if dataset is None else groups_of(dataset, group_of))
     if dataset is not None:
-        strangers = sorted({image_id for fold in split["folds"] for ids in (split["test"], fold["train"], fold["val"]) for image_id in ids} - set(dataset.ids))
+        strangers = sorted({image_id for fold in split["folds"] for ids in (split["test"], fold["train"], fold["val"])
+                            for image_id in ids} - set(dataset.ids))
         if strangers:
-            raise DatasetError(f"{path}: {len(strangers)} pictures are not in the data set, {strangers[0]!r} first. Ids there look like {dataset.ids[0]!r}.")
+            raise DatasetError(f"{path}: {len(strangers)} pictures are not in the data set, {strangers[0]!r} first. "
+                               f"Ids there look like {dataset.ids[0]!r}.")
     return split
 
 
 def _check_form(data: Any, path: Path) -> dict[str, Any]:
     "A split as read from JSON, every id in one spelling. Raises DatasetError for another form."
     folds = data.get("folds") if isinstance(data, dict) else None
-    if not isinstance(folds, list) or not folds or [fold.get("fold") if isinstance(fold, dict) else None for fold in folds] != list(range(1, len(folds) + 1)):
-        raise DatasetError(f'{path} needs "folds": [{{"fold": 1, "train": […], "val": […]}}, …], counted from 1 without a gap.')
-    lists = {"test": data.get("test")} | {f"{part} of fold {fold['fold']}": fold.get(part) for fold in folds for part in ("train", "val")}
+    if (not isinstance(folds, list) or not folds
+        or [fold.get("fold") if isinstance(fold, dict) else None for fold in folds] != list(range(1, len(folds) + 1))):
+        raise DatasetError(f'{path} needs "folds": [{{"fold": 1, "train": […], "val": […]}}, …], counted from 1 '
+                           'without a gap.')
+    lists = {"test": data.get("test")} | {f"{part} of fold {fold['fold']}": fold.get(part) for fold in folds
+                                          for part in ("train", "val")}
     for name, ids in lists.items():
-        if not isinstance(ids, list) or not all(isinstance(image_id, str) for image_id in ids) or not (ids or name == "test"):
+        if (not isinstance(ids, list) or not all(isinstance(image_id, str) for image_id in ids)
+            or not (ids or name == "test")):
             raise DatasetError(f"{path}: {name} is a list of image ids in quotes, none of them empty.")
-    def spelt(ids): return [nfc(image_id) for image_id in ids]
-    return data | {"test": spelt(data["test"]), "folds": [fold | {part: spelt(fold[part]) for part in ("train", "val")} for fold in folds]}
+    def spelt(ids):
+        return [nfc(image_id) for image_id in ids]
+    return data | {"test": spelt(data["test"]),
+                   "folds": [fold | {part: spelt(fold[part]) for part in ("train", "val")} for fold in folds]}

@@ -49,7 +49,8 @@ def pick_mode(wanted: str | None = None) -> str:
     "online, offline or disabled: what was wanted, else online if that can work; a line of warning if it cannot."
     if wanted or os.environ.get("WANDB_MODE"):
         return wanted or os.environ["WANDB_MODE"]
-    lacks = "there is no key for W&B (`wandb login`)" if not has_key() else "W&B's server does not answer" if not is_reachable() else ""
+    lacks = ("there is no key for W&B (`wandb login`)" if not has_key() else "W&B's server does not answer"
+             if not is_reachable() else "")
     if lacks:
         warnings.warn(f"{lacks}: tracked offline. `wandb sync` sends it later.", stacklevel=2)
     return "offline" if lacks else "online"
@@ -60,7 +61,8 @@ def track_run(options: Tracking, experiment: str, fold: int, config: Mapping, fo
     """A function that logs numbers and pictures while this lasts.
 
     fold: its number. config: what the run page shows. folder: the fold's, where W&B writes unless `dir` says otherwise.
-    The function takes {name: number or text} and {name: (height, width, 3) uint8}. Raises ValueError, saying what to install, without wandb.
+    The function takes {name: number or text} and {name: (height, width, 3) uint8}. Raises ValueError, saying what to
+    install, without wandb.
     """
     if not options.enabled:
         yield lambda numbers, pictures=None: None
@@ -68,11 +70,14 @@ def track_run(options: Tracking, experiment: str, fold: int, config: Mapping, fo
     try:
         import wandb
     except ImportError:
-        raise InputError('wandb.enabled is true, and wandb is not installed. pip install "saliency_playground[finetune]", or set it to false.') from None
+        raise InputError('wandb.enabled is true, and wandb is not installed. pip install '
+                         '"saliency_playground[finetune]", or set it to false.') from None
     mode, place = pick_mode(options.mode), Path(options.dir or folder)
     place.mkdir(parents=True, exist_ok=True)
-    run = wandb.init(project=options.project, entity=options.entity, name=f"{options.name or experiment}, fold {fold}", group=options.group or experiment,
-                     tags=options.tags, notes=options.notes, dir=str(place), mode=mode, config=dict(config), reinit="create_new",
+    run = wandb.init(project=options.project, entity=options.entity, name=f"{options.name or experiment}, fold {fold}",
+                     group=options.group or experiment,
+                     tags=options.tags, notes=options.notes, dir=str(place), mode=mode, config=dict(config),
+                     reinit="create_new",
                      settings=wandb.Settings(silent=True, console="off"))
 
     def log(numbers: Mapping, pictures: Mapping[str, np.ndarray] | None = None) -> None:
@@ -112,18 +117,23 @@ def _read_run(path: Path) -> dict:
         record = wandb_internal_pb2.Record()
         record.ParseFromString(data)
         if record.HasField("run"):
-            run |= {"name": record.run.display_name, "group": record.run.run_group, "project": record.run.project, "tags": list(record.run.tags)}
+            run |= {"name": record.run.display_name, "group": record.run.run_group, "project": record.run.project,
+                    "tags": list(record.run.tags)}
             run["config"] |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
         if record.HasField("history"):
-            run["history"].append({item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in record.history.item})
+            run["history"].append({item.key or ".".join(item.nested_key): json.loads(item.value_json)
+                                   for item in record.history.item})
         run["finished"] |= record.HasField("exit")
     return run
 
 # %% ../../nbs/41_finetune/02_tracking.ipynb #dba90c08
 def read_offline(folder: str | Path, wait: float = 20.0) -> list[dict]:
-    """What the offline runs under a folder hold: for each {"name", "group", "project", "tags", "config", "history": [{name: number}, …], "finished"}.
+    """What the offline runs under a folder hold.
 
-    wait: at most so many seconds for runs that are not finished; the client writes its last records a moment after it says it is done.
+    For each {"name", "group", "project", "tags", "config", "history": [{name: number}, …], "finished"}.
+
+    wait: at most so many seconds for runs that are not finished; the client writes its last records a moment after it
+    says it is done.
     Raises ValueError if there is none. Source: LevelDB's log format, and the records that W&B's client declares.
     """
     paths = sorted(Path(folder).rglob("run-*.wandb"))

@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 from .. import files, metrics, weights
-from ..errors import InputError, OutOfTime, RunError
-from ..tables import write_table
 from ..core import Prediction
 from ..deepgaze import fast, network
 from ..deepgaze.loss import gather_parameters
+from ..errors import InputError, OutOfTime, RunError
+from ..progress import progress
+from ..tables import write_table
 from . import blocks
 from .config import FinetuneConfig, Stage
 from .fold import Fold, build_network, losses
-from ..progress import progress
 
 # %% ../../nbs/41_finetune/08_train.ipynb #5da3c1a9
 def epoch_batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: int) -> list[list[str]]:
@@ -39,15 +39,18 @@ def epoch_batches(sizes: Mapping[str, tuple[int, int]], batch_size: int, *seed: 
     return [drawn_batches[i] for i in rng.permutation(len(drawn_batches))]
 
 # %% ../../nbs/41_finetune/08_train.ipynb #c7873adc
-def train_epoch(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: Sequence[int], drawn_at: int, tell=lambda loss: None) -> float:
+def train_epoch(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed: Sequence[int], drawn_at: int,
+                tell=lambda loss: None) -> float:
     """Train one epoch; returns the mean loss in nats.
 
     seed: what its order is derived from. drawn_at: the epoch over all stages. tell: called with the loss of each batch.
     Raises RunError naming the images if a loss is not finite, or the tensors that a gradient did not reach.
     """
-    trains_backbone = any(blocks.block_of(name) == "backbone" for name, parameter in fold.net.named_parameters() if parameter.requires_grad)
+    trains_backbone = any(blocks.block_of(name) == "backbone" for name, parameter in fold.net.named_parameters()
+                          if parameter.requires_grad)
     sizes = {image_id: fold.dataset.size_of(fold.index_by_id[image_id]) for image_id in fold.parts["train"]}
-    order, total, trained = epoch_batches(sizes, stage.batch_size, *seed), 0.0, [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    order, total, trained = (epoch_batches(sizes, stage.batch_size, *seed), 0.0,
+                             [parameter for group in optimizer.param_groups for parameter in group["params"]])
     for first in range(0, len(order), stage.accumulate):
         some = order[first:first + stage.accumulate]
         for batch in some:
@@ -58,7 +61,8 @@ def train_epoch(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed
             total += float(loss.detach().sum())
             tell(float(loss.detach().mean()))
         if first == 0 and (dead := blocks.names_without_gradient(fold.net)):
-            raise RunError(f"stage {stage.name!r} trains {len(dead)} tensors that no gradient reaches: {', '.join(dead[:4])}. Leave their modules out.")
+            raise RunError(f"stage {stage.name!r} trains {len(dead)} tensors that no gradient reaches: "
+                           f"{', '.join(dead[:4])}. Leave their modules out.")
         if stage.clip:
             torch.nn.utils.clip_grad_norm_(trained, stage.clip)
         optimizer.step()
@@ -71,7 +75,8 @@ def train_epoch(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed
 
 def _not_finite(what: str, value, stage: Stage) -> RunError:
     "The error for a number that is none."
-    return RunError(f"{what} is {value}. Lower the learning rates of stage {stage.name!r}; the last good weights are kept.")
+    return RunError(f"{what} is {value}. Lower the learning rates of stage {stage.name!r}; the last good weights "
+                    "are kept.")
 
 # %% ../../nbs/41_finetune/08_train.ipynb #fe221159
 VALIDATION_METRICS = ("LL", "IG", "NSS", "AUC", "KL")
@@ -87,8 +92,10 @@ def predict_density(fold: Fold, image_id: str) -> Prediction:
 def validate(fold: Fold, part: str = "val") -> dict[str, float]:
     "The mean score of a part's images by each of METRICS; images where a metric is undefined do not count for it."
     columns = metrics.columns(VALIDATION_METRICS)
-    rows = [metrics.score_row(predict_density(fold, image_id), fold.sample(image_id), columns, baseline=fold.bias(image_id)[0].cpu().numpy()) for image_id in fold.parts[part]]
-    return {name: float(np.nanmean([row[name] for row in rows])) if any(row[name] == row[name] for row in rows) else math.nan for name in VALIDATION_METRICS}
+    rows = [metrics.score_row(predict_density(fold, image_id), fold.sample(image_id), columns,
+                              baseline=fold.bias(image_id)[0].cpu().numpy()) for image_id in fold.parts[part]]
+    return {name: float(np.nanmean([row[name] for row in rows])) if any(row[name] == row[name] for row in rows)
+            else math.nan for name in VALIDATION_METRICS}
 
 
 def selection_score(row: Mapping[str, float]) -> float:
@@ -100,7 +107,8 @@ def finalizer_state(net: network.Ensemble) -> dict[str, float]:
     "Mean blur, in squares, and mean weight of the center bias, over all readouts."
     finalizers = [finalizer for model in net.models for finalizer in model.finalizers]
     return {"sigma": float(torch.stack([finalizer.gauss.sigma.detach() for finalizer in finalizers]).mean()),
-            "center_bias_weight": float(torch.stack([finalizer.center_bias_weight.detach() for finalizer in finalizers]).mean())}
+            "center_bias_weight":
+            float(torch.stack([finalizer.center_bias_weight.detach() for finalizer in finalizers]).mean())}
 
 # %% ../../nbs/41_finetune/08_train.ipynb #1d8434ab
 @dataclass
@@ -146,7 +154,10 @@ def load_tensors(net: network.Ensemble, values: Mapping[str, torch.Tensor]) -> N
 
 # %% ../../nbs/41_finetune/08_train.ipynb #db3e1a84
 def freeze_for_stage(net: network.Ensemble, stage: Stage) -> list[str]:
-    "Let what a stage trains be trained and no more, and name it, see `blocks.freeze`. Raises ValueError naming the stage."
+    """Let what a stage trains be trained and no more, and name it, see `blocks.freeze`.
+
+    Raises ValueError naming the stage.
+    """
     try:
         return blocks.freeze(net, stage.freeze.mode, stage.freeze.blocks, stage.freeze.backbone_last_n_modules)
     except ValueError as error:
@@ -167,14 +178,16 @@ def dry_run(config: FinetuneConfig) -> str:
         rates = ", ".join(f"{group} {rate:g}" for group, rate in stage.rates(0).items())
         parameters = dict(net.named_parameters())
         trained, total = (sum(parameters[name].numel() for name in some) for some in (names, parameters))
-        parts.append(f"{stage.name} trains {trained:,} of {total:,} numbers in {len(names)} tensors, {stage.epochs} epochs at {rates}\n"
+        parts.append(f"{stage.name} trains {trained:,} of {total:,} numbers in {len(names)} tensors, {stage.epochs} "
+                     f"epochs at {rates}\n"
                      f"{blocks.block_table(net).to_string(index=False)}")
     return "\n\n".join(parts)
 
 # %% ../../nbs/41_finetune/08_train.ipynb #618d62cc
 def format_duration(seconds: float) -> str:
     "A length of time for people: 4.2 s, 12 min, 3.5 h."
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return (f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200
+            else f"{seconds / 3600:.1f} h")
 
 
 class TimeBudget:
@@ -187,18 +200,26 @@ class TimeBudget:
         return math.inf if self.hours is None else self.start + 3600 * self.hours - time.monotonic()
 
     def check(self, number: int, history: Sequence[Mapping]) -> None:
-        "Raise OutOfTime if one more epoch of fold `number` would end too late. history: a row an epoch; folds before count too."
+        """Raise OutOfTime if one more epoch of fold `number` would end too late.
+
+        history: a row an epoch; folds before count too.
+        """
         self.longest = max([self.longest, *(row["seconds"] for row in history[1:])])
         if self.longest and self.left() < self.longest:
             done = f"after epoch {len(history) - 1}" if len(history) > 1 else "before its first epoch"
             more = "" if 3600 * self.hours > self.longest else ", given more hours"
-            raise OutOfTime(f"fold {number}: stopped {done}. One takes up to {format_duration(self.longest)}, and of max_hours {self.hours:g} "
-                            f"there are {format_duration(max(self.left(), 0))} left. `--resume` goes on{more}.")
+            raise OutOfTime(f"fold {number}: stopped {done}. One takes up to {format_duration(self.longest)}, and of "
+                            f"max_hours {self.hours:g} there are {format_duration(max(self.left(), 0))} left. "
+                            f"`--resume` goes on{more}.")
 
 # %% ../../nbs/41_finetune/08_train.ipynb #8e8d247a
 def _history_row(fold: Fold, stage: str, epoch: int, loss: float, rates: Mapping, seconds: float) -> dict:
-    "What the history says of an epoch: its loss, the validation, the rates, blur and center bias, and how long it took."
-    return {"stage": stage, "epoch": epoch, "loss": loss, **validate(fold), **{f"lr_{group}": rate for group, rate in rates.items()},
+    """What the history says of an epoch.
+
+    Its loss, the validation, the rates, blur and center bias, and how long it took.
+    """
+    return {"stage": stage, "epoch": epoch, "loss": loss, **validate(fold),
+            **{f"lr_{group}": rate for group, rate in rates.items()},
             **finalizer_state(fold.net), "seconds": round(seconds, 2)}
 
 
@@ -210,12 +231,14 @@ def _write_state_files(fold: Fold, state: TrainingState) -> None:
     write_table(folder/"history.csv", list(state.history[0]), [list(row.values()) for row in state.history])
 
 # %% ../../nbs/41_finetune/08_train.ipynb #20c69649
-def _run_epoch(fold: Fold, state: TrainingState, stage: Stage, optimizer, names: list[str], log: Callable, quiet: bool | None) -> None:
+def _run_epoch(fold: Fold, state: TrainingState, stage: Stage, optimizer, names: list[str], log: Callable,
+               quiet: bool | None) -> None:
     "Train an epoch, judge it, and keep the state and the files that follow from it."
     start, rates = time.perf_counter(), stage.rates(state.epoch)
     for group in optimizer.param_groups:
         group["lr"] = rates[group["name"]]
-    with progress(len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}", quiet=quiet) as bar:
+    with progress(len(fold.parts["train"]), f"fold {fold.number}, {stage.name} {state.epoch + 1}/{stage.epochs}",
+                  quiet=quiet) as bar:
         def tell(loss):
             bar.update(min(stage.batch_size, bar.total - bar.n))
             bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
@@ -232,27 +255,34 @@ def _run_epoch(fold: Fold, state: TrainingState, stage: Stage, optimizer, names:
     log(row)
 
 # %% ../../nbs/41_finetune/08_train.ipynb #4cac7b74
-def train_stages(fold: Fold, state: TrainingState, log: Callable = lambda numbers, pictures=None: None, quiet: bool | None = None, clock: TimeBudget | None = None) -> None:
-    "Train a fold from where its state is to the end, keeping the state after each epoch. Raises OutOfTime where the clock leaves no room for another."
+def train_stages(fold: Fold, state: TrainingState, log: Callable = lambda numbers, pictures=None: None,
+                 quiet: bool | None = None, clock: TimeBudget | None = None) -> None:
+    """Train a fold from where its state is to the end, keeping the state after each epoch.
+
+    Raises OutOfTime where the clock leaves no room for another.
+    """
     clock = clock or TimeBudget()
     stages, names = fold.config.training.stages, trained_names(fold.net, fold.config.training.stages)
     if not state.history:
-        state.history = [_history_row(fold, "start", 0, math.nan, {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}, 0.0)]
+        state.history = [
+            _history_row(fold, "start", 0, math.nan, {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}, 0.0)]
         state.trained = state.best = copy_tensors(fold.net, names)
         state.best_value = selection_score(state.history[0])
         state.write(fold.folder)
         log(state.history[0])
     else:
-        _write_state_files(fold, state)                                                        # it may have been killed just before it could
+        _write_state_files(fold, state)  # it may have been killed just before it could
     with gather_parameters(fold.net):
         while state.stage < len(stages):
             stage = stages[state.stage]
-            load_tensors(fold.net, state.trained if state.epoch else state.best)                 # a stage begins with the best so far
+            load_tensors(fold.net, state.trained if state.epoch else state.best)  # a stage begins with the best so far
             freeze_for_stage(fold.net, stage)
-            optimizer = torch.optim.Adam(blocks.parameter_groups(fold.net, stage.rates(0)), fused=fold.device.type != "mps")
+            optimizer = torch.optim.Adam(blocks.parameter_groups(fold.net, stage.rates(0)),
+                                         fused=fold.device.type != "mps")
             if state.epoch:
                 optimizer.load_state_dict(state.optimizer)
-            while state.epoch < stage.epochs and not (stage.early_stopping and state.epochs_since_best >= stage.early_stopping):
+            while (state.epoch < stage.epochs
+                   and not (stage.early_stopping and state.epochs_since_best >= stage.early_stopping)):
                 clock.check(fold.number, state.history)
                 _run_epoch(fold, state, stage, optimizer, names, log, quiet)
             state.stage, state.epoch, state.epochs_since_best = state.stage + 1, 0, 0

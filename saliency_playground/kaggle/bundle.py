@@ -42,24 +42,27 @@ _PYTHON = "3.12"                                 # of Kaggle's image
 
 def _pip(*words: str) -> None:
     "Call pip. Raises RuntimeError with its last line."
-    done = subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words],
+                          capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"pip {words[0]} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no reason given'}")
+        raise RuntimeError(f"pip {words[0]} failed: "
+                           f"{done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no reason given'}")
 
 
 def build_own_wheel(out: Path) -> None:
     "Write the wheel of this package into a folder. Raises RuntimeError if it can be neither made nor found."
     source = Path(files.__file__).resolve().parent.parent
     if (source/"setup.py").is_file() and (source/"settings.ini").is_file():
-        with tempfile.TemporaryDirectory() as scratch:                       # pip leaves a build folder in the source it is given
+        with tempfile.TemporaryDirectory() as scratch:  # pip leaves a build folder in the source it is given
             copy = Path(scratch, "source")
             copy.mkdir()
             for name in ("setup.py", "settings.ini", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
                 shutil.copy(source/name, copy/name)
-            shutil.copytree(source/"saliency_playground", copy/"saliency_playground", ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source/"saliency_playground", copy/"saliency_playground",
+                            ignore=shutil.ignore_patterns("__pycache__"))
             try:
                 _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(copy))
-            except RuntimeError:                                              # no setuptools here: pip fetches one for the occasion
+            except RuntimeError:  # no setuptools here: pip fetches one for the occasion
                 _pip("wheel", "--no-deps", "--wheel-dir", str(out), str(copy))
     else:
         _pip("download", "--no-deps", "--dest", str(out), f"saliency_playground=={__version__}")
@@ -68,18 +71,21 @@ def build_own_wheel(out: Path) -> None:
 def download_wheels(out: Path, packages: Iterable[str]) -> None:
     "Download wheels that run in Kaggle's image. Raises RuntimeError naming what cannot be had."
     for package in packages:
-        _pip("download", "--no-deps", "--only-binary=:all:", "--python-version", _PYTHON, "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64",
+        _pip("download", "--no-deps", "--only-binary=:all:", "--python-version", _PYTHON, "--platform",
+             "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64",
              "--dest", str(out), package)
 
 # %% ../../nbs/62_kaggle/02_bundle.ipynb #baf4b7fd
-def write_bundle(out: str | Path, user: str, title: str = "saliency-playground", weights: Sequence[str | Path] = (), packages: Sequence[str] = (),
+def write_bundle(out: str | Path, user: str, title: str = "saliency-playground", weights: Sequence[str | Path] = (),
+                 packages: Sequence[str] = (),
            configs: Sequence[str | Path] = ()) -> list[Path]:
     """Write a folder that can be uploaded to Kaggle as a data set.
 
-    out: the folder; it must not be there, or be an earlier bundle. user, title: whose data set, under which title. weights, configs: files to put in.
+    out: the folder; it must not be there, or be an earlier bundle. user, title: whose data set, under which title.
+    weights, configs: files to put in.
     packages: what Kaggle's image lacks and is to be packed; "name" or "name==version".
-    Returns its files. Raises ValueError for a name that Kaggle refuses, FileExistsError if `out` is something else, FileNotFoundError for a file
-    that is not there, RuntimeError if a wheel cannot be had.
+    Returns its files. Raises ValueError for a name that Kaggle refuses, FileExistsError if `out` is something else,
+    FileNotFoundError for a file that is not there, RuntimeError if a wheel cannot be had.
     """
     out, name = Path(out), kaggle_id(user, title)
     if out.exists() and not (out/SUMS).is_file():
@@ -107,13 +113,15 @@ def _write_contents(folder: Path, name: str, title: str, paths: list[Path], pack
     build_own_wheel(folder)
     download_wheels(folder, packages)
     for kind in ("configs", "notebooks"):
-        for source in (resources("saliency_playground")/kind).iterdir() if (resources("saliency_playground")/kind).is_dir() else ():
+        for source in ((resources("saliency_playground")/kind).iterdir()
+                       if (resources("saliency_playground")/kind).is_dir() else ()):
             if source.name.endswith((".yaml", ".ipynb")):
                 (folder/source.name).write_bytes(source.read_bytes())
-    for path in paths:                                                        # after the packaged ones: of two with one name, the user's
+    for path in paths:  # after the packaged ones: of two with one name, the user's
         shutil.copyfile(path, folder/path.name)
     sums = "".join(f"{files.sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir()))
     (folder/SUMS).write_text(sums, encoding="utf-8")
     about = {"title": title, "id": name, "licenses": [{"name": "other"}], "isPrivate": True,
-             "description": f"saliency_playground {__version__} with what its notebooks need where there is no internet."}
+             "description": f"saliency_playground {__version__} with what its notebooks need where there is no "
+             "internet."}
     (folder/"dataset-metadata.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

@@ -13,39 +13,49 @@ from typing import Any
 
 from .. import files
 from ..errors import InputError, MissingFileError
-from .bundle import kaggle_id, slugify
 from ..notebooks.execute import check_parameters, packaged_notebooks
+from .bundle import kaggle_id, slugify
 
 # %% ../../nbs/62_kaggle/03_kernel.ipynb #a2e6f3ad
 ACCELERATORS = {"none": "", "t4": "NvidiaTeslaT4", "p100": "NvidiaTeslaP100"}
 
 
-def kernel_metadata(user: str, title: str, code_file: str, accelerator: str = "t4", datasets: Sequence[str] = (), kernels: Sequence[str] = ()) -> dict[str, Any]:
+def kernel_metadata(user: str, title: str, code_file: str, accelerator: str = "t4", datasets: Sequence[str] = (),
+                    kernels: Sequence[str] = ()) -> dict[str, Any]:
     """What `kernel-metadata.json` says: a private notebook without internet.
 
-    accelerator: of `ACCELERATORS`. datasets, kernels: attached data sets and notebooks whose outputs are attached, each `user/slug`.
+    accelerator: of `ACCELERATORS`. datasets, kernels: attached data sets and notebooks whose outputs are attached, each
+    `user/slug`.
     Raises ValueError for names that Kaggle would refuse.
     """
     if accelerator not in ACCELERATORS:
-        raise InputError(f"there is no accelerator {accelerator!r}.{files.did_you_mean(accelerator, ACCELERATORS)} There are: {', '.join(ACCELERATORS)}.")
-    if odd := [reference for reference in [*datasets, *kernels] if reference.count("/") != 1 or not all(reference.split("/"))]:
+        raise InputError(f"there is no accelerator {accelerator!r}.{files.did_you_mean(accelerator, ACCELERATORS)} "
+                         f"There are: {', '.join(ACCELERATORS)}.")
+    if odd := [reference for reference in [*datasets, *kernels] if reference.count("/") != 1
+               or not all(reference.split("/"))]:
         raise InputError(f"{odd[0]!r} is no attachment. Kaggle names them user/slug, as in ada/img-bin.")
-    about = {"id": kaggle_id(user, title, shortest=5), "title": title, "code_file": code_file, "language": "python", "kernel_type": "notebook", "is_private": True,
-             "enable_gpu": accelerator != "none", "enable_internet": False, "dataset_sources": list(datasets), "competition_sources": [],
+    about = {"id": kaggle_id(user, title, shortest=5), "title": title, "code_file": code_file, "language": "python",
+             "kernel_type": "notebook", "is_private": True,
+             "enable_gpu": accelerator != "none", "enable_internet": False, "dataset_sources": list(datasets),
+             "competition_sources": [],
              "kernel_sources": list(kernels), "model_sources": []}
     return about | ({"machine_shape": ACCELERATORS[accelerator]} if ACCELERATORS[accelerator] else {})
 
 # %% ../../nbs/62_kaggle/03_kernel.ipynb #edfa1663
-def write_kernel(notebook: str | Path, out: str | Path, user: str, title: str | None = None, parameters: Mapping[str, Any] = {}, accelerator: str = "t4",
+def write_kernel(notebook: str | Path, out: str | Path, user: str, title: str | None = None,
+                 parameters: Mapping[str, Any] = {}, accelerator: str = "t4",
            datasets: Sequence[str] = (), kernels: Sequence[str] = ()) -> list[Path]:
     """Write a folder that `kaggle kernels push` can send: a notebook without outputs, and its metadata.
 
-    notebook: the name of one of ours (`finetune_fold`), or a path. out: the folder. title: None, the notebook's name. parameters: see `check_parameters`.
+    notebook: the name of one of ours (`finetune_fold`), or a path. out: the folder. title: None, the notebook's name.
+    parameters: see `check_parameters`.
     Others as for `kernel_metadata`. Returns the two files. Raises ValueError, FileNotFoundError in a sentence.
     """
     source = packaged_notebooks().get(str(notebook), Path(notebook))
     if not source.is_file():
-        raise MissingFileError(f"there is no notebook {notebook!r}.{files.did_you_mean(str(notebook), packaged_notebooks())} Ours are: {', '.join(packaged_notebooks())}.")
+        raise MissingFileError("there is no notebook "
+                               f"{notebook!r}.{files.did_you_mean(str(notebook), packaged_notebooks())} Ours are: "
+                               f"{', '.join(packaged_notebooks())}.")
     title = title or source.stem.replace("_", " ")
     about = kernel_metadata(user, title, f"{slugify(title)}.ipynb", accelerator, datasets, kernels)
     notebook_json = json.loads(source.read_text(encoding="utf-8"))
@@ -53,9 +63,12 @@ def write_kernel(notebook: str | Path, out: str | Path, user: str, title: str | 
         cell |= {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
     if parameters:
         check_parameters(source, parameters)
-        place = next(i for i, cell in enumerate(notebook_json["cells"]) if "parameters" in cell["metadata"].get("tags", []))
+        place = next(i for i, cell in enumerate(notebook_json["cells"])
+                     if "parameters" in cell["metadata"].get("tags", []))
         lines = "\n".join(["# set for this run", *(f"{name} = {value!r}" for name, value in parameters.items())])
-        notebook_json["cells"].insert(place + 1, {"cell_type": "code", "id": "set-for-this-run", "metadata": {"tags": ["injected-parameters"]}, "source": lines,
+        notebook_json["cells"].insert(place + 1, {"cell_type": "code", "id": "set-for-this-run",
+                                                  "metadata": {"tags": ["injected-parameters"]}, "source": lines,
                                          "outputs": [], "execution_count": None})
     out = Path(out)
-    return [files.write_text(out/about["code_file"], json.dumps(notebook_json, indent=1, ensure_ascii=False) + "\n"), files.write_text(out/"kernel-metadata.json", json.dumps(about, indent=1) + "\n")]
+    return [files.write_text(out/about["code_file"], json.dumps(notebook_json, indent=1, ensure_ascii=False) + "\n"),
+            files.write_text(out/"kernel-metadata.json", json.dumps(about, indent=1) + "\n")]

@@ -35,32 +35,41 @@ def on_kaggle() -> bool:
 def find_attached(holding: str = "images", named: str | None = None) -> Path:
     """The attached folder that holds this file or folder.
 
-    holding: a name, or a pattern such as `*.whl`. named: part of the folder's path, where several hold it, whatever the case and with - as _.
+    holding: a name, or a pattern such as `*.whl`. named: part of the folder's path, where several hold it, whatever the
+    case and with - as _.
     Raises FileNotFoundError with what is attached if there is none, or several.
     """
-    def plain(path: Path) -> str: return path.relative_to(input_dir()).as_posix().lower().replace("-", "_")
+    def plain(path: Path) -> str:
+        return path.relative_to(input_dir()).as_posix().lower().replace("-", "_")
     places = sorted({path.parent for path in input_dir().rglob(holding)}) if input_dir().is_dir() else []
     places = [place for place in places if named is None or named.lower().replace("-", "_") in plain(place)]
     if len(places) == 1:
         return places[0]
-    there = [path.relative_to(input_dir()).as_posix() for path in sorted(input_dir().iterdir())] if input_dir().is_dir() else []
+    there = ([path.relative_to(input_dir()).as_posix() for path in sorted(input_dir().iterdir())]
+             if input_dir().is_dir() else [])
     if not places:
-        raise MissingFileError(f"nothing under {input_dir()} holds {holding!r}{f' and is named like {named}' if named else ''}. Attached: {', '.join(there) or 'nothing'}. "
-                                "Add the data set to the notebook (Add Input), then run again.")
-    raise MissingFileError(f"{len(places)} attached folders hold {holding!r}: {', '.join(map(plain, places))}. Say which by a part of its name.")
+        raise MissingFileError(f"nothing under {input_dir()} holds "
+                               f"{holding!r}{f' and is named like {named}' if named else ''}. Attached: "
+                               f"{', '.join(there) or 'nothing'}. Add the data set to the notebook (Add Input), then "
+                               "run again.")
+    raise MissingFileError(f"{len(places)} attached folders hold {holding!r}: {', '.join(map(plain, places))}. Say "
+                           "which by a part of its name.")
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #b469fd5b
 def locate_input(path: str | Path) -> Path:
     """Where a path below /kaggle/input really is, under whatever slug or owner its first folder was attached.
 
-    Any other path, one that is there, and one that nothing fits are given back as they are. Raises FileNotFoundError if several fit.
+    Any other path, one that is there, and one that nothing fits are given back as they are. Raises FileNotFoundError if
+    several fit.
     """
-    def plain(name: str) -> str: return name.lower().replace("-", "_")
+    def plain(name: str) -> str:
+        return name.lower().replace("-", "_")
     base = next((base for base in (input_dir(), Path("/kaggle/input")) if Path(path).is_relative_to(base)), None)
     if base is None or Path(path) == base or not input_dir().is_dir():
         return Path(path)
     first, *rest = Path(path).relative_to(base).parts
-    places = [input_dir()/first] + [place for deep in ("*", "*/*", "*/*/*") for place in sorted(input_dir().glob(deep)) if plain(place.name) == plain(first)]
+    places = [input_dir()/first] + [place for deep in ("*", "*/*", "*/*/*") for place in sorted(input_dir().glob(deep))
+                                    if plain(place.name) == plain(first)]
     fitting = list(dict.fromkeys(place.joinpath(*rest) for place in places if place.joinpath(*rest).exists()))
     if len(fitting) > 1 and fitting[0] != input_dir().joinpath(first, *rest):
         raise MissingFileError(f"{path} may be {' or '.join(map(str, fitting))}. Say which.")
@@ -73,8 +82,10 @@ LEFT = ("splits", "outputs", "runs")
 def restore(folders: Iterable[str] = LEFT) -> list[Path]:
     """Copy what earlier sessions left in their working folders under these names into this one's.
 
-    Returns what was copied, each file whole or not at all; a file that is there already stays as it is. Nothing attached: nothing is done.
-    Where several sessions left one file and it differs, that of the session that wrote last is taken, and this is printed.
+    Returns what was copied, each file whole or not at all; a file that is there already stays as it is. Nothing
+    attached: nothing is done.
+    Where several sessions left one file and it differs, that of the session that wrote last is taken, and this is
+    printed.
     """
     taken, others = {}, {}
     for earlier in _earlier_folders(list(folders)):
@@ -86,16 +97,19 @@ def restore(folders: Iterable[str] = LEFT) -> list[Path]:
                 files.write_bytes(target, source.read_bytes())
                 taken[target] = earlier
     for (folder_path, other), names in others.items():
-        last = "which was written last" if _last_written(folder_path) > _last_written(other) else "though their time stamps do not tell which is newer"
-        print(f"{len(names)} files differ between {folder_path} and {other}, {names[0]} first: taken from {folder_path}, {last}. "
-              "If that is wrong, detach it and begin with an empty working folder.")
+        last = ("which was written last" if _last_written(folder_path) > _last_written(other)
+                else "though their time stamps do not tell which is newer")
+        print(f"{len(names)} files differ between {folder_path} and {other}, {names[0]} first: taken from "
+              f"{folder_path}, {last}. If that is wrong, detach it and begin with an empty working folder.")
     return list(taken)
 
 
 def _earlier_folders(folders: list[str]) -> list[Path]:
     "What earlier sessions left under these names, that of the session that wrote last first."
-    places = [place for folder in folders if input_dir().is_dir() for place in sorted(input_dir().rglob(folder)) if place.is_dir()]
-    return sorted(places, key=lambda place: -max(_last_written(other_place) for other_place in places if other_place.parent == place.parent))
+    places = [place for folder in folders if input_dir().is_dir() for place in sorted(input_dir().rglob(folder))
+              if place.is_dir()]
+    return sorted(places, key=lambda place: -max(_last_written(other_place) for other_place in places
+                                                 if other_place.parent == place.parent))
 
 
 def _last_written(place: Path) -> float:
@@ -104,10 +118,14 @@ def _last_written(place: Path) -> float:
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #702c3d90
 def prepare_session(config: str | Path, sets: Iterable[str] = ()) -> tuple[str, list[str]]:
-    """Bring here what earlier sessions left, and find what a fine-tuning's config names among what is attached; says what it did.
+    """Bring here what earlier sessions left, and find what a fine-tuning's config names among what is attached.
 
-    config: a packaged name or a YAML file, which may lie in an attached data set, a bundle say. sets: `key=value` texts over it.
-    Returns both, with one more text for each path that was found elsewhere. Raises FileNotFoundError if one may be several, ConfigError for the config's faults.
+    Says what it did.
+
+    config: a packaged name or a YAML file, which may lie in an attached data set, a bundle say. sets: `key=value` texts
+    over it.
+    Returns both, with one more text for each path that was found elsewhere. Raises FileNotFoundError if one may be
+    several, ConfigError for the config's faults.
     """
     config, sets = str(config), list(sets)
     if not on_kaggle():
@@ -119,8 +137,10 @@ def prepare_session(config: str | Path, sets: Iterable[str] = ()) -> tuple[str, 
     if config != "smoke":
         from saliency_playground.finetune.config import load_finetune
         plan = load_finetune(config, sets)
-        named = {f"data.{key}": value for key, value in plan.data.options.items()} | {"base_weights_path": plan.base_weights_path}
-        moved = {key: locate_input(value) for key, value in named.items() if isinstance(value, (str, Path)) and locate_input(value) != Path(value)}
+        named = ({f"data.{key}": value for key, value in plan.data.options.items()}
+                 | {"base_weights_path": plan.base_weights_path})
+        moved = {key: locate_input(value) for key, value in named.items() if isinstance(value, (str, Path))
+                 and locate_input(value) != Path(value)}
         sets += [f"{key}={json.dumps(str(path))}" for key, path in moved.items()]
         print(*(f"{key}: {path}" for key, path in moved.items()), sep="\n", end="\n" if moved else "")
     return config, sets

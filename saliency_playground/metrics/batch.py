@@ -22,7 +22,8 @@ def _torch():
     try:
         import torch
     except ImportError:
-        raise MissingPackageError('metrics on batches need torch, which is not installed. pip install "saliency_playground[torch]".') from None
+        raise MissingPackageError('metrics on batches need torch, which is not installed. pip install '
+                                  '"saliency_playground[torch]".') from None
     return torch
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #f540c7ac
@@ -35,8 +36,9 @@ class Points(NamedTuple):
 def points(fixations, size: tuple[int, int], device=None) -> Points:
     """The fixations of a batch in the form that the metrics work on; make it once, use it for many metrics.
 
-    fixations: a sequence of (x, y), each (n,) pixels, 0-based, fractions cut off, n >= 1 may differ; or a tensor (batch, height, width) of
-    counts, non-negative, none all 0; or Points already. size: (height, width). device: of the result.
+    fixations: a sequence of (x, y), each (n,) pixels, 0-based, fractions cut off, n >= 1 may differ; or a tensor
+    (batch, height, width) of counts, non-negative, none all 0; or Points already. size: (height, width). device: of the
+    result.
     Raises ValueError if a picture has no fixation or one outside, and for counts of another shape.
     """
     torch = _torch()
@@ -48,27 +50,34 @@ def points(fixations, size: tuple[int, int], device=None) -> Points:
         pixels, weights = np.zeros((2, len(places), max(map(len, places))))
         for row, place in enumerate(places):
             pixels[row, :len(place)], weights[row, :len(place)] = place, 1
-        return Points(torch.as_tensor(pixels.astype(int), device=device), torch.as_tensor(weights, dtype=dtype, device=device))
+        return Points(torch.as_tensor(pixels.astype(int), device=device),
+                      torch.as_tensor(weights, dtype=dtype, device=device))
     if fixations.ndim != 3 or tuple(fixations.shape[1:]) != tuple(size):
         raise InputError(f"counts have the shape (batch, {size[0]}, {size[1]}), got {tuple(fixations.shape)}.")
     flat = fixations.detach().to(device, dtype).flatten(1)
     if bool((flat < 0).any()) or not bool((flat.sum(1) > 0).all()):
-        raise InputError(f"counts are not negative, and every picture has a fixation; picture {int((flat.clamp(min=0).sum(1) > 0).int().argmin())} has none or less.")
+        raise InputError("counts are not negative, and every picture has a fixation; picture "
+                         f"{int((flat.clamp(min=0).sum(1) > 0).int().argmin())} has none or less.")
     weights, pixels = flat.topk(int((flat > 0).sum(1).max()), dim=1)
     return Points(pixels, weights)
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #78a9a000
 def _maps(values, what: str = "saliency maps", log: bool = False):
-    "The tensor (batch, height, width), at least float32. Raises ValueError for another shape, NaN and infinities (−inf is fine if `log`)."
+    """The tensor (batch, height, width), at least float32.
+
+    Raises ValueError for another shape, NaN and infinities (−inf is fine if `log`).
+    """
     torch = _torch()
     values = torch.as_tensor(values)
     if values.ndim != 3:
-        raise InputError(f"{what} of a batch have the shape (batch, height, width), got {tuple(values.shape)}. One map becomes a batch by values[None].")
+        raise InputError(f"{what} of a batch have the shape (batch, height, width), got {tuple(values.shape)}. One map "
+                         "becomes a batch by values[None].")
     values = values.float() if not values.is_floating_point() or values.element_size() < 4 else values
     low, high = values.detach().flatten(1).aminmax(dim=1)                      # both are NaN if one value is
     bad = ~torch.isfinite(high) | (torch.isneginf(low) & (not log))
     if bad.any():
-        raise InputError(f"{int(bad.sum())} of {len(bad)} {what} hold NaN or infinite values, the first is number {int(bad.int().argmax())}.")
+        raise InputError(f"{int(bad.sum())} of {len(bad)} {what} hold NaN or infinite values, the first is number "
+                         f"{int(bad.int().argmax())}.")
     return values
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #81af8ed9
@@ -90,16 +99,19 @@ def _log_densities(values, what: str = "log densities"):
     values = _maps(values, what, log=True)
     off = values.detach().flatten(1).logsumexp(1)
     if bool((off.abs() > 1e-3).any()):
-        raise InputError(f"{what} are natural logarithms of probabilities that sum to 1; number {int(off.abs().argmax())} sums to {float(off[off.abs().argmax()].exp()):.3g}. "
-                         "Take torch.log_softmax over the pixels.")
+        raise InputError(f"{what} are natural logarithms of probabilities that sum to 1; number "
+                         f"{int(off.abs().argmax())} sums to {float(off[off.abs().argmax()].exp()):.3g}. Take "
+                         "torch.log_softmax over the pixels.")
     return values
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #83b8b9e8
 def log_likelihood(log_density, fixations):
-    """How much likelier the densities made the fixations than a uniform one would, in bits per fixation; differentiable.
+    """How much likelier the densities made the fixations than a uniform one would, in bits per fixation.
 
-    log_density: (batch, height, width), natural logarithms. fixations: as for `points`. Returns (batch,). Raises ValueError as `points`
-    does, and for a density that does not sum to 1. Equals `metrics.log_likelihood`.
+    differentiable.
+
+    log_density: (batch, height, width), natural logarithms. fixations: as for `points`. Returns (batch,). Raises
+    ValueError as `points` does, and for a density that does not sum to 1. Equals `metrics.log_likelihood`.
     """
     log_density = _log_densities(log_density)
     where = points(fixations, log_density.shape[1:], log_density.device)
@@ -109,7 +121,8 @@ def log_likelihood(log_density, fixations):
 def information_gain(log_density, fixations, baseline_log_density):
     """By how many bits per fixation the densities beat a baseline: mean log2 p − log2 b; differentiable.
 
-    log_density, fixations: as for `log_likelihood`. baseline_log_density: the same shape, or (height, width) for all. Returns (batch,).
+    log_density, fixations: as for `log_likelihood`. baseline_log_density: the same shape, or (height, width) for all.
+    Returns (batch,).
     """
     baseline = _torch().as_tensor(baseline_log_density).to(log_density)
     where = points(fixations, log_density.shape[1:], log_density.device)
@@ -129,7 +142,8 @@ def _z_score(values):
 def nss(saliency_map, fixations):
     """Normalized scanpath saliency: the mean z-score at the fixations; differentiable.
 
-    saliency_map: (batch, height, width), any scale. fixations: as for `points`. Returns (batch,), 0 for a constant map. Equals `metrics.nss`.
+    saliency_map: (batch, height, width), any scale. fixations: as for `points`. Returns (batch,), 0 for a constant map.
+    Equals `metrics.nss`.
     """
     saliency_map = _maps(saliency_map)
     where = points(fixations, saliency_map.shape[1:], saliency_map.device)
@@ -140,18 +154,20 @@ def _check_pair(saliency_map, gt_map):
     "Both batches, checked; the ground truth in the type and on the device of the maps."
     saliency_map, gt_map = _maps(saliency_map), _maps(gt_map, "ground-truth maps")
     if saliency_map.shape != gt_map.shape:
-        raise InputError(f"the saliency maps have the shape {tuple(saliency_map.shape)}, the ground-truth maps {tuple(gt_map.shape)}. Resize the predictions first.")
+        raise InputError(f"the saliency maps have the shape {tuple(saliency_map.shape)}, the ground-truth maps "
+                         f"{tuple(gt_map.shape)}. Resize the predictions first.")
     wrong = (gt_map.amin((1, 2)) < 0) | (gt_map.amax((1, 2)) <= 0)
     if wrong.any():
-        raise InputError(f"a ground-truth map is a density: nothing negative, not all 0. Number {int(wrong.int().argmax())} is none.")
+        raise InputError("a ground-truth map is a density: nothing negative, not all 0. Number "
+                         f"{int(wrong.int().argmax())} is none.")
     return saliency_map, gt_map.to(saliency_map)
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #c84b4968
 def cc(saliency_map, gt_map):
     """Pearson's correlation of the maps over all pixels; differentiable.
 
-    saliency_map, gt_map: (batch, height, width). Returns (batch,), 0 if one of the two is constant; not clipped to −1…1, which a
-    rounding error may exceed. Equals `metrics.cc`.
+    saliency_map, gt_map: (batch, height, width). Returns (batch,), 0 if one of the two is constant; not clipped to
+    −1…1, which a rounding error may exceed. Equals `metrics.cc`.
     """
     saliency_map, gt_map = _check_pair(saliency_map, gt_map)
     return (_z_score(saliency_map) * _z_score(gt_map)).mean((1, 2))
@@ -161,7 +177,8 @@ def _sum_to_one(values):
     "Every map non-negative with sum 1, as `maps.normalize_map`."
     torch = _torch()
     low = values.amin((1, 2), keepdim=True).clamp(max=0)
-    values = torch.where((values == low) & (low < 0), 0.0, values - low)       # where it is lowest, 0 whatever the values: no gradient
+    # where it is lowest, 0 whatever the values: no gradient
+    values = torch.where((values == low) & (low < 0), 0.0, values - low)
     peak = values.amax((1, 2), keepdim=True).detach()
     values = torch.where(peak > 0, values / torch.where(peak > 0, peak, 1.0), 1.0)
     return values / values.sum((1, 2), keepdim=True)
@@ -170,7 +187,8 @@ def _sum_to_one(values):
 def kl_div(saliency_map, gt_map, eps: float = EPS):
     """Kullback-Leibler divergence KL(ground truth || prediction) in nats; differentiable.
 
-    saliency_map, gt_map: (batch, height, width). eps: as in `metrics.kl_div`, which this equals. Returns (batch,), lower is better.
+    saliency_map, gt_map: (batch, height, width). eps: as in `metrics.kl_div`, which this equals. Returns (batch,),
+    lower is better.
     """
     p, q = (_sum_to_one(maps) for maps in _check_pair(saliency_map, gt_map))
     return (q * (eps + q / (p + eps)).log()).sum((1, 2))
@@ -189,8 +207,9 @@ def _outranked(values, crowd, weights):
     "The share of a weighted crowd (batch, m) that each value (batch, k) outranks, ties half: (batch, k)."
     torch = _torch()
     ranked, order = crowd.contiguous().sort(1)
-    below = torch.nn.functional.pad(weights.gather(1, order).cumsum(1), (1, 0))              # below[k]: the weight of the k lowest
-    left, right = (below.gather(1, torch.searchsorted(ranked, values.contiguous(), right=side)) for side in (False, True))
+    below = torch.nn.functional.pad(weights.gather(1, order).cumsum(1), (1, 0))  # below[k]: the weight of the k lowest
+    left, right = (below.gather(1, torch.searchsorted(ranked, values.contiguous(), right=side))
+                   for side in (False, True))
     return (left + right) / (2 * below[:, -1:])
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #5672a1ea
@@ -201,7 +220,8 @@ def auc(saliency_map, fixations):
     """
     saliency_map = _maps(saliency_map).detach()
     where = points(fixations, saliency_map.shape[1:], saliency_map.device)
-    return (1 - _outranked(saliency_map.flatten(1), _at(saliency_map, where), where.weights).mean(1)).to(saliency_map.dtype)
+    return (1 - _outranked(saliency_map.flatten(1), _at(saliency_map, where), where.weights).mean(1)).to(
+        saliency_map.dtype)
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #7a8c751f
 def sauc(saliency_map, fixations, others):
@@ -210,8 +230,10 @@ def sauc(saliency_map, fixations, others):
     saliency_map: (batch, height, width). fixations, others: as for `points`. Returns (batch,). Equals `metrics.sauc`.
     """
     saliency_map = _maps(saliency_map).detach()
-    where, away = (points(fixation_set, saliency_map.shape[1:], saliency_map.device) for fixation_set in (fixations, others))
-    return _mean_over(_outranked(_at(saliency_map, where), _at(saliency_map, away), away.weights), where).to(saliency_map.dtype)
+    where, away = (points(fixation_set, saliency_map.shape[1:], saliency_map.device)
+                   for fixation_set in (fixations, others))
+    return _mean_over(_outranked(_at(saliency_map, where), _at(saliency_map, away), away.weights),
+                      where).to(saliency_map.dtype)
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #25bb2dd1
 class BatchMetric(NamedTuple):
@@ -221,32 +243,46 @@ class BatchMetric(NamedTuple):
     needs: tuple[str, ...]      # of row's arguments
 
 
-BATCH_METRICS = {"AUC": BatchMetric(auc, "order", ("fixations",)), "sAUC": BatchMetric(sauc, "order", ("fixations", "others")), "NSS": BatchMetric(nss, "map", ("fixations",)),
-           "LL": BatchMetric(log_likelihood, "density", ("fixations",)), "IG": BatchMetric(information_gain, "density", ("fixations", "baseline_log_density")),
-           "CC": BatchMetric(cc, "map", ("gt_map",)), "KL": BatchMetric(kl_div, "map", ("gt_map",)), "SIM": BatchMetric(sim, "map", ("gt_map",))}
+BATCH_METRICS = {"AUC": BatchMetric(auc, "order", ("fixations",)), "sAUC":
+                 BatchMetric(sauc, "order", ("fixations", "others")), "NSS": BatchMetric(nss, "map", ("fixations",)),
+           "LL": BatchMetric(log_likelihood, "density", ("fixations",)),
+           "IG": BatchMetric(information_gain, "density", ("fixations", "baseline_log_density")),
+           "CC": BatchMetric(cc, "map", ("gt_map",)), "KL": BatchMetric(kl_div, "map", ("gt_map",)),
+           "SIM": BatchMetric(sim, "map", ("gt_map",))}
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #031e6a59
-def score_batch(values, kind: str, fixations=None, gt_map=None, others=None, baseline_log_density=None, metrics: Iterable[str] | None = None) -> dict:
+def score_batch(values, kind: str, fixations=None, gt_map=None, others=None, baseline_log_density=None,
+                metrics: Iterable[str] | None = None) -> dict:
     """Score a batch of predictions by every metric asked for.
 
-    values: (batch, height, width) of kind "density" (natural logarithms of densities) or "map". fixations, others: as for `points`.
-    gt_map: (batch, height, width). baseline_log_density: the same or (height, width). metrics: names of `BATCH_METRICS`; None: all that can be had.
-    Returns name -> (batch,). Raises ValueError for an unknown name or kind, for a missing argument, and as the metrics do.
+    values: (batch, height, width) of kind "density" (natural logarithms of densities) or "map". fixations, others: as
+    for `points`.
+    gt_map: (batch, height, width). baseline_log_density: the same or (height, width). metrics: names of
+    `BATCH_METRICS`; None: all that can be had.
+    Returns name -> (batch,). Raises ValueError for an unknown name or kind, for a missing argument, and as the metrics
+    do.
     """
     torch = _torch()
     if kind not in ("density", "map"):
         raise InputError(f"a prediction is of kind density or map, not {kind!r}.")
     values = _maps(values, "predictions", log=kind == "density")
     order = values.clamp(min=torch.finfo(torch.float32).min) if kind == "density" else values
-    faces = {"density": values, "order": order, "map": values.exp()} if kind == "density" else {"order": order, "map": values}
+    faces = ({"density": values, "order": order, "map": values.exp()} if kind == "density"
+             else {"order": order, "map": values})
     fixation_sets = {"fixations": fixations, "others": others}
-    arguments = {name: points(value, values.shape[1:], values.device) for name, value in fixation_sets.items() if value is not None}
-    arguments |= {name: value for name, value in [("gt_map", gt_map), ("baseline_log_density", baseline_log_density)] if value is not None}
-    lacks = {name: [need for need in (*metric.needs, metric.face) if need not in arguments and need not in faces] for name, metric in BATCH_METRICS.items()}
+    arguments = {name: points(value, values.shape[1:], values.device) for name, value in fixation_sets.items()
+                 if value is not None}
+    arguments |= {name: value for name, value in [("gt_map", gt_map), ("baseline_log_density", baseline_log_density)]
+                  if value is not None}
+    lacks = {name: [need for need in (*metric.needs, metric.face) if need not in arguments and need not in faces]
+             for name, metric in BATCH_METRICS.items()}
     names = [name for name in lacks if not lacks[name]] if metrics is None else list(metrics)
     for name in names:
         if name not in BATCH_METRICS:
-            raise InputError(f'no metric on batches is called "{name}".{files.did_you_mean(name, BATCH_METRICS)} There are: {", ".join(BATCH_METRICS)}.')
+            raise InputError(f'no metric on batches is called "{name}".{files.did_you_mean(name, BATCH_METRICS)} There '
+                             f'are: {", ".join(BATCH_METRICS)}.')
         if lacks[name]:
             raise InputError(f"{name} takes {', '.join(lacks[name])}, which this batch does not have.")
-    return {name: BATCH_METRICS[name].function(faces[BATCH_METRICS[name].face], *(arguments[need] for need in BATCH_METRICS[name].needs)) for name in names}
+    return {name: BATCH_METRICS[name].function(faces[BATCH_METRICS[name].face],
+                                               *(arguments[need] for need in BATCH_METRICS[name].needs))
+            for name in names}

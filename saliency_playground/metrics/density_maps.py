@@ -17,11 +17,14 @@ from .. import files, maps
 from ..errors import InputError
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #0d08e927
-def sample_fixations(log_density: ArrayLike, n: int, seed: int | np.random.Generator = 0) -> tuple[np.ndarray, np.ndarray]:
+def sample_fixations(log_density: ArrayLike, n: int,
+                     seed: int | np.random.Generator = 0) -> tuple[np.ndarray, np.ndarray]:
     """Fixations drawn independently from a density.
 
-    log_density: (height, width), natural logarithm of a density that sums to 1. n: how many. seed: of the generator, or one.
-    Returns x, y: (n,) integer pixels, 0-based. Raises ValueError if the density does not sum to 1 (logsumexp beyond 0.001).
+    log_density: (height, width), natural logarithm of a density that sums to 1. n: how many. seed: of the generator, or
+    one.
+    Returns x, y: (n,) integer pixels, 0-based. Raises ValueError if the density does not sum to 1 (logsumexp beyond
+    0.001).
     """
     maps.check_log_density(log_density)
     running = np.cumsum(np.exp(np.asarray(log_density, dtype=float)))
@@ -33,25 +36,29 @@ def sample_fixations(log_density: ArrayLike, n: int, seed: int | np.random.Gener
 class MetricMap(NamedTuple):
     "What one metric is given in place of a density."
     values: np.ndarray         # (height, width) float64
-    kind: str                  # "density": values are its natural logarithm; "map": non-negative, to be ranked or scaled to sum 1
+    kind: str  # "density": values are its natural logarithm; "map": non-negative, to be ranked or scaled to sum 1
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #fe6dc04a
 def rank_equalize(values: ArrayLike) -> np.ndarray:
     """The share of pixels that each pixel outranks, ties counted half.
 
-    values: (height, width), any scale, −inf allowed. Returns (height, width) float64: (k − ½) / pixels for the k-th smallest, equal
-    values share the mean of their ranks; so the mean is ½ and a constant map is ½ everywhere. Raises ValueError for NaN.
+    values: (height, width), any scale, −inf allowed. Returns (height, width) float64: (k − ½) / pixels for the k-th
+    smallest, equal values share the mean of their ranks; so the mean is ½ and a constant map is ½ everywhere. Raises
+    ValueError for NaN.
     """
     values = np.asarray(values, dtype=float)
     if np.isnan(values).any():
-        raise InputError(f"{np.isnan(values).sum()} of {values.size} values are NaN and have no rank. Mend the model or the file.")
+        raise InputError(f"{np.isnan(values).sum()} of {values.size} values are NaN and have no rank. Mend the model "
+                         "or the file.")
     _, place, repeats = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(repeats) - repeats / 2) / values.size
     return ranks[place].reshape(values.shape)
 
 
 def rank_density(log_density: ArrayLike) -> MetricMap:
-    """The best map for AUC in all its variants: the density's ranks, from `rank_equalize`. log_density: (height, width).
+    """The best map for AUC in all its variants: the density's ranks, from `rank_equalize`.
+
+    log_density: (height, width).
 
     Source: Kümmerer, Wallis & Bethge, ECCV 2018; Neyman & Pearson 1933.
     """
@@ -61,36 +68,46 @@ def rank_density(log_density: ArrayLike) -> MetricMap:
 def rank_ratio(log_density: ArrayLike, others_log_density: ArrayLike) -> MetricMap:
     """The best map for shuffled AUC: the ranks of log p − log q.
 
-    log_density: (height, width), p. others_log_density: the same shape, q: the mean density of the other pictures, e.g. a center bias
-    fitted without this one. Raises ValueError if the shapes differ. Source: Kümmerer, Wallis & Bethge, ECCV 2018.
+    log_density: (height, width), p. others_log_density: the same shape, q: the mean density of the other pictures, e.g.
+    a center bias fitted without this one. Raises ValueError if the shapes differ. Source: Kümmerer, Wallis & Bethge,
+    ECCV 2018.
     """
     log_p, log_q = np.asarray(log_density, dtype=float), np.asarray(others_log_density, dtype=float)
     if log_p.shape != log_q.shape:
-        raise InputError(f"the density has the shape {log_p.shape}, that of the other pictures {log_q.shape}. Resize and normalise it first.")
+        raise InputError(f"the density has the shape {log_p.shape}, that of the other pictures {log_q.shape}. Resize "
+                         "and normalise it first.")
     never = np.isneginf(log_p)
     return MetricMap(rank_equalize(np.subtract(log_p, log_q, out=np.full(log_p.shape, -np.inf), where=~never)), "map")
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #de7673b2
 def density_itself(log_density: ArrayLike) -> MetricMap:
-    "The best map for NSS, IG and LL: the density. log_density: (height, width). Source: Kümmerer, Wallis & Bethge, ECCV 2018."
+    """The best map for NSS, IG and LL: the density.
+
+    log_density: (height, width). Source: Kümmerer, Wallis & Bethge, ECCV 2018.
+    """
     return MetricMap(np.asarray(log_density, dtype=float), "density")
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #baa94564
 def blurred_density(log_density: ArrayLike, sigma_px: float) -> MetricMap:
-    """The best map for KL, and very nearly for CC: the density under the ground truth's Gaussian, zero beyond the border.
+    """The best map for KL, and very nearly for CC.
+
+    The density under the ground truth's Gaussian, zero beyond the border.
 
     log_density: (height, width). sigma_px: of the blur that made the ground truth, in pixels, > 0.
     Returns a map that sums to 1. Source: Kümmerer, Wallis & Bethge, ECCV 2018.
     """
-    return MetricMap(maps.normalize_map(maps.gaussian_blur(np.exp(np.asarray(log_density, dtype=float)), sigma_px)), "map")
+    return MetricMap(maps.normalize_map(maps.gaussian_blur(np.exp(np.asarray(log_density, dtype=float)), sigma_px)),
+                     "map")
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #84501b82
 def common_quantile(samples: ArrayLike) -> np.ndarray:
-    """The map that maximises the mean SIM with these maps: at every pixel the same quantile of them, such that the sum is 1.
+    """The map that maximises the mean SIM with these maps.
+
+    At every pixel the same quantile of them, such that the sum is 1.
 
     samples: (sets, height, width), each sums to 1. Returns (height, width) float64, sum 1.
     """
-    layers = np.sort(np.asarray(samples, dtype=float), axis=0)              # layers[k]: at every pixel the k-th smallest
+    layers = np.sort(np.asarray(samples, dtype=float), axis=0)  # layers[k]: at every pixel the k-th smallest
     totals = layers.sum(axis=(1, 2))
     if totals[0] >= 1 - 1e-12:                                              # all samples are equal
         return layers[0] / totals[0]
@@ -114,22 +131,24 @@ def _empirical_sets(log_density: np.ndarray, sigma_px: float, n_fixations: int, 
     cell = max(1, sigma_px / 2, (log_density.size / _CELLS)**0.5)           # pixels
     down, across = (_cell_kernels(length, sigma_px, cell) for length in log_density.shape)
     x, y = np.reshape(sample_fixations(log_density, n_sets * n_fixations, seed), (2, n_sets, n_fixations))
-    blurred = np.array([down[:, ys] @ across[:, xs].T for xs, ys in zip(x, y)])
+    blurred = np.array([down[:, ys] @ across[:, xs].T for xs, ys in zip(x, y, strict=True)])
     return blurred / blurred.sum(axis=(1, 2), keepdims=True)
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #c08b7f46
-def sim_map(log_density: ArrayLike, sigma_px: float, n_fixations: int = 100, n_sets: int = 400, seed: int = 0) -> MetricMap:
+def sim_map(log_density: ArrayLike, sigma_px: float, n_fixations: int = 100, n_sets: int = 400,
+            seed: int = 0) -> MetricMap:
     """The best map for SIM: the common quantile of what the ground truth may be, from sampled sets of fixations.
 
-    log_density: (height, width). sigma_px: of the blur that made the ground truth, in pixels, > 0. n_fixations: that make one ground
-    truth, >= 1. n_sets: sampled; four times as many halve the noise. seed: of the sampling.
+    log_density: (height, width). sigma_px: of the blur that made the ground truth, in pixels, > 0. n_fixations: that
+    make one ground truth, >= 1. n_sets: sampled; four times as many halve the noise. seed: of the sampling.
     Returns a map that sums to 1. Raises ValueError for numbers out of range, or if the density does not sum to 1.
     Source: the question is Kümmerer, Wallis & Bethge's (ECCV 2018), who answer it by gradient ascent.
     """
     maps.check_log_density(log_density)
     log_density = np.asarray(log_density, dtype=float)
     if not (sigma_px > 0 and n_fixations >= 1 and n_sets >= 1):
-        raise InputError(f"the map for SIM needs sigma_px > 0, n_fixations >= 1 and n_sets >= 1, got {sigma_px}, {n_fixations}, {n_sets}.")
+        raise InputError(f"the map for SIM needs sigma_px > 0, n_fixations >= 1 and n_sets >= 1, got {sigma_px}, "
+                         f"{n_fixations}, {n_sets}.")
     best = common_quantile(_empirical_sets(log_density, sigma_px, n_fixations, n_sets, seed))
     return MetricMap(maps.normalize_map(maps.resize(best, log_density.shape, "bicubic").clip(min=0)), "map")
 
@@ -152,30 +171,39 @@ METRIC_MAPS = {"AUC": _RANKS, "AUC_Judd": _RANKS, "AUC_Borji": _RANKS, "sAUC": _
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #825a6b9a
 def metrics_with_own_map(metrics: Iterable[str], others: bool = True) -> set[str]:
-    "Of these metrics those whose best map is neither the density nor ranked like it. others: whether the density of the other pictures is known."
+    """Of these metrics those whose best map is neither the density nor ranked like it.
+
+    others: whether the density of the other pictures is known.
+    """
     needs = {name: METRIC_MAPS[name].needs for name in metrics if name in METRIC_MAPS}
     return {name for name, needed in needs.items() if needed and (others or "others_log_density" not in needed)}
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #b97512cb
 def metric_maps(log_density: ArrayLike, metrics: Iterable[str] | None = None, sigma_px: float | None = None,
-                others_log_density: ArrayLike | None = None, n_fixations: int = 100, n_sets: int = 400, seed: int = 0) -> dict[str, MetricMap]:
+                others_log_density: ArrayLike | None = None, n_fixations: int = 100, n_sets: int = 400,
+                seed: int = 0) -> dict[str, MetricMap]:
     """The best map for each metric, from one log density.
 
-    log_density: (height, width), natural logarithm of a density that sums to 1. metrics: names of `METRIC_MAPS`; None: all that the
-    other arguments allow. sigma_px: the ground truth's blur in pixels, for CC, KL, SIM. others_log_density: (height, width), the
-    mean density of the other pictures, for sAUC. n_fixations, n_sets, seed: of `sim_map`, for SIM.
-    Returns name -> MetricMap; metrics with the same rule share one. Raises ValueError for a name without a map, for a missing
-    argument, and if the density does not sum to 1. Source: Kümmerer, Wallis & Bethge, ECCV 2018.
+    log_density: (height, width), natural logarithm of a density that sums to 1. metrics: names of `METRIC_MAPS`; None:
+    all that the other arguments allow. sigma_px: the ground truth's blur in pixels, for CC, KL, SIM.
+    others_log_density: (height, width), the mean density of the other pictures, for sAUC. n_fixations, n_sets, seed: of
+    `sim_map`, for SIM.
+    Returns name -> MetricMap; metrics with the same rule share one. Raises ValueError for a name without a map, for a
+    missing argument, and if the density does not sum to 1. Source: Kümmerer, Wallis & Bethge, ECCV 2018.
     """
     maps.check_log_density(log_density)
-    arguments = {"sigma_px": sigma_px, "others_log_density": others_log_density, "n_fixations": n_fixations, "n_sets": n_sets, "seed": seed}
+    arguments = {"sigma_px": sigma_px, "others_log_density": others_log_density, "n_fixations": n_fixations,
+                 "n_sets": n_sets, "seed": seed}
     lacks = {name: [need for need in rule.needs if arguments[need] is None] for name, rule in METRIC_MAPS.items()}
-    names = [metrics] if isinstance(metrics, str) else [name for name in lacks if not lacks[name]] if metrics is None else list(metrics)
+    names = ([metrics] if isinstance(metrics, str) else [name for name in lacks if not lacks[name]] if metrics is None
+             else list(metrics))
     for name in names:
         if name not in METRIC_MAPS:
-            raise InputError(f"no best map is known for {name!r}: give it the density.{files.did_you_mean(name, METRIC_MAPS)}")
+            raise InputError(f"no best map is known for {name!r}: give it the "
+                             f"density.{files.did_you_mean(name, METRIC_MAPS)}")
         if lacks[name]:
-            raise InputError(f"the best map for {name} needs {' and '.join(lacks[name])}. Give it, or leave {name} out.")
+            raise InputError(f"the best map for {name} needs {' and '.join(lacks[name])}. Give it, or leave "
+                             f"{name} out.")
     best_maps = {}
     for rule in (METRIC_MAPS[name] for name in names):
         if rule.make not in best_maps:

@@ -20,10 +20,12 @@ from .density_maps import rank_equalize
 from .tuebingen import EPS, as_map, pixel_indices, values_at, z_score
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #c46cf654
-def level_sets(values: ArrayLike, shares: Sequence[float] = (0.05, 0.2, 0.5), weights: ArrayLike | None = None) -> np.ndarray:
+def level_sets(values: ArrayLike, shares: Sequence[float] = (0.05, 0.2, 0.5),
+               weights: ArrayLike | None = None) -> np.ndarray:
     """The highest pixels of a map that together hold at least these shares of a weight; equal values go together.
 
-    values: (height, width), any scale. shares: each in 0…1. weights: (height, width), non-negative; None: every pixel 1, shares of the area.
+    values: (height, width), any scale. shares: each in 0…1. weights: (height, width), non-negative; None: every pixel
+    1, shares of the area.
     Returns (shares, height, width) bool. Raises ValueError for a share out of range, and as `as_map` does.
     """
     values = as_map(values)
@@ -35,19 +37,24 @@ def level_sets(values: ArrayLike, shares: Sequence[float] = (0.05, 0.2, 0.5), we
     return values >= levels[::-1][lowest][:, None, None]
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #8785d64d
-def roc(values: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike | None = None, other_y: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+def roc(values: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike | None = None,
+        other_y: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The ROC curve behind AUC, or behind sAUC if other fixations are given.
 
-    values: (height, width). x, y: (n,) pixels, 0-based. other_x, other_y: (m,) fixations on other pictures, or None: all pixels are negatives.
-    Returns false alarm rates and hit rates, (levels + 1,) each, rising from 0 to 1; the area by trapezoids is the score. Raises as `auc` does.
+    values: (height, width). x, y: (n,) pixels, 0-based. other_x, other_y: (m,) fixations on other pictures, or None:
+    all pixels are negatives.
+    Returns false alarm rates and hit rates, (levels + 1,) each, rising from 0 to 1; the area by trapezoids is the
+    score. Raises as `auc` does.
     """
     values = as_map(values)
     levels, place = np.unique(values, return_inverse=True)
     place = place.ravel()
     fixated_ranks = place[pixel_indices(x, y, values.shape)]
-    negatives = place if other_x is None else place[pixel_indices(other_x, other_y, values.shape, "fixations on other pictures")]
+    negatives = (place if other_x is None
+                 else place[pixel_indices(other_x, other_y, values.shape, "fixations on other pictures")])
 
-    def above(which): return np.r_[0, np.cumsum(np.bincount(which, minlength=levels.size)[::-1])] / which.size
+    def above(which):
+        return np.r_[0, np.cumsum(np.bincount(which, minlength=levels.size)[::-1])] / which.size
     return above(negatives), above(fixated_ranks)
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #86af3957
@@ -55,56 +62,67 @@ def auc_terms(values: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray
     """What a fixation earns in AUC: the share of all pixels that its pixel outranks, ties half.
 
     values: (height, width). x, y: (n,) pixels, 0-based.
-    Returns that share at every pixel, (height, width), and at every fixation, (n,), whose mean is the AUC. Raises as `auc` does.
+    Returns that share at every pixel, (height, width), and at every fixation, (n,), whose mean is the AUC. Raises as
+    `auc` does.
     """
     ranks = rank_equalize(as_map(values))
     return ranks, values_at(ranks, x, y)
 
 
-def sauc_terms(values: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike, other_y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def sauc_terms(values: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike,
+               other_y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """What a fixation earns in sAUC: the share of fixations on other pictures that its pixel outranks, ties half.
 
     values: (height, width). x, y: (n,) and other_x, other_y: (m,) pixels, 0-based.
-    Returns that share at every pixel, (height, width), and at every fixation, (n,), whose mean is the sAUC. Raises as `sauc` does.
+    Returns that share at every pixel, (height, width), and at every fixation, (n,), whose mean is the sAUC. Raises as
+    `sauc` does.
     """
     values = as_map(values)
     negatives = np.sort(values_at(values, other_x, other_y, "fixations on other pictures"))
-    shares = (np.searchsorted(negatives, values) + np.searchsorted(negatives, values, side="right")) / (2 * negatives.size)
+    shares = ((np.searchsorted(negatives, values) + np.searchsorted(negatives, values, side="right"))
+              / (2 * negatives.size))
     return shares, values_at(shares, x, y)
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #563a2cd9
 def auc_cost(values: ArrayLike, x: ArrayLike, y: ArrayLike) -> np.ndarray:
     """What every pixel costs in AUC: the share of fixations that it outranks, ties half, over the number of pixels.
 
-    values: (height, width). x, y: (n,) pixels, 0-based. Returns (height, width), its sum is 1 − AUC. Raises as `auc` does.
+    values: (height, width). x, y: (n,) pixels, 0-based. Returns (height, width), its sum is 1 − AUC. Raises as `auc`
+    does.
     """
     values = as_map(values)
     positives = np.sort(values_at(values, x, y))
-    return (np.searchsorted(positives, values) + np.searchsorted(positives, values, side="right")) / (2 * positives.size * values.size)
+    return ((np.searchsorted(positives, values) + np.searchsorted(positives, values, side="right"))
+            / (2 * positives.size * values.size))
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #9057c6d0
 def nss_terms(values: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """What a fixation earns in NSS: the map's z-score.
 
-    values: (height, width). x, y: (n,) pixels, 0-based. Returns the z-scores at every pixel, (height, width), whose mean is 0, and at
-    every fixation, (n,), whose mean is the NSS. Raises as `nss` does.
+    values: (height, width). x, y: (n,) pixels, 0-based. Returns the z-scores at every pixel, (height, width), whose
+    mean is 0, and at every fixation, (n,), whose mean is the NSS. Raises as `nss` does.
     """
     z = z_score(values)
     return z, values_at(z, x, y)
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #d1e911d3
-def gain_terms(log_density: ArrayLike, x: ArrayLike, y: ArrayLike, baseline_log_density: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+def gain_terms(log_density: ArrayLike, x: ArrayLike, y: ArrayLike,
+               baseline_log_density: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
     """What a fixation earns in IG, or in LL if there is no baseline: log2 p − log2 b.
 
-    log_density: (height, width), natural logarithms. x, y: (n,) pixels, 0-based. baseline_log_density: the same shape; None: uniform.
-    Returns bits at every pixel, (height, width), and at every fixation, (n,), whose mean is the score. Raises ValueError if one of the
-    densities does not sum to 1 (logsumexp beyond 0.001), their shapes differ, or as `pixel_indices` does.
+    log_density: (height, width), natural logarithms. x, y: (n,) pixels, 0-based. baseline_log_density: the same shape;
+    None: uniform.
+    Returns bits at every pixel, (height, width), and at every fixation, (n,), whose mean is the score. Raises
+    ValueError if one of the densities does not sum to 1 (logsumexp beyond 0.001), their shapes differ, or as
+    `pixel_indices` does.
     """
     maps.check_log_density(log_density)
     log_p = np.asarray(log_density, dtype=float)
-    log_b = np.full(log_p.shape, -np.log(log_p.size)) if baseline_log_density is None else np.asarray(baseline_log_density, dtype=float)
+    log_b = (np.full(log_p.shape, -np.log(log_p.size)) if baseline_log_density is None
+             else np.asarray(baseline_log_density, dtype=float))
     if log_b.shape != log_p.shape:
-        raise InputError(f"the density has the shape {log_p.shape}, its baseline {log_b.shape}. Resize and normalise the baseline first.")
+        raise InputError(f"the density has the shape {log_p.shape}, its baseline {log_b.shape}. Resize and normalise "
+                         "the baseline first.")
     maps.check_log_density(log_b)
     bits = np.subtract(log_p, log_b, out=np.zeros(log_p.shape), where=log_p != log_b) / np.log(2)
     return bits, bits.ravel()[pixel_indices(x, y, bits.shape)]
@@ -113,7 +131,8 @@ def gain_terms(log_density: ArrayLike, x: ArrayLike, y: ArrayLike, baseline_log_
 def information_map(log_density: ArrayLike, baseline_log_density: ArrayLike | None = None) -> np.ndarray:
     """What a density claims to know beyond its baseline: p · (log2 p − log2 b).
 
-    log_density, baseline_log_density: as for `gain_terms`. Returns bits, (height, width), whose sum is the IG that the density expects
+    log_density, baseline_log_density: as for `gain_terms`. Returns bits, (height, width), whose sum is the IG that the
+    density expects
     under itself, never negative: KL(p ‖ b) in bits. Raises as `gain_terms` does.
     """
     bits, _ = gain_terms(log_density, [0], [0], baseline_log_density)
@@ -124,7 +143,8 @@ def information_map(log_density: ArrayLike, baseline_log_density: ArrayLike | No
 def cc_terms(saliency_map: ArrayLike, gt_map: ArrayLike) -> np.ndarray:
     """Every pixel's term of CC: the product of both maps' z-scores.
 
-    saliency_map, gt_map: (height, width). Returns (height, width), its mean is the CC. Raises ValueError if the shapes differ, or as `as_map` does.
+    saliency_map, gt_map: (height, width). Returns (height, width), its mean is the CC. Raises ValueError if the shapes
+    differ, or as `as_map` does.
     """
     return z_score(saliency_map) * z_score(_same_shape(gt_map, saliency_map))
 
@@ -133,8 +153,9 @@ def _same_shape(gt_map: ArrayLike, saliency_map: ArrayLike) -> np.ndarray:
     "The ground-truth map, if it has the prediction's shape and is a density."
     gt_map = as_map(gt_map, "ground-truth map")
     if gt_map.shape != np.shape(saliency_map) or gt_map.min() < 0 or not gt_map.any():
-        raise InputError(f"a ground-truth map is a density of the prediction's shape {np.shape(saliency_map)}, got {gt_map.shape} with values from "
-                         f"{gt_map.min():g} to {gt_map.max():g}. Resize the prediction to the image's size, then explain it.")
+        raise InputError(f"a ground-truth map is a density of the prediction's shape {np.shape(saliency_map)}, got "
+                         f"{gt_map.shape} with values from {gt_map.min():g} to {gt_map.max():g}. Resize the prediction "
+                         "to the image's size, then explain it.")
     return gt_map
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #db9cc38a
@@ -152,7 +173,8 @@ def sim_terms(saliency_map: ArrayLike, gt_map: ArrayLike) -> tuple[np.ndarray, n
     """Where two densities p and q overlap, and where not: min(p, q), q − min, p − min.
 
     saliency_map, gt_map: (height, width), treated as `sim` does.
-    Returns shared, missed, wasted, (height, width) each; their sums are SIM, 1 − SIM, 1 − SIM. Raises ValueError if the shapes differ, or as `as_map` does.
+    Returns shared, missed, wasted, (height, width) each; their sums are SIM, 1 − SIM, 1 − SIM. Raises ValueError if the
+    shapes differ, or as `as_map` does.
     """
     p, q = maps.normalize_map(as_map(saliency_map)), maps.normalize_map(_same_shape(gt_map, saliency_map))
     shared = np.minimum(p, q)
@@ -191,28 +213,35 @@ EXPLAINABLE_METRICS = {
 }
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #7047139f
-def explain(name: str, values: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None, gt_map: ArrayLike | None = None,
-            baseline_log_density: ArrayLike | None = None, other_x: ArrayLike | None = None, other_y: ArrayLike | None = None) -> Explanation:
+def explain(name: str, values: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None,
+            gt_map: ArrayLike | None = None,
+            baseline_log_density: ArrayLike | None = None, other_x: ArrayLike | None = None,
+            other_y: ArrayLike | None = None) -> Explanation:
     """Take a score apart.
 
-    name: of `EXPLAINABLE_METRICS`. values: (height, width), for LL, IG and information a natural-log density, else a map. x, y: (n,) fixations.
-    gt_map: (height, width), for CC, KL, SIM. baseline_log_density: (height, width), for IG and information. other_x, other_y: (m,), for sAUC.
+    name: of `EXPLAINABLE_METRICS`. values: (height, width), for LL, IG and information a natural-log density, else a
+    map. x, y: (n,) fixations.
+    gt_map: (height, width), for CC, KL, SIM. baseline_log_density: (height, width), for IG and information. other_x,
+    other_y: (m,), for sAUC.
     Returns an Explanation. Raises ValueError for an unknown name, for a missing argument, and as the metric does.
     """
     if name not in EXPLAINABLE_METRICS:
-        raise InputError(f'there is no explanation of "{name}".{files.did_you_mean(name, EXPLAINABLE_METRICS)} There are: {", ".join(EXPLAINABLE_METRICS)}.')
-    arguments = {"x": x, "y": y, "gt_map": gt_map, "baseline_log_density": baseline_log_density, "other_x": other_x, "other_y": other_y}
+        raise InputError(f'there is no explanation of "{name}".{files.did_you_mean(name, EXPLAINABLE_METRICS)} There '
+                         f'are: {", ".join(EXPLAINABLE_METRICS)}.')
+    arguments = {"x": x, "y": y, "gt_map": gt_map, "baseline_log_density": baseline_log_density, "other_x": other_x,
+                 "other_y": other_y}
     terms = EXPLAINABLE_METRICS[name]
     if missing := [need for need in terms.needs if arguments[need] is None]:
         raise InputError(f"to explain {name} takes {', '.join(missing)}.")
     arrays = terms.function(values, *(arguments[need] for need in terms.needs))
     first, *rest = arrays if isinstance(arrays, tuple) else (arrays,)
     fixations = rest[0] if terms.adds_up == "mean of fixations" else None
-    score = {"mean of fixations": lambda: fixations.mean(), "mean of pixels": first.mean, "sum of pixels": first.sum}[terms.adds_up]()
+    score = {"mean of fixations": lambda: fixations.mean(), "mean of pixels": first.mean,
+             "sum of pixels": first.sum}[terms.adds_up]()
     return Explanation(name, float(score), first, fixations, terms.adds_up, tuple(rest) if fixations is None else ())
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #0cda64d4
-GAIN, LOSS, _MISS = (94, 60, 153), (230, 97, 1), (0, 114, 178)        # purple, orange, blue: told apart by colour-blind eyes
+GAIN, LOSS, _MISS = (94, 60, 153), (230, 97, 1), (0, 114, 178)  # purple, orange, blue: told apart by colour-blind eyes
 
 
 class _Paint(NamedTuple):
@@ -237,7 +266,8 @@ def _paint_ranks(explanation: Explanation, values: ArrayLike, weights: ArrayLike
     hits = explanation.fixations >= explanation.pixels[sets[1]].min()
     steps = [tuple(round(255 - k / 4 * (255 - channel)) for channel in GAIN) for k in (3, 2, 1)]
     words = ["5 %", "20 %", "50 % of " + ("area" if weights is None else "others")]
-    return _Paint([(sets.sum(0) / 4, GAIN)], [(255, 255, 255) if hit else LOSS for hit in hits], [*zip(steps, words)],
+    return _Paint([(sets.sum(0) / 4, GAIN)], [(255, 255, 255) if hit else LOSS for hit in hits],
+                  [*zip(steps, words, strict=True)],
                   note=f", {hits.sum()} of {hits.size} hit")
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #64a98216
@@ -258,7 +288,8 @@ def _paint_parts(explanation: Explanation) -> _Paint:
     "Shared, missed and wasted mass on one scale."
     parts, colors = (explanation.pixels, *explanation.rest), (GAIN, _MISS, LOSS)
     peak = max(part.max() for part in parts)
-    return _Paint([(part / peak, color) for part, color in zip(parts, colors)], None, [*zip(colors, ("shared", "missed", "wasted"))])
+    return _Paint([(part / peak, color) for part, color in zip(parts, colors, strict=True)], None,
+                  [*zip(colors, ("shared", "missed", "wasted"), strict=True)])
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #8fba9ac1
 class Legend(NamedTuple):
@@ -266,7 +297,7 @@ class Legend(NamedTuple):
     title: str                                                          # the score
     note: str                                                           # after it, or ""
     squares: list[tuple[tuple[int, int, int], str]]                     # coloured squares and words
-    bar: tuple[str, str] | None                                         # or the words at the two ends of a bar from LOSS to GAIN
+    bar: tuple[str, str] | None  # or the words at the two ends of a bar from LOSS to GAIN
 
 
 def legend_strip(width: int, key: Legend) -> np.ndarray:
@@ -277,12 +308,14 @@ def legend_strip(width: int, key: Legend) -> np.ndarray:
     strip = Image.new("RGB", (width, height), (255, 255, 255))
     pen, top, left = ImageDraw.Draw(strip), (height - side) // 2, width - side // 3
 
-    def write(words, at, anchor, fill=(70, 70, 70)): pen.text((at, height // 2), words, fill=fill, font=font, anchor=anchor)
+    def write(words, at, anchor, fill=(70, 70, 70)):
+        pen.text((at, height // 2), words, fill=fill, font=font, anchor=anchor)
     if key.bar:
         write(key.bar[1], left, "rm")
         ramp = np.linspace(-1, 1, 5 * side)[None].repeat(side, 0)
         left -= round(font.getlength(key.bar[1])) + side // 2 + ramp.shape[1]
-        strip.paste(Image.fromarray(_tint(np.ones((1, 1, 1)), [(ramp.clip(0), GAIN), ((-ramp).clip(0), LOSS)])), (left, top))
+        strip.paste(Image.fromarray(_tint(np.ones((1, 1, 1)), [(ramp.clip(0), GAIN), ((-ramp).clip(0), LOSS)])),
+                    (left, top))
         write(key.bar[0], left - side // 2, "rm")
         left -= round(font.getlength(key.bar[0]))
     for color, words in key.squares[::-1]:
@@ -295,41 +328,52 @@ def legend_strip(width: int, key: Legend) -> np.ndarray:
     return np.array(strip)
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #133637e5
-def _draw_dots(figure: np.ndarray, x: ArrayLike, y: ArrayLike, zoom: float, radius: float, colors: list | None) -> np.ndarray:
+def _draw_dots(figure: np.ndarray, x: ArrayLike, y: ArrayLike, zoom: float, radius: float,
+               colors: list | None) -> np.ndarray:
     "Fixations of the original size on a picture that was resized by `zoom`."
-    return heatmaps.draw_fixations(figure, (np.asarray(x) + 0.5) * zoom - 0.5, (np.asarray(y) + 0.5) * zoom - 0.5, radius, colors)
+    return heatmaps.draw_fixations(figure, (np.asarray(x) + 0.5) * zoom - 0.5, (np.asarray(y) + 0.5) * zoom - 0.5,
+                                   radius, colors)
 
 
-def draw_explanation(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None,
-            gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None, other_x: ArrayLike | None = None,
+def draw_explanation(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLike | None = None,
+                     y: ArrayLike | None = None,
+            gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None,
+            other_x: ArrayLike | None = None,
             other_y: ArrayLike | None = None, width: int = 480) -> tuple[np.ndarray, Legend]:
     """A score taken apart, painted over the picture, and the key to it.
 
-    image: (height, width, 3) uint8, of the size of `values`. width: of the result in pixels. All others: as for `explain`; fixations
-    are drawn where they are given. Returns uint8 (height in proportion, width, 3) and its Key. Raises ValueError if the sizes
-    differ, or as `explain` does.
+    image: (height, width, 3) uint8, of the size of `values`. width: of the result in pixels. All others: as for
+    `explain`; fixations are drawn where they are given. Returns uint8 (height in proportion, width, 3) and its Key.
+    Raises ValueError if the sizes differ, or as `explain` does.
     """
     from PIL import Image
     explanation = explain(name, values, x, y, gt_map, baseline_log_density, other_x, other_y)
     if image.shape != (*explanation.pixels.shape, 3):
-        raise InputError(f"the picture has the shape {image.shape}, the map {explanation.pixels.shape}. Bring both to one size, the picture with three channels.")
+        raise InputError(f"the picture has the shape {image.shape}, the map {explanation.pixels.shape}. Bring both to "
+                         "one size, the picture with three channels.")
     zoom = width / image.shape[1]
     size = max(1, round(image.shape[0] * zoom)), width
     others = maps.counts(other_x, other_y, explanation.pixels.shape) if name == "sAUC" else None
-    paint = _paint_ranks(explanation, values, others) if "AUC" in name else _paint_parts(explanation) if name == "SIM" else _paint_signs(explanation)
-    gray = np.asarray(Image.fromarray(image).convert("L").resize(size[::-1], Image.Resampling.LANCZOS), dtype=float) / 255
+    paint = (_paint_ranks(explanation, values, others) if "AUC" in name else _paint_parts(explanation) if name == "SIM"
+             else _paint_signs(explanation))
+    gray = np.asarray(Image.fromarray(image).convert("L").resize(size[::-1], Image.Resampling.LANCZOS),
+                      dtype=float) / 255
     figure = _tint(0.6 + 0.4 * gray[..., None], [(maps.resize(amount, size), color) for amount, color in paint.layers])
     if name == "sAUC":
         some = np.linspace(0, np.size(other_x) - 1, min(np.size(other_x), 300)).astype(int)
-        figure = _draw_dots(figure, np.asarray(other_x)[some], np.asarray(other_y)[some], zoom, width / 400, [(120, 120, 120)] * some.size)
+        figure = _draw_dots(figure, np.asarray(other_x)[some], np.asarray(other_y)[some], zoom, width / 400,
+                            [(120, 120, 120)] * some.size)
     if x is not None:
         radius = width / 100 * np.sqrt(np.clip(25 / max(1, np.size(x)), 0.2, 1)) * (1 if paint.dots else 0.6)
         figure = _draw_dots(figure, x, y, zoom, radius, paint.dots)
-    return figure, Legend(f"{name} {explanation.score:.2f} {EXPLAINABLE_METRICS[name].unit}".rstrip(), paint.note, paint.legend, paint.bar)
+    return figure, Legend(f"{name} {explanation.score:.2f} {EXPLAINABLE_METRICS[name].unit}".rstrip(), paint.note,
+                          paint.legend, paint.bar)
 
 
-def explanation_figure(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None,
-                        gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None, other_x: ArrayLike | None = None,
+def explanation_figure(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLike | None = None,
+                       y: ArrayLike | None = None,
+                        gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None,
+                        other_x: ArrayLike | None = None,
                         other_y: ArrayLike | None = None, width: int = 480) -> np.ndarray:
     "`draw_explanation` with its key as a strip below: uint8 (picture in proportion, plus the strip, width, 3)."
     figure, key = draw_explanation(name, image, values, x, y, gt_map, baseline_log_density, other_x, other_y, width)

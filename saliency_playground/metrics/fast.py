@@ -25,9 +25,10 @@ def _rank(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.nd
     n, bins = thresholds.size, 2**14
     low, span = thresholds[0], thresholds[-1] - thresholds[0]
     scale = (bins - 3) / span if span > bins / 1e300 else 0.0
-    def bin_of(some): return np.clip((some - low) * scale + 1.5, 0, bins - 1).astype(np.intp)
+    def bin_of(some):
+        return np.clip((some - low) * scale + 1.5, 0, bins - 1).astype(np.intp)
     held = np.bincount(bin_of(thresholds), minlength=bins)
-    slots = np.where(held, n + 1, np.cumsum(held))                          # a slot is a gap between thresholds, or n + 1: look
+    slots = np.where(held, n + 1, np.cumsum(held))  # a slot is a gap between thresholds, or n + 1: look
     counts, looked_at = np.zeros(n + 2, np.int64), []
     for start in range(0, values.size, TILE):
         tile = values[start:start + TILE].astype(float, copy=False)
@@ -83,11 +84,13 @@ _NUMPY = SimpleNamespace(rank=_rank, sums=_sums, overlap=_overlap)
 def _engine(pixels: int, engine: str | None = None):
     "What has the functions `rank`, `sums` and `kl_and_sim`, for maps of so many pixels."
     if engine not in (None, *ENGINES):
-        raise InputError(f"an engine is {' or '.join(ENGINES)}, not {engine!r}. Leave it out to get the faster one that is installed.")
+        raise InputError(f"an engine is {' or '.join(ENGINES)}, not {engine!r}. Leave it out to get the faster one "
+                         "that is installed.")
     if engine == "numpy" or (engine is None and pixels < maps.SMALL):
         return _NUMPY
     if engine == "numba" and maps.compiled_loops() is None:
-        raise MissingPackageError('the engine "numba" needs Numba. pip install "saliency_playground[metrics]"', name="numba")
+        raise MissingPackageError('the engine "numba" needs Numba. pip install "saliency_playground[metrics]"',
+                                  name="numba")
     return maps.compiled_loops() or _NUMPY
 
 # %% ../../nbs/11_metrics/03_fast.ipynb #0ab9b763
@@ -115,7 +118,7 @@ class Moments(NamedTuple):
     "Two maps p and q, as one pass over both sees them."
     mean_p: float
     mean_q: float
-    sd_p: float      # standard deviation, ddof 0; exactly 0 for a constant map, NaN where the variance under- or overflows
+    sd_p: float  # standard deviation, ddof 0; exactly 0 for a constant map, NaN where the variance under- or overflows
     sd_q: float
     cov: float       # the mean of the products of their deviations
     low_p: float     # the minimum, but at most 0: what KL and SIM take off first
@@ -137,7 +140,7 @@ def moments(p: ArrayLike, q: ArrayLike | None = None, engine: str | None = None)
     p, q: (height, width), any scale; q None: p itself. engine: as for `rank_counts`.
     Raises ValueError if the shapes differ, or as `metrics.tuebingen.as_map` does.
     """
-    p = np.require(p, float, ["C", "W"])                                    # Numba would compile anew for maps that are read-only
+    p = np.require(p, float, ["C", "W"])  # Numba would compile anew for maps that are read-only
     q = p if q is None else np.require(q, float, ["C", "W"])
     if p.ndim != 2 or p.size == 0 or p.shape != q.shape:
         tuebingen.as_map(p), tuebingen.as_map(q)
@@ -150,7 +153,8 @@ def moments(p: ArrayLike, q: ArrayLike | None = None, engine: str | None = None)
             tuebingen.as_map(p), tuebingen.as_map(q, "ground-truth map")    # raise, unless it is a sum that overflowed
         u, v, uu, vv, uv = (total / n).tolist()
         low_p, low_q = float(flat_p.min()) if below_p else 0.0, float(flat_q.min()) if below_q else 0.0
-        return Moments(p0 + u, q0 + v, _standard_deviation(flat_p, uu - u * u), _standard_deviation(flat_q, vv - v * v), uv - u * v,
+        return Moments(p0 + u, q0 + v, _standard_deviation(flat_p, uu - u * u),
+                       _standard_deviation(flat_q, vv - v * v), uv - u * v,
                        low_p, low_q, n * ((p0 - low_p) + u), n * ((q0 - low_q) + v))
 
 # %% ../../nbs/11_metrics/03_fast.ipynb #ff483abe
@@ -158,13 +162,15 @@ def kl_and_sim(p: ArrayLike, q: ArrayLike, of: Moments | None = None, eps: float
             engine: str | None = None) -> tuple[float, float]:
     """KL and SIM of a saliency map p and a ground-truth map q in one pass.
 
-    p, q: (height, width). of: their `moments`, if the caller has them. eps: as for `metrics.tuebingen.kl_div`; 1e-100 to 1.
+    p, q: (height, width). of: their `moments`, if the caller has them. eps: as for `metrics.tuebingen.kl_div`; 1e-100
+    to 1.
     engine: as for `rank_counts`. Returns KL in nats and SIM, from 0 to 1. Raises as `kl_div` and `sim` do.
     """
     p, q = np.require(p, float, ["C", "W"]), np.require(q, float, ["C", "W"])
     if of is None and p.shape == q.shape:
         of = moments(p, q, engine)
-    if of is None or of.low_q < 0 or not (1e-290 < of.mass_p < 1e290 and 1e-290 < of.mass_q < 1e290 and 1e-100 <= eps <= 1):
+    if (of is None or of.low_q < 0
+        or not (1e-290 < of.mass_p < 1e290 and 1e-290 < of.mass_q < 1e290 and 1e-100 <= eps <= 1)):
         return tuebingen.kl_div(p, q, eps), tuebingen.sim(p, q)
     kl, sim = _engine(p.size, engine).overlap(p.ravel(), q.ravel(), of.low_p, 1 / of.mass_p, 1 / of.mass_q, eps)
     return float(kl), float(min(1, sim))
@@ -182,7 +188,10 @@ NEEDS = {"AUC": ("x",), "sAUC": ("x", "other_x"), "NSS": ("x",), "LL": ("x", "lo
 
 
 def _select_metrics(wanted, given: dict) -> tuple[str, ...]:
-    "The metrics asked for, or all that can be had. Raises ValueError for a name that is not there and for what is missing."
+    """The metrics asked for, or all that can be had.
+
+    Raises ValueError for a name that is not there and for what is missing.
+    """
     there = {name for name, value in given.items() if value is not None}
     if wanted is None:
         return tuple(name for name, needs in NEEDS.items() if there.issuperset(needs))
@@ -192,7 +201,8 @@ def _select_metrics(wanted, given: dict) -> tuple[str, ...]:
             raise InputError(f"no fast metric is called {name!r}. There are: {', '.join(NEEDS)}.")
         missing = [need for need in NEEDS[name] if need not in there and need != "log_density"]
         if missing:
-            raise InputError(f"{name} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not given.")
+            raise InputError(f"{name} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} "
+                             "not given.")
     return tuple(wanted)
 
 # %% ../../nbs/11_metrics/03_fast.ipynb #08911fae
@@ -225,14 +235,16 @@ def _judd(at: np.ndarray, below: np.ndarray, pixels: int) -> float:
     return float(np.sum(np.diff(false_alarms) * (hits[1:] + hits[:-1])) / 2)
 
 # %% ../../nbs/11_metrics/03_fast.ipynb #05a05ac1
-def _value_scores(p: np.ndarray, q: np.ndarray | None, at: np.ndarray | None, of: Moments, wanted, engine) -> dict[str, float]:
+def _value_scores(p: np.ndarray, q: np.ndarray | None, at: np.ndarray | None, of: Moments, wanted,
+                  engine) -> dict[str, float]:
     "NSS at pixels (n,), CC, KL and SIM, of maps (height, width) with their moments."
     scores = {}
     if "NSS" in wanted:
         if of.sd_p > 0:
             scores["NSS"] = float(np.mean(p.ravel()[at] - of.mean_p)) / of.sd_p
         else:
-            scores["NSS"] = 0.0 if of.sd_p == 0 else tuebingen.nss(p / np.abs(p).max(), at % p.shape[1], at // p.shape[1])
+            scores["NSS"] = (0.0 if of.sd_p == 0
+                             else tuebingen.nss(p / np.abs(p).max(), at % p.shape[1], at // p.shape[1]))
     if "CC" in wanted:
         if of.sd_p > 0 and of.sd_q > 0:
             scores["CC"] = float(np.clip(of.cov / (of.sd_p * of.sd_q), -1, 1))
@@ -247,17 +259,19 @@ def _logs_at(values: ArrayLike, at: np.ndarray, size: tuple[int, int], what: str
     "Logarithms (n,): of a map of this size those at the pixels, or those that were given for the fixations."
     values = np.asarray(values)
     if values.shape not in (size, at.shape):
-        raise InputError(f"{what} is of the saliency map's shape {size}, or one value for each of the {at.size} fixations, "
-                         f"got shape {values.shape}.")
+        raise InputError(f"{what} is of the saliency map's shape {size}, or one value for each of the {at.size} "
+                         f"fixations, got shape {values.shape}.")
     return (values.ravel()[at] if values.shape == size else values).astype(float)
 
 
-def _information_scores(p: np.ndarray, at: np.ndarray, of: Moments, log_density: ArrayLike | None, baseline: ArrayLike | None) -> dict[str, float]:
+def _information_scores(p: np.ndarray, at: np.ndarray, of: Moments, log_density: ArrayLike | None,
+                        baseline: ArrayLike | None) -> dict[str, float]:
     "LL and, over a baseline, IG of a density (height, width) with its moments, at pixels (n,)."
     here = p.ravel()[at]
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         if of.low_p < 0 or not abs(np.log(of.mass_p)) <= 1e-3:
-            raise InputError(f"LL and IG need a density, which sums to 1; these values start at {p.min():.3g} and sum to {p.sum():.3g}.\n"
+            raise InputError(f"LL and IG need a density, which sums to 1; these values start at {p.min():.3g} and sum "
+                             f"to {p.sum():.3g}.\n"
                              "Normalise them, or call it a map.")
         logs = np.log(here) if log_density is None else _logs_at(log_density, at, p.shape, "log_density")
         if not np.all(np.abs(np.exp(logs) - here) <= 3e-3 * here + 1e-300):
@@ -279,20 +293,26 @@ def _check_shapes(p: np.ndarray, others: dict) -> None:
                              "Resize the prediction to the image's size, then score it.")
 
 # %% ../../nbs/11_metrics/03_fast.ipynb #411afc5d
-def score_fused(saliency_map: ArrayLike, x=None, y=None, other_x=None, other_y=None, gt_map=None, log_density=None, baseline=None,
+def score_fused(saliency_map: ArrayLike, x=None, y=None, other_x=None, other_y=None, gt_map=None, log_density=None,
+                baseline=None,
           order=None, wanted=None, engine: str | None = None) -> dict[str, float]:
     """Score one map by many metrics in few passes; equal to the functions of `metrics.tuebingen`, the AUCs exactly.
 
-    saliency_map: (height, width), any scale; for LL and IG a density. x, y: (n,) pixels, 0-based, fixations on this picture.
-    other_x, other_y: (m,) pixels of this map, fixations on other pictures (sAUC). gt_map: (height, width), for CC, KL, SIM.
+    saliency_map: (height, width), any scale; for LL and IG a density. x, y: (n,) pixels, 0-based, fixations on this
+    picture.
+    other_x, other_y: (m,) pixels of this map, fixations on other pictures (sAUC). gt_map: (height, width), for CC, KL,
+    SIM.
     log_density: the map's natural logarithm, (height, width) or only at the fixations (n,); None: it is taken there.
-    baseline: natural logarithm of another density, the same shapes, trusted to sum to 1: IG is the mean gain over it in bits.
+    baseline: natural logarithm of another density, the same shapes, trusted to sum to 1: IG is the mean gain over it in
+    bits.
     order: (height, width), finite values that rank the pixels as the map does, for the AUCs; None: the map.
     wanted: names from `NEEDS`; None: all that can be had. engine: as for `rank_counts`.
-    Returns name -> score in the order of `wanted`. Raises ValueError as the plain functions do, and for what is missing.
+    Returns name -> score in the order of `wanted`. Raises ValueError as the plain functions do, and for what is
+    missing.
     """
     p, q, at = np.require(saliency_map, float, ["C", "W"]), None, None
-    chosen = _select_metrics(wanted, {"x": x, "other_x": other_x, "gt_map": gt_map, "log_density": log_density, "baseline": baseline})
+    chosen = _select_metrics(wanted, {"x": x, "other_x": other_x, "gt_map": gt_map, "log_density": log_density,
+                                      "baseline": baseline})
     names, scores = set(chosen), {}
     _check_shapes(p, {"ground-truth map": gt_map, "order": order})
     if names - {"CC", "KL", "SIM"}:
@@ -307,6 +327,7 @@ def score_fused(saliency_map: ArrayLike, x=None, y=None, other_x=None, other_y=N
     if names & {"LL", "IG"}:
         scores |= _information_scores(p, at, of, log_density, baseline if "IG" in names else None)
     if names & {"AUC", "sAUC", "AUC_Judd"}:
-        others = tuebingen.pixel_indices(other_x, other_y, p.shape, "fixations on other pictures") if "sAUC" in names else None
+        others = (tuebingen.pixel_indices(other_x, other_y, p.shape, "fixations on other pictures")
+                  if "sAUC" in names else None)
         scores |= _rank_scores(p if order is None else np.asarray(order), at, others, names, engine)
     return {name: scores[name] for name in chosen}

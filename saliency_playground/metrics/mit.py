@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from .. import maps
 from ..errors import InputError, MissingPackageError
-from .tuebingen import EPS, _check_pair, as_map, cc, pixel_indices, minmax_scale, values_at
+from .tuebingen import EPS, _check_pair, as_map, cc, minmax_scale, pixel_indices, values_at
 
 # %% ../../nbs/11_metrics/02_mit.ipynb #d6144dd2
 def auc_judd(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, ranked: np.ndarray | None = None,
@@ -77,7 +77,8 @@ def auc_borji(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, splits: int |
     positives = values_at(saliency_map, x, y, repeats=repeats)
     negatives = saliency_map.ravel()
     if splits is not None:
-        negatives = negatives[np.random.default_rng(seed).integers(negatives.size, size=_check_splits(splits) * positives.size)]
+        negatives = negatives[np.random.default_rng(seed).integers(negatives.size,
+                                                                   size=_check_splits(splits) * positives.size)]
     return _stepped_auc(positives, negatives, step, top)
 
 
@@ -167,10 +168,12 @@ def _transport_cost(surplus: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     try:
         for library in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"):
-            os.environ.setdefault(f"POT_BACKEND_DISABLE_{library}", "1")                 # or it loads whichever is there, seconds for nothing
+            # or it loads whichever is there, seconds for nothing
+            os.environ.setdefault(f"POT_BACKEND_DISABLE_{library}", "1")
         from ot import emd as cheapest_plan
     except ImportError as error:
-        raise MissingPackageError('EMD is computed by POT, which is not installed. pip install "saliency_playground[metrics]".') from error
+        raise MissingPackageError('EMD is computed by POT, which is not installed. pip install '
+                                  '"saliency_playground[metrics]".') from error
     taken, missing = np.argwhere(surplus > 0), np.argwhere(surplus < 0)
     if len(taken) == 0 or len(missing) == 0:
         return np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0)
@@ -195,7 +198,8 @@ def emd(saliency_map: ArrayLike, gt_map: ArrayLike, downsize: float = 32) -> flo
     height, width = saliency_map.shape
     if not downsize >= 1 or np.ceil(height / downsize) * np.ceil(width / downsize) > 10_000:
         raise InputError(f"downsize={downsize!r} leaves more than 10,000 cells of {height} × {width} pixels, "
-                         "too many for EMD.\nGive the pixels a side of a cell: 32, as the MIT benchmark does, or half of that.")
+                         "too many for EMD.\nGive the pixels a side of a cell: 32, as the MIT benchmark does, or half "
+                         "of that.")
     start, end, mass = _transport_cost(_downsize(saliency_map, downsize) - _downsize(gt_map, downsize))
     return float(np.sum(mass * np.linalg.norm(start - end, axis=1)))
 

@@ -15,7 +15,18 @@ from .. import files
 from ..errors import InputError
 from . import fast
 from .mit import auc_borji, auc_judd, auc_shuffled, cc_salicon, emd, information_gain_mit
-from .tuebingen import EPS, as_map, auc, cc, information_gain, kl_div, log_likelihood, nss, sauc, sim
+from saliency_playground.metrics.tuebingen import (
+    EPS,
+    as_map,
+    auc,
+    cc,
+    information_gain,
+    kl_div,
+    log_likelihood,
+    nss,
+    sauc,
+    sim,
+)
 
 # %% ../../nbs/11_metrics/04_table.ipynb #b1bc1fa4
 class Metric(NamedTuple):
@@ -27,7 +38,7 @@ class Metric(NamedTuple):
     lowest: float              # no map scores below this
     highest: float             # nor above this
     constant_map: float        # score of a map that says nothing; NaN: undefined, or it depends on the picture
-    definition: str            # travels with every score; {…} are its constants, {gt} and {baseline} what it was held against
+    definition: str  # travels with every score; {…} are its constants, {gt} and {baseline} what it was held against
     order_only: bool = False   # True: any rescaling that keeps the order of the pixels keeps the score
     pointwise: bool = False    # True: a mean over fixations, so that single observers add up
     constants: dict = {}       # keyword arguments of the function
@@ -41,8 +52,12 @@ class Metric(NamedTuple):
         return "density" if "density" in self.needs else "order" if self.order_only else "map"
 
     def full_definition(self, gt: str = "given", baseline: str = "baseline") -> str:
-        "The definition with its constants. gt: what the ground-truth maps were made from, `sigma24` say. baseline: what IG gains upon."
-        shown = {name: "all" if (name, value) == ("splits", None) else _constant(value) for name, value in self.constants.items()}
+        """The definition with its constants.
+
+        gt: what the ground-truth maps were made from, `sigma24` say. baseline: what IG gains upon.
+        """
+        shown = {name: "all" if (name, value) == ("splits", None) else _constant(value)
+                 for name, value in self.constants.items()}
         shown["unless_repeats"] = "" if self.constants.get("repeats", True) else ",repeats=no"
         text = self.definition.format(**shown, gt=gt, baseline=baseline)
         return text if self.average == "images" else text.removesuffix("]") + ",avg=fixations]"
@@ -52,20 +67,24 @@ def _constant(value) -> str:
     "A constant as a definition shows it."
     if value is None or isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.2g}" if isinstance(value, float) and value < 1e-3 else f"{value:g}" if isinstance(value, float) else str(value)
+    return (f"{value:.2g}" if isinstance(value, float) and value < 1e-3 else f"{value:g}" if isinstance(value, float)
+            else str(value))
 
 # %% ../../nbs/11_metrics/04_table.ipynb #7ab1e011
 _INF = np.inf
 METRICS = {metric.name: metric for metric in [
-    Metric("AUC", auc, ("fixations",), True, 0, 1, 0.5, "AUC[neg={negatives},ties=half]", True, True, {"negatives": "all"}),
+    Metric("AUC", auc, ("fixations",), True, 0, 1, 0.5, "AUC[neg={negatives},ties=half]", True, True,
+           {"negatives": "all"}),
     Metric("sAUC", sauc, ("fixations", "others"), True, 0, 1, 0.5, "sAUC[others=all]", True, True),
     Metric("NSS", nss, ("fixations",), True, -_INF, _INF, 0, "NSS[ddof={ddof}{unless_repeats}]", False, True,
            {"ddof": 0, "repeats": True}),
     Metric("IG", information_gain, ("density", "fixations", "baseline"), True, -_INF, _INF, np.nan,
            "IG[over={baseline},unit=bit/fixation]", False, True),
-    Metric("LL", log_likelihood, ("density", "fixations"), True, -_INF, _INF, 0, "LL[over=uniform,unit=bit/fixation]", False, True),
+    Metric("LL", log_likelihood, ("density", "fixations"), True, -_INF, _INF, 0, "LL[over=uniform,unit=bit/fixation]",
+           False, True),
     Metric("CC", cc, ("gt_map",), True, -1, 1, 0, "CC[gt={gt}]"),
-    Metric("KL", kl_div, ("gt_map",), False, 0, -np.log(EPS), np.nan, "KL[eps={eps},gt={gt},dir=gt||pred]", constants={"eps": EPS}),
+    Metric("KL", kl_div, ("gt_map",), False, 0, -np.log(EPS), np.nan, "KL[eps={eps},gt={gt},dir=gt||pred]",
+           constants={"eps": EPS}),
     Metric("SIM", sim, ("gt_map",), True, 0, 1, np.nan, "SIM[minmax={minmax},gt={gt}]", constants={"minmax": False}),
     Metric("AUC_Judd", auc_judd, ("fixations",), True, 0, 1, np.nan, "AUC_Judd[neg=unfixated,jitter={jitter}]", True,
            constants={"jitter": None}),
@@ -79,15 +98,18 @@ METRICS = {metric.name: metric for metric in [
            constants={"splits": 100, "step": 0.1, "seed": 0, "repeats": False, "top": True, "negatives": "all"}),
     Metric("IG_mit", information_gain_mit, ("fixations", "baseline_map"), True, -52, 52, np.nan,
            "IG_mit[over={baseline},minmax=yes,eps={eps},repeats=no,unit=bit/fixation]", constants={"eps": EPS}),
-    Metric("EMD", emd, ("gt_map",), False, 0, _INF, np.nan, "EMD[gt={gt},downsize={downsize},unit=cell]", constants={"downsize": 32},
+    Metric("EMD", emd, ("gt_map",), False, 0, _INF, np.nan, "EMD[gt={gt},downsize={downsize},unit=cell]",
+           constants={"downsize": 32},
            library="ot"),
-    Metric("CC_salicon", cc_salicon, ("fixations",), True, -1, 1, 0, "CC_salicon[gt=sigma{sigma},repeats=no,border=mirror]", constants={"sigma": 19.0}),
+    Metric("CC_salicon", cc_salicon, ("fixations",), True, -1, 1, 0,
+           "CC_salicon[gt=sigma{sigma},repeats=no,border=mirror]", constants={"sigma": 19.0}),
 ]}
 
 # %% ../../nbs/11_metrics/04_table.ipynb #7ab1e013
 PRESETS = {
     "tuebingen": {"AUC": {}, "sAUC": {}, "NSS": {}, "IG": {}, "LL": {}, "CC": {}, "KL": {}, "SIM": {}},
-    "mit-2014": {"AUC_Judd": {}, "AUC_Borji": {}, "AUC_shuffled": {}, "NSS": {"ddof": 1, "repeats": False}, "CC": {}, "KL": {},
+    "mit-2014": {"AUC_Judd": {}, "AUC_Borji": {}, "AUC_shuffled": {}, "NSS": {"ddof": 1, "repeats": False},
+                 "CC": {}, "KL": {},
                  "SIM": {"minmax": True}, "IG": {"metric": "IG_mit"}, "EMD": {}},
     "salicon-2015": {"AUC": {"metric": "AUC_Borji", "splits": None, "step": 0.01, "repeats": True, "top": False},
                      "sAUC": {"metric": "AUC_shuffled", "splits": None, "step": 0.01, "repeats": True, "top": False,
@@ -101,29 +123,37 @@ PRESETS = {"default": PRESETS["tuebingen"] | {"AUC_Judd": {}}, **PRESETS}
 def column(name: str, spec: Mapping | None = None) -> Metric:
     """One column of a table of scores.
 
-    name: what to call it. spec: {"metric": a name in METRICS, if it is not the column's; "average": "fixations"; constants}.
+    name: what to call it. spec: {"metric": a name in METRICS, if it is not the column's; "average": "fixations";
+    constants}.
     Raises ValueError for a metric or a constant that does not exist.
     """
     spec = dict(spec or {})
     base = spec.pop("metric", name.removesuffix("_per_fixation"))
     if base not in METRICS:
-        raise InputError(f'no metric is called "{base}".{files.did_you_mean(base, METRICS)} There are: {", ".join(METRICS)}.')
+        raise InputError(f'no metric is called "{base}".{files.did_you_mean(base, METRICS)} There are: '
+                         f'{", ".join(METRICS)}.')
     metric = METRICS[base]
     average = spec.pop("average", "fixations" if name.endswith("_per_fixation") else "images")
     if average not in ("images", "fixations") or (average == "fixations" and not metric.pointwise):
-        raise InputError(f"{name}: average is images, or fixations for {', '.join(m.name for m in METRICS.values() if m.pointwise)}.")
+        raise InputError(f"{name}: average is images, or fixations for "
+                         f"{', '.join(m.name for m in METRICS.values() if m.pointwise)}.")
     for constant in spec:
         if constant not in metric.constants:
-            raise InputError(f"{name}: {base} has no constant {constant!r}.{files.did_you_mean(constant, metric.constants)} "
-                             f"It has: {', '.join(metric.constants) or 'none'}.")
+            raise InputError(f"{name}: {base} has no constant "
+                             f"{constant!r}.{files.did_you_mean(constant, metric.constants)} It has: "
+                             f"{', '.join(metric.constants) or 'none'}.")
     return metric._replace(name=name, base=base, constants=metric.constants | spec, average=average)
 
 
 def columns(metrics: str | Iterable[str] | Mapping[str, Mapping] = "default") -> dict[str, Metric]:
-    """The columns asked for by a preset's name, by metrics' names, or as {name: spec}, see `column`. Raises ValueError."""
+    """The columns asked for by a preset's name, by metrics' names, or as {name: spec}, see `column`.
+
+    Raises ValueError.
+    """
     if isinstance(metrics, str):
         if metrics not in PRESETS:
-            raise InputError(f'no preset is called "{metrics}".{files.did_you_mean(metrics, PRESETS)} There are: {", ".join(PRESETS)}.')
+            raise InputError(f'no preset is called "{metrics}".{files.did_you_mean(metrics, PRESETS)} There are: '
+                             f'{", ".join(PRESETS)}.')
         metrics = PRESETS[metrics]
     specs = metrics if isinstance(metrics, Mapping) else dict.fromkeys(metrics)
     return {name: column(name, spec) for name, spec in specs.items()}
@@ -170,17 +200,22 @@ def score_row(prediction, sample, metrics="default", nonfix=None, baseline=None,
     prediction: has .values (height, width) and .kind, "density" (they are its natural logarithm) or "map".
     sample: has .fixations and .nonfix (with .x and .y, 0-based pixels; or None), .gt_map (height, width) or
     None, and .meta, a dict whose "gt_map" is "uniform" if that map only stands in for a missing one.
-    metrics: a preset's name, names, or columns, see `columns`. nonfix: fixations on other pictures, rescaled to this one;
-    None: the sample's own. baseline: (height, width) natural-log density that IG gains upon. faces: `metric_inputs(prediction)`,
-    if the caller scores it more than once. Returns name -> score in the order of the columns, NaN where something is missing.
+    metrics: a preset's name, names, or columns, see `columns`. nonfix: fixations on other pictures, rescaled to this
+    one;
+    None: the sample's own. baseline: (height, width) natural-log density that IG gains upon. faces:
+    `metric_inputs(prediction)`, if the caller scores it more than once. Returns name -> score in the order of the
+    columns, NaN where something is missing.
     Raises ValueError for an unknown metric, for differing sizes, and as the metrics do.
     """
     chosen = metrics if _are_columns(metrics) else columns(metrics)
     _check_sizes(prediction, sample)
-    faces, truth = faces or metric_inputs(prediction), _ground_truth_inputs(sample, nonfix, baseline, {need for metric in chosen.values() for need in metric.needs})
+    faces, truth = (faces or metric_inputs(prediction),
+                    _ground_truth_inputs(sample, nonfix, baseline,
+                                         {need for metric in chosen.values() for need in metric.needs}))
     scores = dict.fromkeys(chosen, float("nan"))
     possible = {name: metric for name, metric in chosen.items()
-                if faces[metric.reads] is not None and all(truth[need] is not None for need in metric.needs if need != "density")}
+                if faces[metric.reads] is not None
+                and all(truth[need] is not None for need in metric.needs if need != "density")}
     together = {name: FUSED[metric.function] for name, metric in possible.items()
                 if metric.function in FUSED and metric.constants == METRICS[FUSED[metric.function]].constants}
     if together:
@@ -193,7 +228,8 @@ def score_row(prediction, sample, metrics="default", nonfix=None, baseline=None,
     return scores
 
 
-FUSED = {auc: "AUC", sauc: "sAUC", nss: "NSS", information_gain: "IG", log_likelihood: "LL", cc: "CC", kl_div: "KL", sim: "SIM",
+FUSED = {auc: "AUC", sauc: "sAUC", nss: "NSS", information_gain: "IG", log_likelihood: "LL", cc: "CC",
+         kl_div: "KL", sim: "SIM",
          auc_judd: "AUC_Judd"}                    # what `fast.score_fused` can do, with the constants of METRICS
 
 
@@ -201,7 +237,8 @@ def _fused(faces: dict, truth: dict, wanted: set[str]) -> dict[str, float]:
     "Several metrics in few passes over the pixels."
     (x, y), (other_x, other_y) = truth["fixations"] or (None, None), truth["others"] or (None, None)
     (gt_map,), (baseline,) = truth["gt_map"] or (None,), truth["baseline"] or (None,)
-    return fast.score_fused(faces["map"], x, y, other_x, other_y, gt_map, faces["density"], baseline, faces["order"], wanted)
+    return fast.score_fused(faces["map"], x, y, other_x, other_y, gt_map, faces["density"], baseline,
+                            faces["order"], wanted)
 
 
 def _are_columns(metrics) -> bool:

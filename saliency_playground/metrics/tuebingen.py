@@ -164,8 +164,9 @@ def information_gain(log_density: ArrayLike, x: ArrayLike, y: ArrayLike, baselin
     pixels = pixel_indices(x, y, density.shape)
     baseline_at = baseline.ravel()[pixels]
     if not np.isfinite(baseline_at).all():
-        raise InputError(f"the baseline gives {np.isinf(baseline_at).sum()} of {baseline_at.size} fixations probability 0, so any "
-                         "gain over it is infinite.\nMix a little of the uniform density into it.")
+        raise InputError(f"the baseline gives {np.isinf(baseline_at).sum()} of {baseline_at.size} fixations "
+                         "probability 0, so any gain over it is infinite.\nMix a little of the uniform density "
+                         "into it.")
     return float((density.ravel()[pixels] - baseline_at).mean() / np.log(2))
 
 # %% ../../nbs/11_metrics/01_tuebingen.ipynb #4d242cbb

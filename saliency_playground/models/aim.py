@@ -39,7 +39,7 @@ def dead_leaves(seed: int, side: int = 256, leaves: int = 1500) -> np.ndarray:
 def patches(rgb_images: Sequence[np.ndarray], side: int, count: int, rng: np.random.Generator) -> np.ndarray:
     "`count` patches of side × side pixels from random places, no picture smaller: (count, side·side·3) float32 in 0…1."
     cuts = []
-    for rgb, share in zip(rgb_images, np.array_split(np.arange(count), len(rgb_images))):
+    for rgb, share in zip(rgb_images, np.array_split(np.arange(count), len(rgb_images)), strict=True):
         windows = np.lib.stride_tricks.sliding_window_view(rgb, (side, side), axis=(0, 1))
         rows, columns = (rng.integers(0, n, len(share)) for n in windows.shape[:2])
         cuts.append(windows[rows, columns].transpose(0, 2, 3, 1).reshape(len(share), -1))
@@ -49,7 +49,8 @@ def patches(rgb_images: Sequence[np.ndarray], side: int, count: int, rng: np.ran
 def whitening(x: np.ndarray, keep: float) -> np.ndarray:
     """The projection onto the strongest principal axes, each scaled to variance 1.
 
-    x: (n, d), mean 0. keep: share of the variance, 0 to 1. Returns (k, d) float64; rounding errors' axes are never kept.
+    x: (n, d), mean 0. keep: share of the variance, 0 to 1. Returns (k, d) float64; rounding errors' axes are never
+    kept.
     """
     variance, axes = np.linalg.eigh(x.T.astype(float) @ x / len(x))
     variance, axes = variance[::-1], axes[:, ::-1]
@@ -80,19 +81,21 @@ def fast_ica(z: np.ndarray, rng: np.random.Generator, rounds: int = 100, toleran
     return turn
 
 # %% ../../nbs/34_models/34_aim.ipynb #df58c55b
-def learn_basis(rgb_images: Sequence[np.ndarray], patch: int = 7, keep: float = 0.95, count: int = 10000, seed: int = 0) -> np.ndarray:
+def learn_basis(rgb_images: Sequence[np.ndarray], patch: int = 7, keep: float = 0.95, count: int = 10000,
+                seed: int = 0) -> np.ndarray:
     """Filters whose answers on patches of these pictures are as independent as FastICA makes them.
 
     rgb_images: each (height, width, 3) uint8, already at the size at which they will be used. patch: side in pixels.
     keep: share of the variance before the rotation. count: patches in all. seed: of the places and of the start.
-    Returns (k, patch, patch, 3) float32: a coefficient is the sum of filter × patch, the patch in 0…1, up to a constant.
+    Returns (k, patch, patch, 3) float32: a coefficient is the sum of filter × patch, the patch in 0…1, up to a
+    constant.
     Raises ValueError if no picture is as large as a patch or they are all of one colour.
     """
     rng, large = np.random.default_rng(seed), [p for p in rgb_images if min(p.shape[:2]) >= patch]
     x = patches(large, patch, count, rng) if large else np.zeros((1, 1), np.float32)
     if not large or np.ptp(x) == 0:
-        raise InputError(f"no components can be learnt from {len(rgb_images)} pictures, {len(large)} of them of at least "
-                         f"{patch} × {patch} pixels. Give a folder of photographs.")
+        raise InputError(f"no components can be learnt from {len(rgb_images)} pictures, {len(large)} of them of "
+                         f"at least {patch} × {patch} pixels. Give a folder of photographs.")
     x -= x.mean(axis=0)
     projection = whitening(x, keep)
     return (fast_ica(x @ projection.T, rng) @ projection).reshape(-1, patch, patch, 3).astype(np.float32)
@@ -106,7 +109,8 @@ def save_basis(path: str | Path, filters: np.ndarray) -> None:
 def load_basis(path: str | Path) -> np.ndarray:
     "Filters as `save_basis` wrote them. Raises ValueError naming the file if they are no filters."
     filters = files.read_array(path).get("filters") if Path(path).suffix == ".npz" else None
-    if filters is None or filters.ndim != 4 or filters.shape[1] != filters.shape[2] or filters.shape[3] != 3 or not filters.shape[1] % 2:
+    if (filters is None or filters.ndim != 4 or filters.shape[1] != filters.shape[2] or filters.shape[3] != 3
+        or not filters.shape[1] % 2):
         raise InputError(f"{path}: a basis is an .npz with an array `filters` of shape (k, side, side, 3), side odd. "
                          "Write it with save_basis.")
     return filters.astype(np.float32)
@@ -127,11 +131,16 @@ def surprise(coefficient: np.ndarray, bins: int = 128) -> np.ndarray:
 
 
 def filter_responses(image: np.ndarray, filters: np.ndarray) -> np.ndarray:
-    "Each filter's coefficient at each pixel of (height, width, 3) uint8, mirrored at its border: (k, height, width) float32."
+    """Each filter's coefficient at each pixel of (height, width, 3) uint8, mirrored at its border.
+
+    (k, height, width) float32.
+    """
     from saliency_playground.opencv import cv2
     colors = cv2.split(image.astype(np.float32) / 255)
-    return np.stack([sum(cv2.filter2D(color, -1, part, borderType=cv2.BORDER_REFLECT) for color, part in zip(colors, cv2.split(f)))
-                     for f in filters])
+    return np.stack(
+        [sum(cv2.filter2D(color, -1, part, borderType=cv2.BORDER_REFLECT)
+             for color, part in zip(colors, cv2.split(f), strict=True))
+         for f in filters])
 
 # %% ../../nbs/34_models/34_aim.ipynb #09bf5319
 @functools.lru_cache(maxsize=4)
@@ -156,8 +165,10 @@ class AIM(ClassicalModel):
     The components are learnt here, not the published ones.
     Raises ValueError for an option beyond its limits or a folder without pictures.
     """
-    card = {"citation": "Bruce & Tsotsos, NIPS 18 (2005); Journal of Vision 9(3):5 (2009)", "licence": "method from a paper, code ours",
-            "input": "RGB uint8, any size", "variant": "FastICA on painted or own pictures; histogram over the picture", "status": "no reference implementation was compared; tests check ICA, histogram and pop-out"}
+    card = {"citation": "Bruce & Tsotsos, NIPS 18 (2005); Journal of Vision 9(3):5 (2009)",
+            "licence": "method from a paper, code ours",
+            "input": "RGB uint8, any size", "variant": "FastICA on painted or own pictures; histogram over the picture",
+            "status": "no reference implementation was compared; tests check ICA, histogram and pop-out"}
     long_side: int = 256          # pixels of the longer side to compute at
     basis_images: str | Path | None = None   # folder of pictures to learn components from; null: painted ones
     basis: str | Path | None = None      # file of components that were learnt before, see save_basis
@@ -166,13 +177,15 @@ class AIM(ClassicalModel):
     seed: int = 0                 # of the places of patches and the start of ICA
     bins: int = 128               # of the histogram of a coefficient
     blur: float = 0.03            # σ at the end, as a share of the longer side
-    limits = {"long_side": (32, 1024), "patch": (3, 31), "keep": (0.1, 1.0), "seed": (0, 2**31), "bins": (4, 4096), "blur": (0.001, 0.5)}
+    limits = {"long_side": (32, 1024), "patch": (3, 31), "keep": (0.1, 1.0), "seed": (0, 2**31), "bins": (4, 4096),
+              "blur": (0.001, 0.5)}
     n_parameters = None
 
     def __post_init__(self):
         super().__post_init__()
         if self.basis and self.basis_images:
-            raise InputError("AIM: components come from basis, a file, or from basis_images, a folder, not from both. Leave one out.")
+            raise InputError("AIM: components come from basis, a file, or from basis_images, a folder, not from both. "
+                             "Leave one out.")
         if self.patch % 2 == 0:
             raise InputError(f"AIM: patch is odd, so that it has a middle, not {self.patch}.")
         if self.basis_images:

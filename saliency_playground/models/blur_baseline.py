@@ -23,8 +23,8 @@ class BlurBaseline(SaliencyModel):
 
     def __init__(self, ksize: int = 41):
         if ksize < 1 or ksize % 2 == 0:
-            raise InputError(f"blur_baseline: ksize is an odd number of pixels, so that the kernel has a middle, not {ksize!r}. "
-                             f"Take {max(1, int(ksize) + 1)}.")
+            raise InputError("blur_baseline: ksize is an odd number of pixels, so that the kernel has a middle, not "
+                             f"{ksize!r}. Take {max(1, int(ksize) + 1)}.")
         self.ksize = int(ksize)
 
     def predict(self, image: np.ndarray) -> np.ndarray:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..registry import register
-from .classical_base import ClassicalModel, to_lab, scale_to_unit
+from .classical_base import ClassicalModel, scale_to_unit, to_lab
 
 # %% ../../nbs/34_models/33_bms.ipynb #37b15d85
 def whiten_colors(colors: np.ndarray) -> np.ndarray:
     """Channels without correlation, as near to the given ones as may be.
 
-    colors: (height, width, channels). Returns the same shape, float64, of means 0; along a principal axis of variance v it is v/(v + 1).
+    colors: (height, width, channels). Returns the same shape, float64, of means 0; along a principal axis of variance v
+    it is v/(v + 1).
     Source: Zhang & Sclaroff 2016; the symmetric root of the inverse covariance.
     """
     flat = colors.reshape(-1, colors.shape[2]).astype(float)
@@ -43,7 +44,8 @@ def boolean_maps(channel: np.ndarray, step: int = 8) -> Iterator[np.ndarray]:
 def surrounded_regions(boolean: np.ndarray) -> np.ndarray:
     """The regions of a Boolean map that do not reach the border.
 
-    boolean: (height, width) uint8 of 0 and 1. Returns the same, 1 where a pixel is of an 8-connected region of ones inside the picture.
+    boolean: (height, width) uint8 of 0 and 1. Returns the same, 1 where a pixel is of an 8-connected region of ones
+    inside the picture.
     Source: Zhang & Sclaroff 2013.
     """
     from saliency_playground.opencv import cv2
@@ -58,7 +60,8 @@ def surrounded_regions(boolean: np.ndarray) -> np.ndarray:
 def attention(channels: np.ndarray, step: int = 8, dilation: int = 7) -> np.ndarray:
     """The mean of all surrounded regions, each map scaled to length 1.
 
-    channels: (height, width, channels). step: between thresholds. dilation: width in pixels of the square by which regions grow.
+    channels: (height, width, channels). step: between thresholds. dilation: width in pixels of the square by which
+    regions grow.
     Returns (height, width) float64, >= 0; 0 everywhere if nothing is surrounded.
     Source: Zhang & Sclaroff 2013 and 2016.
     """
@@ -81,8 +84,10 @@ class BMS(ClassicalModel):
     Whatever touches the border is ground, also a person cut off by the frame.
     Raises ValueError for an option beyond its limits.
     """
-    card = {"citation": "Zhang & Sclaroff, ICCV 2013; IEEE PAMI 38(5) (2016)", "licence": "method from a paper, code ours",
-            "input": "RGB uint8, any size", "variant": "whitened CIE Lab, no opening, regions and holes vote alike, Gaussian at the end",
+    card = {"citation": "Zhang & Sclaroff, ICCV 2013; IEEE PAMI 38(5) (2016)",
+            "licence": "method from a paper, code ours",
+            "input": "RGB uint8, any size", "variant": "whitened CIE Lab, no opening, regions and holes vote alike, "
+            "Gaussian at the end",
             "status": "no reference implementation was compared; tests check the flood and the votes"}
     long_side: int = 400          # pixels of the longer side to compute at
     step: int = 8                 # between two thresholds, on a scale of 0 to 255
@@ -95,5 +100,5 @@ class BMS(ClassicalModel):
         from scipy.ndimage import gaussian_filter
         colors = whiten_colors(to_lab(image))
         votes = attention(colors, self.step, self.dilation)
-        parts = {f"whitened {name}": channel for name, channel in zip("Lab", np.moveaxis(colors, 2, 0))}
+        parts = {f"whitened {name}": channel for name, channel in zip("Lab", np.moveaxis(colors, 2, 0), strict=True)}
         return parts | {"attention": votes, "saliency": gaussian_filter(votes, self.blur, mode="nearest")}

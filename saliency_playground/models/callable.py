@@ -19,11 +19,14 @@ from ..core import Prediction, SaliencyModel
 from ..errors import InputError
 from ..registry import register
 from ..userfiles import imported_user_files
-from .input_contract import check_values, prediction_kind, import_object
+from .input_contract import check_values, import_object, prediction_kind
 
 # %% ../../nbs/34_models/40_callable.ipynb #79251678
 def check_arguments(function: Callable, arguments: Mapping[str, Any], what: str) -> None:
-    "Nothing, if a function takes these arguments after its picture, or a class these alone. Raises ValueError that says what does not fit."
+    """Nothing, if a function takes these arguments after its picture, or a class these alone.
+
+    Raises ValueError that says what does not fit.
+    """
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):                       # written in C, says nothing of itself
@@ -43,11 +46,12 @@ class CallableModel(SaliencyModel):
     Raises ValueError if the function cannot be imported, does not take the arguments, or if kind is none of the four.
     """
     function: str                                        # my.module:name or my/file.py:name, from the working directory
-    kind: str = "map"                                    # what it gives: map, density (sum 1), log_density (natural log), logits
+    kind: str = "map"  # what it gives: map, density (sum 1), log_density (natural log), logits
     arguments: Mapping[str, Any] | None = None           # what it is given besides the picture, by name
     requires_size: Sequence[int] | None = None           # (height, width) every picture is resized to; null: its own
 
-    card = {"citation": "whoever wrote the function", "licence": "theirs", "input": "RGB 0..255, uint8, the picture's size"}
+    card = {"citation": "whoever wrote the function", "licence": "theirs",
+            "input": "RGB 0..255, uint8, the picture's size"}
 
     def __post_init__(self):
         self.answers, self.kind = self.kind, prediction_kind(self.kind)
@@ -55,7 +59,9 @@ class CallableModel(SaliencyModel):
         self._made, source = import_object(self.function)
         arguments = self.arguments or {}
         check_arguments(self._made, arguments, self.function)
-        self.depends_on = [source, *imported_user_files(source), *(value for value in arguments.values() if isinstance(value, (str, Path)) and Path(value).is_file())]
+        self.depends_on = [source, *imported_user_files(source),
+                           *(value for value in arguments.values() if isinstance(value, (str, Path))
+                             and Path(value).is_file())]
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray], Any]:

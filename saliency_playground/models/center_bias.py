@@ -19,7 +19,8 @@ from ..registry import register
 class CenterBias(SaliencyModel):
     """A Gaussian in the middle of the picture, whatever is on it.
 
-    sigma_ratio: its standard deviation as a share of width and height, > 0. requires_size: (height, width) to compute at.
+    sigma_ratio: its standard deviation as a share of width and height, > 0. requires_size: (height, width) to compute
+    at.
     Raises ValueError if sigma_ratio is not positive.
     """
     kind = "density"
@@ -27,7 +28,8 @@ class CenterBias(SaliencyModel):
 
     def __init__(self, sigma_ratio: float = 0.22, requires_size: Sequence[int] | None = None):
         if not sigma_ratio > 0:
-            raise InputError(f"center_bias: sigma_ratio is a positive share of the picture's size, not {sigma_ratio!r}.")
+            raise InputError("center_bias: sigma_ratio is a positive share of the picture's size, not "
+                             f"{sigma_ratio!r}.")
         self.sigma_ratio = float(sigma_ratio)
         self.requires_size = None if requires_size is None else tuple(requires_size)
 

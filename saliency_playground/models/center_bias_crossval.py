@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import ceilings
-from ..core import Ceiling, Prediction, Sample, SaliencyDataset
+from ..core import Ceiling, Prediction, SaliencyDataset, Sample
 from ..errors import InputError
 from ..registry import register
 
@@ -23,10 +23,11 @@ class CenterBiasCrossval(Ceiling):
     Raises ValueError for an option out of range.
     """
     role = "baseline"
-    card = {"citation": "Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain", "input": "fixations on the other pictures"}
+    card = {"citation": "Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain",
+            "input": "fixations on the other pictures"}
     depends_on = (ceilings.__file__,)
 
-    def __init__(self, bandwidth: float | None = None,        # of the kernels, as a share of height and width; None: fitted
+    def __init__(self, bandwidth: float | None = None,  # of the kernels, as a share of height and width; None: fitted
                  uniform: float = 0.01,                        # the uniform density's share, from 0 to below 1
                  folds: int = 5):                              # the bandwidth for a picture is fitted without its fold
         if folds < 2 or not 0 <= uniform < 1 or (bandwidth is not None and not bandwidth > 0):
@@ -35,22 +36,31 @@ class CenterBiasCrossval(Ceiling):
         self.bandwidth, self.uniform, self.folds = bandwidth, uniform, folds
 
     def fit(self, dataset: SaliencyDataset) -> None:
-        "Read all fixations and fit the bandwidth. Raises ValueError if fewer than three pictures were looked at and none is given."
+        """Read all fixations and fit the bandwidth.
+
+        Raises ValueError if fewer than three pictures were looked at and none is given.
+        """
         self.bind(dataset)
-        def fitted(kept): return self.bandwidth or ceilings.fit_bandwidth(dataset.pool[:, kept], self.uniform)
-        self.bandwidths = ceilings.cross_fit(dataset.pool, len(dataset), fitted, self.folds)        # one a picture, in order
+        def fitted(kept):
+            return self.bandwidth or ceilings.fit_bandwidth(dataset.pool[:, kept], self.uniform)
+        self.bandwidths = ceilings.cross_fit(dataset.pool, len(dataset), fitted, self.folds)  # one a picture, in order
         self._bias = ceilings.LeaveOneOutCenterBias(dataset.pool, self.bandwidths, self.uniform)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The density for each picture, from the fixations on the others."
         places = [self.index_of(sample.image_id) for sample in samples]
-        return [Prediction(self._bias(i, sample.size).astype(np.float32), "density") for i, sample in zip(places, samples)]
+        return [Prediction(self._bias(i, sample.size).astype(np.float32), "density")
+                for i, sample in zip(places, samples, strict=True)]
 
     def at_fixations(self, sample: Sample) -> np.ndarray:
-        "The density's logarithm (height, width) where the picture was fixated, NaN elsewhere: all that IG reads, ten times sooner."
+        """The density's logarithm (height, width) where the picture was fixated, NaN elsewhere.
+
+        All that IG reads, ten times sooner.
+        """
         i = self.index_of(sample.image_id)
-        if self.uniform < 1e-6:                                                    # far from all others it needs more care
+        if self.uniform < 1e-6:  # far from all others it needs more care
             return self.predictions([sample])[0].values
         values = np.full(sample.size, np.nan, dtype=np.float32)                    # rounded as a prediction is
-        values[ceilings.pool_pixels(self._bias.pool[:, self._bias.pool[4] == i], sample.size)] = self._bias.at_fixations(i, sample.size)
+        values[ceilings.pool_pixels(self._bias.pool[:, self._bias.pool[4] == i],
+                                    sample.size)] = self._bias.at_fixations(i, sample.size)
         return values

@@ -18,7 +18,10 @@ from ..errors import InputError
 
 # %% ../../nbs/34_models/29_classical_base.ipynb #9c905ccd
 def resize_long_side(image: np.ndarray, long_side: int) -> np.ndarray:
-    "A picture (height, width, 3) uint8 with a longer side of `long_side` pixels, the shorter at least 1; grown if it is smaller."
+    """A picture (height, width, 3) uint8 with a longer side of `long_side` pixels, the shorter at least 1.
+
+    Grown if it is smaller.
+    """
     return images.resize_image(image, images.input_size(image.shape[:2], long_side))
 
 # %% ../../nbs/34_models/29_classical_base.ipynb #a48aad2e
@@ -45,7 +48,8 @@ def opponent_channels(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     return intensity, np.maximum(red, 0) - np.maximum(green, 0), np.maximum(blue, 0) - np.maximum(yellow, 0)
 
 # %% ../../nbs/34_models/29_classical_base.ipynb #79d2cb7c
-_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+                    [0.0193339, 0.1191920, 0.9503041]])
 
 
 def to_lab(image: np.ndarray) -> np.ndarray:
@@ -76,9 +80,11 @@ _WAVE, _SPREAD, _REACH = 4, 1.2, 3           # pixels: wavelength, standard devi
 def gabor_response(values: np.ndarray, angle: float) -> np.ndarray:
     """The answers of an even and an odd Gabor filter, as one complex number a pixel.
 
-    values: (height, width) float32. angle: radians from the x axis to where the stripes alternate; 0 finds upright ones.
+    values: (height, width) float32. angle: radians from the x axis to where the stripes alternate; 0 finds upright
+    ones.
     Returns (height, width) complex64; `.real` is the even filter, `abs` the energy. Beyond the border the edge goes on.
-    Source: the cosine grating under a Gaussian of Itti et al. 1998; a wave of 4 pixels as in Greenspan et al., CVPR 1994.
+    Source: the cosine grating under a Gaussian of Itti et al. 1998; a wave of 4 pixels as in Greenspan et al., CVPR
+    1994.
     """
     from saliency_playground.opencv import cv2
     y, x = np.mgrid[-_REACH:_REACH + 1, -_REACH:_REACH + 1]
@@ -93,9 +99,11 @@ def gabor_response(values: np.ndarray, angle: float) -> np.ndarray:
 def pop_out_display(odd: str, size: tuple[int, int] = (300, 400), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A field of 5 × 7 bars, one of which is odd.
 
-    odd: "colour" (red among green of the same r + g + b, as far from the ground in lightness), "orientation" (lying among upright),
-    "conjunction" (red lying among green lying and red upright) or "nothing". size: (height, width) in pixels. seed: of the bars' places, each a little off its grid.
-    Returns the picture (height, width, 3) uint8, and whose pixel it is (height, width): 0 the ground, 1 the odd bar, 2 … 35 the others.
+    odd: "colour" (red among green of the same r + g + b, as far from the ground in lightness), "orientation" (lying
+    among upright), "conjunction" (red lying among green lying and red upright) or "nothing". size: (height, width) in
+    pixels. seed: of the bars' places, each a little off its grid.
+    Returns the picture (height, width, 3) uint8, and whose pixel it is (height, width): 0 the ground, 1 the odd bar, 2
+    … 35 the others.
     """
     if odd not in ("colour", "orientation", "conjunction", "nothing"):
         raise InputError(f"a display's odd item differs by colour, orientation, conjunction or nothing, not {odd!r}.")
@@ -116,7 +124,8 @@ def pop_out_display(odd: str, size: tuple[int, int] = (300, 400), seed: int = 0)
 def prominence(values: np.ndarray, items: np.ndarray) -> float:
     """How far the odd item of a display stands out of a map: its mean, over the largest mean of another item.
 
-    values, items: (height, width), as from `pop_out_display`. 1: no more than another; NaN if there is nothing on any item.
+    values, items: (height, width), as from `pop_out_display`. 1: no more than another; NaN if there is nothing on any
+    item.
     """
     means = np.bincount(items.ravel(), values.ravel())[1:] / np.bincount(items.ravel())[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -137,15 +146,20 @@ class ClassicalModel(SaliencyModel):
     def __post_init__(self):
         for option, (low, high) in (ClassicalModel.limits | self.limits).items():
             value, whole = getattr(self, option), isinstance(low, int) and isinstance(high, int)
-            if isinstance(value, (bool, str)) or not isinstance(value, int if whole else (int, float)) or not low <= value <= high:
-                raise InputError(f"{type(self).__name__}: {option} is a {'whole ' * whole}number from {low} to {high}, not {value!r}.")
+            if (isinstance(value, (bool, str)) or not isinstance(value, int if whole else (int, float))
+                or not low <= value <= high):
+                raise InputError(f"{type(self).__name__}: {option} is a {'whole ' * whole}number from {low} to {high}, "
+                                 f"not {value!r}.")
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture with a longer side of `long_side` pixels."
         return resize_long_side(image, self.long_side)
 
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        "The maps on the way to the answer by name, the answer last; image: a preprocessed picture that has two colours at least."
+        """The maps on the way to the answer by name, the answer last.
+
+        image: a preprocessed picture that has two colours at least.
+        """
         raise TypeError(f"model {self.name or type(self).__name__} has no steps(image) method.")
 
     def predict(self, image: np.ndarray) -> np.ndarray:
@@ -155,13 +169,16 @@ class ClassicalModel(SaliencyModel):
         return list(self.steps(image).values())[-1]
 
 # %% ../../nbs/34_models/29_classical_base.ipynb #88cd1509
-def draw_steps(model: ClassicalModel, image: np.ndarray, columns: int | None = None, width: int = 900, only: Sequence[str] = ()) -> np.ndarray:
+def draw_steps(model: ClassicalModel, image: np.ndarray, columns: int | None = None, width: int = 900,
+               only: Sequence[str] = ()) -> np.ndarray:
     """A picture and a model's steps on the way to its map, with their names below.
 
-    image: (height, width, 3) uint8. columns: None: one row. width: of the sheet in pixels. only: the steps to show; none given: all.
+    image: (height, width, 3) uint8. columns: None: one row. width: of the sheet in pixels. only: the steps to show;
+    none given: all.
     Returns (height, width, 3) uint8.
     """
     fed = model.preprocess(image)
     steps = {name: step for name, step in model.steps(fed).items() if not only or name in only}
-    drawn = [images.resize_image(heatmaps.colorize(scale_to_unit(np.asarray(step, float)), "magma"), fed.shape[:2]) for step in steps.values()]
+    drawn = [images.resize_image(heatmaps.colorize(scale_to_unit(np.asarray(step, float)), "magma"), fed.shape[:2])
+             for step in steps.values()]
     return heatmaps.image_grid([fed, *drawn], columns or len(drawn) + 1, captions=["picture", *steps], width=width)

@@ -24,17 +24,21 @@ from .torch_base import TorchModel, half_precision
 # %% ../../nbs/34_models/19_deepgaze_base.ipynb #af19d69a
 @contextlib.contextmanager
 def no_downloads() -> Iterator[None]:
-    "While this lasts, whoever asks torch for a pretrained network gets one with random weights, and loading weights into one does nothing."
+    """While this lasts, whoever asks torch for a pretrained network gets one with random weights, and loading weights
+    into one does nothing.
+    """
     import torchvision
     from torch.utils import model_zoo
 
     class Anything(dict):
         def __missing__(self, key):
             return Anything()
-    stand_ins = [(torch.hub, "load", lambda repository, name, *arguments, **options: getattr(torchvision.models, name)(weights=None)),
+    stand_ins = [(torch.hub, "load",
+                  lambda repository, name, *arguments, **options: getattr(torchvision.models, name)(weights=None)),
                  (nn.Module, "load_state_dict", lambda self, *arguments, **options: None)]
     stand_ins += [(place, name, lambda *arguments, **options: Anything()) for place, name in [
-        (torch.hub, "load_state_dict_from_url"), (model_zoo, "load_url"), (torchvision.models._api, "load_state_dict_from_url")]]
+        (torch.hub, "load_state_dict_from_url"), (model_zoo, "load_url"),
+        (torchvision.models._api, "load_state_dict_from_url")]]
     kept = [(place, name, getattr(place, name)) for place, name, _ in stand_ins]
     try:
         for place, name, stand_in in stand_ins:
@@ -46,7 +50,9 @@ def no_downloads() -> Iterator[None]:
 
 # %% ../../nbs/34_models/19_deepgaze_base.ipynb #1f0507fa
 def official_network(name: str) -> nn.Module:
-    """A class of the official package by its name, "DeepGazeIIE" say, with random weights and without a download; never in training mode.
+    """A class of the official package by its name, "DeepGazeIIE" say, with random weights and without a download.
+
+    Never in training mode.
 
     Raises ValueError, saying what to install, if the package or something it imports is not there.
     """
@@ -55,8 +61,9 @@ def official_network(name: str) -> nn.Module:
             import deepgaze_pytorch
             net = getattr(deepgaze_pytorch, name)(pretrained=False)
     except ImportError as error:
-        raise InputError(f"implementation: deepgaze_pytorch needs the official package whole ({error}). Install it with "
-                         "pip install git+https://github.com/matthias-k/DeepGaze.git and what it asks for, or leave implementation out.") from None
+        raise InputError(f"implementation: deepgaze_pytorch needs the official package whole ({error}). Install "
+                         "it with pip install git+https://github.com/matthias-k/DeepGaze.git and what it asks for, or "
+                         "leave implementation out.") from None
     for module in net.modules():
         module.training = False
     net.train = lambda mode=True: net
@@ -65,7 +72,9 @@ def official_network(name: str) -> nn.Module:
 # %% ../../nbs/34_models/19_deepgaze_base.ipynb #1193f6ec
 @dataclass(kw_only=True, eq=False, repr=False)
 class DeepGazeModel(TorchModel):
-    """What DeepGaze I, IIE and III have in common. An adapter defines `network`, and `official`, the name of the official class.
+    """What DeepGaze I, IIE and III have in common.
+
+    An adapter defines `network`, and `official`, the name of the official class.
 
     Raises ValueError if an option is out of range.
     """
@@ -76,7 +85,7 @@ class DeepGazeModel(TorchModel):
     kind = "density"
     official = ""
     depends_on = tuple(sorted(Path(fast.__file__).parent.glob("*.py")))         # a prediction depends on this code, too
-    min_size = 64                            # pixels: the backbones have nothing left of a picture whose shorter side has fewer
+    min_size = 64  # pixels: the backbones have nothing left of a picture whose shorter side has fewer
 
     def __post_init__(self):
         super().__post_init__()
@@ -112,7 +121,10 @@ class DeepGazeModel(TorchModel):
         return (torch.from_numpy(log_center_bias(self.center_bias, tuple(batch.shape[2:])))[None].to(batch.device),)
 
     def forward(self, net: nn.Module, batch: Tensor) -> Tensor:
-        "batch (n, 3, height, width) float32, 0 to 255 -> (n, height, width), natural-log densities; only the backbones ever in half precision."
+        """batch (n, 3, height, width) float32, 0 to 255 -> (n, height, width), natural-log densities.
+
+        Only the backbones ever in half precision.
+        """
         if self.implementation != "own":
             return net(batch, *self.extra_inputs(batch))
         with half_precision(self):

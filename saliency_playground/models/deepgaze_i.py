@@ -11,22 +11,27 @@ from dataclasses import dataclass
 from torch import nn
 
 from .. import weights
-from ..registry import register
 from ..deepgaze import network
+from ..registry import register
 from .deepgaze_base import DeepGazeModel
 
 # %% ../../nbs/34_models/22_deepgaze_i.ipynb #de4cde79
 @register("model", "deepgaze_i", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DeepGazeI(DeepGazeModel):
-    "One layer of AlexNet, weighted, blurred, with a center bias (Kümmerer et al. 2015). A log density; wants about 35 pixels per degree."
+    """One layer of AlexNet, weighted, blurred, with a center bias (Kümmerer et al. 2015).
+
+    A log density; wants about 35 pixels per degree.
+    """
     card = {"citation": "Kümmerer, Theis & Bethge, Deep Gaze I, ICLR workshop 2015",
             "licence": "code and weights: none stated by their authors; this implementation is ours",
-            "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias of the picture's size",
+            "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias of the "
+            "picture's size",
             "status": "equals the official implementation within 5e-5 nats for weights given by a formula",
             "source": "github.com/matthias-k/DeepGaze"}
     published = weights.PublishedWeights(
-        "deepgaze1.pth", "https://github.com/matthias-k/DeepGaze/releases/download/v1.01/deepgaze1.pth", licence="none stated")
+        "deepgaze1.pth", "https://github.com/matthias-k/DeepGaze/releases/download/v1.01/deepgaze1.pth",
+        licence="none stated")
     official, n_parameters = "DeepGazeI", 61_101_098
 
     def network(self) -> nn.Module:

@@ -17,17 +17,18 @@ import torch
 from torch import nn
 
 from .. import files, weights
-from ..registry import register
 from ..deepgaze import network
 from ..deepgaze.backbones import find_backbone
 from ..errors import InputError
+from ..registry import register
 from .deepgaze_base import DeepGazeModel
 
 # %% ../../nbs/34_models/20_deepgaze_iie.ipynb #ee061039
 def training_record(path: Path) -> dict:
     """What `run.json` beside a file of weights says of the training that wrote it; empty if there is none.
 
-    {"network": {"backbones": names, "components": readouts of each}, "base": {"file", "sha256"}, …}, each of which may be missing.
+    {"network": {"backbones": names, "components": readouts of each}, "base": {"file", "sha256"}, …}, each of which may
+    be missing.
     Raises ValueError if it cannot be read as that.
     """
     path = path.with_name("run.json")
@@ -37,20 +38,26 @@ def training_record(path: Path) -> dict:
             return run
     except (ValueError, AttributeError):
         pass
-    raise InputError(f"{path} is damaged, or of another program. Move it away, and give backbones, components and base_weights_path.")
+    raise InputError(f"{path} is damaged, or of another program. Move it away, and give backbones, components and "
+                     "base_weights_path.")
 
 # %% ../../nbs/34_models/20_deepgaze_iie.ipynb #d0a689e1
 @dataclass(kw_only=True, eq=False, repr=False)
 class CustomNetwork(DeepGazeModel):
-    "A DeepGaze IIE with backbones and readouts of one's choice. Raises ValueError for backbones that are not there, or fewer readouts than one."
-    backbones: Sequence[str] | None = None        # by name; null: as run.json beside weights_path says, else the published four
+    """A DeepGaze IIE with backbones and readouts of one's choice.
+
+    Raises ValueError for backbones that are not there, or fewer readouts than one.
+    """
+    # by name; null: as run.json beside weights_path says, else the published four
+    backbones: Sequence[str] | None = None
     components: int | None = None                 # readouts of each; null: as run.json says, else 30
 
     def __post_init__(self):
         super().__post_init__()
         self.backbones = [self.backbones] if isinstance(self.backbones, str) else self.backbones
         if self.implementation != "own" and (self.backbones or self.components):
-            raise InputError("backbones and components are for implementation own; deepgaze_pytorch is the published network. Leave them out.")
+            raise InputError("backbones and components are for implementation own; deepgaze_pytorch is the published "
+                             "network. Leave them out.")
         if self.components is not None and self.components < 1:
             raise InputError(f"components are the readouts of each backbone, 1 or more, not {self.components!r}.")
         for name in self.backbones or ():
@@ -58,14 +65,19 @@ class CustomNetwork(DeepGazeModel):
 
     @functools.cached_property
     def training_record(self) -> dict:
-        "`training_record` of the file of weights; empty for the published one. Raises ValueError as that, or if there is no such file."
-        return {} if self.weights_path is None else training_record(weights.find_weights(self.published, self.weights_path))
+        """`training_record` of the file of weights; empty for the published one.
+
+        Raises ValueError as that, or if there is no such file.
+        """
+        return ({} if self.weights_path is None
+                else training_record(weights.find_weights(self.published, self.weights_path)))
 
     @functools.cached_property
     def architecture(self) -> tuple[list[str], int]:
         "The names of the backbones, and how many readouts each has."
         recorded = self.training_record.get("network", {})
-        return list(self.backbones or recorded.get("backbones") or network.IIE), self.components or recorded.get("components") or 30
+        return (list(self.backbones or recorded.get("backbones") or network.IIE),
+                self.components or recorded.get("components") or 30)
 
     def network(self) -> nn.Module:
         "The network, random."
@@ -78,11 +90,15 @@ def base_sha256(model: "FineTuned") -> str:
     if not model.partial or weights.unavailable_reason(model.published, model.base_weights_path, "base_weights_path"):
         return ""
     has_base_path = model.base_weights_path is not None
-    return files.sha256(weights.find_weights(model.published, model.base_weights_path)) if has_base_path else model.published.sha256
+    return (files.sha256(weights.find_weights(model.published, model.base_weights_path)) if has_base_path
+            else model.published.sha256)
 
 
 def base_unavailable_reason(model: "FineTuned") -> str:
-    "Why the base cannot be had, or is another than the one trained from, in a sentence with the cure; empty if it can be had, or need not."
+    """Why the base cannot be had, or is another than the one trained from, in a sentence with the cure.
+
+    Empty if it can be had, or need not.
+    """
     if not model.partial:
         return ""
     if lacking := weights.unavailable_reason(model.published, model.base_weights_path, "base_weights_path"):
@@ -90,14 +106,17 @@ def base_unavailable_reason(model: "FineTuned") -> str:
     recorded = model.training_record.get("base", {})
     if recorded.get("sha256") in (None, base_sha256(model)):
         return ""
-    return (f"{model.weights_path} was trained from {recorded.get('file', 'a file')} (sha256 {recorded['sha256'][:12]}…), says run.json beside it, and "
-            f"{model.base_weights_path or f'the published {model.published.name}'} is another file. Name the first with base_weights_path.")
+    return (f"{model.weights_path} was trained from {recorded.get('file', 'a file')} (sha256 "
+            f"{recorded['sha256'][:12]}…), says run.json beside it, and "
+            f"{model.base_weights_path or f'the published {model.published.name}'} is another file. Name the first "
+            "with base_weights_path.")
 
 # %% ../../nbs/34_models/20_deepgaze_iie.ipynb #35bd8360
 @dataclass(kw_only=True, eq=False, repr=False)
 class FineTuned(CustomNetwork):
     "A DeepGaze IIE whose file of weights may hold only what a fine-tuning trained."
-    base_weights_path: str | Path | None = None   # the file that was fine-tuned; null: the published one. Alone it is the weights
+    # the file that was fine-tuned; null: the published one. Alone it is the weights
+    base_weights_path: str | Path | None = None
 
     runtime_options = CustomNetwork.runtime_options | {"base_weights_path"}
 
@@ -108,7 +127,10 @@ class FineTuned(CustomNetwork):
 
     @functools.cached_property
     def partial(self) -> bool:
-        "Whether the file of weights holds only some of the network's tensors; no, if it cannot be read: whoever loads it is told why."
+        """Whether the file of weights holds only some of the network's tensors.
+
+        No, if it cannot be read: whoever loads it is told why.
+        """
         if self.weights_path is None:
             return False
         try:
@@ -129,7 +151,10 @@ class FineTuned(CustomNetwork):
             weights.find_or_download(self.published, self.base_weights_path, "base_weights_path")
 
     def fill(self, net: nn.Module, path: Path) -> None:
-        "Load the file of weights into the network, over the base if it needs one. Raises ValueError if one of them does not fit."
+        """Load the file of weights into the network, over the base if it needs one.
+
+        Raises ValueError if one of them does not fit.
+        """
         state = self.read_weights(path)
         if some := weights.is_partial(net, state):
             weights.load_state(net, state, path, some)           # refused, if at all, before the base is downloaded
@@ -142,7 +167,8 @@ class FineTuned(CustomNetwork):
     @functools.cached_property
     def _base_digest(self) -> str:
         "A digest of what lies below what was tuned: the base, and the code of its backbones."
-        modules = {getattr(sys.modules[find_backbone(name).build.__module__], "__file__", None) for name in self.architecture[0]}
+        modules = {getattr(sys.modules[find_backbone(name).build.__module__], "__file__", None)
+                   for name in self.architecture[0]}
         return files.digest([base_sha256(self), [files.sha256(Path(path)) for path in sorted(filter(None, modules))]])
 
     def fingerprint(self, image_id: str) -> str:
@@ -153,13 +179,16 @@ class FineTuned(CustomNetwork):
 @register("model", "deepgaze_iie", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DeepGazeIIE(FineTuned):
-    """Four backbones with thirty readouts each, mixed (Linardos et al. 2021). A log density; wants about 35 pixels per degree.
+    """Four backbones with thirty readouts each, mixed (Linardos et al. 2021).
+
+    A log density; wants about 35 pixels per degree.
 
     It has seen all of MIT1003: a score on that is not one of held-out pictures.
     """
     card = {"citation": "Linardos, Kümmerer, Press & Bethge, DeepGaze IIE, ICCV 2021",
             "licence": "code and weights: none stated by their authors; this implementation is ours",
-            "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias of the picture's size",
+            "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias of the "
+            "picture's size",
             "status": "equals the official implementation within 1e-4 nats for weights given by a formula",
             "trained on": "SALICON and all of MIT1003", "source": "github.com/matthias-k/DeepGaze"}
     published = weights.PublishedWeights(

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from .. import weights
 from ..core import Fixations
-from ..registry import register
 from ..deepgaze import fast, network
 from ..errors import InputError
+from ..registry import register
 from .deepgaze_base import DeepGazeModel
 from .torch_base import exact_arithmetic
 
@@ -25,7 +25,8 @@ from .torch_base import exact_arithmetic
 def pad_history(points: Sequence[Sequence[float]], fixations: int = 4) -> tuple[Tensor, Tensor]:
     """Past fixations as DeepGaze III takes them: x and y, (1, fixations) each, NaN behind the last.
 
-    points: up to `fixations` pairs (x, y), most recent first. Raises ValueError if there are none, more, or a pair is none.
+    points: up to `fixations` pairs (x, y), most recent first. Raises ValueError if there are none, more, or a pair is
+    none.
     """
     points = np.asarray(points, dtype=np.float32)
     if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= fixations or not np.isfinite(points).all():
@@ -38,17 +39,23 @@ def pad_history(points: Sequence[Sequence[float]], fixations: int = 4) -> tuple[
 @register("model", "deepgaze_v3", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DeepGazeIII(DeepGazeModel):
-    """Where the eye goes next, given where it has been (Kümmerer et al. 2022). A log density; wants about 35 pixels per degree.
+    """Where the eye goes next, given where it has been (Kümmerer et al. 2022).
 
-    As a saliency model it answers for somebody who has just looked at `history`, by default the middle: not the same as free viewing.
+    A log density; wants about 35 pixels per degree.
+
+    As a saliency model it answers for somebody who has just looked at `history`, by default the middle: not the same as
+    free viewing.
     """
-    history: Sequence[Sequence[float]] = ((0.5, 0.5),)   # past fixations (x, y) as shares of width and height, most recent first
+    # past fixations (x, y) as shares of width and height, most recent first
+    history: Sequence[Sequence[float]] = ((0.5, 0.5),)
 
     card = {"citation": "Kümmerer, Bethge & Wallis, DeepGaze III, Journal of Vision 22(5), 2022",
             "licence": "code and weights: none stated by their authors; this implementation is ours",
-            "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias; 1 to 4 past fixations",
+            "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias; 1 to "
+            "4 past fixations",
             "status": "equals the official implementation within 5e-5 nats for weights given by a formula",
-            "meaning": "density of the next fixation after `history`, not of all fixations", "source": "github.com/matthias-k/DeepGaze"}
+            "meaning": "density of the next fixation after `history`, not of all fixations",
+            "source": "github.com/matthias-k/DeepGaze"}
     published = weights.PublishedWeights(
         "deepgaze3.pth", "https://github.com/matthias-k/DeepGaze/releases/download/v1.1.0/deepgaze3.pth", 82_775_846,
         "20b6dead18ce18f0117aff7e48c68737d5226935455e3844ae7f22216fd1a422", licence="none stated")
@@ -69,17 +76,21 @@ class DeepGazeIII(DeepGazeModel):
         return *super().extra_inputs(batch), *(values.expand(len(batch), -1).to(batch.device) for values in past)
 
 # %% ../../nbs/34_models/21_deepgaze_iii.ipynb #28685cc3
-def sample_scanpath(model: DeepGazeIII, image: np.ndarray, n: int, seed: int = 0, start: tuple[float, float] | None = None) -> Fixations:
+def sample_scanpath(model: DeepGazeIII, image: np.ndarray, n: int, seed: int = 0,
+                    start: tuple[float, float] | None = None) -> Fixations:
     """A scanpath that DeepGaze III might have made: n fixations, each drawn from the density that those before it give.
 
-    image: (height, width, 3) uint8. start: (x, y) pixels of the first fixation, which is given and not drawn; None: the middle.
-    seed: of the draws. Returns n Fixations in pixels, in order, each in the middle of a pixel of the picture as it is fed.
+    image: (height, width, 3) uint8. start: (x, y) pixels of the first fixation, which is given and not drawn; None: the
+    middle.
+    seed: of the draws. Returns n Fixations in pixels, in order, each in the middle of a pixel of the picture as it is
+    fed.
     Raises ValueError if n < 1, or for a model with the official implementation.
     """
     if n < 1 or model.implementation != "own":
-        raise InputError(f"a scanpath has at least one fixation and needs implementation: own, got n = {n} and {model.implementation}.")
+        raise InputError(f"a scanpath has at least one fixation and needs implementation: own, got n = {n} and "
+                         f"{model.implementation}.")
     rng, fed = np.random.default_rng(seed), model.preprocess(image)
-    scale = np.array([image.shape[1] / fed.shape[1], image.shape[0] / fed.shape[0]])          # from fed pixels to the picture's
+    scale = np.array([image.shape[1] / fed.shape[1], image.shape[0] / fed.shape[0]])  # from fed pixels to the picture's
     path = [np.array(start if start is not None else (image.shape[1] / 2, image.shape[0] / 2), float)]
     with exact_arithmetic():
         batch = torch.from_numpy(fed.copy()).permute(2, 0, 1)[None].float().to(next(model.net.parameters()).device)

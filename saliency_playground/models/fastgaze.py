@@ -18,16 +18,17 @@ from torch import nn
 from torch.nn import functional as F
 
 from .. import weights
-from ..registry import register
 from ..deepgaze.backbones import BACKBONES, Backbone, Normalizer
 from ..errors import InputError
+from ..registry import register
 from .torch_base import TorchModel
 
 # %% ../../nbs/34_models/11_fastgaze.ipynb #fg060000
 class Convolution(nn.Conv2d):
     """A convolution that keeps the size, and ReLU after it.
 
-    c_in, c_out: channels. width: of the kernel, odd. slope: whether negative values keep a learned part of theirs, `alpha`.
+    c_in, c_out: channels. width: of the kernel, odd. slope: whether negative values keep a learned part of theirs,
+    `alpha`.
     """
 
     def __init__(self, c_in: int, c_out: int, width: int, slope: bool = False):
@@ -41,7 +42,10 @@ class Convolution(nn.Conv2d):
 
 # %% ../../nbs/34_models/11_fastgaze.ipynb #fg090000
 class Blur(nn.Module):
-    "A Gaussian of standard deviation `sigma`, cut off after `reach` places; beyond the border its outermost value is repeated."
+    """A Gaussian of standard deviation `sigma`, cut off after `reach` places.
+
+    Beyond the border its outermost value is repeated.
+    """
 
     def __init__(self, sigma: float, reach: int):
         super().__init__()
@@ -68,7 +72,8 @@ class FastGazeNet(nn.Sequential):
 
     def __init__(self):
         layers = {i: nn.MaxPool2d(2) for i in _POOLS} | {_BLUR: Blur(sigma=3, reach=9)}
-        layers |= {i: Convolution(*channels, width=1 if i in _SLOPED else 3, slope=i in _SLOPED) for i, channels in _CHANNELS.items()}
+        layers |= {i: Convolution(*channels, width=1 if i in _SLOPED else 3, slope=i in _SLOPED)
+                   for i, channels in _CHANNELS.items()}
         super().__init__(OrderedDict((f"layer{i:02d}", layers[i]) for i in sorted(layers)))
 
 # %% ../../nbs/34_models/11_fastgaze.ipynb #fg210000
@@ -86,7 +91,8 @@ def _piece(data: bytes, at: int) -> tuple[bytes, int]:
 def vxm_entries(data: bytes) -> dict[str, bytes]:
     """The entries of a `.vxm` file, key -> value.
 
-    data: the whole file. Raises ValueError if it is no such file, is cut off or damaged, has a key twice, or bytes after the last entry.
+    data: the whole file. Raises ValueError if it is no such file, is cut off or damaged, has a key twice, or bytes
+    after the last entry.
     """
     if data[:4] != _MAGIC or len(data) < 8:
         raise InputError(f"it does not begin with {_MAGIC!r}")
@@ -111,7 +117,10 @@ def _number(entries: Mapping[str, bytes], key: str) -> int:
 
 
 def _array(entries: Mapping[str, bytes], key: str) -> torch.Tensor:
-    "An entry that is an array of float32, finite throughout. Raises ValueError if it, its dtype or its shape is not there, or they disagree."
+    """An entry that is an array of float32, finite throughout.
+
+    Raises ValueError if it, its dtype or its shape is not there, or they disagree.
+    """
     value, sides = entries.get(key), entries.get(f"{key}.shape", b"")
     shape = [int.from_bytes(sides[i:i + 4], "little") for i in range(0, len(sides), 4)]
     if value is None or not shape or entries.get(f"{key}.dtype") != b"float32":
@@ -160,20 +169,26 @@ _REVISION = "d66ad3bb3881fdbd12a27e04c3e57cc8fd772dd1"
 @register("model", "fastgaze", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
 class FastGaze(TorchModel):
-    """Twitter's pruned gaze network: small, fast, with real weights (Theis et al. 2018). A log density at a sixteenth of the size.
+    """Twitter's pruned gaze network: small, fast, with real weights (Theis et al. 2018).
+
+    A log density at a sixteenth of the size.
 
     How its input is prepared was not published; what is done here is inferred from scores on photographs.
     """
-    input_long_side: int | None = 512        # pixels of the longer side that the network is fed; null: the picture's own, or as the other options say
+    # pixels of the longer side that the network is fed; null: the picture's own, or as the other options say
+    input_long_side: int | None = 512
     channels_last: bool = True               # memory layout: faster, by nearly a half
 
-    card = {"citation": "Theis, Korshunova, Tejani & Huszár, Faster gaze prediction with dense networks and Fisher pruning, 2018",
+    card = {"citation": "Theis, Korshunova, Tejani & Huszár, Faster gaze prediction with dense networks and Fisher "
+            "pruning, 2018",
             "licence": "weights Apache-2.0, © 2021 Twitter, Inc.; code ours",
-            "input": "BGR 0..255 minus (103.939, 116.779, 123.68), longer side 512: inferred from scores, the source does not say",
+            "input": "BGR 0..255 minus (103.939, 116.779, 123.68), longer side 512: inferred from scores, the source "
+            "does not say",
             "status": "arrays exact; preprocessing and borders inferred; no center bias inside",
             "source": "github.com/twitter-research/image-crop-analysis"}
     published = weights.PublishedWeights(
-        "fastgaze.vxm", f"https://github.com/twitter-research/image-crop-analysis/raw/{_REVISION}/bin/fastgaze.vxm", 489_616,
+        "fastgaze.vxm", f"https://github.com/twitter-research/image-crop-analysis/raw/{_REVISION}/bin/fastgaze.vxm",
+        489_616,
         "b76cefc218ec8969cc62b26ad0f41111800421287e7f2725d808da1d90afbdf7", "Apache-2.0")
     kind, channels, mean, multiple = "density", "BGR", (103.939, 116.779, 123.68), 16
     n_parameters = 121_064
@@ -190,7 +205,9 @@ class FastGaze(TorchModel):
 
 # %% ../../nbs/34_models/11_fastgaze.ipynb #51aa9b6f
 class FastGazeFeatures(FastGazeNet):
-    """FastGaze for who has normalised already: (n, 3, height, width), RGB, as `deepgaze.backbones.Normalizer` leaves it; same parameters.
+    """FastGaze for who has normalised already.
+
+    (n, 3, height, width), RGB, as `deepgaze.backbones.Normalizer` leaves it; same parameters.
 
     As the backbone "fastgaze" its layers 11, 12 and 13 are read, (n, 20 + 18 + 10, height // 16, width // 16).
     """
@@ -210,5 +227,7 @@ BACKBONES["fastgaze"] = Backbone("fastgaze", FastGazeFeatures, ("layer11", "laye
 
 
 def to_backbone_state(arrays: Mapping[str, torch.Tensor], i: int = 0) -> dict[str, torch.Tensor]:
-    "FastGaze's arrays, as `FastGaze.read_weights` gives them, by the names that they have in a DeepGaze IIE whose backbone number i it is."
+    """FastGaze's arrays, as `FastGaze.read_weights` gives them, by the names that they have in a DeepGaze IIE whose
+    backbone number i it is.
+    """
     return {f"models.{i}.features.features.1.{name}": tensor for name, tensor in arrays.items()}

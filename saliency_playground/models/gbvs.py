@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import images
 from ..registry import register
-from .classical_base import FLAT, ClassicalModel, opponent_channels, gabor_response, pyramid
+from .classical_base import FLAT, ClassicalModel, gabor_response, opponent_channels, pyramid
 
 # %% ../../nbs/34_models/31_gbvs.ipynb #33a94ee6
 @functools.lru_cache(maxsize=4)
@@ -32,9 +32,11 @@ def gaussian_affinity(size: tuple[int, int], share: float) -> np.ndarray:
 def activation(values: np.ndarray, reach: float = 0.15) -> np.ndarray:
     """How much of what lies near a place differs from it: the equilibrium of a walk with weights |M(i) − M(j)| F(i, j).
 
-    values: (height, width), a feature map; a few hundred nodes, a thousand at most. reach: the step's σ as a share of the mean side.
+    values: (height, width), a feature map; a few hundred nodes, a thousand at most. reach: the step's σ as a share of
+    the mean side.
     Returns the same shape, float64, sum 1; 0 everywhere if the values do not vary.
-    Source: Harel et al. 2006, the activation step; the weights are symmetric, so that the equilibrium is their sum at each node.
+    Source: Harel et al. 2006, the activation step; the weights are symmetric, so that the equilibrium is their sum at
+    each node.
     """
     if np.ptp(values) <= FLAT:
         return np.zeros(values.shape)
@@ -83,19 +85,22 @@ class GBVS(ClassicalModel):
     Raises ValueError for an option beyond its limits.
     """
     card = {"citation": "Harel, Koch & Perona, NIPS 19 (2006)", "licence": "method from a paper, code ours",
-            "input": "RGB uint8, any size", "variant": "difference of values, equilibrium in closed form, one step of normalisation",
+            "input": "RGB uint8, any size", "variant": "difference of values, equilibrium in closed form, one step of "
+            "normalisation",
             "status": "no reference implementation was compared; tests check the equilibrium and pop-out"}
     long_side: int = 640          # pixels of the longer side from which features are taken
     side: int = 32                # pixels of the longer side of the maps that are walked on
     reach: float = 0.15           # σ of the first walk's steps, as a share of the map's mean side
     gather: float = 0.06          # σ of the second walk's steps
     blur: float = 0.02            # σ at the end, as a share of the map's longer side
-    limits = {"long_side": (64, 2048), "side": (8, 48), "reach": (0.01, 2.0), "gather": (0.01, 2.0), "blur": (0.001, 0.5)}
+    limits = {"long_side": (64, 2048), "side": (8, 48), "reach": (0.01, 2.0), "gather": (0.01, 2.0),
+              "blur": (0.001, 0.5)}
 
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:
         "One map a channel, and their blurred sum."
         from scipy.ndimage import gaussian_filter
-        channels = {name: sum(concentration(activation(feature_map, self.reach), self.gather) for feature_map in maps) / len(maps)
+        channels = {name: sum(concentration(activation(feature_map, self.reach), self.gather) for feature_map in maps)
+                    / len(maps)
                     for name, maps in features(image, self.side).items()}
         total = sum(channels.values())
         return channels | {"saliency": gaussian_filter(total, self.blur * max(total.shape), mode="nearest")}

@@ -24,47 +24,63 @@ from .torch_base import TorchModel
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #7a0081ac
 def download_from_hub(repo_id: str, filename: str, revision: str | None = None) -> Path:
-    """A file of a repository of the Hugging Face hub, from its cache, or downloaded there unless the network is forbidden.
+    """A file of a repository of the Hugging Face hub, from its cache, or downloaded there unless the network is
+    forbidden.
 
     revision: a commit, tag or branch; None: main. Raises ValueError, in a sentence with the cure, if it cannot be had.
     """
     from huggingface_hub import utils
     forbids = weights.hub_forbidden()
     try:
-        return Path(huggingface_hub.hf_hub_download(repo_id, filename, revision=revision, local_files_only=bool(forbids)))
+        return Path(huggingface_hub.hf_hub_download(repo_id, filename, revision=revision,
+                                                    local_files_only=bool(forbids)))
     except utils.HFValidationError as error:
         raise InputError(f"repo_id: {error}") from None
     except Exception as error:                            # every library below has its own for a network that is down
         url = huggingface_hub.hf_hub_url(repo_id, filename, revision=revision)
         by_hand = f"Download {url} elsewhere, and name it with weights_path."
-        reasons = {utils.LocalEntryNotFoundError: f"is not in the hub's cache, and {f'{forbids} forbids the network' if forbids else 'the hub cannot be reached'}. {by_hand}",
-                   utils.GatedRepoError: "is given to those only who accept the repository's terms. Do so on its page, then log in with `hf auth login`.",
-                   utils.RepositoryNotFoundError: "is not there: there is no such repository, or it is private. Mind the spelling of repo_id, or log in with `hf auth login`.",
+        reasons = {utils.LocalEntryNotFoundError: "is not in the hub's cache, and "
+                   f"{f'{forbids} forbids the network' if forbids else 'the hub cannot be reached'}. {by_hand}",
+                   utils.GatedRepoError: "is given to those only who accept the repository's terms. Do so on its page, "
+                   "then log in with `hf auth login`.",
+                   utils.RepositoryNotFoundError: "is not there: there is no such repository, or it is private. Mind "
+                   "the spelling of repo_id, or log in with `hf auth login`.",
                    utils.RevisionNotFoundError: "is not there: the repository has no such revision.",
-                   utils.EntryNotFoundError: "is not there: the repository has no such file. Its page lists what it has."}
-        why = next((text for kind, text in reasons.items() if isinstance(error, kind)), f"could not be downloaded ({' '.join(str(error).split())[:200]}). {by_hand}")
+                   utils.EntryNotFoundError: "is not there: the repository has no such file. Its page lists what "
+                   "it has."}
+        why = next((text for kind, text in reasons.items() if isinstance(error, kind)),
+                   f"could not be downloaded ({' '.join(str(error).split())[:200]}). {by_hand}")
         raise InputError(f"{filename} of {repo_id}{f' at {revision}' if revision else ''} {why}") from None
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #1e18c346
 def make_network(factory: Any, arguments: Mapping[str, Any], what: str) -> torch.nn.Module:
-    "The network that a class or function makes of its arguments. what: its name, for the message. Raises ValueError if it makes none."
+    """The network that a class or function makes of its arguments.
+
+    what: its name, for the message.
+    Raises ValueError if it makes none.
+    """
     try:
         net = factory(**arguments)
     except Exception as error:
-        raise InputError(f"network: {what} cannot be made with the arguments {dict(arguments)}: {type(error).__name__}: {error}.") from error
+        raise InputError(f"network: {what} cannot be made with the arguments {dict(arguments)}: "
+                         f"{type(error).__name__}: {error}.") from error
     if not isinstance(net, torch.nn.Module):
         raise InputError(f"network: {what} makes a {type(net).__name__}, not a torch.nn.Module.")
     return net
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #9a12e22c
 def find_hub_file(model: "HFTorch") -> str:
-    "Fetches the file of a model, if it is one of the hub's, and makes it its `weights_path`; why it cannot be had, empty if it can."
+    """Fetches the file of a model, if it is one of the hub's, and makes it its `weights_path`.
+
+    Why it cannot be had, empty if it can.
+    """
     if model.weights_path is None and model.repo_id and model.filename:
         try:
             model.weights_path = download_from_hub(model.repo_id, model.filename, model.revision)
         except ValueError as error:
             return str(error)
-    return weights.unavailable_reason(None, model.weights_path).replace("Give it with weights_path", "Give repo_id and filename, or weights_path")
+    return weights.unavailable_reason(None, model.weights_path).replace("Give it with weights_path",
+                                                                        "Give repo_id and filename, or weights_path")
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #fffdfe5a
 @register("model", "hf_torch", extra="torch")
@@ -72,16 +88,18 @@ def find_hub_file(model: "HFTorch") -> str:
 class HFTorch(InputContract, TorchModel):
     """A network of yours with weights from the Hugging Face hub, or from a file.
 
-    Raises ValueError for an option out of range, and, once it is needed, if the file cannot be had or does not fit the network.
+    Raises ValueError for an option out of range, and, once it is needed, if the file cannot be had or does not fit the
+    network.
     """
     weights_path: str | Path | None = None            # a file that is here, in place of the repository's
     repo_id: str | None = None                        # the repository, owner/name
     filename: str | None = None                       # the file of it that holds the weights
     revision: str | None = None                       # a commit or tag; null: main, which may change
-    network: str | None = None                        # my.module:Class or my/file.py:Class, what makes it; null: the file is TorchScript
+    network: str | None = None  # my.module:Class or my/file.py:Class, what makes it; null: the file is TorchScript
     arguments: Mapping[str, Any] | None = None        # what it is made with
 
-    card = {"citation": "whoever made the network; see the repository's card", "licence": "theirs", "input": "as the options say"}
+    card = {"citation": "whoever made the network; see the repository's card", "licence": "theirs",
+            "input": "as the options say"}
     lacks = functools.cached_property(find_hub_file)
 
     def __post_init__(self):
@@ -90,7 +108,10 @@ class HFTorch(InputContract, TorchModel):
         self.depends_on = [source, *imported_user_files(source)] if source else []
 
     def unavailable_reason(self) -> str:
-        "Why the file cannot be had, in a sentence with the cure; empty if it can, or if the hub may be asked for it later."
+        """Why the file cannot be had, in a sentence with the cure.
+
+        Empty if it can, or if the hub may be asked for it later.
+        """
         later = self.weights_path is None and self.repo_id and self.filename and not weights.hub_forbidden()
         return "" if later else self.lacks
 
@@ -108,7 +129,8 @@ class HFTorch(InputContract, TorchModel):
 
     def build(self) -> torch.nn.Module:
         "The network of the class, or of the script."
-        return make_network(self._made, self.arguments or {}, self.network) if self.network else torch.nn.Sequential(read_script(self.weights_path))
+        return (make_network(self._made, self.arguments or {}, self.network) if self.network
+                else torch.nn.Sequential(read_script(self.weights_path)))
 
     def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
         "The state dict of the file, or what comes with the script."

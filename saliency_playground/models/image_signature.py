@@ -58,4 +58,5 @@ class ImageSignature(ClassicalModel):
         from scipy.ndimage import gaussian_filter
         names, values = ("Lab", to_lab(image)) if self.space == "lab" else ("RGB", image / 255)
         parts = {f"from the signs of {name}": reconstruction(values[..., i])**2 for i, name in enumerate(names)}
-        return parts | {"saliency": gaussian_filter(sum(parts.values()), self.blur * max(image.shape[:2]), mode="nearest")}
+        return (parts
+                | {"saliency": gaussian_filter(sum(parts.values()), self.blur * max(image.shape[:2]), mode="nearest")})

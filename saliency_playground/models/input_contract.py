@@ -26,7 +26,10 @@ from ..userfiles import forget_edited_imports, imported_user_files, run_file
 
 # %% ../../nbs/34_models/39_input_contract.ipynb #6e3201a6
 def to_pixel_units(values: float | Sequence[float], input_range: float) -> tuple[float, float, float]:
-    "A mean or a deviation, one number or one a channel, in units of 0 … 255 instead of 0 … input_range. Raises ValueError for another shape."
+    """A mean or a deviation, one number or one a channel, in units of 0 … 255 instead of 0 … input_range.
+
+    Raises ValueError for another shape.
+    """
     try:
         three = np.broadcast_to(np.asarray(values, dtype=float), 3) * (255 / input_range)
     except ValueError:
@@ -34,8 +37,11 @@ def to_pixel_units(values: float | Sequence[float], input_range: float) -> tuple
     return tuple(three.tolist())
 
 
-def network_input(rgb_images: Sequence[np.ndarray], channels: str, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    """Pictures of one size, (height, width, 3) uint8, red first, as what a network is fed: (n, height, width, 3) float32.
+def network_input(rgb_images: Sequence[np.ndarray], channels: str, mean: Sequence[float],
+                  std: Sequence[float]) -> np.ndarray:
+    """Pictures of one size, (height, width, 3) uint8, red first, as what a network is fed.
+
+    (n, height, width, 3) float32.
 
     channels: "RGB" or "BGR", the order it wants. mean, std: per channel in that order, in units of 0 … 255.
     """
@@ -48,9 +54,14 @@ OUTPUT_KINDS = ("map", "density", "log_density", "logits")
 
 
 def prediction_kind(kind: str) -> str:
-    "The kind of prediction, map or density, that a model's answer becomes. kind: one of ANSWERS. Raises ValueError for another word."
+    """The kind of prediction, map or density, that a model's answer becomes.
+
+    kind: one of ANSWERS.
+    Raises ValueError for another word.
+    """
     if kind not in OUTPUT_KINDS:
-        raise InputError(f"kind is one of {', '.join(OUTPUT_KINDS)}, not {kind!r}.{files.did_you_mean(kind, OUTPUT_KINDS)}")
+        raise InputError(f"kind is one of {', '.join(OUTPUT_KINDS)}, not "
+                         f"{kind!r}.{files.did_you_mean(kind, OUTPUT_KINDS)}")
     return "map" if kind == "map" else "density"
 
 
@@ -64,7 +75,8 @@ def check_values(values: np.ndarray, kind: str) -> np.ndarray:
         return values
     if kind == "density":
         if (np.asarray(values) < 0).any():
-            raise InputError("a density is never negative. If these are logarithms, the kind is log_density or logits; else map.")
+            raise InputError("a density is never negative. If these are logarithms, the kind is log_density or logits; "
+                             "else map.")
         if not abs((total := np.sum(values, dtype=float)) - 1) <= 1e-3:
             raise InputError(f"a density sums to 1, this one to {total:.3g}. Normalise it, or call it a map.")
         with np.errstate(divide="ignore"):
@@ -80,7 +92,8 @@ def pick_output(output: Any, which: int | str | None = None) -> Any:
     output: an array or tensor, or a list, tuple or mapping of them. which: its index or name; None: it is the only one.
     Raises ValueError that lists what there is.
     """
-    named = dict(output) if isinstance(output, Mapping) else dict(enumerate(output if isinstance(output, (list, tuple)) else [output]))
+    named = (dict(output) if isinstance(output, Mapping)
+             else dict(enumerate(output if isinstance(output, (list, tuple)) else [output])))
     if which is None and len(named) == 1:
         return next(iter(named.values()))
     if isinstance(which, int) and 0 <= which < len(named):
@@ -88,7 +101,8 @@ def pick_output(output: Any, which: int | str | None = None) -> Any:
     if which not in named:
         there = ", ".join(f"{name} {tuple(getattr(value, 'shape', ()))}" for name, value in named.items())
         raise InputError(f"the network gives {len(named)} outputs: {there}. " + (
-            "Say which is the map, with `output`." if which is None else f"`output` is {which!r}, which is none of them."))
+            "Say which is the map, with `output`." if which is None
+            else f"`output` is {which!r}, which is none of them."))
     return named[which]
 
 # %% ../../nbs/34_models/39_input_contract.ipynb #f0ac5ae9
@@ -96,21 +110,23 @@ def pick_output(output: Any, which: int | str | None = None) -> Any:
 class InputContract:
     """What a network wants and gives, as options. `mean` and `std` are kept in units of 0 … 255, see `to_pixel_units`.
 
-    Raises ValueError for a word that is none of those, a range that is neither 1 nor 255, or a std or multiple that is not positive.
+    Raises ValueError for a word that is none of those, a range that is neither 1 nor 255, or a std or multiple that is
+    not positive.
     """
     channels: str = "RGB"                           # order of the colours it wants: RGB or BGR
     input_range: float = 1                          # of the pixels before mean and std: 1 (0 to 1) or 255 (0 to 255)
     mean: float | Sequence[float] = 0.0             # subtracted, in units of input_range: one number, or one a channel
     std: float | Sequence[float] = 1.0              # divided by, in the same units
-    multiple: int = 1                               # of which both sides that it is fed are made, as networks with strides may want
-    kind: str = "map"                               # what it gives: map, density (sum 1), log_density (natural log), logits
+    multiple: int = 1  # of which both sides that it is fed are made, as networks with strides may want
+    kind: str = "map"  # what it gives: map, density (sum 1), log_density (natural log), logits
     output: int | str | None = None                 # which, by index or name, if it gives several
 
     def __post_init__(self):
         if self.channels not in ("RGB", "BGR"):
             raise InputError(f"channels is RGB or BGR, not {self.channels!r}.")
         if self.input_range not in (1, 255):
-            raise InputError(f"input_range is 1 or 255, what white becomes before mean and std, not {self.input_range!r}.")
+            raise InputError("input_range is 1 or 255, what white becomes before mean and std, not "
+                             f"{self.input_range!r}.")
         if self.multiple < 1:
             raise InputError(f"multiple is a number of pixels, 32 say, not {self.multiple!r}.")
         if not np.min(self.std) > 0:
@@ -120,7 +136,10 @@ class InputContract:
         getattr(super(), "__post_init__", lambda: None)()
 
     def forward(self, net, batch):
-        "For a network in torch: of what it gives, the one thing asked for. Raises ValueError if it cannot take pictures of this size."
+        """For a network in torch: of what it gives, the one thing asked for.
+
+        Raises ValueError if it cannot take pictures of this size.
+        """
         from saliency_playground.models.torch_base import is_out_of_memory
         try:
             return pick_output(super().forward(net, batch), self.output)
@@ -128,24 +147,29 @@ class InputContract:
             if is_out_of_memory(error):
                 raise
             reason = str(error).strip().splitlines()[-1].removeprefix("RuntimeError: ").rstrip(".")
-            raise InputError(f"the network fails on a picture fed at (height, width) {tuple(batch.shape[-2:])}: {reason}. "
-                             "If it wants one size, give it as requires_size.") from error
+            raise InputError(f"the network fails on a picture fed at (height, width) {tuple(batch.shape[-2:])}: "
+                             f"{reason}. If it wants one size, give it as requires_size.") from error
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
-        "The network's numbers as a prediction of the picture's size, held to its `kind`. Raises ValueError, see `check_values`."
+        """The network's numbers as a prediction of the picture's size, held to its `kind`.
+
+        Raises ValueError, see `check_values`.
+        """
         return super().postprocess(check_values(values, self.answers), size)
 
 # %% ../../nbs/34_models/39_input_contract.ipynb #471c5f4d
 def read_script(path: str | Path) -> "torch.nn.Module":
     """The network of a TorchScript file, on the CPU. Its code is run when it is called, no Python is.
 
-    Raises ValueError if the file is another kind of file, is damaged, or is the `.pt2` of torch.export, which would be unpickled.
+    Raises ValueError if the file is another kind of file, is damaged, or is the `.pt2` of torch.export, which would be
+    unpickled.
     """
     import torch
     path = Path(path)
     if path.suffix.lower() == ".pt2":
-        raise InputError(f"{path} is a program of torch.export, whose reader unpickles what it finds, which could run anything. "
-                         "Save it as ONNX (torch.onnx.export) for the model onnx, or load it in a function of yours for the model callable.")
+        raise InputError(f"{path} is a program of torch.export, whose reader unpickles what it finds, which could run "
+                         "anything. Save it as ONNX (torch.onnx.export) for the model onnx, or load it in a function "
+                         "of yours for the model callable.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")               # that torch.jit is deprecated
@@ -153,8 +177,10 @@ def read_script(path: str | Path) -> "torch.nn.Module":
     except (RuntimeError, ValueError, OSError) as error:
         lacks = "constants.pkl" in str(error)
         raise InputError(f"{path} is no TorchScript: " + (
-            "it holds weights without a network, or a pickled module. Save it with torch.jit.script(net).save(…), or name the network's code with `network`, in the model hf_torch."
-            if lacks else f"it is damaged, or another kind of file ({str(error).splitlines()[0].split('. ')[0]}).")) from None
+            "it holds weights without a network, or a pickled module. Save it with torch.jit.script(net).save(…), or "
+            "name the network's code with `network`, in the model hf_torch."
+            if lacks else "it is damaged, or another kind of file "
+            f"({str(error).splitlines()[0].split('. ')[0]}).")) from None
 
 # %% ../../nbs/34_models/39_input_contract.ipynb #bf30f234
 _run: dict[str, str] = {}                           # modules that were run here, with the digest of their source
@@ -172,7 +198,7 @@ def _load_module(place: str) -> ModuleType:
         here = source and Path(source).resolve().is_relative_to(Path.cwd())
         if was_loaded and _run.get(place, "" if here else digest) != digest:
             forget_edited_imports(source)
-            del sys.modules[place]                                    # not a reload: its package may have been forgotten, too
+            del sys.modules[place]  # not a reload: its package may have been forgotten, too
             module = importlib.import_module(place)
         _run[place] = digest
         return module
@@ -193,7 +219,8 @@ def import_object(what: str, option: str = "function") -> tuple[Any, Path]:
     """The piece of Python code of this name, and the file its module was written in.
 
     what: "my.module:thing", imported from the working directory or an installed package, or "my/file.py:thing".
-    option: which option it is, for the messages. Raises ValueError if there is no such file, module or thing, or if it cannot be run.
+    option: which option it is, for the messages. Raises ValueError if there is no such file, module or thing, or if it
+    cannot be run.
     """
     place, _, name = str(what).rpartition(":")
     if not place or not name.isidentifier():
@@ -201,15 +228,19 @@ def import_object(what: str, option: str = "function") -> tuple[Any, Path]:
     try:
         module = _load_module(place)
     except FileNotFoundError:
-        raise InputError(f"{option}: there is no file {place}. A relative path starts at the working directory, {os.getcwd()}.") from None
+        raise InputError(f"{option}: there is no file {place}. A relative path starts at the working directory, "
+                         f"{os.getcwd()}.") from None
     except ModuleNotFoundError as error:
         if place == error.name or place.startswith(f"{error.name}."):
-            raise InputError(f"{option}: there is no module {error.name!r} in the working directory, nor is it installed.") from None
+            raise InputError(f"{option}: there is no module {error.name!r} in the working directory, nor is it "
+                             "installed.") from None
         raise InputError(f"{option}: {place} needs {error.name}, which is not installed.") from error
     except Exception as error:
         raise InputError(f"{option}: {place} cannot be run: {type(error).__name__}: {error}.") from error
     if not hasattr(module, name):
-        raise InputError(f"{option}: {place} has no {name!r}.{files.did_you_mean(name, [attribute for attribute in vars(module) if not attribute.startswith('_')])}")
+        raise InputError(f"{option}: {place} has no "
+                         f"{name!r}.{files.did_you_mean(name, [attribute for attribute in vars(module) if not attribute.startswith('_')])}")
     if not getattr(module, "__file__", None):
-        raise InputError(f"{option}: {place} is not written in a file, so what it computes could not be told from what it will. Save it as one.")
+        raise InputError(f"{option}: {place} is not written in a file, so what it computes could not be told from what "
+                         "it will. Save it as one.")
     return getattr(module, name), Path(module.__file__)

@@ -11,18 +11,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..registry import register
-from .classical_base import ClassicalModel, opponent_channels, gabor_response, pyramid, scale_to_unit
+from saliency_playground.models.classical_base import (
+    ClassicalModel,
+    gabor_response,
+    opponent_channels,
+    pyramid,
+    scale_to_unit,
+)
 
 # %% ../../nbs/34_models/30_itti_koch.ipynb #13831838
-CENTERS, DELTAS, SCALE = (2, 3, 4), (3, 4), 4             # levels of the pyramid, 0 the picture; maps are summed at SCALE
+CENTERS, DELTAS, SCALE = (2, 3, 4), (3, 4), 4  # levels of the pyramid, 0 the picture; maps are summed at SCALE
 
 
 def center_surround(levels: list[np.ndarray]) -> list[np.ndarray]:
     """|centre − surround| for the six pairs of levels of a pyramid.
 
     levels: nine arrays, level 0 the finest. Returns six arrays, each of its centre's size.
-    Source: Itti et al. 1998, equations 1 to 4. Its equations for colour subtract the surround's opponent, green − red, from the
-    centre's, red − green; like every implementation since, this subtracts like from like, so that an even red is no difference.
+    Source: Itti et al. 1998, equations 1 to 4. Its equations for colour subtract the surround's opponent, green − red,
+    from the centre's, red − green; like every implementation since, this subtracts like from like, so that an even red
+    is no difference.
     """
     from saliency_playground.opencv import cv2
     return [abs(levels[c] - cv2.resize(levels[c + d], levels[c].shape[::-1])) for c in CENTERS for d in DELTAS]
@@ -47,7 +54,8 @@ def conspicuity(levels: list[np.ndarray]) -> np.ndarray:
     """
     from saliency_playground.opencv import cv2
     size = levels[SCALE].shape[::-1]
-    return sum(cv2.resize(normalize_maxima(difference), size, interpolation=cv2.INTER_AREA) for difference in center_surround(levels))
+    return sum(cv2.resize(normalize_maxima(difference), size, interpolation=cv2.INTER_AREA)
+               for difference in center_surround(levels))
 
 # %% ../../nbs/34_models/30_itti_koch.ipynb #131ec627
 @register("model", "itti_koch")

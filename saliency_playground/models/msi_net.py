@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from .. import maps, weights
 from ..core import Prediction
 from ..registry import register
-from .msi_net_base import frame_of, layer_table, pad_to_frame, read_msi_net, crop_from_frame
+from .msi_net_base import crop_from_frame, frame_of, layer_table, pad_to_frame, read_msi_net
 from .torch_base import TorchModel
 
 # %% ../../nbs/34_models/24_msi_net.ipynb #5776ae44
@@ -81,13 +81,15 @@ def normalize_range(raw: torch.Tensor) -> torch.Tensor:
 class MSINet(torch.nn.Module):
     """MSI-Net. width: channels of the first layer, even; 64 as published.
 
-    forward: (n, 3, height, width) float32, RGB 0 to 255 -> (n, h, w), 0 to 1; h and w are height and width less the remainder by 8.
+    forward: (n, 3, height, width) float32, RGB 0 to 255 -> (n, h, w), 0 to 1; h and w are height and width less the
+    remainder by 8.
     Source: Kroner et al. 2020, and the published graph.
     """
     def __init__(self, width: int = 64):
         super().__init__()
         for name, (c_in, c_out, kernel, dilation) in layer_table(width).items():
-            self.add_module(name, torch.nn.Conv2d(c_in, c_out, kernel, padding=dilation * (kernel // 2), dilation=dilation))
+            self.add_module(name,
+                            torch.nn.Conv2d(c_in, c_out, kernel, padding=dilation * (kernel // 2), dilation=dilation))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         "x: (n, 3, height, width), RGB 0 to 255 -> (n, h, w), 0 to 1; h and w without the remainder by 8."
@@ -95,7 +97,8 @@ class MSINet(torch.nn.Module):
 
 # %% ../../nbs/34_models/24_msi_net.ipynb #f82d4b06
 CONVERTED = weights.PublishedWeights("msi_net.pt", licence="MIT", source=(
-    "Download alexanderkroner/MSI-Net from Hugging Face and convert it with `saliency-playground weights convert FOLDER msi_net.pt`"))
+    "Download alexanderkroner/MSI-Net from Hugging Face and convert it with `saliency-playground weights convert "
+    "FOLDER msi_net.pt`"))
 
 # %% ../../nbs/34_models/24_msi_net.ipynb #9e461dd0
 @register("model", "msi_net", extra="torch")
@@ -105,13 +108,15 @@ class MSINetModel(TorchModel):
 
     weights_path: a converted file, the folder of the published SavedModel, or a frozen graph `.pb`.
     """
-    padding: int = 0                         # gray level around the picture: 0 as on the model card, 126 as in the paper's code
+    padding: int = 0  # gray level around the picture: 0 as on the model card, 126 as in the paper's code
     channels_last: bool = True               # memory layout: faster, by a tenth to a fifth
 
     kind = "map"
     card = {"citation": "Kroner, Senden, Driessens & Goebel, Neural Networks 2020, doi:10.1016/j.neunet.2020.05.004",
-            "licence": "MIT (code and weights of the authors); this implementation is our own", "status": "equal to the published graph",
-            "input": "RGB uint8, any size; fed in a frame of 320 × 320, 240 × 320 or 320 × 240", "trained on": "SALICON"}
+            "licence": "MIT (code and weights of the authors); this implementation is our own",
+            "status": "equal to the published graph",
+            "input": "RGB uint8, any size; fed in a frame of 320 × 320, 240 × 320 or 320 × 240",
+            "trained on": "SALICON"}
     published = CONVERTED
     n_parameters = 24_934_209
     multiple = 8
@@ -129,12 +134,15 @@ class MSINetModel(TorchModel):
 
     def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
         "The 46 tensors of a converted file or of a TensorFlow graph."
-        return {name: torch.tensor(values) for name, values in read_msi_net(path).items()} if path.suffix == ".pb" else super().read_weights(path)
+        return ({name: torch.tensor(values) for name, values in read_msi_net(path).items()} if path.suffix == ".pb"
+                else super().read_weights(path))
 
     def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
         "The picture in its frame, float32; whole, uint8, with sides that 8 divides, if a size is asked for."
-        return pad_to_frame(image, frame_of(image.shape[:2]), self.padding) if self._framed else super().preprocess(image, scale)
+        return (pad_to_frame(image, frame_of(image.shape[:2]), self.padding) if self._framed
+                else super().preprocess(image, scale))
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
         "The map of the picture alone, at its size."
-        return Prediction.of(crop_from_frame(values, frame_of(size), size) if self._framed else maps.resize(values, size), "map")
+        return Prediction.of(crop_from_frame(values, frame_of(size), size) if self._framed
+                             else maps.resize(values, size), "map")

@@ -25,7 +25,8 @@ SIZES = ((320, 320), (240, 320), (320, 240))             # height, width: what t
 class Frame:
     """Where a picture lies in what the network is fed.
 
-    fed: (height, width) of the whole. inner: (height, width) of the picture in it, centred; an odd pixel goes to the right or below.
+    fed: (height, width) of the whole. inner: (height, width) of the picture in it, centred; an odd pixel goes to the
+    right or below.
     """
     fed: tuple[int, int]
     inner: tuple[int, int]
@@ -33,7 +34,8 @@ class Frame:
     @property
     def window(self) -> tuple[slice, slice]:
         "The rows and columns of the picture."
-        return tuple(slice((outer - n) // 2, (outer - n) // 2 + n) for outer, n in zip(self.fed, self.inner))
+        return tuple(slice((outer - n) // 2, (outer - n) // 2 + n)
+                     for outer, n in zip(self.fed, self.inner, strict=True))
 
 # %% ../../nbs/34_models/23_msi_net_base.ipynb #bcff8389
 def frame_of(size: tuple[int, int]) -> Frame:
@@ -50,7 +52,8 @@ def frame_of(size: tuple[int, int]) -> Frame:
 def pad_to_frame(image: np.ndarray, frame: Frame, fill: float = 0) -> np.ndarray:
     """A picture laid into its frame.
 
-    image: (height, width, 3), 0 to 255. fill: the gray level around it, 0 as on the model card, 126 as in the paper's code.
+    image: (height, width, 3), 0 to 255. fill: the gray level around it, 0 as on the model card, 126 as in the paper's
+    code.
     Returns (*frame.fed, 3) float32, 0 to 255, resized bilinearly without smoothing.
     """
     from saliency_playground.opencv import cv2
@@ -64,7 +67,7 @@ def crop_from_frame(values: np.ndarray, frame: Frame, size: tuple[int, int]) -> 
     return maps.resize(values[frame.window], size)
 
 # %% ../../nbs/34_models/23_msi_net_base.ipynb #cae31188
-LAYERS = {                                               # name: scope in the graph, channels in, channels out, kernel, dilation
+LAYERS = {  # name: scope in the graph, channels in, channels out, kernel, dilation
     "conv1_1": ("conv1/conv1_1", 3, 64, 3, 1),
     "conv1_2": ("conv1/conv1_2", 64, 64, 3, 1),
     "conv2_1": ("conv2/conv2_1", 64, 128, 3, 1),
@@ -95,7 +98,8 @@ def layer_table(width: int = 64) -> dict[str, tuple[int, int, int, int]]:
     "Channels in, channels out, kernel, dilation by layer. width: channels of the first layer, even; 64 as published."
     def scaled(n: int) -> int:
         return n if n in (1, 3) else n * width // 64     # 3 colours in, 1 map out
-    return {name: (scaled(c_in), scaled(c_out), kernel, dilation) for name, (_, c_in, c_out, kernel, dilation) in LAYERS.items()}
+    return {name: (scaled(c_in), scaled(c_out), kernel, dilation)
+            for name, (_, c_in, c_out, kernel, dilation) in LAYERS.items()}
 
 
 def array_shapes(width: int = 64) -> dict[str, tuple[int, ...]]:
@@ -117,7 +121,9 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def message_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of one protocol buffer message: number and value, an integer or bytes (also of numbers of fixed length).
+    """The fields of one protocol buffer message.
+
+    Number and value, an integer or bytes (also of numbers of fixed length).
 
     Raises ValueError or IndexError where this is none, or is cut off. Source: protobuf.dev, "Encoding".
     """
@@ -153,7 +159,8 @@ def _tensor(data: memoryview) -> np.ndarray | None:
     if dict(message).get(1) != _FLOAT32:
         return None
     shape = [next((n for number, n in message_fields(dim) if number == 1), 0) for dim in submessages(data, 2, 2)]
-    raw = b"".join(value for number, value in message if number in (4, 5))         # 4: raw bytes, 5: numbers, the last of them repeated
+    # 4: raw bytes, 5: numbers, the last of them repeated
+    raw = b"".join(value for number, value in message if number in (4, 5))
     values = np.frombuffer(raw, "<f4")
     if (size := math.prod(shape)) > 1 << 26:
         raise InputError(f"a constant of {size:,} numbers")
@@ -171,10 +178,12 @@ def graph_constants(path: str | Path) -> dict[str, np.ndarray]:
     """
     file = Path(path)/"saved_model.pb" if Path(path).is_dir() else Path(path)
     if not file.is_file():
-        raise InputError(f"there is no {file}. Give the folder that holds the saved_model.pb of alexanderkroner/MSI-Net, or a frozen graph.")
+        raise InputError(f"there is no {file}. Give the folder that holds the saved_model.pb of "
+                         "alexanderkroner/MSI-Net, or a frozen graph.")
     data, by_name = memoryview(file.read_bytes()), {}
     try:
-        versioned = isinstance(dict(message_fields(data)).get(1), int)                  # a SavedModel begins with its version, a graph with a node
+        # a SavedModel begins with its version, a graph with a node
+        versioned = isinstance(dict(message_fields(data)).get(1), int)
         for graph in submessages(data, *(2, 2) if versioned else ()):
             for node in [*submessages(graph, 1), *submessages(graph, 2, 1, 3)]:
                 for name, values in _constant(node):
@@ -182,7 +191,8 @@ def graph_constants(path: str | Path) -> dict[str, np.ndarray]:
                         raise InputError(f"two different arrays are called {name}")
                     by_name[name] = values
     except (ValueError, IndexError, TypeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} ({len(data):,} bytes, about 100,000,000 as published) is not a whole TensorFlow graph ({error}). Download it again.") from None
+        raise InputError(f"{file} ({len(data):,} bytes, about 100,000,000 as published) is not a whole TensorFlow "
+                         f"graph ({error}). Download it again.") from None
     return by_name
 
 
@@ -202,26 +212,32 @@ def read_msi_net(path: str | Path) -> dict[str, np.ndarray]:
     Returns {"conv1_1.weight": (64, 3, 3, 3) float32, "conv1_1.bias": (64,), …}; see `array_shapes`.
     Raises ValueError if the file is none, or another network: which arrays are missing or have another shape.
     """
-    by_name = {"/".join(name.split("/")[-3:]): values for name, values in graph_constants(path).items()}      # a wrapper may prefix its own name
-    missing = [name for scope, *_ in LAYERS.values() for name in (f"{scope}/kernel", f"{scope}/bias") if name not in by_name]
+    # a wrapper may prefix its own name
+    by_name = {"/".join(name.split("/")[-3:]): values for name, values in graph_constants(path).items()}
+    missing = [name for scope, *_ in LAYERS.values() for name in (f"{scope}/kernel", f"{scope}/bias")
+               if name not in by_name]
     if missing:
-        raise InputError(f"{path} is not an MSI-Net: {len(missing)} of its 46 constants are missing ({', '.join(missing[:3])}, …). "
-                         f"It has {', '.join(list(by_name)[:3]) or 'no constants of float32; weights that are variables cannot be read'}.")
+        raise InputError(f"{path} is not an MSI-Net: {len(missing)} of its 46 constants are missing "
+                         f"({', '.join(missing[:3])}, …). It has "
+                         f"{', '.join(list(by_name)[:3]) or 'no constants of float32; weights that are variables cannot be read'}.")
     arrays = {}
     for name, (scope, *_) in LAYERS.items():
         arrays[f"{name}.weight"] = np.ascontiguousarray(np.moveaxis(by_name[f"{scope}/kernel"], (-1, -2), (0, 1)))
         arrays[f"{name}.bias"] = by_name[f"{scope}/bias"]
     wanted = array_shapes(len(arrays["conv1_1.bias"]))
-    wrong = [f"{name} {values.shape} instead of {wanted[name]}" for name, values in arrays.items() if values.shape != wanted[name]]
+    wrong = [f"{name} {values.shape} instead of {wanted[name]}" for name, values in arrays.items()
+             if values.shape != wanted[name]]
     if wrong:
-        raise InputError(f"{path} is not an MSI-Net: {len(wrong)} of its 46 arrays have another shape ({'; '.join(wrong[:3])}).")
+        raise InputError(f"{path} is not an MSI-Net: {len(wrong)} of its 46 arrays have another shape "
+                         f"({'; '.join(wrong[:3])}).")
     return arrays
 
 # %% ../../nbs/34_models/23_msi_net_base.ipynb #72a2590c
 def convert_msi_net(saved_model: str | Path, out: str | Path) -> dict:
     """Write a published MSI-Net as a file of weights for `msi_net`.
 
-    saved_model: the folder of the SavedModel, or a frozen graph. out: a `.pt` or `.pth` (needs PyTorch) or a `.npz` file.
+    saved_model: the folder of the SavedModel, or a frozen graph. out: a `.pt` or `.pth` (needs PyTorch) or a `.npz`
+    file.
     Returns what was written: path, bytes, sha256, tensors (46), parameters (24,934,209 as published), width (64).
     Raises ValueError as `read_msi_net` does, or for another suffix; nothing is written then.
     """

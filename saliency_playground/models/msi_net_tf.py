@@ -23,15 +23,18 @@ from .. import weights
 from ..core import Prediction, SaliencyModel
 from ..errors import InputError, MissingPackageError
 from ..registry import register
-from .msi_net_base import frame_of, pad_to_frame, crop_from_frame
+from .msi_net_base import crop_from_frame, frame_of, pad_to_frame
 
 # %% ../../nbs/34_models/25_msi_net_tf.ipynb #1e188751
 @functools.cache
 def tensorflow() -> ModuleType:
-    "TensorFlow, its remarks turned down, with the memory it needs of a card and no more, and in float32. Raises ImportError if it is not there."
+    """TensorFlow, its remarks turned down, with the memory it needs of a card and no more, and in float32.
+
+    Raises ImportError if it is not there.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")   # errors only; read once, on import
     with contextlib.suppress(ImportError):
-        importlib.import_module("triton")                # PyTorch's: loaded after TensorFlow, it crashes the interpreter
+        importlib.import_module("triton")  # PyTorch's: loaded after TensorFlow, it crashes the interpreter
     import tensorflow as tf
     for card in tf.config.list_physical_devices("GPU"):
         try:
@@ -53,7 +56,8 @@ def cached_saved_model(repo_id: str, revision: str | None = None, download: bool
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import LocalEntryNotFoundError
     try:
-        folder = Path(snapshot_download(repo_id, revision=revision, allow_patterns=["*.pb", "variables/*"], local_files_only=not download))
+        folder = Path(snapshot_download(repo_id, revision=revision, allow_patterns=["*.pb", "variables/*"],
+                                        local_files_only=not download))
     except LocalEntryNotFoundError:
         if download:
             raise
@@ -61,23 +65,30 @@ def cached_saved_model(repo_id: str, revision: str | None = None, download: bool
     return folder if (folder/GRAPH).is_file() else None
 
 # %% ../../nbs/34_models/25_msi_net_tf.ipynb #abc76892
-def saved_model_unavailable_reason(repo_id: str, revision: str | None = None, local_dir: str | Path | None = None) -> str:
-    """Why a SavedModel cannot be had, in a sentence with the cure; empty if it is here or may be downloaded. Asks no network.
+def saved_model_unavailable_reason(repo_id: str, revision: str | None = None,
+                                   local_dir: str | Path | None = None) -> str:
+    """Why a SavedModel cannot be had, in a sentence with the cure; empty if it is here or may be downloaded.
 
-    repo_id: on Hugging Face. revision: a branch, tag or commit; None: the one in the cache, else the newest. local_dir: a folder that goes before both.
+    Asks no network.
+
+    repo_id: on Hugging Face. revision: a branch, tag or commit; None: the one in the cache, else the newest. local_dir:
+    a folder that goes before both.
     """
     if local_dir is not None:
         graph = Path(local_dir).expanduser()/GRAPH
-        return "" if graph.is_file() else f"local_dir: there is no {graph}. Give the folder that holds the {GRAPH} of {repo_id}."
+        return ("" if graph.is_file() else f"local_dir: there is no {graph}. Give the folder that holds the {GRAPH} of "
+                f"{repo_id}.")
     forbidden = weights.hub_forbidden()
     if not forbidden or cached_saved_model(repo_id, revision):
         return ""
-    return f"{repo_id}{f' at {revision}' if revision else ''} is not in Hugging Face's cache, and {forbidden} forbids the network. {_manual_hint(repo_id)}"
+    return (f"{repo_id}{f' at {revision}' if revision else ''} is not in Hugging Face's cache, and {forbidden} forbids "
+            f"the network. {_manual_hint(repo_id)}")
 
 
 def _manual_hint(repo_id: str) -> str:
     "What to do where nothing can be downloaded."
-    return f"Download it elsewhere with `hf download {repo_id} --local-dir msi_net`, and name that folder with local_dir."
+    return (f"Download it elsewhere with `hf download {repo_id} --local-dir msi_net`, and name that folder with "
+            "local_dir.")
 
 # %% ../../nbs/34_models/25_msi_net_tf.ipynb #1f293e81
 def find_saved_model(repo_id: str, revision: str | None = None, local_dir: str | Path | None = None) -> Path:
@@ -93,14 +104,18 @@ def find_saved_model(repo_id: str, revision: str | None = None, local_dir: str |
         folder = cached_saved_model(repo_id, revision) or cached_saved_model(repo_id, revision, download=True)
     except Exception as error:                           # of the hub, the network, the disk
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise InputError(f"{repo_id} could not be downloaded from Hugging Face ({reason.rstrip('.')}). {_manual_hint(repo_id)}") from error
+        raise InputError(f"{repo_id} could not be downloaded from Hugging Face ({reason.rstrip('.')}). "
+                         f"{_manual_hint(repo_id)}") from error
     if folder is None:
         raise InputError(f"{repo_id} on Hugging Face has no {GRAPH}. Give the repo_id of a TensorFlow SavedModel.")
     return folder
 
 # %% ../../nbs/34_models/25_msi_net_tf.ipynb #f6a073cf
 def load_saved_model(folder: str | Path) -> tuple[object, Callable]:
-    "A SavedModel and its signature; keep both. Raises ValueError if it cannot be loaded or has no signature `serving_default`."
+    """A SavedModel and its signature; keep both.
+
+    Raises ValueError if it cannot be loaded or has no signature `serving_default`.
+    """
     tf = tensorflow()
     try:
         model = tf.saved_model.load(str(folder))
@@ -109,11 +124,15 @@ def load_saved_model(folder: str | Path) -> tuple[object, Callable]:
         raise InputError(f"{folder} has no signature serving_default. It is another kind of SavedModel.") from None
     except Exception as error:                           # a damaged file can raise anything
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise InputError(f"{folder} cannot be loaded as a SavedModel ({reason[:200].rstrip('.')}). Download it again.") from error
+        raise InputError(f"{folder} cannot be loaded as a SavedModel ({reason[:200].rstrip('.')}). Download "
+                         "it again.") from error
 
 
 def run_signature(signature: Callable, batch: np.ndarray) -> np.ndarray:
-    "batch (n, height, width, 3) float32, 0 to 255 -> maps (n, height, width), 0 to 1. Raises ValueError for an answer that is not one map each."
+    """batch (n, height, width, 3) float32, 0 to 255 -> maps (n, height, width), 0 to 1.
+
+    Raises ValueError for an answer that is not one map each.
+    """
     outputs = list(signature(tensorflow().constant(batch, dtype="float32")).values())
     if len(outputs) != 1 or tuple(outputs[0].shape) != (*batch.shape[:3], 1):
         raise InputError(f"MSI-Net answers one map of {batch.shape[2]} × {batch.shape[1]} a picture, this SavedModel "
@@ -171,11 +190,14 @@ class HubModel(SaliencyModel):
 class MSINetTF(HubModel):
     """MSI-Net (Kroner et al. 2020) as published on Hugging Face, in TensorFlow.
 
-    Raises ImportError if a library is missing; a prediction raises ValueError if the model cannot be had, or is another one.
+    Raises ImportError if a library is missing; a prediction raises ValueError if the model cannot be had, or is another
+    one.
     """
     kind = "map"
-    card = {"citation": "Kroner, Senden, Driessens & Goebel, Neural Networks 2020, doi:10.1016/j.neunet.2020.05.004", "licence": "MIT (code and weights)",
-            "input": "RGB uint8, any size; fed in a frame of 320 × 320, 240 × 320 or 320 × 240", "trained on": "SALICON", "status": "the published graph itself"}
+    card = {"citation": "Kroner, Senden, Driessens & Goebel, Neural Networks 2020, doi:10.1016/j.neunet.2020.05.004",
+            "licence": "MIT (code and weights)",
+            "input": "RGB uint8, any size; fed in a frame of 320 × 320, 240 × 320 or 320 × 240",
+            "trained on": "SALICON", "status": "the published graph itself"}
     n_parameters = 24_934_209
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
@@ -188,7 +210,8 @@ class MSINetTF(HubModel):
 
     def predict_batch(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         "The maps of pictures in their frames, those of one size at once."
-        return [saliency_map for _, same in groupby(batch, np.shape) for saliency_map in run_signature(self._loaded[1], np.stack(list(same)))]
+        return [saliency_map for _, same in groupby(batch, np.shape)
+                for saliency_map in run_signature(self._loaded[1], np.stack(list(same)))]
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
         "The map of the picture alone, at its size."

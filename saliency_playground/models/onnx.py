@@ -23,7 +23,9 @@ from .input_contract import InputContract, network_input, pick_output
 
 # %% ../../nbs/34_models/42_onnx.ipynb #f4b997d6
 def providers(device: str, there: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """onnxruntime's providers for a device, in its own form. device: auto, cpu, cuda, cuda:1, mps. there: those it was built with.
+    """onnxruntime's providers for a device, in its own form.
+
+    device: auto, cpu, cuda, cuda:1, mps. there: those it was built with.
 
     Raises ValueError with what is there.
     """
@@ -33,8 +35,9 @@ def providers(device: str, there: Sequence[str]) -> list[tuple[str, dict[str, An
         wanted = "CUDA"
     if wanted is None or f"{wanted}ExecutionProvider" not in there:
         can = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda", "CoreMLExecutionProvider": "mps"}
-        raise InputError(f"device {device!r} is none of this onnxruntime's: auto, {', '.join(can[provider] for provider in there if provider in can)}. "
-                         "For a CUDA card, install onnxruntime-gpu in its place.")
+        raise InputError(f"device {device!r} is none of this onnxruntime's: auto, "
+                         f"{', '.join(can[provider] for provider in there if provider in can)}. For a CUDA card, "
+                         "install onnxruntime-gpu in its place.")
     settings = {"CUDA": {"device_id": index or "0", "use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}}
     return [(f"{wanted}ExecutionProvider", settings.get(wanted, {}))]
 
@@ -45,7 +48,9 @@ def _error_line(error: Exception) -> str:
 
 
 def open_session(path: str | Path, device: str = "auto", threads: int | None = None):
-    """An onnxruntime session for a file. device: see `providers`. threads: of the processor; None: onnxruntime's own choice.
+    """An onnxruntime session for a file.
+
+    device: see `providers`. threads: of the processor; None: onnxruntime's own choice.
 
     Raises ValueError if the file cannot be read, or its device cannot be used.
     """
@@ -56,19 +61,23 @@ def open_session(path: str | Path, device: str = "auto", threads: int | None = N
     wanted = providers(device, onnxruntime.get_available_providers())
     try:
         session = onnxruntime.InferenceSession(str(path), how, providers=wanted)
-    except Exception as error:                            # a class of its own for every status, all straight from Exception
+    except Exception as error:  # a class of its own for every status, all straight from Exception
         raise InputError(f"{path} cannot be opened as ONNX: {_error_line(error)}.") from None
     if wanted[0][0] not in session.get_providers():
-        raise InputError(f"device {device!r} cannot be used: onnxruntime has {wanted[0][0]}, and fell back to the processor. "
-                         "Mend its CUDA libraries, or give device: cpu.")
+        raise InputError(f"device {device!r} cannot be used: onnxruntime has {wanted[0][0]}, and fell back to the "
+                         "processor. Mend its CUDA libraries, or give device: cpu.")
     return session
 
 # %% ../../nbs/34_models/42_onnx.ipynb #92347e63
-_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
+          "tensor(uint8)": np.uint8}
 
 
 class InputSpec(NamedTuple):
-    "What a network takes: the input's name and type, whether colours come first, the (height, width) and the number of pictures if fixed."
+    """What a network takes.
+
+    The input's name and type, whether colours come first, the (height, width) and the number of pictures if fixed.
+    """
     name: str
     dtype: type
     channels_first: bool
@@ -78,21 +87,28 @@ class InputSpec(NamedTuple):
 
 def input_spec(session) -> InputSpec:
     "What the network of a session takes. Raises ValueError if it is not pictures of three colours, or more than that."
-    listing = "; ".join(f"{network_input.name} {network_input.type} {network_input.shape}" for network_input in session.get_inputs())
+    listing = "; ".join(f"{network_input.name} {network_input.type} {network_input.shape}"
+                        for network_input in session.get_inputs())
     network_input, *more = session.get_inputs()
     if more:
-        raise InputError(f"the network wants {1 + len(more)} inputs, and a picture is one: {listing}. Call it in a function of yours, with the model callable.")
+        raise InputError(f"the network wants {1 + len(more)} inputs, and a picture is one: {listing}. Call it in a "
+                         "function of yours, with the model callable.")
     shape = list(network_input.shape)
     if len(shape) != 4 or 3 not in (shape[1], shape[3]) or network_input.type not in _TYPES:
-        raise InputError(f"the network wants {listing}. A picture can be given as (n, 3, h, w) or (n, h, w, 3) of float or uint8, with the 3 written in the file.")
+        raise InputError(f"the network wants {listing}. A picture can be given as (n, 3, h, w) or (n, h, w, 3) of "
+                         "float or uint8, with the 3 written in the file.")
     first = shape[1] == 3
     height, width = shape[2:] if first else shape[1:3]
     fixed = isinstance(height, int) and isinstance(width, int)
-    return InputSpec(network_input.name, _TYPES[network_input.type], first, (height, width) if fixed else None, shape[0] if isinstance(shape[0], int) else None)
+    return InputSpec(network_input.name, _TYPES[network_input.type], first, (height, width) if fixed else None,
+                     shape[0] if isinstance(shape[0], int) else None)
 
 # %% ../../nbs/34_models/42_onnx.ipynb #1daec41e
 def output_maps(output: np.ndarray, n: int) -> list[np.ndarray]:
-    "A network's output, (n, h, w), (n, 1, h, w) or (n, h, w, 1), as n maps of float32. Raises ValueError for another shape."
+    """A network's output, (n, h, w), (n, 1, h, w) or (n, h, w, 1), as n maps of float32.
+
+    Raises ValueError for another shape.
+    """
     shape = output.shape
     if output.ndim == 4 and 1 in (shape[1], shape[3]):
         output = output[:, 0] if shape[1] == 1 else output[..., 0]
@@ -104,7 +120,8 @@ def output_maps(output: np.ndarray, n: int) -> list[np.ndarray]:
 def external_files(path: Path) -> list[Path]:
     "A file and the files beside it that it names."
     content = path.read_bytes()
-    beside = (file for file in path.parent.iterdir() if file.is_file() and file != path and len(file.name) > 2 and file.name.encode() in content)
+    beside = (file for file in path.parent.iterdir() if file.is_file() and file != path and len(file.name) > 2
+              and file.name.encode() in content)
     return [path, *sorted(beside)]
 
 # %% ../../nbs/34_models/42_onnx.ipynb #a4db9d19
@@ -115,7 +132,10 @@ class OnnxNetwork(NamedTuple):
     output: str
 
     def __call__(self, fed: np.ndarray) -> list[np.ndarray]:
-        "The maps (h, w) float32 for pictures as they are fed, (n, height, width, 3) float32. Raises ValueError if it cannot take their size."
+        """The maps (h, w) float32 for pictures as they are fed, (n, height, width, 3) float32.
+
+        Raises ValueError if it cannot take their size.
+        """
         n, maps = self.input_spec.n or len(fed), []
         for i in range(0, len(fed), n):
             some = fed[np.minimum(np.arange(i, i + n), len(fed) - 1)].astype(self.input_spec.dtype)
@@ -123,16 +143,22 @@ class OnnxNetwork(NamedTuple):
             try:
                 answer, = self.session.run([self.output], {self.input_spec.name: some})
             except Exception as error:
-                raise InputError(f"the network fails on a picture fed at (height, width) {fed.shape[1:3]}: {_error_line(error)}. "
-                                 "If it wants one size, give it as requires_size.") from error
+                raise InputError(f"the network fails on a picture fed at (height, width) {fed.shape[1:3]}: "
+                                 f"{_error_line(error)}. If it wants one size, give it as requires_size.") from error
             maps += output_maps(answer, n)
         return maps[:len(fed)]
 
 
-def open_network(path: str | Path, device: str = "auto", threads: int | None = None, output: int | str | None = None) -> OnnxNetwork:
-    "A file, ready to run; arguments as for `open_session` and `pick_output`. Raises ValueError as they and `input_spec` do."
+def open_network(path: str | Path, device: str = "auto", threads: int | None = None,
+                 output: int | str | None = None) -> OnnxNetwork:
+    """A file, ready to run; arguments as for `open_session` and `pick_output`.
+
+    Raises ValueError as they and `input_spec` do.
+    """
     session = open_session(path, device, threads)
-    return OnnxNetwork(session, input_spec(session), pick_output({network_output.name: network_output for network_output in session.get_outputs()}, output).name)
+    return OnnxNetwork(session, input_spec(session),
+                       pick_output({network_output.name: network_output for network_output in session.get_outputs()},
+                                   output).name)
 
 # %% ../../nbs/34_models/42_onnx.ipynb #bac571d3
 @register("model", "onnx", extra="onnx")
@@ -143,11 +169,12 @@ class Onnx(InputContract, SaliencyModel):
     Raises ValueError for an option out of range, and, once it is needed, if the file is not there or cannot be run.
     """
     weights_path: str | Path                            # the file, .onnx
-    device: str = "auto"                                # auto: a CUDA card if onnxruntime was built for one, else cpu; or cuda:1, mps
+    device: str = "auto"  # auto: a CUDA card if onnxruntime was built for one, else cpu; or cuda:1, mps
     threads: int | None = None                          # of the processor; null: onnxruntime's own choice
     batch_size: int = 1                                 # pictures of one size at once
-    requires_size: Sequence[int] | None = None          # (height, width) every picture is resized to; null: the file's, or the next
-    input_long_side: int | None = None                  # pixels of the longer side that it is fed; null: the picture's own
+    # (height, width) every picture is resized to; null: the file's, or the next
+    requires_size: Sequence[int] | None = None
+    input_long_side: int | None = None  # pixels of the longer side that it is fed; null: the picture's own
 
     card = {"citation": "whoever made the network", "licence": "theirs", "input": "as the file and the options say"}
     runtime_options = frozenset({"weights_path", "device", "threads", "batch_size"})
@@ -166,7 +193,8 @@ class Onnx(InputContract, SaliencyModel):
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture (height, width, 3) uint8 at the size the network is fed."
         size = self.network and self.requires_size         # the file knows it, if there is only one
-        return images.resize_image(image, size or images.input_size(image.shape[:2], self.input_long_side, multiple=self.multiple))
+        return images.resize_image(image, size
+                                   or images.input_size(image.shape[:2], self.input_long_side, multiple=self.multiple))
 
     def predict_batch(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         "The network's answers (h, w) float32 for preprocessed pictures of one size."
@@ -179,12 +207,17 @@ class Onnx(InputContract, SaliencyModel):
 
 # %% ../../nbs/34_models/42_onnx.ipynb #3cfe2c8a
 def fixed_size(model: Onnx, takes: InputSpec) -> tuple[int, int] | None:
-    "The one (height, width) a network is fed, None if there is none. Raises ValueError if the options want what the file cannot."
+    """The one (height, width) a network is fed, None if there is none.
+
+    Raises ValueError if the options want what the file cannot.
+    """
     size_wanted = model.requires_size and tuple(model.requires_size)
     if model.input_long_side and (size_wanted or takes.size) or takes.size and size_wanted not in (None, takes.size):
-        raise InputError(f"the network takes pictures of (height, width) {takes.size or size_wanted} only. Leave requires_size and input_long_side out.")
+        raise InputError(f"the network takes pictures of (height, width) {takes.size or size_wanted} only. Leave "
+                         "requires_size and input_long_side out.")
     if size_wanted and any(n % model.multiple for n in size_wanted):
         raise InputError(f"requires_size {size_wanted} is no multiple of {model.multiple}. Leave one of the two out.")
     if takes.dtype is np.uint8 and (model.mean, model.std) != ((0.0,) * 3, (1.0,) * 3):
-        raise InputError("the network takes bytes, 0 to 255, and does the rest itself. Give input_range: 255, without mean and std.")
+        raise InputError("the network takes bytes, 0 to 255, and does the rest itself. Give input_range: 255, without "
+                         "mean and std.")
     return takes.size or size_wanted

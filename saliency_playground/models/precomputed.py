@@ -17,10 +17,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from .. import files, images, maps
-from ..core import Prediction, Sample, SaliencyModel
+from ..core import Prediction, SaliencyModel, Sample
 from ..errors import InputError
-from ..registry import register
 from ..images import IMAGE_SUFFIXES
+from ..registry import register
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #c34449c4
 _SUFFIXES = (".npy", ".npz", ".png", ".jpg", ".jpeg", ".mat", ".h5", ".hdf5")
@@ -29,29 +29,35 @@ _SUFFIXES = (".npy", ".npz", ".png", ".jpg", ".jpeg", ".mat", ".h5", ".hdf5")
 def index_names(names: Iterable[str]) -> dict[str, list[str]]:
     """Files by what an image's id may say of them: every end of their path, `c`, `b/c`, `a/b/c`, without suffix.
 
-    names: paths with `/`, relative to the folder or the zip that holds them. Accents count the same however they are encoded.
+    names: paths with `/`, relative to the folder or the zip that holds them. Accents count the same however they are
+    encoded.
     """
     files_by_end = defaultdict(list)
     for name in names:
         parts = unicodedata.normalize("NFC", str(PurePosixPath(name).with_suffix(""))).split("/")
         for i in range(len(parts)):
             files_by_end["/".join(parts[i:])].append(name)
-        files_by_end["/" + "/".join(parts)].append(name)                  # the whole path goes before any end of another
+        files_by_end["/" + "/".join(parts)].append(name)  # the whole path goes before any end of another
     return dict(files_by_end)
 
 
 def find_stored(image_id: str, indexed: dict[str, list[str]], where: str) -> str:
-    """Which file holds an image's prediction: `<image_id>.*`, in whatever folder; the folders in the id must be its own.
+    """Which file holds an image's prediction: `<image_id>.*`, in whatever folder.
 
-    indexed: from `index_names`. where: the folder or file, for the messages. Raises ValueError if there is none, or more than one.
+    The folders in the id must be its own.
+
+    indexed: from `index_names`. where: the folder or file, for the messages. Raises ValueError if there is none, or
+    more than one.
     """
     wanted = unicodedata.normalize("NFC", image_id)
-    plain = str(PurePosixPath(wanted).with_suffix("")) if PurePosixPath(wanted).suffix.lower() in IMAGE_SUFFIXES else wanted
+    plain = (str(PurePosixPath(wanted).with_suffix("")) if PurePosixPath(wanted).suffix.lower() in IMAGE_SUFFIXES
+             else wanted)
     matches = next((hits for name in (f"/{wanted}", wanted, f"/{plain}", plain) if (hits := indexed.get(name))), [])
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise InputError(f"{where} holds {len(matches)} predictions for this image: {', '.join(sorted(matches)[:3])}. Keep one.")
+        raise InputError(f"{where} holds {len(matches)} predictions for this image: {', '.join(sorted(matches)[:3])}. "
+                         "Keep one.")
     some = next((f"it has {names[0]}, for example" for names in indexed.values()), f"it has no {', '.join(_SUFFIXES)}")
     raise InputError(f"{where} holds no prediction for this image ({some}). Files are found by the image's id.")
 
@@ -69,7 +75,8 @@ def _arrays_in(path: Path) -> list[str]:
 
 
 def stored_names(path: Path) -> list[str]:
-    """The predictions in a folder or a zip, by relative path, or the arrays in one `.npz` or `.hdf5`, as if each were a `.npy`.
+    """The predictions in a folder or a zip, by relative path, or the arrays in one `.npz` or `.hdf5`, as if each were a
+    `.npy`.
 
     Raises ValueError if the file is none of these.
     """
@@ -94,7 +101,7 @@ def read_stored(path: Path, name: str, key: str | None) -> np.ndarray:
     if path.suffix.lower() != ".zip":
         return images.read_map(path, name.removesuffix(".npy"))
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-        member = Path(folder, "member" + PurePosixPath(name).suffix.lower())         # a name of ours: a zip's are not trusted
+        member = Path(folder, "member" + PurePosixPath(name).suffix.lower())  # a name of ours: a zip's are not trusted
         member.write_bytes(archive.read(name))
         return images.read_map(member, key)
 
@@ -103,17 +110,20 @@ def read_stored(path: Path, name: str, key: str | None) -> np.ndarray:
 class Precomputed(SaliencyModel):
     """Predictions from files: a folder, a zip, or one npz or hdf5, marked map, density or log_density.
 
-    path: where they are. kind: "map", "density" (sum 1) or "log_density" (natural log). key: the array's name where a file holds several.
+    path: where they are. kind: "map", "density" (sum 1) or "log_density" (natural log). key: the array's name where a
+    file holds several.
     Raises ValueError if path is not there or kind is none of the three.
     """
-    card = {"citation": "whoever made the predictions", "licence": "theirs", "input": "files named by image id, nothing is computed"}
+    card = {"citation": "whoever made the predictions", "licence": "theirs",
+            "input": "files named by image id, nothing is computed"}
 
     def __init__(self, path: str | Path, kind: str = "map", key: str | None = None):
         self.path, self.stored_as, self.key = Path(path), kind, key
         if kind not in ("map", "density", "log_density"):
             raise InputError(f"precomputed: kind is map, density or log_density, not {kind!r}.")
         if not self.path.exists():
-            raise InputError(f"precomputed: there is no {self.path}. Give the folder, zip, npz or hdf5 that holds the predictions.")
+            raise InputError(f"precomputed: there is no {self.path}. Give the folder, zip, npz or hdf5 that holds the "
+                             "predictions.")
         self.kind = "map" if kind == "map" else "density"
 
     @functools.cached_property
@@ -141,8 +151,8 @@ def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int]) -> 
     """Stored numbers as a Prediction of the picture's size.
 
     values: (h, w). stored_as: "map", "density" or "log_density". size: (height, width) of the picture.
-    Raises ValueError if what is called a density does not sum to 1 within a thousandth, if values are negative, NaN or infinite,
-    or if they have height and width exchanged.
+    Raises ValueError if what is called a density does not sum to 1 within a thousandth, if values are negative, NaN or
+    infinite, or if they have height and width exchanged.
     """
     if values.shape == size[::-1] != tuple(size):
         raise InputError(f"stored as {values.shape} for a picture of (height, width) {tuple(size)}: transpose it.")

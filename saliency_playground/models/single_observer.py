@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import ceilings
-from ..core import Ceiling, Prediction, Sample, SaliencyDataset, observer_labels
+from ..core import Ceiling, Prediction, SaliencyDataset, Sample, observer_labels
 from ..errors import InputError
 from ..registry import register
 
@@ -23,31 +23,42 @@ class SingleObserver(Ceiling):
     `leave_one_out` gives what is scored. Options out of range are refused when it is fitted.
     """
     role = "single observer"
-    card = {"citation": "after Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain", "input": "fixations with observers"}
+    card = {"citation": "after Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain",
+            "input": "fixations with observers"}
     depends_on = (ceilings.__file__,)
 
     def __init__(self, bandwidth: float | None = None,                  # of the kernels, in pixels; None: fitted
-                 weights: Sequence[float] | None = None,                 # of observers, center bias, uniform, sum 1; None: fitted
-                 center_bandwidth: float | None = None,                  # of the center bias, as a share of the picture; None: fitted
-                 uniform: float = 0.01,                                  # the uniform density's share in the center bias
-                 folds: int = 5):                                        # numbers for a picture are fitted without its fold
-        self._given = {"bandwidth": bandwidth, "weights": weights, "center_bandwidth": center_bandwidth, "uniform": uniform, "folds": folds}
+                 weights: Sequence[float] | None = None,  # of observers, center bias, uniform, sum 1; None: fitted
+                 center_bandwidth: float | None = None,  # of the center bias, as a share of the picture; None: fitted
+                 uniform: float = 0.01,  # the uniform density's share in the center bias
+                 folds: int = 5):  # numbers for a picture are fitted without its fold
+        self._given = {"bandwidth": bandwidth, "weights": weights, "center_bandwidth": center_bandwidth,
+                       "uniform": uniform, "folds": folds}
 
     def fit(self, dataset: SaliencyDataset) -> None:
-        "Fit bandwidths and weights. Raises ValueError for options out of range, or if no picture was seen by two who are told apart."
+        """Fit bandwidths and weights.
+
+        Raises ValueError for options out of range, or if no picture was seen by two who are told apart.
+        """
         self.bind(dataset)
-        self.crowd = ceilings.ObserverMixture(dataset.pool, observer_labels(dataset), len(dataset), alone=True, **self._given)
+        self.crowd = ceilings.ObserverMixture(dataset.pool, observer_labels(dataset), len(dataset), alone=True,
+                                              **self._given)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "For looking at: the density from each picture's first observer alone; without labels, from nobody."
         def first(i):
             who = self.crowd.observers.get(i)
-            return np.zeros(np.count_nonzero(self.crowd.pool[4] == i), bool) if who is None else ceilings.predictor_masks(who, alone=True)[:, 0]
+            return (np.zeros(np.count_nonzero(self.crowd.pool[4] == i), bool) if who is None
+                    else ceilings.predictor_masks(who, alone=True)[:, 0])
         places = [self.index_of(sample.image_id) for sample in samples]
-        return [Prediction.of(self.crowd.log_density(i, sample.size, first(i)), "density") for i, sample in zip(places, samples)]
+        return [Prediction.of(self.crowd.log_density(i, sample.size, first(i)), "density")
+                for i, sample in zip(places, samples, strict=True)]
 
     def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
-        "For each observer: (everybody else, the density from that one alone). Raises ValueError naming the picture if there are not two observers."
+        """For each observer: (everybody else, the density from that one alone).
+
+        Raises ValueError naming the picture if there are not two observers.
+        """
         i = self.index_of(sample.image_id)
         try:
             return [(who, Prediction.of(values, "density")) for who, values in self.crowd.leave_one_out(i, sample.size)]

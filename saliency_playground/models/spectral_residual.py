@@ -23,7 +23,8 @@ def spectral_residual(gray: np.ndarray) -> np.ndarray:
     from scipy.ndimage import uniform_filter
     spectrum = np.fft.fft2(gray)
     amplitude = np.abs(spectrum)
-    log_amplitude = np.log(amplitude + 1e-9 * amplitude.max() + np.finfo(float).tiny)     # the logarithm of an absent frequency
+    # the logarithm of an absent frequency
+    log_amplitude = np.log(amplitude + 1e-9 * amplitude.max() + np.finfo(float).tiny)
     residual = log_amplitude - uniform_filter(log_amplitude, 3, mode="wrap")              # a spectrum is periodic
     return np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum))))**2
 
@@ -36,11 +37,13 @@ class SpectralResidual(SaliencyModel):
     long_side: pixels of the longer side to compute at, >= 8. sigma: blur in pixels of that size, > 0.
     Raises ValueError if either is out of range.
     """
-    card = {"citation": "Hou & Zhang, CVPR 2007", "licence": "method from a paper, code ours", "input": "RGB uint8, any size"}
+    card = {"citation": "Hou & Zhang, CVPR 2007", "licence": "method from a paper, code ours",
+            "input": "RGB uint8, any size"}
 
     def __init__(self, long_side: int = 64, sigma: float = 2.5):
         if long_side < 8 or not sigma > 0:
-            raise InputError(f"spectral_residual: long_side is at least 8 pixels and sigma positive, not {long_side!r} and {sigma!r}.")
+            raise InputError(f"spectral_residual: long_side is at least 8 pixels and sigma positive, not {long_side!r} "
+                             f"and {sigma!r}.")
         self.long_side, self.sigma = int(long_side), float(sigma)
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from .. import files, images, weights
-from ..core import Prediction, Sample, SaliencyModel
+from ..core import Prediction, SaliencyModel, Sample
 from ..errors import InputError
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #f2386b6a
@@ -46,7 +46,8 @@ def pick_device(wanted: str = "auto") -> torch.device:
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
     "While this lasts: no gradients, no TensorFloat-32, no algorithm picked by racing."
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+    with (torch.inference_mode(),
+          torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)):
         yield
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #88f81176
@@ -68,7 +69,8 @@ def run_halving(function, batch: Sequence, on_half=lambda size: None) -> list:
         if not is_out_of_memory(error):
             raise
         if len(batch) == 1:
-            raise InputError("memory runs out on a single picture. Give a smaller input_long_side, or device: cpu.") from error
+            raise InputError("memory runs out on a single picture. Give a smaller input_long_side, or "
+                             "device: cpu.") from error
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = (len(batch) + 1) // 2
@@ -84,7 +86,8 @@ def as_batch(rgb_images: Sequence[np.ndarray], channels: str = "RGB", mean: Sequ
     """
     batch = torch.from_numpy(np.stack(rgb_images)).permute(0, 3, 1, 2)
     batch = (batch.flip(1) if channels == "BGR" else batch).float()
-    return batch if not any(mean) and set(std) == {1} else batch.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
+    return (batch if not any(mean) and set(std) == {1}
+            else batch.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1)))
 
 
 def as_maps(output: torch.Tensor, n: int) -> list[np.ndarray]:
@@ -102,7 +105,7 @@ class TorchOptions:
     device: str = "auto"                     # auto: cuda, mps, cpu, whichever is first there; or cuda:1, …
     batch_size: int = 1                      # pictures of one size at once
     requires_size: Sequence[int] | None = None   # (height, width) every picture is resized to; null: see the next two
-    input_long_side: int | None = None       # pixels of the longer side that the network is fed; null: the picture's own
+    input_long_side: int | None = None  # pixels of the longer side that the network is fed; null: the picture's own
     input_px_per_dva: float | None = None    # or pixels per degree that it is fed, where the data set tells its own
     channels_last: bool = False              # memory layout: sometimes faster
     autocast: bool = False                   # half precision where it is safe: faster on a card, other digits
@@ -111,7 +114,8 @@ class TorchOptions:
     runtime_options = frozenset({"weights_path", "device", "batch_size", "channels_last", "compile"})
 
     def __post_init__(self):
-        sizes_given = [name for name in ("requires_size", "input_long_side", "input_px_per_dva") if getattr(self, name) is not None]
+        sizes_given = [name for name in ("requires_size", "input_long_side", "input_px_per_dva")
+                       if getattr(self, name) is not None]
         if len(sizes_given) > 1:
             listing = " and ".join(f"{name} ({getattr(self, name)})" for name in sizes_given)
             raise InputError(f"{listing} each say how large a picture is fed. Give one, and set the others to null.")
@@ -151,16 +155,22 @@ def half_precision(model: "TorchModel"):
 
 
 def preprocess_sample(model: "TorchModel", sample: Sample) -> np.ndarray:
-    "A sample's picture as the network is fed it. Raises ValueError if degrees are asked for and the sample does not know its own."
+    """A sample's picture as the network is fed it.
+
+    Raises ValueError if degrees are asked for and the sample does not know its own.
+    """
     if model.input_px_per_dva is None:
         return model.preprocess(sample.image)
     if not sample.px_per_dva:
-        raise InputError("the data set does not say its pixels per degree. Give it px_per_dva, or the model input_long_side.")
+        raise InputError("the data set does not say its pixels per degree. Give it px_per_dva, or the model "
+                         "input_long_side.")
     return model.preprocess(sample.image, model.input_px_per_dva / sample.px_per_dva)
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #575ad48f
 def training_images(*paths: str | Path | None) -> dict[str, set[str]]:
-    """Which pictures shaped files of weights: {"train": …, "val": …}, as the `split.json` beside each file tells; empty where there is none.
+    """Which pictures shaped files of weights: {"train": …, "val": …}, as the `split.json` beside each file tells.
+
+    Empty where there is none.
 
     A picture is told by its digest if the file has that ("pictures": {image id: digest}), else by its id.
     Raises ValueError naming a file that is damaged.
@@ -174,8 +184,8 @@ def training_images(*paths: str | Path | None) -> dict[str, set[str]]:
                 for part, ids in ids_by_part.items():
                     ids.update(split.get("pictures", {}).get(image_id, image_id) for image_id in split.get(part, []))
             except (OSError, ValueError, TypeError, AttributeError) as error:
-                raise InputError(f"{note} should tell which pictures the weights beside it were trained on, but is damaged ({error}). "
-                                 "Put the training's own back.") from None
+                raise InputError(f"{note} should tell which pictures the weights beside it were trained on, but is "
+                                 f"damaged ({error}). Put the training's own back.") from None
     return ids_by_part
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #38b08d99
@@ -218,7 +228,10 @@ class _WeightsModel(TorchOptions, SaliencyModel):
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #0558f83c
 class NetworkModel(_WeightsModel):
-    """A model that has a network in torch. An adapter defines `build`, and `published`: the weights it was published with."""
+    """A model that has a network in torch.
+
+    An adapter defines `build`, and `published`: the weights it was published with.
+    """
     def build(self) -> torch.nn.Module:
         "The network, its weights not loaded, nothing downloaded; the adapter's own part."
         raise TypeError(f"model {self.name or type(self).__name__} has no build() method.")
@@ -252,7 +265,8 @@ class NetworkModel(_WeightsModel):
 class TorchModel(NetworkModel):
     """A network in torch. An adapter defines `build`, and those of the class attributes that differ.
 
-    published: its weights. multiple: both sides of what it is fed are multiples of this. mean, std: what is subtracted from 0..255 and divided by, in the order of `channels`, "RGB" or "BGR".
+    published: its weights. multiple: both sides of what it is fed are multiples of this. mean, std: what is subtracted
+    from 0..255 and divided by, in the order of `channels`, "RGB" or "BGR".
     kind: "density" if it gives natural logarithms up to a constant, "map" for anything else.
     """
     multiple = 1
@@ -267,7 +281,8 @@ class TorchModel(NetworkModel):
 
     def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
         "The picture (height, width, 3) uint8 at the size the network is fed; scaled, if no size is asked for."
-        return images.resize_image(image, images.input_size(self.requires_size or image.shape[:2], self.input_long_side, scale, self.multiple))
+        return images.resize_image(image, images.input_size(self.requires_size or image.shape[:2], self.input_long_side,
+                                                            scale, self.multiple))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "The network's answer (h, w) float32 for one preprocessed picture."
@@ -283,10 +298,12 @@ class TorchModel(NetworkModel):
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The predictions for several samples, in batches of one fed size; a batch that memory cannot hold is halved."
         inputs = [preprocess_sample(self, sample) for sample in samples]
-        values = [value for _, same in groupby(inputs, np.shape) for value in run_halving(self.predict_batch, list(same), self._shrink)]
+        values = [value for _, same in groupby(inputs, np.shape)
+                  for value in run_halving(self.predict_batch, list(same), self._shrink)]
         return [self.postprocess(numbers, sample.size) for numbers, sample in zip(values, samples, strict=True)]
 
     def _shrink(self, size: int) -> None:
         "Go on with smaller batches, and say so."
-        warnings.warn(f"{self.name or type(self).__name__}: {self.batch_size} pictures at once do not fit the memory, going on with {size}.", stacklevel=2)
+        warnings.warn(f"{self.name or type(self).__name__}: {self.batch_size} pictures at once do not fit the memory, "
+                      f"going on with {size}.", stacklevel=2)
         self.batch_size = size

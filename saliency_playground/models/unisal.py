@@ -41,11 +41,14 @@ class SourceNorm(nn.Module):
 def priors(bells: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Prior maps from learned bells.
 
-    bells: (n, 2, 2): for each, down and across, the mean (0 the first row or column, 1 the last) and the logarithm of the spread.
+    bells: (n, 2, 2): for each, down and across, the mean (0 the first row or column, 1 the last) and the logarithm of
+    the spread.
     Returns (n, height, width), at most 6.
     """
-    (down, across) = (torch.exp(-((torch.linspace(0, 1, length, device=bells.device) - bells[:, axis, :1]) / bells[:, axis, 1:].exp())**2 / 2)
-                      for axis, length in enumerate(size))
+    (down, across) = (
+        torch.exp(-((torch.linspace(0, 1, length, device=bells.device) - bells[:, axis, :1])
+                    / bells[:, axis, 1:].exp())**2 / 2)
+        for axis, length in enumerate(size))
     return 6 * down[:, :, None] * across[:, None, :]
 
 # %% ../../nbs/34_models/26_unisal.ipynb #us130000
@@ -57,7 +60,8 @@ def pointwise(c_in: int, c_out: int, norm=nn.BatchNorm2d, relu: bool = True) -> 
 class InvertedResidual(nn.Module):
     """MobileNetV2's block.
 
-    c_in, c_out: channels. expand: how many times wider it is inside; 1: no widening layer. stride: of the 3 × 3 convolution.
+    c_in, c_out: channels. expand: how many times wider it is inside; 1: no widening layer. stride: of the 3 × 3
+    convolution.
     norm: makes a normalisation for a number of channels. Source: Sandler et al., CVPR 2018, table 1 and figure 4.
     """
 
@@ -85,7 +89,7 @@ class Encoder(nn.Module):
         super().__init__()
         stem = nn.Sequential(nn.Conv2d(3, _WIDTHS[0], 3, 2, 1, bias=False), nn.BatchNorm2d(_WIDTHS[0]), nn.ReLU6())
         blocks = [InvertedResidual(c_in, c_out, 1 if i == 1 else 6, 2 if i in _HALVED else 1)
-                  for i, (c_in, c_out) in enumerate(zip(_WIDTHS, _WIDTHS[1:]), start=1)]
+                  for i, (c_in, c_out) in enumerate(zip(_WIDTHS, _WIDTHS[1:], strict=False), start=1)]
         self.features = nn.Sequential(stem, *blocks, nn.Sequential(*pointwise(_WIDTHS[-1], 1280)))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -209,18 +213,23 @@ _ADDRESS = f"https://github.com/rdroste/unisal/raw/0440df77f6fb4c93bb6f5ba1aa8cf
 @register("model", "unisal", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
 class Unisal(TorchModel):
-    """A light network for pictures and films, here for pictures (Droste, Jiao & Noble 2020). A log density with priors of its own.
+    """A light network for pictures and films, here for pictures (Droste, Jiao & Noble 2020).
+
+    A log density with priors of its own.
 
     Raises ValueError for an unknown source. Without a size asked for, a picture is fed at its `official_size`.
     """
-    input_long_side: int | None = None       # pixels of the longer side that the network is fed; null: the authors' size for the aspect
-    source: str = "SALICON"                  # whose normalisation, priors and blur: SALICON, DHF1K, Hollywood or UCFSports
+    # pixels of the longer side that the network is fed; null: the authors' size for the aspect
+    input_long_side: int | None = None
+    source: str = "SALICON"  # whose normalisation, priors and blur: SALICON, DHF1K, Hollywood or UCFSports
     channels_last: bool = True               # memory layout: faster, by a sixth
 
     card = {"citation": "Droste, Jiao & Noble, Unified image and video saliency modeling, ECCV 2020",
-            "licence": "weights Apache-2.0; code ours", "input": "RGB, ImageNet mean and standard deviation, the one of eleven sizes nearest in aspect: 288 × 384 for 3 : 4",
+            "licence": "weights Apache-2.0; code ours", "input": "RGB, ImageNet mean and standard deviation, the one "
+            "of eleven sizes nearest in aspect: 288 × 384 for 3 : 4",
             "status": "static pictures only; weights by hand", "source": "github.com/rdroste/unisal"}
-    published = weights.PublishedWeights("weights_best.pth", _ADDRESS, 15_368_928, None, "Apache-2.0", source=f"Download {_ADDRESS}")
+    published = weights.PublishedWeights("weights_best.pth", _ADDRESS, 15_368_928, None, "Apache-2.0",
+                                         source=f"Download {_ADDRESS}")
     kind, multiple, n_parameters = "density", 32, 3_714_872
     mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 

@@ -8,7 +8,7 @@ __all__ = ['file_fact', 'accelerators', 'machine_facts', 'JpegFigure', 'run_tabl
 # %% ../../nbs/61_notebooks/02_about.ipynb #0d648b98
 import os
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,10 @@ def _memory_size() -> str:
 def machine_facts(origin: Mapping[str, Any]) -> dict[str, str]:
     "Versions, commit and machine of a run as lines of a table. origin: what `provenance.provenance` gives."
     versions, machine = origin["versions"], origin["machine"]
-    return {"commit": origin["git_commit"] or "", "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-            "machine": f"{machine['system']}, {machine['cores']} cores{_memory_size()}", "accelerator": ", ".join(accelerators()) or "none"}
+    return {"commit": origin["git_commit"] or "",
+            "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+            "machine": f"{machine['system']}, {machine['cores']} cores{_memory_size()}",
+            "accelerator": ", ".join(accelerators()) or "none"}
 
 # %% ../../nbs/61_notebooks/02_about.ipynb #d90253ab
 class JpegFigure:
@@ -61,16 +63,19 @@ class JpegFigure:
 def run_table(config, **more: Any) -> NameTable:
     """The table for a run of a config, of a fine-tuning or a benchmark; what is None or empty has no row.
 
-    more: rows that come first after the title, by name, `_` for a space. A fine-tuning's split and base weights are named with their digests.
+    more: rows that come first after the title, by name, `_` for a space. A fine-tuning's split and base weights are
+    named with their digests.
     """
-    from saliency_playground.provenance import provenance
     from saliency_playground.finetune.config import FinetuneConfig
+    from saliency_playground.provenance import provenance
     about, facts = provenance(config), {}
     if isinstance(config, FinetuneConfig):
-        facts = {"data": f"{config.data.as_}, {next(iter(config.data.options.values()), '')}", "split": file_fact(config.split_file),
+        facts = {"data": f"{config.data.as_}, {next(iter(config.data.options.values()), '')}",
+                 "split": file_fact(config.split_file),
                  "weights": _base_weights_file(config), "folder": str(config.output_dir)}
-    rows = {"experiment": config.experiment} | {name.replace("_", " "): fact for name, fact in more.items()} | facts | {"seed": config.seed} \
-        | machine_facts(about) | {"began": datetime.now(timezone.utc).isoformat(sep=" ", timespec="seconds")}
+    rows = ({"experiment": config.experiment} | {name.replace("_", " "): fact for name, fact in more.items()} | facts
+            | {"seed": config.seed}
+         | machine_facts(about) | {"began": datetime.now(UTC).isoformat(sep=" ", timespec="seconds")})
     return NameTable((name, str(fact)) for name, fact in rows.items() if fact not in (None, ""))
 
 
@@ -80,6 +85,7 @@ def _base_weights_file(config) -> str:
     from saliency_playground.registry import adapter_class
     published = adapter_class("model", "deepgaze_iie").published
     try:
-        return file_fact(weights.find_weights(published, config.base_weights_path, "base_weights_path") or f"{published.name}, published")
+        return file_fact(weights.find_weights(published, config.base_weights_path, "base_weights_path")
+                         or f"{published.name}, published")
     except ValueError:
         return file_fact(config.base_weights_path)

@@ -33,7 +33,8 @@ def find_notebook(notebook: str | Path) -> Path:
     shipped = packaged_notebooks()
     path = shipped.get(str(notebook), Path(notebook))
     if not path.is_file():
-        raise MissingFileError(f"{notebook}: there is no such file, and no packaged notebook of that name ({', '.join(shipped)}).{did_you_mean(str(notebook), shipped)}")
+        raise MissingFileError(f"{notebook}: there is no such file, and no packaged notebook of that name "
+                               f"({', '.join(shipped)}).{did_you_mean(str(notebook), shipped)}")
     return path
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #3dbde17e
@@ -45,9 +46,13 @@ class Parameter(NamedTuple):
 
 
 def parameters_of(notebook: str | Path) -> dict[str, Parameter]:
-    "The parameters of a notebook by name. Raises FileNotFoundError if it is not there, ImportError, saying what to install, without papermill."
+    """The parameters of a notebook by name.
+
+    Raises FileNotFoundError if it is not there, ImportError, saying what to install, without papermill.
+    """
     inspected = _papermill().inspect_notebook(str(find_notebook(notebook)))
-    return {name: Parameter(parameter["inferred_type_name"].replace("None", ""), _parse_default(parameter["default"]), parameter["help"]) for name, parameter in inspected.items()}
+    return {name: Parameter(parameter["inferred_type_name"].replace("None", ""), _parse_default(parameter["default"]),
+                            parameter["help"]) for name, parameter in inspected.items()}
 
 
 def _papermill():
@@ -55,7 +60,8 @@ def _papermill():
     try:
         import papermill
     except ImportError as error:
-        raise MissingPackageError('papermill is not installed. pip install "saliency_playground[notebooks]"', name="papermill") from error
+        raise MissingPackageError('papermill is not installed. pip install "saliency_playground[notebooks]"',
+                                  name="papermill") from error
     return papermill
 
 
@@ -71,10 +77,16 @@ _KINDS = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": (
 
 
 def check_parameters(notebook: str | Path, values: Mapping[str, Any]) -> None:
-    "Raise ValueError with a line for each name that the notebook does not have and each value of another type. Other errors as `parameters_of`."
+    """Raise ValueError with a line for each name that the notebook does not have and each value of another type.
+
+    Other errors as `parameters_of`.
+    """
     parameters, name = parameters_of(notebook), Path(notebook).name
-    faults = [f"{name}: there is no parameter {parameter!r}.{did_you_mean(parameter, parameters)} There are: {', '.join(parameters)}." for parameter in values if parameter not in parameters]
-    faults += [f"{name}: {parameter} is {parameters[parameter].kind}, not {value!r}." for parameter, value in values.items() if parameter in parameters and not _fits(parameters[parameter], value)]
+    faults = [f"{name}: there is no parameter {parameter!r}.{did_you_mean(parameter, parameters)} There are: "
+              f"{', '.join(parameters)}." for parameter in values if parameter not in parameters]
+    faults += [f"{name}: {parameter} is {parameters[parameter].kind}, not {value!r}."
+               for parameter, value in values.items() if parameter in parameters
+               and not _fits(parameters[parameter], value)]
     if faults:
         raise InputError("\n".join(faults))
 
@@ -115,17 +127,21 @@ def _end_when_alone() -> None:
 class Execution:
     """A notebook that is being executed. Its process leads a group of its own.
 
-    notebook: packaged name or path. out: the file for the executed one. parameters: by name. env: environment variables beside the present ones.
+    notebook: packaged name or path. out: the file for the executed one. parameters: by name. env: environment variables
+    beside the present ones.
     Raises ValueError, FileNotFoundError or ImportError as `check_parameters`, before anything is started.
     """
-    def __init__(self, notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None):
+    def __init__(self, notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None,
+                 env: Mapping[str, str] | None = None):
         values = dict(parameters or {})
         check_parameters(notebook, values)
         self.out = Path(out)
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self._said = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([sys.executable, "-m", "saliency_playground.notebooks.execute", str(find_notebook(notebook)), str(self.out)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.DEVNULL, stderr=self._said, env=os.environ | dict(env or {}), start_new_session=True)
+        self.process = subprocess.Popen([sys.executable, "-m", "saliency_playground.notebooks.execute",
+                                         str(find_notebook(notebook)), str(self.out)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, stderr=self._said, env=os.environ | dict(env or {}),
+                                        start_new_session=True)
         self.process.stdin.write(json.dumps(values).encode() + b"\n")
         self.process.stdin.flush()
 
@@ -148,11 +164,13 @@ class Execution:
         if code < 0:
             return f"its process was killed ({signal.Signals(-code).name})"
         self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").strip().splitlines() or [f"its process ended with exit code {code}"]
+        lines = (self._said.read().decode(errors="replace").strip().splitlines()
+                 or [f"its process ended with exit code {code}"])
         return "" if code == 0 else error_in(self.out) or lines[-1]
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #c42a819d
-_SENTENCES = ("ConfigError", "RunError", "DatasetError", "ImageError", "MapError", "ValueError", "FileNotFoundError", "TimeoutError")
+_SENTENCES = ("ConfigError", "RunError", "DatasetError", "ImageError", "MapError", "ValueError", "FileNotFoundError",
+              "TimeoutError")
 
 
 def _outputs(path: Path) -> list[tuple[dict, dict]]:
@@ -184,14 +202,18 @@ def executed_with(path: str | Path) -> dict[str, Any]:
 def ended_well(path: str | Path) -> bool:
     "Whether there is an executed notebook that came to its end without an error."
     cells = _outputs(Path(path))
-    return bool(cells) and not error_in(path) and all(cell["execution_count"] is not None for cell, _ in cells if "".join(cell["source"]).strip())
+    return (bool(cells) and not error_in(path)
+            and all(cell["execution_count"] is not None for cell, _ in cells if "".join(cell["source"]).strip()))
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #b77b4673
 from ..errors import InputError, MissingFileError, MissingPackageError
-def execute(notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None) -> Path:
+
+def execute(notebook: str | Path, out: str | Path, parameters: Mapping[str, Any] | None = None,
+            env: Mapping[str, str] | None = None) -> Path:
     """Execute a notebook, as `Execution` does, and wait for it; returns the executed one's path.
 
-    Raises RunError with the line that it failed with; the executed notebook, with the error in it, is there then, unless its process was killed.
+    Raises RunError with the line that it failed with; the executed notebook, with the error in it, is there then,
+    unless its process was killed.
     """
     from saliency_playground.errors import RunError
     execution = Execution(notebook, out, parameters, env)

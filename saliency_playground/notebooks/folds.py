@@ -16,8 +16,15 @@ from typing import Any, NamedTuple
 from .. import files
 from ..errors import InputError, RunError
 from ..finetune.config import FinetuneConfig
-from .execute import Execution, check_parameters, ended_well, execute, executed_with, parameters_of
-from .steps import fold_record, folds_of, configure_training
+from .steps import configure_training, fold_record, folds_of
+from saliency_playground.notebooks.execute import (
+    Execution,
+    check_parameters,
+    ended_well,
+    execute,
+    executed_with,
+    parameters_of,
+)
 
 # %% ../../nbs/61_notebooks/04_folds.ipynb #69f148c9
 def is_finished(plan: FinetuneConfig, number: int, notebook: str | Path) -> bool:
@@ -25,9 +32,9 @@ def is_finished(plan: FinetuneConfig, number: int, notebook: str | Path) -> bool
     about = fold_record(plan, number)
     if not (about.get("finished") and ended_well(notebook)):
         return False
-    from saliency_playground.registry import create
     from saliency_playground.finetune.fold import base_weights, fold_parts
     from saliency_playground.finetune.run import training_digest
+    from saliency_playground.registry import create
     try:
         parts = fold_parts(plan, number, create("dataset", plan.data.name, **plan.data.options))
         return about.get("made_with") == training_digest(plan, parts, files.sha256(base_weights(plan)))
@@ -45,16 +52,23 @@ def _visible_cards(device: str) -> list[str]:
 
 
 def worker_environments(cards: list[str], workers: int | None = None) -> list[dict[str, str]]:
-    "For each worker the environment variables that give it its share. workers: None: one a card, one if there is no card."
+    """For each worker the environment variables that give it its share.
+
+    workers: None: one a card, one if there is no card.
+    """
     n = workers or max(1, len(cards))
     if len(cards) > 1:
         return [{"CUDA_VISIBLE_DEVICES": cards[i % len(cards)]} for i in range(n)]
-    share = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // n))} if n > 1 and not cards and "OMP_NUM_THREADS" not in os.environ else {}
+    share = ({"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // n))} if n > 1 and not cards
+             and "OMP_NUM_THREADS" not in os.environ else {})
     return [share] * n
 
 # %% ../../nbs/61_notebooks/04_folds.ipynb #3be22124
 class FoldResult(NamedTuple):
-    "What became of a fold. status: finished, there (it was finished before), stopped (out of time) or failed. message: in a line."
+    """What became of a fold.
+
+    status: finished, there (it was finished before), stopped (out of time) or failed. message: in a line.
+    """
     status: str
     message: str = ""
 
@@ -66,15 +80,19 @@ def _fold_result(plan: FinetuneConfig, number: int, execution: Execution) -> Fol
     about = fold_record(plan, number)
     if about.get("finished"):
         scores = {name: row["IG"] for name, row in about["validation"].items()}
-        return FoldResult("finished", "validation IG " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
-    return FoldResult("stopped", about.get("stopped", "its notebook ended before its training").removeprefix(f"fold {number}: "))
+        return FoldResult("finished",
+                          "validation IG " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
+    return FoldResult("stopped",
+                      about.get("stopped", "its notebook ended before its training").removeprefix(f"fold {number}: "))
 
 
-def train_all(plan: FinetuneConfig, waiting: Mapping[int, dict], out: Callable[[int], Path], places: list[dict[str, str]], clock,
+def train_all(plan: FinetuneConfig, waiting: Mapping[int, dict], out: Callable[[int], Path],
+              places: list[dict[str, str]], clock,
               tell: Callable[[str], None]) -> dict[int, FoldResult]:
     """Execute the notebook of each fold; returns what became of it, by number.
 
-    waiting: parameters by number. out: number -> executed notebook. places: see `worker_environments`. clock: a `train.TimeBudget`; what is left of it each fold is given.
+    waiting: parameters by number. out: number -> executed notebook. places: see `worker_environments`. clock: a
+    `train.TimeBudget`; what is left of it each fold is given.
     """
     left, free, running, outcomes = list(waiting), list(places), {}, {}
     try:
@@ -104,10 +122,14 @@ NOTEBOOKS = ("holdout_split", "finetune_fold", "evaluate", "aggregate_folds")
 
 
 def share_parameters(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    "Parameters by notebook: each gets those it has. Raises ValueError for a name that none has, or a value of another type."
+    """Parameters by notebook: each gets those it has.
+
+    Raises ValueError for a name that none has, or a value of another type.
+    """
     by_notebook = {name: parameters_of(name) for name in NOTEBOOKS}
     every = dict.fromkeys(name for parameters_there in by_notebook.values() for name in parameters_there)
-    if strange := [f"no notebook has a parameter {name!r}.{files.did_you_mean(name, every)} There are: {', '.join(every)}." for name in values if name not in every]:
+    if strange := [f"no notebook has a parameter {name!r}.{files.did_you_mean(name, every)} There are: "
+                   f"{', '.join(every)}." for name in values if name not in every]:
         raise InputError("\n".join(strange))
     shared = {name: {key: value for key, value in values.items() if key in by_notebook[name]} for name in NOTEBOOKS}
     for name, parameters in shared.items():
@@ -115,38 +137,51 @@ def share_parameters(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return shared
 
 
-def _ensure_split(plan: FinetuneConfig, n: int | None, parameters: dict[str, Any], out: Path, tell: Callable[[str], None]) -> list[int]:
+def _ensure_split(plan: FinetuneConfig, n: int | None, parameters: dict[str, Any], out: Path,
+                  tell: Callable[[str], None]) -> list[int]:
     "The folds of the split, which is made first if there is none."
     if not Path(plan.split_file).exists():
         if n is None:
-            raise RunError(f"there is no split yet in {plan.split_file}. Say into how many folds it is to be cut (`--n`).")
+            raise RunError(f"there is no split yet in {plan.split_file}. Say into how many folds it is to be cut "
+                           "(`--n`).")
         tell(f"split: {execute('holdout_split', out, parameters | {'n_folds': n})}")
     return folds_of(plan, n)
 
 # %% ../../nbs/61_notebooks/04_folds.ipynb #70d72beb
-def run_folds(config: str | Path, n: int | None = None, workers: int | None = None, sets: Iterable[str] = (), test_count: int = 30,
+def run_folds(config: str | Path, n: int | None = None, workers: int | None = None, sets: Iterable[str] = (),
+              test_count: int = 30,
               parameters: Mapping[str, Any] | None = None, max_hours: float | None = None, runs: str | Path = "runs",
               tell: Callable[[str], None] = print) -> dict[int, FoldResult]:
-    """Train all folds of a config, each through its notebook in a process of its own, then score them and put them together.
+    """Train all folds of a config, each through its notebook in a process of its own, then score them and put them
+    together.
 
-    config: a YAML file or a packaged config's name. n: how many folds; needed where there is no split yet, else it must be the split's number.
-    workers: how many at a time; None: one a graphics card. sets: `key=value` texts over the config. test_count: pictures held out by a new split.
-    parameters: more of the notebooks', by name. max_hours: of all together; None: the config's. runs: the executed notebooks go to <runs>/<experiment>/.
+    config: a YAML file or a packaged config's name. n: how many folds; needed where there is no split yet, else it must
+    be the split's number.
+    workers: how many at a time; None: one a graphics card. sets: `key=value` texts over the config. test_count:
+    pictures held out by a new split.
+    parameters: more of the notebooks', by name. max_hours: of all together; None: the config's. runs: the executed
+    notebooks go to <runs>/<experiment>/.
     tell: is told each line of progress.
-    Finished folds are left alone, killed and stopped ones gone on with. Returns by number what became of each; scored and aggregated only if all are finished.
-    Raises, before anything runs, ConfigError, RunError or ValueError for what cannot work, and TimeoutError if the folder is in use.
+    Finished folds are left alone, killed and stopped ones gone on with. Returns by number what became of each; scored
+    and aggregated only if all are finished.
+    Raises, before anything runs, ConfigError, RunError or ValueError for what cannot work, and TimeoutError if the
+    folder is in use.
     """
     from saliency_playground.finetune.train import TimeBudget
     values, ours = dict(parameters or {}), {"config": str(config), "sets": list(sets), "test_count": test_count}
     if taken := [name for name in values if name in (*ours, "fold", "n_folds", "max_hours")]:
-        raise InputError(f"the parameter {taken[0]!r} is not given like this: it has a place of its own, or each fold its own value.")
+        raise InputError(f"the parameter {taken[0]!r} is not given like this: it has a place of its own, or each fold "
+                         "its own value.")
     shared = share_parameters(values := values | ours)
-    plan = configure_training(config, values.get("split_file"), values.get("output_dir"), values.get("seed"), values["sets"])
+    plan = configure_training(config, values.get("split_file"), values.get("output_dir"), values.get("seed"),
+                              values["sets"])
     clock, folder = TimeBudget(max_hours or plan.max_hours), files.path_inside(runs, plan.experiment)
-    def out(number): return folder/f"fold_{number:02}.ipynb"
+    def out(number):
+        return folder/f"fold_{number:02}.ipynb"
     with files.lock(folder, wait=0):
         numbers = _ensure_split(plan, n, shared["holdout_split"], folder/"holdout_split.ipynb", tell)
-        done = {number: FoldResult("there") for number in numbers if is_finished(plan, number, out(number)) and not values.get("overwrite")}
+        done = {number: FoldResult("there") for number in numbers if is_finished(plan, number, out(number))
+                and not values.get("overwrite")}
         for number in done:
             tell(f"fold {number}: finished before")
         waiting = {number: shared["finetune_fold"] | {"fold": number} for number in numbers if number not in done}
@@ -162,6 +197,8 @@ def run_folds(config: str | Path, n: int | None = None, workers: int | None = No
 
 def next_steps(outcomes: Mapping[int, FoldResult]) -> str:
     "What is to be done about folds that are not finished, a line each and one for all; empty if all are."
-    open_ = {number: fold_result for number, fold_result in outcomes.items() if fold_result.status in ("failed", "stopped")}
+    open_ = {number: fold_result for number, fold_result in outcomes.items()
+             if fold_result.status in ("failed", "stopped")}
     lines = [f"fold {number} {fold_result.status}: {fold_result.message}" for number, fold_result in open_.items()]
-    return "\n".join(lines + [f"{len(outcomes) - len(open_)} of {len(outcomes)} folds are finished. The same command does only the rest, then scores all."]) if lines else ""
+    return "\n".join(lines + [f"{len(outcomes) - len(open_)} of {len(outcomes)} folds are finished. The same command "
+                              "does only the rest, then scores all."]) if lines else ""

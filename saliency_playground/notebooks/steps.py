@@ -25,7 +25,8 @@ SMOKE, _UPTO = "smoke", ("data", "split", "folds", "eval")
 def smoke_config(upto: str = "data") -> Path:
     """The config of a tiny training, with all that it needs, in a new temporary folder.
 
-    upto: what is made besides: data, split, folds (trained), or eval (scored); each with those before. Returns the config's path.
+    upto: what is made besides: data, split, folds (trained), or eval (scored); each with those before. Returns the
+    config's path.
     """
     import torch
 
@@ -37,10 +38,14 @@ def smoke_config(upto: str = "data") -> Path:
         torch.manual_seed(0)
         weights.write_state(here/"base.pth", network.tiny_network("iie", components=2).state_dict())
     path = files.write_text(here/"smoke.yaml", json.dumps({
-        "experiment": "smoke", "data": {"name": "folder", "as": "toy", "root": str(here/"toy")}, "split_file": str(here/"splits"/"split.json"), "device": "cpu",
-        "network": {"backbones": ["tiny", "tiny"], "components": 2}, "base_weights_path": str(here/"base.pth"), "output_dir": str(here/"tuned"),
-        "training": {"loss": "nll_fixations", "stages": [{"name": "head", "epochs": 4, "lr": 0.01, "schedule": "cosine"},
-                                                         {"name": "deeper", "epochs": 2, "lr": 1e-3, "freeze": {"backbone_last_n_modules": 1}}]}}, indent=1) + "\n")
+        "experiment": "smoke", "data": {"name": "folder", "as": "toy", "root": str(here/"toy")},
+        "split_file": str(here/"splits"/"split.json"), "device": "cpu",
+        "network": {"backbones": ["tiny", "tiny"], "components": 2}, "base_weights_path": str(here/"base.pth"),
+        "output_dir": str(here/"tuned"),
+        "training": {"loss": "nll_fixations",
+                     "stages": [{"name": "head", "epochs": 4, "lr": 0.01, "schedule": "cosine"},
+                                {"name": "deeper", "epochs": 2, "lr": 1e-3,
+                                 "freeze": {"backbone_last_n_modules": 1}}]}}, indent=1) + "\n")
     _run_smoke_steps(load_finetune(path), steps)
     return path
 
@@ -48,22 +53,25 @@ def smoke_config(upto: str = "data") -> Path:
 def _run_smoke_steps(plan: FinetuneConfig, steps: Iterable[str]) -> None:
     "Do steps of a tiny training."
     from saliency_playground.bench.run import run
-    from saliency_playground.registry import create
     from saliency_playground.finetune.run import finetune
     from saliency_playground.finetune.splits import make_split, write_split
+    from saliency_playground.registry import create
     if "split" in steps:
-        write_split(make_split(create("dataset", plan.data.name, **plan.data.options), 4, folds=2), plan.split_file.parent)
+        write_split(make_split(create("dataset", plan.data.name, **plan.data.options), 4, folds=2),
+                    plan.split_file.parent)
     if "folds" in steps:
         finetune(plan, quiet=True)
     if "eval" in steps:
         run(evaluation_config(plan), quiet=True)
 
 # %% ../../nbs/61_notebooks/03_steps.ipynb #dd8e2195
-def configure_training(config: str | Path, split_file: str | None = None, output_dir: str | None = None, seed: int | None = None, sets: Iterable[str] = (),
+def configure_training(config: str | Path, split_file: str | None = None, output_dir: str | None = None,
+                       seed: int | None = None, sets: Iterable[str] = (),
            max_hours: float | None = None, upto: str = "data") -> FinetuneConfig:
     """A checked config of a fine-tuning with a notebook's parameters written over it.
 
-    config: a YAML file, a packaged config's name, or "smoke", see `smoke_config`, for which `upto` is. sets: `key=value` texts.
+    config: a YAML file, a packaged config's name, or "smoke", see `smoke_config`, for which `upto` is. sets:
+    `key=value` texts.
     Raises ConfigError with every fault.
     """
     settings = {"split_file": split_file, "output_dir": output_dir, "seed": seed, "max_hours": max_hours}
@@ -72,10 +80,14 @@ def configure_training(config: str | Path, split_file: str | None = None, output
 
 
 def folds_of(plan: FinetuneConfig, n_folds: int | None = None) -> list[int]:
-    "The numbers of the folds of a config's split. Raises RunError if there are not `n_folds` of them (None: any number), DatasetError without a split."
+    """The numbers of the folds of a config's split.
+
+    Raises RunError if there are not `n_folds` of them (None: any number), DatasetError without a split.
+    """
     numbers = [fold_split["fold"] for fold_split in read_split(plan.split_file)["folds"]]
     if n_folds not in (None, len(numbers)):
-        raise RunError(f"{plan.split_file} has {len(numbers)} folds, not {n_folds}. Leave the number out, or name another split_file.")
+        raise RunError(f"{plan.split_file} has {len(numbers)} folds, not {n_folds}. Leave the number out, or name "
+                       "another split_file.")
     return numbers
 
 # %% ../../nbs/61_notebooks/03_steps.ipynb #e9430724
@@ -83,7 +95,8 @@ def split_folder(plan: FinetuneConfig) -> Path:
     "The folder that a split for this config is written into. Raises RunError if the config would not find it there."
     path = Path(plan.split_file)
     if path.name != "split.json":
-        raise RunError(f"split_file {path}: a split is written as split.json, with two lists beside it. Call it {path.parent/'split.json'}.")
+        raise RunError(f"split_file {path}: a split is written as split.json, with two lists beside it. Call it "
+                       f"{path.parent/'split.json'}.")
     return path.parent
 
 # %% ../../nbs/61_notebooks/03_steps.ipynb #e5e8a5dd
@@ -99,7 +112,8 @@ def epoch_line(row: dict[str, Any]) -> str:
     "A row of a fold's history in a line."
     from saliency_playground.finetune.train import format_duration
     loss = "" if row["loss"] != row["loss"] else f"loss {row['loss']:.4f}"
-    return f"{row['epoch']:>3} {row['stage']:<20} {loss:<14} IG {row['IG']:7.4f}   NSS {row['NSS']:7.4f}   {format_duration(row['seconds'])}"
+    return (f"{row['epoch']:>3} {row['stage']:<20} {loss:<14} IG {row['IG']:7.4f}   NSS {row['NSS']:7.4f}   "
+            f"{format_duration(row['seconds'])}")
 
 # %% ../../nbs/61_notebooks/03_steps.ipynb #8be202ef
 def eval_dir_of(plan: FinetuneConfig, eval_dir: str | Path | None = None) -> Path:
@@ -110,19 +124,24 @@ def eval_dir_of(plan: FinetuneConfig, eval_dir: str | Path | None = None) -> Pat
 def evaluation_config(plan: FinetuneConfig, eval_dir: str | Path | None = None, seed: int = 0) -> dict[str, Any]:
     """A config of a benchmark: the holdout, scored by the model before training and by every fold of the split.
 
-    Tables go to `eval_dir_of`, predictions into its folder predictions/. Models are called as the packaged eval configs call them.
+    Tables go to `eval_dir_of`, predictions into its folder predictions/. Models are called as the packaged eval configs
+    call them.
     Raises RunError if a fold is not there or not trained to its end.
     """
     folder, kind = eval_dir_of(plan, eval_dir), plan.network.center_bias
     folds = {number: Path(plan.output_dir)/f"fold_{number:02}" for number in folds_of(plan)}
     if absent := [f"{number} ({why})" for number in folds if (why := _unfinished_reason(fold_record(plan, number)))]:
-        raise RunError(f"{plan.output_dir}: folds are missing: {', '.join(absent)}. Train them first, with the same output_dir.")
+        raise RunError(f"{plan.output_dir}: folds are missing: {', '.join(absent)}. Train them first, with the same "
+                       "output_dir.")
     base = str(plan.base_weights_path) if plan.base_weights_path else None
     own = {"backbones": plan.network.backbones, "components": plan.network.components} if base else {}
     before = str(folds[1]/"center_bias.npy") if kind == "fold" and base else "mit1003" if kind == "fold" else kind
-    models = [{"name": "deepgaze_iie", "as": PRETRAINED, "device": plan.device, "weights_path": base, "center_bias": before} | own]
-    models += [{"name": "deepgaze_iie", "as": FOLDS.replace("*", f"{number:02}"), "device": plan.device, "weights_path": str(path/"final.pth"),
-                "base_weights_path": base, "center_bias": str(path/"center_bias.npy") if kind == "fold" else kind} for number, path in folds.items()]
+    models = [{"name": "deepgaze_iie", "as": PRETRAINED, "device": plan.device, "weights_path": base,
+               "center_bias": before} | own]
+    models += [{"name": "deepgaze_iie", "as": FOLDS.replace("*", f"{number:02}"), "device": plan.device,
+                "weights_path": str(path/"final.pth"),
+                "base_weights_path": base, "center_bias": str(path/"center_bias.npy") if kind == "fold" else kind}
+               for number, path in folds.items()]
     data = plan.data.as_dict() | {"split_file": str(plan.split_file), "split": "test"}
     return {"experiment": plan.experiment, "datasets": [data], "models": models, "plugins": plan.plugins, "seed": seed,
             "output_dir": str(folder), "prediction_cache_dir": str(folder/"predictions")}
@@ -130,7 +149,8 @@ def evaluation_config(plan: FinetuneConfig, eval_dir: str | Path | None = None, 
 
 def _unfinished_reason(about: dict) -> str:
     "Why a fold cannot be scored; empty if it can."
-    return "" if about.get("finished") else "not there" if not about else "stopped for lack of time" if about.get("stopped") else "not trained to its end"
+    return ("" if about.get("finished") else "not there" if not about else "stopped for lack of time"
+            if about.get("stopped") else "not trained to its end")
 
 # %% ../../nbs/61_notebooks/03_steps.ipynb #49687bc7
 def check_summary(table: "pandas.DataFrame", plan: FinetuneConfig) -> "pandas.DataFrame":
@@ -138,5 +158,6 @@ def check_summary(table: "pandas.DataFrame", plan: FinetuneConfig) -> "pandas.Da
     named = [FOLDS.replace("*", f"{number:02}") for number in folds_of(plan)]
     there = list(table.columns[table.columns.get_loc("definition") + 1:])
     if there != named:
-        raise RunError(f"the scores are of {', '.join(there)}, and the split has the folds {', '.join(named)}. Give every training an eval_dir of its own.")
+        raise RunError(f"the scores are of {', '.join(there)}, and the split has the folds {', '.join(named)}. Give "
+                       "every training an eval_dir of its own.")
     return table

@@ -15,18 +15,21 @@ import numpy as np
 from .. import comparisons
 from .comparison import format_number
 from .leaderboard import leaderboards
-from .reading import RunFiles, oriented, models_of, scores_of
+from .reading import RunFiles, models_of, oriented, scores_of
 
 # %% ../../nbs/50_report/06_charts.ipynb #c099723f
-_COLORS = {False: ["#0072B2", "#D55E00", "#009E73", "#B0588F", "#9A7400", "#3E8FC0"], True: ["#56B4E9", "#F08B4B", "#3FC79A", "#E29CC6", "#E5C04B", "#9CCBEA"]}
-_INK = {False: {"text": "#1f2328", "line": "#c9ced6", "gray": "#7d858f"}, True: {"text": "#e6e8eb", "line": "#454c56", "gray": "#98a1ac"}}
+_COLORS = {False: ["#0072B2", "#D55E00", "#009E73", "#B0588F", "#9A7400", "#3E8FC0"],
+           True: ["#56B4E9", "#F08B4B", "#3FC79A", "#E29CC6", "#E5C04B", "#9CCBEA"]}
+_INK = {False: {"text": "#1f2328", "line": "#c9ced6", "gray": "#7d858f"},
+        True: {"text": "#e6e8eb", "line": "#454c56", "gray": "#98a1ac"}}
 
 
 def model_colors(run: RunFiles, dataset: str, dark: bool = False) -> dict[str, str]:
     "A colour for each model, in the leaderboard's order; ceilings are gray. After six models the colours come again."
     board = next(board for board in leaderboards(run) if board.dataset == dataset)
     palette = _COLORS[dark]
-    return {row.model: palette[i % len(palette)] for i, row in enumerate(board.models)} | {row.model: _INK[dark]["gray"] for row in board.ceilings}
+    return ({row.model: palette[i % len(palette)] for i, row in enumerate(board.models)}
+            | {row.model: _INK[dark]["gray"] for row in board.ceilings})
 
 
 @contextmanager
@@ -34,9 +37,12 @@ def chart_style(dark: bool = False):
     "Matplotlib settings for a chart without a background: inside the `with` block, figures are drawn in this ink."
     import matplotlib
     text, line = _INK[dark]["text"], _INK[dark]["line"]
-    with matplotlib.rc_context({"font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "text.color": text, "axes.labelcolor": text,
-                                "axes.titlecolor": text, "xtick.color": text, "ytick.color": text, "axes.edgecolor": line, "grid.color": line, "ytick.left": False,
-                                "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False, "axes.facecolor": "none", "figure.facecolor": "none",
+    with matplotlib.rc_context({"font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold",
+                                "axes.titlelocation": "left", "text.color": text, "axes.labelcolor": text,
+                                "axes.titlecolor": text, "xtick.color": text, "ytick.color": text,
+                                "axes.edgecolor": line, "grid.color": line, "ytick.left": False,
+                                "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
+                                "axes.facecolor": "none", "figure.facecolor": "none",
                                 "legend.frameon": False, "figure.constrained_layout.use": True}):
         yield
 
@@ -51,7 +57,9 @@ def figure_to_png(figure, dpi: int = 160) -> bytes:
 
 # %% ../../nbs/50_report/06_charts.ipynb #12a45c07
 def distribution_chart(run: RunFiles, dataset: str, metric: str, dark: bool = False):
-    "A Matplotlib figure: every image's score (dots), mean and 95 % interval, a line a model, the leaderboard's best on top; None if nobody has a score."
+    """A Matplotlib figure: every image's score (dots), mean and 95 % interval, a line a model, the leaderboard's best
+    on top; None if nobody has a score.
+    """
     from matplotlib.figure import Figure
     board = next(board for board in leaderboards(run) if board.dataset == dataset)
     place, ink_of = board.columns.index(metric), model_colors(run, dataset, dark)
@@ -66,17 +74,21 @@ def distribution_chart(run: RunFiles, dataset: str, metric: str, dark: bool = Fa
             dots = scores[np.unique(np.linspace(0, len(scores) - 1, min(len(scores), 300)).round().astype(int))]
             wobble = 0.26 * np.sin(2.4 * np.arange(len(dots)))                      # neighbours step aside
             number, color = row.numbers[place], ink_of[row.model]
-            axis.plot(dots, y + 0.06 + wobble * 0.5, "o", ms=2.6, mec="none", color=color, alpha=0.45 if len(dots) <= 100 else 0.2)
+            axis.plot(dots, y + 0.06 + wobble * 0.5, "o", ms=2.6, mec="none", color=color,
+                      alpha=0.45 if len(dots) <= 100 else 0.2)
             axis.plot([number.low, number.high], [y - 0.24] * 2, color=color, lw=2.2, solid_capstyle="round")
             axis.plot(number.mean, y - 0.24, "D", ms=4.2, mec="none", color=color)
-        axis.set(title=f"{metric} {board.arrows[place]}", yticks=range(len(rows)), yticklabels=[row.model for row in rows], ylim=(len(rows) - 0.5, -0.6))
+        axis.set(title=f"{metric} {board.arrows[place]}", yticks=range(len(rows)),
+                 yticklabels=[row.model for row in rows], ylim=(len(rows) - 0.5, -0.6))
         axis.grid(axis="x", lw=0.6)
         axis.set_axisbelow(True)
     return figure
 
 # %% ../../nbs/50_report/06_charts.ipynb #32af5856
 def stability_table(run: RunFiles, dataset: str, metric: str) -> "pandas.DataFrame":
-    """The share of resamples of the images in which a model takes a rank: a row a model (best first), columns 1, 2, …; ceilings left out.
+    """The share of resamples of the images in which a model takes a rank: a row a model (best first), columns 1, 2, ….
+
+    Ceilings left out.
 
     On the images that all models with this metric have a score for. Empty if fewer than two have one.
     """
@@ -84,16 +96,21 @@ def stability_table(run: RunFiles, dataset: str, metric: str) -> "pandas.DataFra
     scores = scores_of(run, dataset, metric, models_of(run, dataset, ceilings=False)).dropna(axis=1, how="all")
     if scores.shape[1] < 2:
         return pd.DataFrame()
-    share = comparisons.rank_stability(scores.to_numpy().T, run.columns[metric].higher_is_better, seed=run.about["config"].get("seed", 0))
+    share = comparisons.rank_stability(scores.to_numpy().T, run.columns[metric].higher_is_better,
+                                       seed=run.about["config"].get("seed", 0))
     table = pd.DataFrame(share, scores.columns, range(1, scores.shape[1] + 1)).rename_axis("model")
     return table.loc[oriented(run, metric, scores.mean()).sort_values(ascending=False, kind="stable").index]
 
 # %% ../../nbs/50_report/06_charts.ipynb #52efaf08
 def rank_table(run: RunFiles, dataset: str) -> "pandas.DataFrame":
-    "Each model's rank by each metric, 1 the best, ties sharing the mean of their ranks; NaN without a score. Ceilings left out; the leaderboard's order."
+    """Each model's rank by each metric, 1 the best, ties sharing the mean of their ranks; NaN without a score.
+
+    Ceilings left out; the leaderboard's order.
+    """
     import pandas as pd
     board = next(board for board in leaderboards(run) if board.dataset == dataset)
-    means = pd.DataFrame([[number.mean for number in row.numbers] for row in board.models], [row.model for row in board.models], board.columns)
+    means = pd.DataFrame([[number.mean for number in row.numbers] for row in board.models],
+                         [row.model for row in board.models], board.columns)
     return pd.DataFrame({metric: oriented(run, metric, means[metric]).rank(ascending=False) for metric in means})
 
 
@@ -109,7 +126,8 @@ def rank_chart(run: RunFiles, dataset: str, dark: bool = False):
         for model, row in table.iterrows():
             axis.plot(range(len(row)), row, "-", lw=2, color=ink_of[model], alpha=0.8)
             axis.plot(range(len(row)), row, "o", ms=6, color=ink_of[model], mec="none")
-        axis.set(xticks=range(table.shape[1]), xticklabels=table.columns, yticks=table.iloc[:, 0].fillna(0), yticklabels=[""] * len(table),
+        axis.set(xticks=range(table.shape[1]), xticklabels=table.columns, yticks=table.iloc[:, 0].fillna(0),
+                 yticklabels=[""] * len(table),
                  ylim=(len(table) + 0.4, 0.6), xlim=(-0.3, table.shape[1] - 0.7))
         axis.set_yticks(range(1, len(table) + 1), [str(rank) for rank in range(1, len(table) + 1)])
         axis.set_ylabel("rank")
@@ -125,21 +143,26 @@ def _names_at_the_right(axis, table: "pandas.DataFrame", ink_of: dict[str, str])
     for i in range(1, len(heights)):
         heights[i] = max(heights[i], heights[i - 1] + 0.8)
     heights -= max(0, heights[-1] - len(table) - 0.3) if len(heights) else 0
-    for model, height in zip(last.index, heights):
+    for model, height in zip(last.index, heights, strict=True):
         axis.annotate(model, (table.shape[1] - 0.8, height), va="center", color=ink_of[model], annotation_clip=False)
 
 # %% ../../nbs/50_report/06_charts.ipynb #f3f3e4d1
 def agreement_table(run: RunFiles, dataset: str) -> "pandas.DataFrame":
-    """How far metrics agree, metric × metric, −1 to 1: above the diagonal Kendall's tau_b of the models' means, below it Spearman's rho
-    over images, averaged over the models; 1 on the diagonal. Ceilings left out; NaN where fewer than two models, or three images, tell.
+    """How far metrics agree, metric × metric, −1 to 1.
+
+    Above the diagonal Kendall's tau_b of the models' means, below it Spearman's rho
+    over images, averaged over the models; 1 on the diagonal. Ceilings left out; NaN where fewer than two models, or
+    three images, tell.
     """
     import pandas as pd
     models = models_of(run, dataset, ceilings=False)
     if not models:
         return pd.DataFrame(np.nan, list(run.columns), list(run.columns))
     scores = {metric: oriented(run, metric, scores_of(run, dataset, metric, models)) for metric in run.columns}
-    above = comparisons.rank_agreement({metric: table.mean() for metric, table in scores.items()}, dict.fromkeys(scores, True)).to_numpy()
-    below = np.stack([_rank_correlations(pd.DataFrame({metric: table[model] for metric, table in scores.items()})) for model in models])
+    above = comparisons.rank_agreement({metric: table.mean() for metric, table in scores.items()},
+                                       dict.fromkeys(scores, True)).to_numpy()
+    below = np.stack([_rank_correlations(pd.DataFrame({metric: table[model] for metric, table in scores.items()}))
+                      for model in models])
     defined = (~np.isnan(below)).sum(axis=0)
     mean = np.divide(np.nansum(below, axis=0), defined, out=np.full(above.shape, np.nan), where=defined > 0)
     square = np.triu(above, 1) + np.tril(mean, -1)
@@ -172,7 +195,8 @@ def agreement_chart(run: RunFiles, dataset: str, dark: bool = False):
             if i != j:
                 axis.text(j, i, format_number(value, 2), ha="center", va="center", fontsize=8, color=text)
         axis.plot([-0.5, n - 0.5], [-0.5, n - 0.5], color=_INK[dark]["gray"], lw=1)
-        axis.set(xticks=range(n), xticklabels=table.columns, yticks=range(n), yticklabels=table.columns, xlabel="below the diagonal: same images? (ρ)")
+        axis.set(xticks=range(n), xticklabels=table.columns, yticks=range(n), yticklabels=table.columns,
+                 xlabel="below the diagonal: same images? (ρ)")
         axis.set_title("above the diagonal: same order of models? (τ)", fontsize=9, fontweight="normal", loc="center")
         axis.tick_params(axis="x", labelrotation=35, labelsize=8)
     return figure

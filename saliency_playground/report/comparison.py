@@ -15,7 +15,15 @@ import numpy as np
 from .. import comparisons
 from ..errors import InputError
 from .explainable import scores_on_common_observers
-from .reading import RunFiles, oriented, leading_metric, pick_dataset, pick_model, role_of, scores_of
+from saliency_playground.report.reading import (
+    RunFiles,
+    leading_metric,
+    oriented,
+    pick_dataset,
+    pick_model,
+    role_of,
+    scores_of,
+)
 
 # %% ../../nbs/50_report/03_comparison.ipynb #db3a1299
 def needs_observers(run: RunFiles, dataset: str, a: str, b: str) -> bool:
@@ -24,29 +32,40 @@ def needs_observers(run: RunFiles, dataset: str, a: str, b: str) -> bool:
 
 
 def paired_scores(run: RunFiles, dataset: str, metric: str, a: str, b: str) -> "pandas.DataFrame":
-    "The scores of two models on the same targets: a row an image (index image_id), columns a and b; NaN where undefined."
-    return scores_on_common_observers(run, dataset, [a, b], metric)[[a, b]] if needs_observers(run, dataset, a, b) else scores_of(run, dataset, metric, [a, b])
+    """The scores of two models on the same targets: a row an image (index image_id), columns a and b.
+
+    NaN where undefined.
+    """
+    return (scores_on_common_observers(run, dataset, [a, b], metric)[[a, b]] if needs_observers(run, dataset, a, b)
+            else scores_of(run, dataset, metric, [a, b]))
 
 # %% ../../nbs/50_report/03_comparison.ipynb #f14b09da
-def compare_scores(a: np.ndarray, b: np.ndarray, higher_is_better: bool = True, seed: int = 0) -> dict[str, float | int]:
+def compare_scores(a: np.ndarray, b: np.ndarray, higher_is_better: bool = True,
+                   seed: int = 0) -> dict[str, float | int]:
     """Two models' scores on the same images, as a row of numbers.
 
     a, b: (images,) in the same order, NaN where undefined: such images are left out and counted.
-    Returns mean_a, mean_b, difference (a − b), ci_low, ci_high (its 95 % interval over images), p (paired permutation, two-sided),
-    dz (mean difference in its standard deviations), wins, losses, ties (images), n, n_left_out. See `comparisons.paired_comparison`.
+    Returns mean_a, mean_b, difference (a − b), ci_low, ci_high (its 95 % interval over images), p (paired permutation,
+    two-sided), dz (mean difference in its standard deviations), wins, losses, ties (images), n, n_left_out. See
+    `comparisons.paired_comparison`.
     """
     statistics = comparisons.paired_comparison(a, b, seed=seed)
     both = ~np.isnan(a) & ~np.isnan(b)
     better, worse = (a > b, a < b) if higher_is_better else (a < b, a > b)
     return {name: statistics[name] for name in ("mean_a", "mean_b", "difference", "ci_low", "ci_high")} | {
-        "p": statistics["p_permutation"], "dz": statistics["dz"], "wins": int(better[both].sum()), "losses": int(worse[both].sum()),
-        "ties": int((a == b)[both].sum()), "n": statistics["n"], "n_left_out": statistics["n_only_a"] + statistics["n_only_b"]}
+        "p": statistics["p_permutation"], "dz": statistics["dz"], "wins": int(better[both].sum()),
+        "losses": int(worse[both].sum()),
+        "ties": int((a == b)[both].sum()), "n": statistics["n"],
+        "n_left_out": statistics["n_only_a"] + statistics["n_only_b"]}
 
 # %% ../../nbs/50_report/03_comparison.ipynb #7b7b4b59
 def differing_images(run: RunFiles, a: str, b: str, dataset: str, by: str | None = None) -> "pandas.DataFrame":
-    """Every image with both scores in one metric: index image_id, columns a's name, b's name, advantage; the best for a first.
+    """Every image with both scores in one metric: index image_id, columns a's name, b's name, advantage.
 
-    by: the metric; None: the run's leading one. advantage: a − b, or b − a where lower is better. Images with one score only are left out.
+    The best for a first.
+
+    by: the metric; None: the run's leading one. advantage: a − b, or b − a where lower is better. Images with one score
+    only are left out.
     """
     by = by or leading_metric(run)
     table = paired_scores(run, dataset, by, a, b).dropna()
@@ -59,7 +78,8 @@ def differing_images(run: RunFiles, a: str, b: str, dataset: str, by: str | None
 class Comparison:
     """Two models on the same images; shows itself as a table.
 
-    table: a row a metric, see `compare_scores`, and p_holm. images: see `differing_images`. by: the metric these are ordered by.
+    table: a row a metric, see `compare_scores`, and p_holm. images: see `differing_images`. by: the metric these are
+    ordered by.
     better: name of each metric -> whether higher is better. by_observer: see `paired_scores`.
     """
     dataset: str
@@ -81,28 +101,33 @@ class Comparison:
 def compare(run: RunFiles, a: str, b: str, dataset: str | None = None, by: str | None = None) -> Comparison:
     """Compare two models of a run, metric by metric, on the images that both have.
 
-    a, b: models by their names in the run, ceilings too. dataset: None if the run has only one. by: which metric orders the images.
-    Raises ValueError for a name that the run does not have, for a model compared with itself, and if no dataset is given where there are several.
+    a, b: models by their names in the run, ceilings too. dataset: None if the run has only one. by: which metric orders
+    the images.
+    Raises ValueError for a name that the run does not have, for a model compared with itself, and if no dataset is
+    given where there are several.
     """
     import pandas as pd
     dataset = pick_dataset(run, dataset)
     a, b = (pick_model(run, dataset, model) for model in (a, b))
     if a == b:
         raise InputError(f"{a} cannot be compared with itself. Name two models.")
-    rows = {name: compare_scores(*paired_scores(run, dataset, name, a, b).to_numpy().T, metric.higher_is_better, run.about["config"].get("seed", 0))
+    rows = {name: compare_scores(*paired_scores(run, dataset, name, a, b).to_numpy().T, metric.higher_is_better,
+                                 run.about["config"].get("seed", 0))
             for name, metric in run.columns.items()}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     table.insert(table.columns.get_loc("p") + 1, "p_holm", comparisons.holm(table.p))
     by = by or leading_metric(run)
     return Comparison(dataset, a, b, table, differing_images(run, a, b, dataset, by), by,
-                      {name: metric.higher_is_better for name, metric in run.columns.items()}, needs_observers(run, dataset, a, b))
+                      {name: metric.higher_is_better for name, metric in run.columns.items()},
+                      needs_observers(run, dataset, a, b))
 
 # %% ../../nbs/50_report/03_comparison.ipynb #16e42d5a
 def format_number(value: float, digits: int = 3, sign: bool = False) -> str:
     "A number for people: `–` for NaN, `−∞`, a true minus."
     if np.isnan(value):
         return "–"
-    text = f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}" if np.isfinite(value) else ("+∞" if sign else "∞") if value > 0 else "-∞"
+    text = (f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}" if np.isfinite(value)
+            else ("+∞" if sign else "∞") if value > 0 else "-∞")
     return text.replace("-", "−")
 
 
@@ -117,10 +142,14 @@ def _comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]
     rows = []
     for name, row in comparison.table.iterrows():
         ahead = comparison.a if (row.difference > 0) == comparison.better[name] else comparison.b
-        interval = f" [{format_number(row.ci_low, sign=True)}, {format_number(row.ci_high, sign=True)}]" if np.isfinite(row.ci_low) else ""
-        verdict = f"{ahead} is better" if row.p_holm < 0.05 else "could be luck" if row.p_holm >= 0.05 else ("no common targets" if comparison.by_observer else "undefined for one") if row.n == 0 else ""
-        rows.append([f"{name} {'↑' if comparison.better[name] else '↓'}", format_number(row.mean_a), format_number(row.mean_b),
-                     f"{format_number(row.difference, sign=True)}{interval}", format_p(row.p), format_p(row.p_holm), format_number(row.dz, 2),
+        interval = (f" [{format_number(row.ci_low, sign=True)}, {format_number(row.ci_high, sign=True)}]"
+                    if np.isfinite(row.ci_low) else "")
+        verdict = (f"{ahead} is better" if row.p_holm < 0.05 else "could be luck" if row.p_holm >= 0.05
+                   else ("no common targets" if comparison.by_observer else "undefined for one") if row.n == 0 else "")
+        rows.append([f"{name} {'↑' if comparison.better[name] else '↓'}", format_number(row.mean_a),
+                     format_number(row.mean_b),
+                     f"{format_number(row.difference, sign=True)}{interval}", format_p(row.p), format_p(row.p_holm),
+                     format_number(row.dz, 2),
                      f"{row.wins:.0f} : {row.losses:.0f}" if row.n else "–", verdict])
     return header, rows
 
@@ -128,23 +157,28 @@ def _comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]
 def _comparison_notes(comparison: Comparison, most: int = 3) -> list[str]:
     "What stands below the table: the images that differ most, and what was left out."
     images, remarks = comparison.images, []
-    for model, part in [(comparison.a, images[images.advantage > 0]), (comparison.b, images[images.advantage < 0][::-1])]:
-        named = ", ".join(f"{image_id} ({format_number(abs(difference))})" for image_id, difference in part.advantage.head(most).items())
+    for model, part in [(comparison.a, images[images.advantage > 0]),
+                        (comparison.b, images[images.advantage < 0][::-1])]:
+        named = ", ".join(f"{image_id} ({format_number(abs(difference))})"
+                          for image_id, difference in part.advantage.head(most).items())
         remarks.append(f"{model} is ahead in {comparison.by} most on: {named or 'no image'}")
     lost = comparison.table.n_left_out[comparison.table.n > 0]
     if lost.any():
-        remarks.append("left out, because only one of the two has a score: " + ", ".join(f"{n} images in {name}" for name, n in lost[lost > 0].items()))
+        remarks.append("left out, because only one of the two has a score: "
+                       + ", ".join(f"{n} images in {name}" for name, n in lost[lost > 0].items()))
     if comparison.by_observer:
-        remarks.append("both scored observer by observer, CC, KL and SIM on the map of each observer alone, as the gold standard is")
-    remarks.append(f"difference: {comparison.a} − {comparison.b}, mean over {comparison.table.n.max()} images, bootstrap interval; p: paired "
-                   "permutation test, corrected over the metrics (Holm); dz: difference in its own standard deviations; better on: images")
+        remarks.append("both scored observer by observer, CC, KL and SIM on the map of each observer alone, as the "
+                       "gold standard is")
+    remarks.append(f"difference: {comparison.a} − {comparison.b}, mean over {comparison.table.n.max()} images, "
+                   "bootstrap interval; p: paired permutation test, corrected over the metrics (Holm); dz: difference "
+                   "in its own standard deviations; better on: images")
     return remarks
 
 # %% ../../nbs/50_report/03_comparison.ipynb #4cf59555
 def format_table(header: list[str], rows: list[list[str]]) -> list[str]:
     "A table for a terminal: columns as wide as their widest cell, a rule below the header."
-    wide = [max(map(len, column)) for column in zip(header, *rows)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, wide)).rstrip() for row in [header, *rows]]
+    wide = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in [header, *rows]]
     return [lines[0], "─" * max(map(len, lines)), *lines[1:]]
 
 
@@ -159,6 +193,9 @@ def comparison_text(comparison: Comparison) -> str:
 def comparison_html(comparison: Comparison) -> str:
     "A comparison as an HTML table; names are escaped."
     header, rows = _comparison_rows(comparison)
-    def line(tag, row): return "<tr>" + "".join(f"<{tag} style='text-align:{'left' if i in (0, 8) else 'right'}'>{escape(cell)}</{tag}>" for i, cell in enumerate(row)) + "</tr>"
-    below = "".join(f"<p style='font-size:85%;margin:.3em 0'>{escape(remark)}</p>" for remark in _comparison_notes(comparison))
+    def line(tag, row):
+        return "<tr>" + "".join(f"<{tag} style='text-align:{'left' if i in (0, 8) else 'right'}'>{escape(cell)}</{tag}>"
+                                for i, cell in enumerate(row)) + "</tr>"
+    below = "".join(f"<p style='font-size:85%;margin:.3em 0'>{escape(remark)}</p>"
+                    for remark in _comparison_notes(comparison))
     return f"<p>{escape(comparison.dataset)}</p><table>{line('th', header)}{''.join(line('td', row) for row in rows)}</table>{below}"

@@ -17,7 +17,10 @@ from .reading import RunFiles, cells_of, datasets_of, models_of
 
 # %% ../../nbs/50_report/02_explainable.ipynb #35ef7b3c
 def anchor_models(run: RunFiles, dataset: str) -> tuple[str | None, str | None]:
-    "The cells that stand for 0 % and 100 %: the baseline and the gold standard of a data set, None where the run has none."
+    """The cells that stand for 0 % and 100 %.
+
+    The baseline and the gold standard of a data set, None where the run has none.
+    """
     roles = {cell["model"]: cell.get("role") for cell in cells_of(run, dataset)}
     named = (run.about["config"].get("baseline") or {}).get("as")
     baselines = [model for model, role in roles.items() if role == "baseline"]
@@ -28,15 +31,18 @@ def anchor_models(run: RunFiles, dataset: str) -> tuple[str | None, str | None]:
 def scores_on_common_observers(run: RunFiles, dataset: str, models: list[str], metric: str) -> "pandas.DataFrame":
     """Scores of several models, each the mean over the observers of an image, on the observers that all of them have.
 
-    Returns a row an image (index image_id), a column a model in the order given, and `n_fixations` (of these observers).
+    Returns a row an image (index image_id), a column a model in the order given, and `n_fixations` (of these
+    observers).
     Empty if the run has no scores by observer, or the models share no target.
     """
     import pandas as pd
     try:
         tables = [observer_scores(run, dataset, model) for model in models]
     except FileNotFoundError:
-        return pd.DataFrame({name: [] for name in [*models, "n_fixations"]}, index=pd.Index([], name="image_id"), dtype=float)
-    join = "outer" if all(table.index.equals(tables[0].index) for table in tables) else "inner"          # equal, as a rule: no need to search
+        return pd.DataFrame({name: [] for name in [*models, "n_fixations"]}, index=pd.Index([], name="image_id"),
+                            dtype=float)
+    # equal, as a rule: no need to search
+    join = "outer" if all(table.index.equals(tables[0].index) for table in tables) else "inner"
     scores = pd.concat([table[metric] for table in tables], axis=1, join=join, keys=range(len(models))).dropna()
     n = tables[0].n_fixations.reindex(scores.index)
     weights = n if run.columns[metric].pointwise else n**0
@@ -52,7 +58,10 @@ def observer_scores(run: RunFiles, dataset: str, model: str) -> "pandas.DataFram
 
 # %% ../../nbs/50_report/02_explainable.ipynb #c84a9da8
 def percent_explainable(score: Any, baseline: Any, gold: Any, higher_is_better: bool) -> np.ndarray:
-    "100 · (score − baseline) / (gold − baseline), element by element; NaN where gold is not finite, or not better than the baseline."
+    """100 · (score − baseline) / (gold − baseline), element by element.
+
+    NaN where gold is not finite, or not better than the baseline.
+    """
     score, baseline, gold = (np.asarray(values, dtype=float) for values in (score, baseline, gold))
     with np.errstate(invalid="ignore", divide="ignore"):
         room = gold - baseline if higher_is_better else baseline - gold
@@ -67,16 +76,21 @@ def explainable_by_image(run: RunFiles, dataset: str, metric: str) -> "pandas.Da
     by_model = {}
     for model in models_of(run, dataset) if baseline and gold else []:
         table = scores_on_common_observers(run, dataset, [model, baseline, gold], metric)
-        by_model[model] = pd.Series(percent_explainable(*table.iloc[:, :3].T.to_numpy(), run.columns[metric].higher_is_better), table.index)
+        by_model[model] = pd.Series(percent_explainable(*table.iloc[:, :3].T.to_numpy(),
+                                                        run.columns[metric].higher_is_better), table.index)
     return pd.DataFrame(by_model)
 
 # %% ../../nbs/50_report/02_explainable.ipynb #77c47f6a
-def percent_of_means(table: "pandas.DataFrame", higher_is_better: bool, per_fixation: bool = False, seed: int = 0) -> tuple[float, float, float]:
+def percent_of_means(table: "pandas.DataFrame", higher_is_better: bool, per_fixation: bool = False,
+                     seed: int = 0) -> tuple[float, float, float]:
     """(percent, low, high): % of explainable of the means over images, and its 95 % bootstrap interval.
 
-    table: columns model, baseline, gold and n_fixations, a row an image, from `scores_on_common_observers`. per_fixation: images count by n_fixations.
-    All NaN if the gold standard is not better than the baseline; low, high NaN below two images, or if that happens in a resample.
-    Source: a ratio of means, resampled by image: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 10.
+    table: columns model, baseline, gold and n_fixations, a row an image, from `scores_on_common_observers`.
+    per_fixation: images count by n_fixations.
+    All NaN if the gold standard is not better than the baseline; low, high NaN below two images, or if that happens in
+    a resample.
+    Source: a ratio of means, resampled by image: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter
+    10.
     """
     weights = table.n_fixations.to_numpy() if per_fixation else np.ones(len(table))
     scores = table.iloc[:, :3].to_numpy()
@@ -93,9 +107,12 @@ def percent_of_means(table: "pandas.DataFrame", higher_is_better: bool, per_fixa
 
 # %% ../../nbs/50_report/02_explainable.ipynb #6aafab2f
 def compare_with_gold(run: RunFiles, dataset: str, model: str) -> "pandas.DataFrame":
-    """Is a model above the gold standard? A row a metric: difference (positive if the model is better), p_holm, above_gold.
+    """Is a model above the gold standard?
 
-    above_gold: better, and p_holm < 0.05. The test is `comparisons.sign_flip_p` on the images, corrected over the metrics.
+    A row a metric: difference (positive if the model is better), p_holm, above_gold.
+
+    above_gold: better, and p_holm < 0.05. The test is `comparisons.sign_flip_p` on the images, corrected over the
+    metrics.
     Everything is empty (NaN, False) without a gold standard, and for the ceilings: an upper bound is above by right.
     """
     import pandas as pd
@@ -103,7 +120,8 @@ def compare_with_gold(run: RunFiles, dataset: str, model: str) -> "pandas.DataFr
     tested = gold and model in models_of(run, dataset, ceilings=False)
     for name, metric in run.columns.items():
         table = scores_on_common_observers(run, dataset, [model, gold], name) if tested else []
-        ahead = (table[model] - table[gold]).to_numpy() * (1 if metric.higher_is_better else -1) if len(table) else np.array([np.nan])
+        ahead = ((table[model] - table[gold]).to_numpy() * (1 if metric.higher_is_better else -1) if len(table)
+                 else np.array([np.nan]))
         rows.append({"difference": ahead.mean(), "p": float(comparisons.sign_flip_p(ahead))})
     table = pd.DataFrame(rows, index=pd.Index(list(run.columns), name="metric"))
     table["p_holm"] = comparisons.holm(table.p)
@@ -113,10 +131,11 @@ def compare_with_gold(run: RunFiles, dataset: str, model: str) -> "pandas.DataFr
 def explainable(run: RunFiles) -> "pandas.DataFrame":
     """How much of the way from the baseline to the gold standard each model goes.
 
-    Returns a row a data set, model and metric: score, baseline, gold (means over images, all on the same targets), percent,
-    ci_low, ci_high (see `percent_of_means`), n (images), p_holm and above_gold (see `compare_with_gold`; False where the gold standard
-    is not better than the baseline, and so no ceiling). NaN where undefined:
-    no gold standard or baseline in the run, no observers, a metric that one of the three lacks, a gold standard that is not better.
+    Returns a row a data set, model and metric: score, baseline, gold (means over images, all on the same targets),
+    percent, ci_low, ci_high (see `percent_of_means`), n (images), p_holm and above_gold (see `compare_with_gold`; False
+    where the gold standard is not better than the baseline, and so no ceiling). NaN where undefined:
+    no gold standard or baseline in the run, no observers, a metric that one of the three lacks, a gold standard that is
+    not better.
     """
     return _run_rows(run).copy()
 
@@ -133,7 +152,8 @@ def _run_rows(run: RunFiles) -> "pandas.DataFrame":
             for name, metric in run.columns.items():
                 row = {"dataset": dataset, "model": model, "metric": name, **dict.fromkeys(_MEANS, np.nan), "n": 0}
                 if all(anchors):
-                    row |= _explainable_row(scores_on_common_observers(run, dataset, [model, *anchors], name), metric, seed)
+                    row |= _explainable_row(scores_on_common_observers(run, dataset, [model, *anchors], name),
+                                            metric, seed)
                 above = bool(tests.above_gold[name]) and (row["percent"] > 100 or not all(anchors))
                 rows.append(row | {"p_holm": tests.p_holm[name], "above_gold": above})
     return pd.DataFrame(rows)
@@ -148,7 +168,8 @@ def _explainable_row(table: "pandas.DataFrame", metric: Any, seed: int) -> dict[
         return {}
     per_fixation = metric.average == "fixations"
     means = np.average(table.iloc[:, :3].to_numpy(), axis=0, weights=table.n_fixations if per_fixation else None)
-    return dict(zip(_MEANS, [*map(float, means), *percent_of_means(table, metric.higher_is_better, per_fixation, seed)])) | {"n": len(table)}
+    return dict(zip(_MEANS, [*map(float, means), *percent_of_means(table, metric.higher_is_better, per_fixation, seed)],
+                    strict=True)) | {"n": len(table)}
 
 # %% ../../nbs/50_report/02_explainable.ipynb #ba894f3a
 def percent_table(run: RunFiles) -> "pandas.DataFrame":
@@ -162,7 +183,8 @@ def leak_warnings(run: RunFiles) -> list[str]:
     "A sentence for each model that is above the gold standard in some metric; empty if none is."
     above, sentences = explainable(run).query("above_gold"), []
     for (dataset, model), rows in above.groupby(["dataset", "model"], sort=False):
-        which = ", ".join(f"{row.metric} ({'' if np.isnan(row.percent) else f'{row.percent:.0f} %, '}p {'< 0.001' if row.p_holm < 0.001 else f'= {row.p_holm:.3f}'})"
+        which = ", ".join(f"{row.metric} ({'' if np.isnan(row.percent) else f'{row.percent:.0f} %, '}p "
+                          f"{'< 0.001' if row.p_holm < 0.001 else f'= {row.p_holm:.3f}'})"
                           for row in rows.itertuples())
         sentences.append(f"{model} is above the gold standard on {dataset} in {which}: a leak, or an artefact? "
                          "Has it seen these images or their fixations?")

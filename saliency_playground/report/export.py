@@ -19,13 +19,16 @@ import numpy as np
 from .. import files, heatmaps, images
 from ..core import Prediction
 from ..errors import InputError
-from .samples import dataset_of, stored_prediction
 from .reading import RunFiles, cells_of, pick_dataset, pick_model
+from .samples import dataset_of, stored_prediction
 
 # %% ../../nbs/50_report/09_export.ipynb #94276efc
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    "A path to write to inside the `with` block; at its end the file takes the place of `path`, after an error it is removed."
+    """A path to write to inside the `with` block.
+
+    At its end the file takes the place of `path`, after an error it is removed.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -48,7 +51,10 @@ def file_names(paths: list[str | Path]) -> list[str]:
 
 
 def names_of(run: RunFiles, dataset: str, image_ids: list[str]) -> list[str]:
-    "What pysaliency calls these images: their file names if the data set is made of files that are there, else their ids."
+    """What pysaliency calls these images.
+
+    Their file names if the data set is made of files that are there, else their ids.
+    """
     source = dataset_of(run, dataset)
     paths = {record.image_id: record.image for record in getattr(source, "records", [])}
     return file_names([paths[image_id] for image_id in image_ids]) if set(image_ids) <= paths.keys() else image_ids
@@ -57,11 +63,13 @@ def names_of(run: RunFiles, dataset: str, image_ids: list[str]) -> list[str]:
 def write_hdf5(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
     """An HDF5 file with a float32 array an image, under the image's file name: natural-log density, or map of sum 1.
 
-    Source: the layout that `pysaliency.precomputed_models.export_model_to_hdf5` writes (version 1.0) and `HDF5Model` reads.
+    Source: the layout that `pysaliency.precomputed_models.export_model_to_hdf5` writes (version 1.0) and `HDF5Model`
+    reads.
     """
     import h5py
     with h5py.File(path, "w") as file:
-        file.attrs.update({"type": "pysaliency.precomputed_models.predictions", "version": "1.0", "downscale_factor": 1, "dtype": "float32"})
+        file.attrs.update({"type": "pysaliency.precomputed_models.predictions", "version": "1.0", "downscale_factor": 1,
+                           "dtype": "float32"})
         for name, prediction in named:
             file.create_dataset(name, data=prediction.values, compression="gzip", compression_opts=4, shuffle=True)
 
@@ -75,11 +83,14 @@ def write_npz(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
             archive.writestr(f"{name}.npy", buffer.getvalue())
 
 
-NOT_FOR_SCORES = "These pictures are for looking at. Never compute scores from them: 8 bits cut off the tails of a prediction. Export npz or pysaliency for that.\n"
+NOT_FOR_SCORES = ("These pictures are for looking at. Never compute scores from them: 8 bits cut off the tails of a "
+                  "prediction. Export npz or pysaliency for that.\n")
 
 
 def write_pngs(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
-    "A zip of 8-bit gray PNGs, each on the scale of its own maximum, and a README.txt that warns of computing scores from them."
+    """A zip of 8-bit gray PNGs, each on the scale of its own maximum, and a README.txt that warns of computing scores
+    from them.
+    """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("README.txt", NOT_FOR_SCORES)
         for name, prediction in named:
@@ -93,9 +104,12 @@ FORMATS = {"pysaliency": write_hdf5, "npz": write_npz, "png": write_pngs}
 def export(run: RunFiles, dataset: str | None, model: str, to: str, out: str | Path) -> dict[str, str | int]:
     """Write a model's kept predictions for one data set into one file.
 
-    dataset: None if the run has only one. to: "pysaliency", "npz" or "png". out: the file; it is there whole, or not at all.
-    Returns path, images (written), missing (images that failed), kind ("density" or "map"), remark (what the reader must know).
-    Raises ValueError for a name or format that is not there or if no image is left, FileNotFoundError if a prediction was not kept.
+    dataset: None if the run has only one. to: "pysaliency", "npz" or "png". out: the file; it is there whole, or not at
+    all.
+    Returns path, images (written), missing (images that failed), kind ("density" or "map"), remark (what the reader
+    must know).
+    Raises ValueError for a name or format that is not there or if no image is left, FileNotFoundError if a prediction
+    was not kept.
     """
     if to not in FORMATS:
         raise InputError(f"predictions are exported to {', '.join(FORMATS)}, not to {to!r}.")
@@ -105,18 +119,23 @@ def export(run: RunFiles, dataset: str | None, model: str, to: str, out: str | P
     ids = [image_id for image_id in run.table(dataset, model).image_id if image_id not in set(rows.image_id)]
     if not ids:
         raise InputError(f"every image of {dataset} failed with {model}, there is nothing to export.")
-    names = names_of(run, dataset, ids) if to == "pysaliency" else [str(files.path_inside("", image_id).as_posix()) for image_id in ids]
+    names = (names_of(run, dataset, ids) if to == "pysaliency"
+             else [str(files.path_inside("", image_id).as_posix()) for image_id in ids])
     with atomic_path(out) as beside:
-        FORMATS[to](beside, ((name, stored_prediction(run, dataset, model, image_id)) for name, image_id in zip(names, ids)))
+        FORMATS[to](beside, ((name, stored_prediction(run, dataset, model, image_id))
+                             for name, image_id in zip(names, ids, strict=True)))
     cell = next(cell for cell in cells_of(run, dataset) if cell["model"] == model)
-    return {"path": str(out), "images": len(ids), "missing": len(rows), "kind": cell["kind"], "remark": _export_note(to, cell)}
+    return {"path": str(out), "images": len(ids), "missing": len(rows), "kind": cell["kind"],
+            "remark": _export_note(to, cell)}
 
 
 def _export_note(to: str, cell: dict) -> str:
     "What one must know of a file to read it rightly."
-    own = (f"{cell['model']} is made of the fixations on each image, and not in the way in which the run scored it: do not score this file. "
+    own = (f"{cell['model']} is made of the fixations on each image, and not in the way in which the run scored it: do "
+           "not score this file. "
            if cell.get("role") in ("gold standard", "single observer") else "")
-    note = {"png": NOT_FOR_SCORES.strip(), "npz": "natural-log densities" if cell["kind"] == "density" else "maps of sum 1",
+    note = {"png": NOT_FOR_SCORES.strip(), "npz": "natural-log densities" if cell["kind"] == "density"
+            else "maps of sum 1",
             "pysaliency": "read it with pysaliency.HDF5Model" if cell["kind"] == "density" else
             "these are maps, no densities: read it with pysaliency.HDF5SaliencyMapModel"}
     return own + note[to]

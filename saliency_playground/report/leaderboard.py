@@ -20,9 +20,17 @@ import numpy as np
 
 from .. import comparisons
 from ..datasets.checks import fixation_warnings
-from .comparison import format_table, format_number
+from .comparison import format_number, format_table
 from .explainable import anchor_models, explainable, leak_warnings
-from .reading import RunFiles, cells_of, datasets_of, leaderboard, models_of, role_of, scores_of
+from saliency_playground.report.reading import (
+    RunFiles,
+    cells_of,
+    datasets_of,
+    leaderboard,
+    models_of,
+    role_of,
+    scores_of,
+)
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #a9f807f0
 @dataclass(frozen=True)
@@ -38,7 +46,10 @@ class BoardScore:
     own_map: bool = False         # of a density, on the best map for this metric
 
     def text(self) -> str:
-        "`0.739 ±0.028`, with ° after the mean if on an own map; the interval is left out where it is narrower than the digits."
+        """`0.739 ±0.028`, with ° after the mean if on an own map.
+
+        The interval is left out where it is narrower than the digits.
+        """
         half = (self.high - self.low) / 2
         return format_number(self.mean) + "°" * self.own_map + (f" ±{half:.3f}" if half >= 0.0005 else "")
 
@@ -68,24 +79,29 @@ class Board:
     @property
     def header(self) -> list[str]:
         "model, then each metric with the direction that is better."
-        return ["model", *(f"{name} {arrow}" for name, arrow in zip(self.columns, self.arrows))]
+        return ["model", *(f"{name} {arrow}" for name, arrow in zip(self.columns, self.arrows, strict=True))]
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #764564e3
 def rank_marks(run: RunFiles, dataset: str, metric: str) -> dict[str, str]:
-    "model -> \"best\" (significantly better than every other) or \"tied\" (may be the best, with others); the rest is not in it. Ceilings do not compete."
+    """model -> "best" (significantly better than every other) or "tied" (may be the best, with others).
+
+    The rest is not in it. Ceilings do not compete.
+    """
     models = models_of(run, dataset, ceilings=False)
     scores = scores_of(run, dataset, metric, models)
     if scores.notna().any().sum() < 2:
         return {}
-    group = comparisons.best_group(scores.to_numpy().T, run.columns[metric].higher_is_better, models, seed=run.about["config"].get("seed", 0))
+    group = comparisons.best_group(scores.to_numpy().T, run.columns[metric].higher_is_better, models,
+                                   seed=run.about["config"].get("seed", 0))
     inside = list(group.index[group.in_group])
     return dict.fromkeys(inside, "best" if len(inside) == 1 else "tied")
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #774b3589
-_MARKS = {"best": "significantly better than every other model that has a score (paired permutation test on the images, Holm over all pairs, p < 0.05)",
+_MARKS = {"best": "significantly better than every other model that has a score (paired permutation test on the "
+          "images, Holm over all pairs, p < 0.05)",
           "tied": "may be the best: not significantly worse than the best number"}
-_APART = {"gold standard": "the gold standard is scored on one observer at a time, CC, KL and SIM on the map of that observer alone: "
-                           "hold models against it by the % of explainable, not by these rows",
+_APART = {"gold standard": "the gold standard is scored on one observer at a time, CC, KL and SIM on the map of that "
+          "observer alone: hold models against it by the % of explainable, not by these rows",
           "single observer": "the single observer is scored on everybody else together, once for each observer"}
 
 
@@ -97,12 +113,16 @@ def board_notes(run: RunFiles, dataset: str) -> list[str]:
     fewer = summary[(summary.n < images) & (summary.n > 0)]
     if len(fewer):
         few = fewer.loc[fewer.n.idxmin()]
-        notes.append(f"fewer images where a score is undefined or an image failed, {few.model} has {few.n} in {few.metric}")
+        notes.append(f"fewer images where a score is undefined or an image failed, {few.model} has {few.n} in "
+                     f"{few.metric}")
     if summary.definition.str.endswith("map=own]").any():
-        notes.append("° of a density, on the map that is best for this metric (Kümmerer et al. 2018); maps are scored as they are")
+        notes.append("° of a density, on the map that is best for this metric (Kümmerer et al. 2018); maps are scored "
+                     "as they are")
     if all(anchors := anchor_models(run, dataset)):
-        notes.append("% of explainable: (model − {}) / ({} − {}), all three on the same targets".format(*anchors, anchors[0]))
-    return notes + [_APART[role] for role in dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset)) if role in _APART]
+        notes.append("% of explainable: (model − {}) / ({} − {}), all three on the same "
+                     "targets".format(*anchors, anchors[0]))
+    return notes + [_APART[role] for role in dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset))
+                    if role in _APART]
 
 
 def metric_definitions(run: RunFiles, dataset: str) -> dict[str, str]:
@@ -121,7 +141,8 @@ def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
         sentences.append(f"{n}: {message}" if times == len(failed) else f"{n}. {times} of them: {message}")
     for name, facts in run.about["datasets"].items():
         sentences += fixation_warnings(name, facts) if dataset in (None, name) else []
-    return sentences + [sentence for sentence in leak_warnings(run) if dataset is None or f" on {dataset} in " in sentence]
+    return sentences + [sentence for sentence in leak_warnings(run) if dataset is None
+                        or f" on {dataset} in " in sentence]
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #a56c67e8
 @functools.lru_cache(maxsize=4)
@@ -136,24 +157,30 @@ def leaderboards(run: RunFiles) -> list[Board]:
         def number(model: str, metric: str) -> BoardScore:
             key = dataset, model, metric
             row, place = summary.loc[key], stands[metric].get(model)
-            return BoardScore(row["mean"], row.ci_low, row.ci_high, explained.percent[key], place == "best", place == "tied", bool(explained.above_gold[key]),
+            return BoardScore(row["mean"], row.ci_low, row.ci_high, explained.percent[key], place == "best",
+                              place == "tied", bool(explained.above_gold[key]),
                           bool(np.isfinite(row["mean"])) and row.definition.endswith("map=own]"))
-        rows = [BoardRow(model, role_of(run, dataset, model), [number(model, metric) for metric in run.columns]) for name, model in order if name == dataset]
-        boards.append(Board(dataset, list(run.columns), ["↑" if metric.higher_is_better else "↓" for metric in run.columns.values()],
-                            [row for row in rows if row.role is None], [row for row in rows if row.role], board_notes(run, dataset)))
+        rows = [BoardRow(model, role_of(run, dataset, model), [number(model, metric) for metric in run.columns])
+                for name, model in order if name == dataset]
+        boards.append(Board(dataset, list(run.columns),
+                            ["↑" if metric.higher_is_better else "↓" for metric in run.columns.values()],
+                            [row for row in rows if row.role is None], [row for row in rows if row.role],
+                            board_notes(run, dataset)))
     return boards
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #e26d4ad7
 def marks_on_board(board: Board) -> set[str]:
     "Which marks a board bears, and so has to explain: best, tied."
-    return {mark for row in board.models for number in row.numbers for mark in ("best", "tied") if getattr(number, mark)}
+    return {mark for row in board.models for number in row.numbers for mark in ("best", "tied")
+            if getattr(number, mark)}
 
 
 def board_lines(board: Board, mark) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
     "The lines of the models, of the ceilings, and of the % of explainable. mark: (Number, its text) -> text."
     def line(row: BoardRow) -> list[str]:
         return [row.model, *(mark(number, number.text()) for number in row.numbers)]
-    shares = [[row.model, *(number.share() + ("!" if number.leak else "") or "–" for number in row.numbers)] for row in board.models
+    shares = [[row.model, *(number.share() + ("!" if number.leak else "") or "–" for number in row.numbers)]
+              for row in board.models
               if any(number.share() for number in row.numbers)]
     return [line(row) for row in board.models], [line(row) for row in board.ceilings], shares
 
@@ -172,24 +199,32 @@ def as_text(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
     import textwrap
     pages = []
     for board in leaderboards(run):
-        models, ceilings, shares = board_lines(board, lambda number, text: f"{text} {'*' if number.best else '~'}" if number.best or number.tied else text)
+        models, ceilings, shares = board_lines(board, lambda number, text: f"{text} {'*' if number.best else '~'}"
+                                               if number.best or number.tied else text)
         blank = [[""] * len(board.header)]
-        parts = models + (blank + ceilings if ceilings else []) + (blank + [["% of explainable", *blank[0][1:]]] + shares if shares else [])
+        parts = (models + (blank + ceilings if ceilings else [])
+                 + (blank + [["% of explainable", *blank[0][1:]]] + shares if shares else []))
         lines = [line.rstrip() for line in format_table(board.header, parts)]
-        notes = [f"{sign} {_MARKS[mark]}" for mark, sign in (("best", "*"), ("tied", "~")) if mark in marks_on_board(board)]
+        notes = [f"{sign} {_MARKS[mark]}" for mark, sign in (("best", "*"), ("tied", "~"))
+                 if mark in marks_on_board(board)]
         footer = " · ".join([*board.notes, *notes, *metric_definitions(run, board.dataset).values()])
         title = [board.dataset] if len(leaderboards(run)) > 1 else []
         wide = max(map(len, lines))
-        warned = [part for sentence in run_warnings(run, board.dataset) for part in textwrap.wrap(f"! {sentence}", wide)]
+        warned = [part for sentence in run_warnings(run, board.dataset)
+                  for part in textwrap.wrap(f"! {sentence}", wide)]
         pages.append("\n".join([*title, *lines, "", *textwrap.wrap(footer, wide, break_on_hyphens=False), *warned]))
         for extra in (extra for extra in extras if extra.dataset == board.dataset):
-            notes = [part for note in extra.notes for part in textwrap.wrap(note, max(wide, 80), subsequent_indent="  ")]
+            notes = [part for note in extra.notes
+                     for part in textwrap.wrap(note, max(wide, 80), subsequent_indent="  ")]
             pages.append("\n".join([extra.title, "", *format_table(extra.header, extra.rows), "", *notes]))
     return "\n\n".join(pages)
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #3d9ae23d
 def markdown_text(text: str) -> str:
-    "Text in which Markdown reads nothing: `|`, `*`, backticks, `<`, `[`, `]`, `\\` escaped, line ends turned into spaces."
+    """Text in which Markdown reads nothing.
+
+    `|`, `*`, backticks, `<`, `[`, `]`, `\\` escaped, line ends turned into spaces.
+    """
     return re.sub(r"([\\|*`<>\[\]])", r"\\\1", " ".join(str(text).split()))
 
 
@@ -199,27 +234,39 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def as_markdown(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
-    "The leaderboard in Markdown: a table of scores, ceilings below, one of the % of explainable, notes and definitions, then more tables."
+    """The leaderboard in Markdown.
+
+    A table of scores, ceilings below, one of the % of explainable, notes and definitions, then more tables.
+    """
     pages = []
     for board in leaderboards(run):
-        models, ceilings, shares = board_lines(board, lambda number, text: f"**{text}**" if number.best else f"*{text}*" if number.tied else text)
-        def table(header, rows): return markdown_table(header, [[markdown_text(row[0]), *row[1:]] for row in rows])
+        models, ceilings, shares = board_lines(board, lambda number, text: f"**{text}**" if number.best else f"*{text}*"
+                                               if number.tied else text)
+        def table(header, rows):
+            return markdown_table(header, [[markdown_text(row[0]), *row[1:]] for row in rows])
         header = [markdown_text(name) for name in board.header]
         ceilings = [["ceilings:", *[""] * len(board.columns)], *ceilings] if ceilings else []
         parts = [f"### {markdown_text(board.dataset)}", table(header, models + ceilings)]
         if shares:
             parts += ["% of explainable:", table(header, shares)]
-        notes = [f"**bold**: {_MARKS['best']}", f"*italic*: {_MARKS['tied']}", *map(markdown_text, [*board.notes, *run_warnings(run, board.dataset)])]
-        parts.append(" · ".join([*notes, *(f"`{text.replace('`', '')}`" for text in metric_definitions(run, board.dataset).values())]))
+        notes = [f"**bold**: {_MARKS['best']}", f"*italic*: {_MARKS['tied']}",
+                 *map(markdown_text, [*board.notes, *run_warnings(run, board.dataset)])]
+        parts.append(
+            " · ".join([*notes,
+                        *(f"`{text.replace('`', '')}`" for text in metric_definitions(run, board.dataset).values())]))
         for extra in (extra for extra in extras if extra.dataset == board.dataset):
-            parts += [f"#### {markdown_text(extra.title)}", markdown_table(*[[*map(markdown_text, extra.header)], [[*map(markdown_text, row)] for row in extra.rows]]),
+            parts += [f"#### {markdown_text(extra.title)}",
+                      markdown_table(
+                          *[[*map(markdown_text, extra.header)], [[*map(markdown_text, row)] for row in extra.rows]]),
                       "  \n".join(map(markdown_text, extra.notes))]
         pages.append("\n\n".join(parts))
     return "\n\n".join(pages) + "\n"
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #f67e61ee
-_LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "_": r"\_", "^": r"\^{}", "~": r"\~{}",
-          "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}", "−": "$-$", "–": "--", "±": r"$\pm$", "∞": r"$\infty$",
+_LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "_": r"\_",
+          "^": r"\^{}", "~": r"\~{}",
+          "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}", "−": "$-$", "–": "--", "±": r"$\pm$",
+          "∞": r"$\infty$",
           "↑": r"$\uparrow$", "↓": r"$\downarrow$", "·": r"$\cdot$", "°": r"$^\circ$"}
 
 
@@ -229,9 +276,14 @@ def latex_text(text: str) -> str:
 
 
 def latex_table(caption: str, header: list[str], blocks: list[list[str]], notes: list[str]) -> str:
-    r"One LaTeX table. header: cells; blocks: groups of lines that are LaTeX already, with a rule between; notes below, joined by dots."
-    return "\n".join([r"\begin{table}", r"\centering\small", rf"\caption{{{latex_text(caption)}}}", rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\toprule",
-                      latex_line(header), r"\midrule", "\n\\midrule\n".join("\n".join(block) for block in blocks), r"\bottomrule", r"\end{tabular}",
+    r"""One LaTeX table.
+
+    header: cells; blocks: groups of lines that are LaTeX already, with a rule between; notes below, joined by dots.
+    """
+    return "\n".join([r"\begin{table}", r"\centering\small", rf"\caption{{{latex_text(caption)}}}",
+                      rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\toprule",
+                      latex_line(header), r"\midrule", "\n\\midrule\n".join("\n".join(block) for block in blocks),
+                      r"\bottomrule", r"\end{tabular}",
                       rf"\par\smallskip\footnotesize {latex_text(' · '.join(notes))}", r"\end{table}"])
 
 
@@ -249,17 +301,25 @@ def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
     pages = ["% \\usepackage{booktabs}"]
     for board in leaderboards(run):
         models, ceilings, shares = board_lines(board, lambda number, text: (number, text))
-        def titled(text): return rf"\multicolumn{{{len(board.header)}}}{{l}}{{\emph{{{latex_text(text)}}}}} \\"
-        blocks = [[*map(latex_line, models)]] + [[titled(what), *map(latex_line, rows)] for what, rows in [("ceilings", ceilings), ("% of explainable", shares)] if rows]
-        notes = [f"Bold: {_MARKS['best']}. Italic: {_MARKS['tied']}. " + "; ".join(board.notes), *metric_definitions(run, board.dataset).values(), *run_warnings(run, board.dataset)]
+        def titled(text):
+            return rf"\multicolumn{{{len(board.header)}}}{{l}}{{\emph{{{latex_text(text)}}}}} \\"
+        blocks = ([[*map(latex_line, models)]]
+                  + [[titled(what), *map(latex_line, rows)]
+                     for what, rows in [("ceilings", ceilings), ("% of explainable", shares)] if rows])
+        notes = [f"Bold: {_MARKS['best']}. Italic: {_MARKS['tied']}. " + "; ".join(board.notes),
+                 *metric_definitions(run, board.dataset).values(), *run_warnings(run, board.dataset)]
         pages.append(latex_table(f"Saliency models on {board.dataset}.", board.header, blocks, notes))
-        pages += [latex_table(f"{extra.title}: {extra.dataset}.", extra.header, [[*map(latex_line, extra.rows)]], extra.notes)
+        pages += [latex_table(f"{extra.title}: {extra.dataset}.", extra.header, [[*map(latex_line, extra.rows)]],
+                              extra.notes)
                   for extra in extras if extra.dataset == board.dataset]
     return "\n\n".join(pages) + "\n"
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #e25ef8c2
 def as_html(run: RunFiles) -> str:
-    "The leaderboard as HTML tables, for a notebook; every name is escaped. A whole page is made by `nbs/50_report/11_page.ipynb`."
+    """The leaderboard as HTML tables, for a notebook; every name is escaped.
+
+    A whole page is made by `nbs/50_report/11_page.ipynb`.
+    """
     pages = []
     for board in leaderboards(run):
         models, ceilings, _ = board_lines(board, lambda number, text: (number, text))
@@ -268,14 +328,20 @@ def as_html(run: RunFiles) -> str:
             inner = escape(text)
             if number:
                 inner = f"<b>{inner}</b>" if number.best else f"<i>{inner}</i>" if number.tied else inner
-                share = number.share() and f"<br><span style='opacity:.65;font-size:85%'>{escape(number.share())}{' ⚠' if number.leak else ''}</span>"
+                share = (number.share()
+                         and "<br><span "
+                         f"style='opacity:.65;font-size:85%'>{escape(number.share())}{' ⚠' if number.leak else ''}</span>")
                 inner += share if not np.isnan(number.percent) else ""
             return f"<{tag} style='text-align:{'left' if i == 0 else 'right'}'>{inner}</{tag}>"
-        def line(tag, row): return "<tr>" + "".join(cell(tag, content, i) for i, content in enumerate(row)) + "</tr>"
-        apart = f"<tr><td colspan='{len(board.header)}' style='text-align:left;opacity:.65'>ceilings</td></tr>" if ceilings else ""
+        def line(tag, row):
+            return "<tr>" + "".join(cell(tag, content, i) for i, content in enumerate(row)) + "</tr>"
+        apart = (f"<tr><td colspan='{len(board.header)}' style='text-align:left;opacity:.65'>ceilings</td></tr>"
+                 if ceilings else "")
         table = f"<table>{line('th', board.header)}{''.join(line('td', row) for row in models)}{apart}{''.join(line('td', row) for row in ceilings)}</table>"
-        notes = [f"{look}: {_MARKS[mark]}" for mark, look in (("best", "bold"), ("tied", "italic")) if mark in marks_on_board(board)]
+        notes = [f"{look}: {_MARKS[mark]}" for mark, look in (("best", "bold"), ("tied", "italic"))
+                 if mark in marks_on_board(board)]
         notes += [*board.notes, *metric_definitions(run, board.dataset).values()]
         warned = "".join(f"<p>⚠ {escape(sentence)}</p>" for sentence in run_warnings(run, board.dataset))
-        pages.append(f"<p><b>{escape(board.dataset)}</b></p>{table}{warned}<p style='font-size:85%'>{escape(' · '.join(notes))}</p>")
+        pages.append(f"<p><b>{escape(board.dataset)}</b></p>{table}{warned}<p "
+                     f"style='font-size:85%'>{escape(' · '.join(notes))}</p>")
     return "".join(pages)

@@ -35,8 +35,10 @@ def _entry_fault(entry) -> str:
     fields = PublishedScores.__annotations__
     if not isinstance(entry, dict) or not isinstance(entry.get("scores"), dict):
         return f"an entry is a block of {', '.join(fields)}, the scores a block of metrics"
-    missing, unknown = [name for name in fields if name not in entry and name != "note"], [name for name in entry if name not in fields]
-    bare = [metric for metric, score in entry["scores"].items() if not isinstance(score, dict) or not {"value", "definition"} <= set(score)]
+    missing, unknown = ([name for name in fields if name not in entry and name != "note"],
+                        [name for name in entry if name not in fields])
+    bare = [metric for metric, score in entry["scores"].items() if not isinstance(score, dict)
+            or not {"value", "definition"} <= set(score)]
     return ("it lacks " + ", ".join(missing) if missing else "it has the unknown " + ", ".join(unknown) if unknown else
             f"{', '.join(bare)} needs a value and a definition; a number without them says nothing" if bare else "")
 
@@ -44,8 +46,8 @@ def _entry_fault(entry) -> str:
 def read_published(path: str | Path | None = None) -> list[PublishedScores]:
     """The entries of a file of published numbers. path: a YAML file; None: the one that comes with the package.
 
-    Raises FileNotFoundError if there is none, ValueError naming the entry that lacks a field or holds one that is unknown,
-    or a score without value or definition.
+    Raises FileNotFoundError if there is none, ValueError naming the entry that lacks a field or holds one that is
+    unknown, or a score without value or definition.
     """
     import yaml
     source = files("saliency_playground")/"data"/"published.yaml" if path is None else Path(path)
@@ -68,7 +70,8 @@ def definition_difference(theirs: str, ours: str) -> str:
         return {"": name} | dict(part.partition("=")[::2] for part in inside.split(",") if part)
     theirs, ours = parts(theirs), parts(ours)
     different = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
-    return ", ".join(f"{key + ' ' if key else ''}{theirs.get(key, 'not said')}, here {ours.get(key, 'not said')}" for key in different)
+    return ", ".join(f"{key + ' ' if key else ''}{theirs.get(key, 'not said')}, here {ours.get(key, 'not said')}"
+                     for key in different)
 
 # %% ../../nbs/50_report/07_literature.ipynb #c372e11e
 @dataclass(frozen=True)
@@ -86,18 +89,28 @@ class PublishedComparison:
 
 
 def compare_published(run: RunFiles, dataset: str, path: str | Path | None = None) -> list[PublishedComparison]:
-    "The published entries for one data set of a run, with the numbers of the metrics it measured; see `read_published`."
+    """The published entries for one data set of a run, with the numbers of the metrics it measured.
+
+    See `read_published`.
+    """
     configured = [entry if isinstance(entry, dict) else {"name": entry} for entry in run.about["config"]["datasets"]]
     called = {dataset} | {entry["name"] for entry in configured if (entry.get("as") or entry["name"]) == dataset}
     definitions, comparisons = metric_definitions(run, dataset), []
     for entry in read_published(path):
         if not any(name.casefold().startswith(entry.dataset.casefold()) for name in called):
             continue
-        columns = {name: score for name in run.columns for metric, score in entry.scores.items() if re.match(rf"{re.escape(metric)}\[", definitions[name])}
+        columns = {name: score for name in run.columns for metric, score in entry.scores.items()
+                   if re.match(rf"{re.escape(metric)}\[", definitions[name])}
         if columns:
-            conditions = ", ".join(filter(None, [entry.selection if entry.selection != "all" else f"all {entry.images} images", f"held against {entry.target}", entry.note]))
-            defined = {name: min((definition_difference(score["definition"], ours) for ours in definitions[name].split(" · ")), key=len) for name, score in columns.items()}
-            comparisons.append(PublishedComparison(entry, {name: score["value"] for name, score in columns.items()}, conditions, "; ".join(_condition_differences(run, dataset, entry)), defined))
+            conditions = ", ".join(
+                filter(None, [entry.selection if entry.selection != "all" else f"all {entry.images} images",
+                              f"held against {entry.target}", entry.note]))
+            defined = {name:
+                       min((definition_difference(score["definition"], ours)
+                            for ours in definitions[name].split(" · ")), key=len) for name, score in columns.items()}
+            comparisons.append(PublishedComparison(entry, {name: score["value"] for name, score in columns.items()},
+                                                   conditions, "; ".join(_condition_differences(run, dataset, entry)),
+                                                   defined))
     return comparisons
 
 
@@ -109,14 +122,21 @@ def _condition_differences(run: RunFiles, dataset: str, entry: PublishedScores) 
            [f"held against {entry.target}"] * (entry.target != "all observers")
 
 # %% ../../nbs/50_report/07_literature.ipynb #9e399417
-def published_lines(run: RunFiles, dataset: str, path: str | Path | None = None) -> tuple[list[str], list[list[str]], list[str]]:
-    "Header, rows and notes of the published numbers of a data set, ready to print: (0.874) is not comparable, 0.874 is."
+def published_lines(run: RunFiles, dataset: str,
+                    path: str | Path | None = None) -> tuple[list[str], list[list[str]], list[str]]:
+    """Header, rows and notes of the published numbers of a data set, ready to print.
+
+    (0.874) is not comparable, 0.874 is.
+    """
     beside = compare_published(run, dataset, path)
     header, rows, notes = ["published", *run.columns], [], []
     for i, entry in enumerate(beside, start=1):
-        cells = [("{:g}" if entry.comparable(name) else "({:g})").format(entry.values[name]) if name in entry.values else "" for name in run.columns]
+        cells = [("{:g}" if entry.comparable(name) else "({:g})").format(entry.values[name]) if name in entry.values
+                 else "" for name in run.columns]
         rows.append([f"{entry.entry.model} [{i}]", *cells])
         defined = "; ".join(f"{name}: {text}" for name, text in entry.defined.items() if text)
         reasons = "; ".join(filter(None, [entry.others, defined]))
-        notes.append(f"[{i}] {entry.entry.source}. {entry.conditions[:1].upper()}{entry.conditions[1:]}. " + (f"Not comparable: {reasons}." if reasons else "Comparable."))
-    return header, rows, ["a number in brackets cannot be compared with this run"] * any("(" in cell for row in rows for cell in row[1:]) + notes
+        notes.append(f"[{i}] {entry.entry.source}. {entry.conditions[:1].upper()}{entry.conditions[1:]}. "
+                     + (f"Not comparable: {reasons}." if reasons else "Comparable."))
+    return (header, rows, ["a number in brackets cannot be compared with this run"]
+            * any("(" in cell for row in rows for cell in row[1:]) + notes)

@@ -15,8 +15,9 @@ from .reading import RunFiles, cells_of, datasets_of
 def observer_intervals(run: RunFiles, dataset: str) -> "pandas.DataFrame":
     """How sure the means of a data set are: with other images, and with other images and other observers.
 
-    Returns a row a model and pointwise metric: model, metric, mean (over images, of the mean over observers, each counting once),
-    images_low, images_high, both_low, both_high (95 %), n_images, n_observers. Empty if the run has no scores by observer.
+    Returns a row a model and pointwise metric: model, metric, mean (over images, of the mean over observers, each
+    counting once), images_low, images_high, both_low, both_high (95 %), n_images, n_observers. Empty if the run has no
+    scores by observer.
     Source: `stats.bootstrap_interval` and `stats.hierarchical_interval` (Owen, Annals of Applied Statistics 1 (2007)).
     """
     import pandas as pd
@@ -32,9 +33,11 @@ def observer_intervals(run: RunFiles, dataset: str) -> "pandas.DataFrame":
                 continue
             means = scores.groupby("image_id", sort=False)[name].mean()
             images = stats.bootstrap_interval(means.to_numpy(), seed=seed)
-            both = stats.hierarchical_interval(scores[name].to_numpy(), scores.image_id.to_numpy(), scores.observer.to_numpy(), seed=seed)
+            both = stats.hierarchical_interval(scores[name].to_numpy(), scores.image_id.to_numpy(),
+                                               scores.observer.to_numpy(), seed=seed)
             rows.append([model, name, means.mean(), *images, *both, len(means), scores.observer.nunique()])
-    return pd.DataFrame(rows, columns=["model", "metric", "mean", "images_low", "images_high", "both_low", "both_high", "n_images", "n_observers"])
+    return pd.DataFrame(rows, columns=["model", "metric", "mean", "images_low", "images_high", "both_low", "both_high",
+                                       "n_images", "n_observers"])
 
 # %% ../../nbs/50_report/10_observers.ipynb #0b5e000e
 def observer_tables(run: RunFiles) -> list[ExtraTable]:
@@ -45,11 +48,13 @@ def observer_tables(run: RunFiles) -> list[ExtraTable]:
         if table.empty:
             continue
         metrics = list(dict.fromkeys(table.metric))
-        cells = {(row.model, row.metric): f"{row.mean:.3f} ±{(row.images_high - row.images_low) / 2:.3f} ±{(row.both_high - row.both_low) / 2:.3f}"
+        cells = {(row.model, row.metric): f"{row.mean:.3f} ±{(row.images_high - row.images_low) / 2:.3f} "
+                 f"±{(row.both_high - row.both_low) / 2:.3f}"
                  for row in table.itertuples()}
         rows = [[model, *(cells.get((model, name), "–") for name in metrics)] for model in dict.fromkeys(table.model)]
         people = table.n_observers.max()
         tables.append(ExtraTable(dataset, "With other observers", ["model", *metrics], rows,
-                           [f"mean over images of the mean over observers, each of the {people} counting once; ± half the 95 % interval "
-                            "for other images; ± the same for other images and other observers (crossed bootstrap)"]))
+                           [f"mean over images of the mean over observers, each of the {people} counting once; ± half "
+                            "the 95 % interval for other images; ± the same for other images and other observers "
+                            "(crossed bootstrap)"]))
     return tables

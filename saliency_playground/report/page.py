@@ -11,18 +11,18 @@ import base64
 import io
 import json
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import charts, samples, leaderboard
+from . import charts, leaderboard, samples
 from .comparison import format_number
 from .literature import published_lines
+from .observers import observer_tables
 from .reading import RunFiles, cells_of, datasets_of, leading_metric
 from .sensitivity import sensitivity, sensitivity_lines
-from .observers import observer_tables
 
 # %% ../../nbs/50_report/11_page.ipynb #4188aa25
 def data_uri(data: bytes, kind: str) -> str:
@@ -31,12 +31,16 @@ def data_uri(data: bytes, kind: str) -> str:
 
 
 def chart_of(draw, run: RunFiles, *what, alt: str) -> dict[str, Any] | None:
-    "A chart for light and dark paper: light, dark (addresses), width, height (CSS pixels), alt. None if there is nothing to draw."
+    """A chart for light and dark paper: light, dark (addresses), width, height (CSS pixels), alt.
+
+    None if there is nothing to draw.
+    """
     figures = [draw(run, *what, dark=dark) for dark in (False, True)]
     if figures[0] is None:
         return None
     width, height = figures[0].get_size_inches() * 96
-    return {"light": data_uri(charts.figure_to_png(figures[0]), "png"), "dark": data_uri(charts.figure_to_png(figures[1]), "png"),
+    return {"light": data_uri(charts.figure_to_png(figures[0]), "png"),
+            "dark": data_uri(charts.figure_to_png(figures[1]), "png"),
             "width": round(width), "height": round(height), "alt": alt}
 
 
@@ -51,15 +55,20 @@ def photo_uri(figure: np.ndarray, width: int = 320) -> str:
 
 # %% ../../nbs/50_report/11_page.ipynb #2aed57d2
 def number_context(number: leaderboard.BoardScore) -> dict[str, Any]:
-    "A number as the template wants it: mean_text, half (of the interval, or empty), share (% of explainable), bar (its width in %), best, tied, leak."
+    """A number as the template wants it.
+
+    mean_text, half (of the interval, or empty), share (% of explainable), bar (its width in %), best, tied, leak.
+    """
     mean, _, half = number.text().partition(" ±")
     bar = 0 if np.isnan(number.percent) else float(np.clip(number.percent, 0, 100))
-    return {"mean_text": mean, "half": half, "share": number.share(), "bar": round(bar), "best": number.best, "tied": number.tied, "leak": number.leak}
+    return {"mean_text": mean, "half": half, "share": number.share(), "bar": round(bar), "best": number.best,
+            "tied": number.tied, "leak": number.leak}
 
 
 def row_contexts(rows: list[leaderboard.BoardRow]) -> list[dict[str, Any]]:
     "Rows of the leaderboard as the template wants them."
-    return [{"model": row.model, "role": row.role or "", "numbers": [number_context(number) for number in row.numbers]} for row in rows]
+    return [{"model": row.model, "role": row.role or "", "numbers": [number_context(number) for number in row.numbers]}
+            for row in rows]
 
 # %% ../../nbs/50_report/11_page.ipynb #e0078963
 def headline(run: RunFiles, board: leaderboard.Board) -> str:
@@ -70,27 +79,33 @@ def headline(run: RunFiles, board: leaderboard.Board) -> str:
         return "There are only ceilings in this run." if not board.models else f"No model has a score in {by}."
     best, others = board.models[0], [row.model for row in board.models[1:] if row.numbers[place].tied]
     number = best.numbers[place]
-    clear = ("significantly better than every other model" if number.best else f"not significantly better than {', '.join(others)}" if others else "")
+    clear = ("significantly better than every other model" if number.best
+             else f"not significantly better than {', '.join(others)}" if others else "")
     explained = f"; {number.share()} of what is explainable" if number.share() else ""
     doubt = " It is above the gold standard: see the warning." if any(score.leak for score in best.numbers) else ""
     return f"Best by {by}: {best.model}, {number.text()}{', ' + clear if clear else ''}{explained}.{doubt}"
 
 # %% ../../nbs/50_report/11_page.ipynb #48a3e520
 def stability_context(run: RunFiles, dataset: str) -> dict[str, Any] | None:
-    "The tables of rank stability: that of the leading metric, the others in its `others`. None if there are fewer than two models."
+    """The tables of rank stability: that of the leading metric, the others in its `others`.
+
+    None if there are fewer than two models.
+    """
     tables = []
     for metric in sorted(run.columns, key=lambda name: name != leading_metric(run)):
         table = charts.stability_table(run, dataset, metric)
         if len(table) and table.notna().all(axis=None):
             cells = [[{"percent": round(100 * share), "text": _percent(share)} for share in row]
                      for row in table.to_numpy()]
-            tables.append({"metric": metric, "ranks": list(table.columns), "rows": list(zip(table.index, cells))})
+            tables.append(
+                {"metric": metric, "ranks": list(table.columns), "rows": list(zip(table.index, cells, strict=True))})
     return tables[0] | {"others": tables[1:]} if tables else None
 
 
 def _percent(share: float) -> str:
     "A share in %; what is almost all or almost nothing is not rounded to either."
-    return "" if share == 0 else "< 1 %" if share < 0.005 else "> 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+    return ("" if share == 0 else "< 1 %" if share < 0.005 else "> 99 %" if 0.995 <= share < 1
+            else f"{100 * share:.0f} %")
 
 
 def strip_contexts(run: RunFiles, dataset: str, most_models: int = 6) -> list[dict[str, Any]]:
@@ -98,16 +113,20 @@ def strip_contexts(run: RunFiles, dataset: str, most_models: int = 6) -> list[di
     by, best, source = leading_metric(run), samples.best_model(run, dataset), samples.dataset_of(run, dataset)
     board = next(board for board in leaderboard.leaderboards(run) if board.dataset == dataset)
     models = [row.model for row in board.models][:most_models]
-    groups = [("Where the best model is worst", f"The images on which {best} scores lowest in {by}.", samples.worst_images(run, dataset), f"{best}: {by} {{}}"),
-              ("Where the models disagree most", f"Images on which the models change places in {by}: what neither easy images nor good models explain.",
+    groups = [("Where the best model is worst", f"The images on which {best} scores lowest in {by}.",
+               samples.worst_images(run, dataset), f"{best}: {by} {{}}"),
+              ("Where the models disagree most",
+               f"Images on which the models change places in {by}: what neither easy images nor good models explain.",
                samples.disputed_images(run, dataset), "disagreement {}")] if best else []
     return [{"title": title, "text": text, "images": [
         {"image_id": image_id, "remark": remark.format(format_number(value)), "figures": [
-            {"caption": caption, "uri": photo_uri(panel)} for caption, panel in samples.strip(run, source, dataset, image_id, models, by)]}
+            {"caption": caption, "uri": photo_uri(panel)}
+            for caption, panel in samples.strip(run, source, dataset, image_id, models, by)]}
         for image_id, value in images.items()]} for title, text, images, remark in groups if len(images)]
 
 # %% ../../nbs/50_report/11_page.ipynb #fc4b40d8
-def dataset_context(run: RunFiles, board: leaderboard.Board, number: int, extras: Sequence[leaderboard.ExtraTable] = ()) -> dict[str, Any]:
+def dataset_context(run: RunFiles, board: leaderboard.Board, number: int,
+                    extras: Sequence[leaderboard.ExtraTable] = ()) -> dict[str, Any]:
     "All that the template says of one data set."
     dataset, about = board.dataset, run.about["datasets"][board.dataset]
     try:
@@ -116,15 +135,22 @@ def dataset_context(run: RunFiles, board: leaderboard.Board, number: int, extras
         strips, no_strips = [], f"No pictures of images: {error}"
     definitions = leaderboard.metric_definitions(run, dataset)
     marks = {"best": "bold: ", "tied": "dotted underline: "}
-    used = [f"{how}{leaderboard._MARKS[mark]}" for mark, how in marks.items() if any(getattr(n, mark) for row in board.models for n in row.numbers)]
-    drawn = [chart_of(charts.distribution_chart, run, dataset, metric, alt=f"{metric} of every image, a line a model") for metric in board.columns]
-    return {"number": number, "name": dataset, "images": about["images"], "px_per_dva": about.get("px_per_dva"), "headline": headline(run, board),
-            "columns": [{"name": name, "arrow": arrow, "definition": definitions[name]} for name, arrow in zip(board.columns, board.arrows)],
-            "models": row_contexts(board.models), "ceilings": row_contexts(board.ceilings), "notes": [*board.notes, *used],
+    used = [f"{how}{leaderboard._MARKS[mark]}" for mark, how in marks.items()
+            if any(getattr(n, mark) for row in board.models for n in row.numbers)]
+    drawn = [chart_of(charts.distribution_chart, run, dataset, metric, alt=f"{metric} of every image, a line a model")
+             for metric in board.columns]
+    return {"number": number, "name": dataset, "images": about["images"], "px_per_dva": about.get("px_per_dva"),
+            "headline": headline(run, board),
+            "columns": [{"name": name, "arrow": arrow, "definition": definitions[name]}
+                        for name, arrow in zip(board.columns, board.arrows, strict=True)],
+            "models": row_contexts(board.models), "ceilings": row_contexts(board.ceilings),
+            "notes": [*board.notes, *used],
             "charts": [chart for chart in drawn if chart], "stability": stability_context(run, dataset),
             "ranks": chart_of(charts.rank_chart, run, dataset, alt="rank of each model by each metric"),
-            "agreement": chart_of(charts.agreement_chart, run, dataset, alt="agreement of the metrics, on models and on images"),
-            "extras": [extra for extra in extras if extra.dataset == dataset], "strips": strips, "no_pictures": no_strips}
+            "agreement":
+            chart_of(charts.agreement_chart, run, dataset, alt="agreement of the metrics, on models and on images"),
+            "extras": [extra for extra in extras if extra.dataset == dataset], "strips": strips,
+            "no_pictures": no_strips}
 
 # %% ../../nbs/50_report/11_page.ipynb #748bdf85
 def models_table(run: RunFiles) -> list[dict[str, str]]:
@@ -133,55 +159,71 @@ def models_table(run: RunFiles) -> list[dict[str, str]]:
     for cell in cells_of(run):
         card = {key: str(value) for key, value in (cell.get("card") or {}).items()}
         degrees = run.about["datasets"][cell["dataset"]].get("px_per_dva")
-        rows.append({"model": cell["model"], "dataset": cell["dataset"], "gives": ", ".join(filter(None, [cell["kind"], cell.get("role")])),
+        rows.append({"model": cell["model"], "dataset": cell["dataset"],
+                     "gives": ", ".join(filter(None, [cell["kind"], cell.get("role")])),
                      "parameters": "–" if cell.get("parameters") is None else f"{cell['parameters']:,}",
-                     "ms": "–" if cell.get("ms_per_image") is None else f"{cell['ms_per_image']:.0f}", "px_per_dva": "–" if degrees is None else f"{degrees:g}",
-                     "citation": card.pop("citation", "–"), "licence": card.pop("licence", "–"), "more": "; ".join(f"{key}: {value}" for key, value in card.items())})
+                     "ms": "–" if cell.get("ms_per_image") is None else f"{cell['ms_per_image']:.0f}",
+                     "px_per_dva": "–" if degrees is None else f"{degrees:g}",
+                     "citation": card.pop("citation", "–"), "licence": card.pop("licence", "–"),
+                     "more": "; ".join(f"{key}: {value}" for key, value in card.items())})
     return rows
 
 
 def provenance_lines(run: RunFiles) -> dict[str, str]:
     "Where a run comes from, in words: when, with which versions, commit, seed, on which machine and data."
     about = run.about
-    written = datetime.fromtimestamp((run.output_dir/"run.json").stat().st_mtime, timezone.utc)
-    return {"finished": f"{written:%Y-%m-%d %H:%M} UTC", "took": f"{about.get('seconds', 0):.0f} s, without what was there from before",
+    written = datetime.fromtimestamp((run.output_dir/"run.json").stat().st_mtime, UTC)
+    return {"finished": f"{written:%Y-%m-%d %H:%M} UTC",
+            "took": f"{about.get('seconds', 0):.0f} s, without what was there from before",
             "versions": ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items()),
             "commit": about.get("git_commit") or "not in a repository", "seed": str(about.get("seed")),
             "machine": ", ".join(str(value) for value in about.get("machine", {}).values()) + " cores",
             "metrics": about["config"].get("preset") or "named one by one"} | {
-            f"data: {name}": f"{facts['images']} images, digest {facts.get('digest', '')[:16]}" for name, facts in about["datasets"].items()}
+            f"data: {name}": f"{facts['images']} images, digest {facts.get('digest', '')[:16]}"
+            for name, facts in about["datasets"].items()}
 
 # %% ../../nbs/50_report/11_page.ipynb #f05e3625
-def extra_tables(run: RunFiles, published: bool | str | Path = False, sensitive: bool = False) -> list[leaderboard.ExtraTable]:
+def extra_tables(run: RunFiles, published: bool | str | Path = False,
+                 sensitive: bool = False) -> list[leaderboard.ExtraTable]:
     """The tables that follow a leaderboard if they are asked for.
 
-    published: True for the package's published numbers, or a file of them. sensitive: score the kept predictions again under other definitions.
-    Raises ValueError or FileNotFoundError for the file, and FileNotFoundError if `sensitive` and predictions were not kept.
+    published: True for the package's published numbers, or a file of them. sensitive: score the kept predictions again
+    under other definitions.
+    Raises ValueError or FileNotFoundError for the file, and FileNotFoundError if `sensitive` and predictions were not
+    kept.
     """
     tables = []
     for dataset in datasets_of(run):
         if published:
-            tables.append(leaderboard.ExtraTable(dataset, "Beside numbers of others", *published_lines(run, dataset, None if published is True else published)))
+            tables.append(leaderboard.ExtraTable(dataset, "Beside numbers of others",
+                                                 *published_lines(run, dataset, None if published is True
+                                                                  else published)))
         if sensitive:
-            tables.append(leaderboard.ExtraTable(dataset, "Would another definition turn the order?", *sensitivity_lines(sensitivity(run, dataset))))
+            tables.append(leaderboard.ExtraTable(dataset, "Would another definition turn the order?",
+                                                 *sensitivity_lines(sensitivity(run, dataset))))
     return [extra for extra in tables if extra.rows]
 
 # %% ../../nbs/50_report/11_page.ipynb #4be95ed2
 def page(run: RunFiles, extras: Sequence[leaderboard.ExtraTable] = (), most_errors: int = 200) -> str:
     """The report of a run as one self-contained HTML page.
 
-    extras: more tables, from `extra_tables`. most_errors: failed images that are listed. Raises FileNotFoundError if the run was not scored.
+    extras: more tables, from `extra_tables`. most_errors: failed images that are listed. Raises FileNotFoundError if
+    the run was not scored.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from saliency_playground.version import __version__
     about, errors = run.about, run.errors.to_dict("records")
-    sets = [dataset_context(run, board, i, [*observer_tables(run), *extras]) for i, board in enumerate(leaderboard.leaderboards(run), start=1)]
-    environment = Environment(loader=PackageLoader("saliency_playground"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    sets = [dataset_context(run, board, i, [*observer_tables(run), *extras])
+            for i, board in enumerate(leaderboard.leaderboards(run), start=1)]
+    environment = Environment(loader=PackageLoader("saliency_playground"), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
     images = ", ".join(f"{facts['images']} images of {name}" for name, facts in about["datasets"].items())
     return environment.get_template("report.html").render(
-        version=__version__, title=str(about.get("experiment") or "benchmark").replace("_", " "), warnings=leaderboard.run_warnings(run), sets=sets,
-        subtitle=f"{_count_models(run)} on {images}; saliency_playground {about.get('versions', {}).get('saliency_playground', '')}",
+        version=__version__, title=str(about.get("experiment") or "benchmark").replace("_", " "),
+        warnings=leaderboard.run_warnings(run), sets=sets,
+        subtitle=f"{_count_models(run)} on {images}; saliency_playground "
+        f"{about.get('versions', {}).get('saliency_playground', '')}",
         cells=models_table(run), errors=errors[:most_errors], more_errors=max(0, len(errors) - most_errors),
         origin=provenance_lines(run), config=json.dumps(about["config"], indent=1, ensure_ascii=False))
 

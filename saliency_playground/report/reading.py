@@ -30,7 +30,8 @@ class RunFiles:
         try:
             self.about: dict[str, Any] = json.loads((self.output_dir/"run.json").read_text(encoding="utf-8"))
         except ValueError as error:
-            raise InputError(f"{self.output_dir/'run.json'} is damaged: {error}. Run again; what was computed is kept.") from None
+            raise InputError(f"{self.output_dir/'run.json'} is damaged: {error}. Run again; what was computed "
+                             "is kept.") from None
         self.read = functools.lru_cache(self._read)
 
     def _read(self, name: str) -> "pandas.DataFrame":
@@ -87,14 +88,16 @@ def pick_dataset(run: RunFiles, dataset: str | None) -> str:
     if dataset in there or (dataset is None and len(there) == 1):
         return dataset or there[0]
     raise InputError(f"the run has {len(there)} data sets, say which: {', '.join(there)}." if dataset is None else
-                     f"the run has no dataset {dataset!r}.{did_you_mean(dataset, there)} There are: {', '.join(there)}.")
+                     f"the run has no dataset {dataset!r}.{did_you_mean(dataset, there)} There are: "
+                     f"{', '.join(there)}.")
 
 
 def pick_model(run: RunFiles, dataset: str, model: str) -> str:
     "The model of this name. Raises ValueError naming those that are there."
     if model not in models_of(run, dataset):
         there = models_of(run, dataset)
-        raise InputError(f"the run has no model {model!r} on {dataset}.{did_you_mean(model, there)} There are: {', '.join(there)}.")
+        raise InputError(f"the run has no model {model!r} on {dataset}.{did_you_mean(model, there)} There are: "
+                         f"{', '.join(there)}.")
     return model
 
 # %% ../../nbs/50_report/01_reading.ipynb #3f525e1f
@@ -105,8 +108,10 @@ def scores_of(run: RunFiles, dataset: str, metric: str, models: list[str] | None
     """
     import pandas as pd
     if metric not in run.columns:
-        raise InputError(f"the run did not measure {metric!r}.{did_you_mean(metric, run.columns)} It has: {', '.join(run.columns)}.")
-    tables = {model: run.table(dataset, model).set_index("image_id")[metric] for model in models or models_of(run, dataset)}
+        raise InputError(f"the run did not measure {metric!r}.{did_you_mean(metric, run.columns)} It has: "
+                         f"{', '.join(run.columns)}.")
+    tables = {model: run.table(dataset, model).set_index("image_id")[metric] for model in models
+              or models_of(run, dataset)}
     return pd.DataFrame(tables)
 
 # %% ../../nbs/50_report/01_reading.ipynb #48f11ad0

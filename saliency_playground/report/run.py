@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .reading import RunFiles, leaderboard, file_locations
+from .reading import RunFiles, file_locations, leaderboard
 
 if TYPE_CHECKING:
     from saliency_playground.report.comparison import Comparison

@@ -13,12 +13,22 @@ from pathlib import Path
 import numpy as np
 
 from .. import heatmaps, registry
-from ..predictions import is_made_by, read_stored_prediction
-from ..core import Prediction, Sample, SaliencyDataset, prepare_sample
+from ..core import Prediction, SaliencyDataset, Sample, prepare_sample
 from ..errors import InputError, MissingFileError, UnknownNameError
-from ..registry import create
 from ..files import Journal, path_inside
-from .reading import RunFiles, cells_of, datasets_of, oriented, leaderboard, leading_metric, models_of, pick_dataset, scores_of
+from ..predictions import is_made_by, read_stored_prediction
+from ..registry import create
+from saliency_playground.report.reading import (
+    RunFiles,
+    cells_of,
+    datasets_of,
+    leaderboard,
+    leading_metric,
+    models_of,
+    oriented,
+    pick_dataset,
+    scores_of,
+)
 
 # %% ../../nbs/50_report/05_samples.ipynb #a53341d0
 def run_home(run: RunFiles) -> Path:
@@ -49,7 +59,8 @@ def dataset_of(run: RunFiles, name: str) -> SaliencyDataset:
     for entry in run.about["config"]["datasets"]:
         entry = {"name": entry} if isinstance(entry, str) else dict(entry)
         if (entry.pop("as", None) or entry["name"]) == name:
-            options = {key: str(resolve_path(run, value)) if isinstance(value, str) and (key in _PATHS or key.endswith(_ENDINGS)) else value
+            options = {key: str(resolve_path(run, value)) if isinstance(value, str)
+                       and (key in _PATHS or key.endswith(_ENDINGS)) else value
                        for key, value in entry.items() if key != "name"}
             return create("dataset", entry["name"], **options)
     raise UnknownNameError(f"the run has no dataset {name!r}, but {', '.join(datasets_of(run))}.")
@@ -63,18 +74,23 @@ def sample_of(dataset: SaliencyDataset, image_id: str) -> Sample:
 
 
 def stored_prediction(run: RunFiles, dataset: str, model: str, image_id: str) -> Prediction:
-    "The prediction a run kept for an image. Raises FileNotFoundError if it did not keep it, or if a later run has put another model's in its place."
+    """The prediction a run kept for an image.
+
+    Raises FileNotFoundError if it did not keep it, or if a later run has put another model's in its place.
+    """
     folder = resolve_path(run, Path(run.about["config"]["prediction_cache_dir"], dataset, model))
     path = path_inside(folder, image_id, ".npy")
     journal_path = folder/"images.jsonl"
-    journal = _journal(journal_path, journal_path.stat().st_mtime_ns) if path.is_file() and journal_path.is_file() else None
+    journal = (_journal(journal_path, journal_path.stat().st_mtime_ns) if path.is_file()
+               and journal_path.is_file() else None)
     kept = read_stored_prediction(folder, image_id, journal) if journal else None
     if kept is None:
         raise MissingFileError(f"there is no kept prediction {path}, or not the one that was written. "
                                 "Run again with cache_predictions: true, or ask from the folder in which it ran.")
     recipe = next((cell.get("recipe") for cell in cells_of(run, dataset) if cell["model"] == model), None)
     if recipe and not is_made_by(journal.get(image_id), recipe):
-        raise MissingFileError(f"{path} is another run's by now: it was made with other options of {model}, or other code. Run again, or give that run another prediction_cache_dir.")
+        raise MissingFileError(f"{path} is another run's by now: it was made with other options of {model}, or other "
+                               "code. Run again, or give that run another prediction_cache_dir.")
     return kept
 
 
@@ -84,14 +100,18 @@ def _journal(path: Path, changed: int) -> Journal:
     return Journal(path)
 
 # %% ../../nbs/50_report/05_samples.ipynb #118be83f
-def strip(run: RunFiles, dataset: SaliencyDataset, dataset_as: str, image_id: str, models: list[str], metric: str | None = None) -> list[tuple[str, np.ndarray]]:
+def strip(run: RunFiles, dataset: SaliencyDataset, dataset_as: str, image_id: str, models: list[str],
+          metric: str | None = None) -> list[tuple[str, np.ndarray]]:
     """Captions and pictures (height, width, 3) uint8: fixations, ground truth, one for each model.
 
-    dataset: from `dataset_of`. metric: whose score stands in the captions; None: no score. Raises as `sample_of` and `stored_prediction` do.
+    dataset: from `dataset_of`. metric: whose score stands in the captions; None: no score. Raises as `sample_of` and
+    `stored_prediction` do.
     """
     sample = sample_of(dataset, image_id)
-    figure = sample.image if sample.fixations is None else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y)
-    def laid_over(density): return heatmaps.overlay(sample.image, heatmaps.colorize(heatmaps.to_brightness(density)), 0.6)
+    figure = (sample.image if sample.fixations is None
+              else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y))
+    def laid_over(density):
+        return heatmaps.overlay(sample.image, heatmaps.colorize(heatmaps.to_brightness(density)), 0.6)
     panels = [("fixations", figure), ("ground truth", laid_over(sample.gt_map))]
     for model in models:
         score = "" if metric is None else f" {run.table(dataset_as, model).set_index('image_id')[metric][image_id]:.2f}"
@@ -102,7 +122,8 @@ def strip(run: RunFiles, dataset: SaliencyDataset, dataset_as: str, image_id: st
 def contact_sheet(run: RunFiles, shown: int | list[str] = 4, dataset: str | None = None) -> np.ndarray:
     """A picture (uint8) of some images in rows: fixations, ground truth, and each model's prediction.
 
-    shown: how many, spread evenly over the images that did not fail, or their ids. dataset: its name in the run; None: the first.
+    shown: how many, spread evenly over the images that did not fail, or their ids. dataset: its name in the run; None:
+    the first.
     Raises ValueError if every image failed, FileNotFoundError if a prediction was not kept.
     """
     name = pick_dataset(run, dataset) if dataset else datasets_of(run)[0]
@@ -110,7 +131,8 @@ def contact_sheet(run: RunFiles, shown: int | list[str] = 4, dataset: str | None
     if isinstance(shown, int):
         good = good_images(run, name)
         if not good:
-            raise InputError(f"every image of {name} failed, there is nothing to show. See {run.output_dir/'errors.csv'}.")
+            raise InputError(f"every image of {name} failed, there is nothing to show. See "
+                             f"{run.output_dir/'errors.csv'}.")
         shown = [good[i] for i in np.unique(np.linspace(0, len(good) - 1, min(shown, len(good))).round().astype(int))]
     strips = [strip(run, source, name, image_id, models) for image_id in shown]
     return heatmaps.image_grid([panel for strip_row in strips for _, panel in strip_row], columns=2 + len(models),
@@ -120,7 +142,8 @@ def contact_sheet(run: RunFiles, shown: int | list[str] = 4, dataset: str | None
 def good_images(run: RunFiles, dataset: str) -> list[str]:
     "The images of a data set that failed with no model, in order."
     failed = set(run.errors.image_id[run.errors.dataset == dataset])
-    return [image_id for image_id in run.table(dataset, cells_of(run, dataset)[0]["model"]).image_id if image_id not in failed]
+    return [image_id for image_id in run.table(dataset, cells_of(run, dataset)[0]["model"]).image_id
+            if image_id not in failed]
 
 # %% ../../nbs/50_report/05_samples.ipynb #900305ec
 def best_model(run: RunFiles, dataset: str) -> str | None:
@@ -129,16 +152,23 @@ def best_model(run: RunFiles, dataset: str) -> str | None:
     return next((model for name, model in leaderboard(run).index if name == dataset and model in ours), None)
 
 
-def worst_images(run: RunFiles, dataset: str, n: int = 3, model: str | None = None, metric: str | None = None) -> "pandas.Series":
-    "The n images on which a model scores lowest: image_id -> score. model: None, the best. metric: None, the leading one."
+def worst_images(run: RunFiles, dataset: str, n: int = 3, model: str | None = None,
+                 metric: str | None = None) -> "pandas.Series":
+    """The n images on which a model scores lowest: image_id -> score.
+
+    model: None, the best. metric: None, the leading one.
+    """
     metric, model = metric or leading_metric(run), model or best_model(run, dataset)
     scores = scores_of(run, dataset, metric, [model])[model].dropna()
     return scores.loc[oriented(run, metric, scores).sort_values(kind="stable").index[:n]]
 
 # %% ../../nbs/50_report/05_samples.ipynb #caf2be99
 def disputed_images(run: RunFiles, dataset: str, n: int = 3, metric: str | None = None) -> "pandas.Series":
-    """The n images on which the models, ceilings left out, change places most: image_id -> root mean square of what neither the
-    image's mean nor the models' means explain, in units of the metric. metric: None, the leading one. Empty with fewer than two models.
+    """The n images on which the models, ceilings left out, change places most.
+
+    image_id -> root mean square of what neither the
+    image's mean nor the models' means explain, in units of the metric. metric: None, the leading one. Empty with fewer
+    than two models.
     """
     scores = scores_of(run, dataset, metric or leading_metric(run), models_of(run, dataset, ceilings=False))
     scores = scores.loc[:, np.isfinite(scores).any()].replace([np.inf, -np.inf], np.nan).dropna()

@@ -18,11 +18,11 @@ import numpy as np
 
 from .. import comparisons, images, maps, metrics
 from ..core import Fixations, Prediction, Sample
-from ..registry import create
 from ..metrics import density_maps
-from .comparison import format_table, format_number
-from .samples import dataset_of, good_images, stored_prediction, sample_of
-from .reading import RunFiles, oriented, models_of, scores_of
+from ..registry import create
+from .comparison import format_number, format_table
+from .reading import RunFiles, models_of, oriented, scores_of
+from .samples import dataset_of, good_images, sample_of, stored_prediction
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #bca1f106
 class ScoringInputs(NamedTuple):
@@ -32,7 +32,7 @@ class ScoringInputs(NamedTuple):
     nonfix: Fixations | None                  # fixations on other images, for sAUC
     baseline: np.ndarray | None               # natural-log density that IG gains upon; None: IG is undefined
     columns: dict[str, metrics.Metric]
-    usual: int | None = None                  # fixations on an image, for the own maps of `metric_maps: auto`; None: no own maps
+    usual: int | None = None  # fixations on an image, for the own maps of `metric_maps: auto`; None: no own maps
 
     def scores(self) -> dict[str, float]:
         "Column -> score."
@@ -43,27 +43,36 @@ class ScoringInputs(NamedTuple):
 
     def metric_inputs(self) -> list[tuple[Prediction, dict[str, metrics.Metric]]]:
         "What is scored, and by which columns: the prediction by all, or a density's own map by each that has one."
-        own = density_maps.metrics_with_own_map([metric.base for metric in self.columns.values()], self.baseline is not None)
+        own = density_maps.metrics_with_own_map([metric.base for metric in self.columns.values()],
+                                                self.baseline is not None)
         if self.usual is None or self.prediction.kind != "density" or not own:
             return [(self.prediction, self.columns)]
-        best_maps = density_maps.metric_maps(self.prediction.values, own, self.sample.sigma_px, self.baseline, n_fixations=max(1, self.usual))
+        best_maps = density_maps.metric_maps(self.prediction.values, own, self.sample.sigma_px, self.baseline,
+                                             n_fixations=max(1, self.usual))
         return [(best_maps.get(metric.base, self.prediction), {name: metric}) for name, metric in self.columns.items()]
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #9eb191a7
-def scoring_inputs(run: RunFiles, source: Any, dataset: str, models: list[str], image_id: str, baseline: Any = None) -> dict[str, ScoringInputs]:
+def scoring_inputs(run: RunFiles, source: Any, dataset: str, models: list[str], image_id: str,
+                   baseline: Any = None) -> dict[str, ScoringInputs]:
     """What the run scored on one image: model -> bundle.
 
-    source: the data set, from `dataset_of`. baseline: from `run_baseline`. Raises FileNotFoundError if a prediction was not kept.
+    source: the data set, from `dataset_of`. baseline: from `run_baseline`. Raises FileNotFoundError if a prediction was
+    not kept.
     """
     sample = sample_of(source, image_id)
     nonfix = sample.nonfix or source.nonfix(source.ids.index(image_id))
-    usual = round(source.pool.shape[1] / max(1, len(source))) if run.about["config"].get("metric_maps") == "auto" else None
+    usual = (round(source.pool.shape[1] / max(1, len(source)))
+             if run.about["config"].get("metric_maps") == "auto" else None)
     values = None if baseline is None else baseline.predictions([sample])[0].values
-    return {model: ScoringInputs(stored_prediction(run, dataset, model, image_id), sample, nonfix, values, run.columns, usual) for model in models}
+    return {model: ScoringInputs(stored_prediction(run, dataset, model, image_id), sample, nonfix, values, run.columns,
+                                 usual) for model in models}
 
 
 def run_baseline(run: RunFiles, source: Any) -> Any:
-    "The model that the run's IG gains upon, fitted again to the data set; None if no column wants one, or it cannot be had."
+    """The model that the run's IG gains upon, fitted again to the data set.
+
+    None if no column wants one, or it cannot be had.
+    """
     entry = dict(run.about["config"].get("baseline") or {})
     if not entry or not any({"baseline", "baseline_map"} & set(metric.needs) for metric in run.columns.values()):
         return None
@@ -88,13 +97,15 @@ def blurred_with(factor: float) -> Callable[[ScoringInputs], ScoringInputs]:
         if f is None or not len(f):
             return inputs._replace(sample=replace(sample, meta=sample.meta | {"gt_map": "uniform"}))
         gt_map = maps.density(f.x, f.y, sample.size, factor * sample.sigma_px)
-        return inputs._replace(sample=replace(sample, gt_map=gt_map, sigma_px=factor * sample.sigma_px, meta=sample.meta | {"gt_map": "fixations"}))
+        return inputs._replace(sample=replace(sample, gt_map=gt_map, sigma_px=factor * sample.sigma_px,
+                                              meta=sample.meta | {"gt_map": "fixations"}))
     return variant
 
 
 def with_eps(eps: float) -> Callable[[ScoringInputs], ScoringInputs]:
     "A variant: every metric that has an eps takes this one."
-    return lambda inputs: inputs._replace(columns={name: metric._replace(constants=metric.constants | {"eps": eps}) if "eps" in metric.constants else metric
+    return lambda inputs: inputs._replace(columns={name: metric._replace(constants=metric.constants | {"eps": eps})
+                                                   if "eps" in metric.constants else metric
                                                    for name, metric in inputs.columns.items()})
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #ac976c46
@@ -113,11 +124,14 @@ def at_half_size(inputs: ScoringInputs) -> ScoringInputs:
     "Everything at half its height and width; an odd last row or column is averaged in."
     sample, prediction = inputs.sample, inputs.prediction
     size = tuple((side + 1) // 2 for side in sample.size)
-    values = _resize_log_density(prediction.values, size) if prediction.kind == "density" else maps.resize(prediction.values, size, "area")
+    values = (_resize_log_density(prediction.values, size) if prediction.kind == "density"
+              else maps.resize(prediction.values, size, "area"))
     small = replace(sample, image=images.resize_image(sample.image, size), fixations=_halve_points(sample.fixations),
-                    gt_map=maps.normalize_map(maps.resize(sample.gt_map, size, "area")), participant_maps=None, nonfix=_halve_points(sample.nonfix),
+                    gt_map=maps.normalize_map(maps.resize(sample.gt_map, size, "area")), participant_maps=None,
+                    nonfix=_halve_points(sample.nonfix),
                     sigma_px=sample.sigma_px and sample.sigma_px / 2)
-    return inputs._replace(prediction=Prediction.of(values, prediction.kind), sample=small, nonfix=_halve_points(inputs.nonfix),
+    return inputs._replace(prediction=Prediction.of(values, prediction.kind), sample=small,
+                           nonfix=_halve_points(inputs.nonfix),
                            baseline=None if inputs.baseline is None else _resize_log_density(inputs.baseline, size))
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #cfe339f4
@@ -139,11 +153,12 @@ VARIANTS = [
 ]
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #36f2a5b6
-def rescored(run: RunFiles, dataset: str, image_ids: list[str], variants: list[Variant] = VARIANTS) -> "pandas.DataFrame":
+def rescored(run: RunFiles, dataset: str, image_ids: list[str],
+             variants: list[Variant] = VARIANTS) -> "pandas.DataFrame":
     """The kept predictions of all models (ceilings left out), scored again.
 
-    Returns a row for each variant, model and image: variant, model, image_id, and a column a metric; NaN where a variant cannot
-    touch the metric. Raises FileNotFoundError if a prediction was not kept, and as `dataset_of` does.
+    Returns a row for each variant, model and image: variant, model, image_id, and a column a metric; NaN where a
+    variant cannot touch the metric. Raises FileNotFoundError if a prediction was not kept, and as `dataset_of` does.
     """
     import pandas as pd
     source, models, table = dataset_of(run, dataset), models_of(run, dataset, ceilings=False), []
@@ -151,12 +166,15 @@ def rescored(run: RunFiles, dataset: str, image_ids: list[str], variants: list[V
 
     def rows(task: tuple[str, ScoringInputs]) -> list[dict]:
         model, inputs = task
-        touched = {variant: {name: metric for name, metric in run.columns.items() if variant.touches(metric)} for variant in variants}
-        return [{"variant": variant.name, "model": model} | variant.change(inputs._replace(columns=columns)).scores() for variant, columns in touched.items() if columns]
+        touched = {variant: {name: metric for name, metric in run.columns.items() if variant.touches(metric)}
+                   for variant in variants}
+        return [{"variant": variant.name, "model": model} | variant.change(inputs._replace(columns=columns)).scores()
+                for variant, columns in touched.items() if columns]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for image_id in image_ids:                                       # files are read in this thread, scored in the others
+        for image_id in image_ids:  # files are read in this thread, scored in the others
             bundles = scoring_inputs(run, source, dataset, models, image_id, baseline)
-            table += [row | {"image_id": image_id} for image_rows in pool.map(rows, bundles.items()) for row in image_rows]
+            table += [row | {"image_id": image_id} for image_rows in pool.map(rows, bundles.items())
+                      for row in image_rows]
     return pd.DataFrame(table, columns=["variant", "model", "image_id", *run.columns])
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #42e51ac2
@@ -164,7 +182,8 @@ def rescored(run: RunFiles, dataset: str, image_ids: list[str], variants: list[V
 class Sensitivity:
     """What other definitions do to the order of the models on one data set; shows itself as a table.
 
-    table: a row a variant and metric: variant, metric, tau (NaN if fewer than two models tell), swaps, pairs (compared), swapped (in words).
+    table: a row a variant and metric: variant, metric, tau (NaN if fewer than two models tell), swaps, pairs
+    (compared), swapped (in words).
     metrics: the columns, in the run's order. images: how many were scored again. of: how many the run has.
     """
     dataset: str
@@ -178,7 +197,10 @@ class Sensitivity:
 
 
 def swapped_pairs(before: "pandas.Series", after: "pandas.Series") -> tuple[list[tuple[str, str]], int]:
-    "The pairs (was better, is better now) that changed places, and how many pairs were compared. before, after: model -> score, higher is better."
+    """The pairs (was better, is better now) that changed places, and how many pairs were compared. before, after.
+
+    Model -> score, higher is better.
+    """
     models = [model for model in before.index if np.isfinite(before[model]) and np.isfinite(after[model])]
     pairs = [(a, b) for a in models for b in models if before[a] > before[b]]
     return [(a, b) for a, b in pairs if after[b] > after[a]], len(pairs)
@@ -187,7 +209,8 @@ def swapped_pairs(before: "pandas.Series", after: "pandas.Series") -> tuple[list
 def sensitivity(run: RunFiles, dataset: str, most: int = 50, variants: list[Variant] = VARIANTS) -> Sensitivity:
     """Score a run's kept predictions in other ways, and see which ranks change.
 
-    most: images to score again, spread evenly over those that did not fail. Raises FileNotFoundError if predictions were not kept.
+    most: images to score again, spread evenly over those that did not fail. Raises FileNotFoundError if predictions
+    were not kept.
     """
     import pandas as pd
     good = good_images(run, dataset)
@@ -199,18 +222,28 @@ def sensitivity(run: RunFiles, dataset: str, most: int = 50, variants: list[Vari
             before = oriented(run, name, scores_of(run, dataset, name, models).loc[chosen].mean())
             after = oriented(run, name, means[name].reindex(models))
             swapped, pairs = swapped_pairs(before, after)
-            tau = comparisons.rank_agreement({"before": before, "after": after}, {"before": True, "after": True}).loc["before", "after"]
+            tau = comparisons.rank_agreement({"before": before, "after": after},
+                                             {"before": True, "after": True}).loc["before", "after"]
             rows.append({"variant": variant.name, "metric": name, "tau": tau, "swaps": len(swapped), "pairs": pairs,
                          "swapped": ", ".join(f"{b} overtakes {a}" for a, b in swapped)})
-    return Sensitivity(dataset, pd.DataFrame(rows), list(run.columns), len(chosen), run.about["datasets"][dataset]["images"])
+    return Sensitivity(dataset, pd.DataFrame(rows), list(run.columns), len(chosen),
+                       run.about["datasets"][dataset]["images"])
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #b8530c25
 def sensitivity_lines(analysis: Sensitivity) -> tuple[list[str], list[list[str]], list[str]]:
-    "Header, rows and notes: a row a variant, a column a metric, τ and how many pairs changed places; in the notes, which."
-    cells = {(row.variant, row.metric): f"{format_number(row.tau, 2)}{f' ({row.swaps} of {row.pairs})' if row.swaps else ''}" for row in analysis.table.itertuples()}
-    rows = [[variant, *(cells.get((variant, metric), "") for metric in analysis.metrics)] for variant in dict.fromkeys(analysis.table.variant)]
-    notes = [f"{analysis.dataset}, {analysis.images} of {analysis.of} images scored again. τ: Kendall's, of the models' order as it was and as it would be; "
-             "1.00 is the same order, in brackets the pairs that change places, none if only a tie was broken; empty where the variant cannot touch a metric, – where fewer than two models have a score"]
+    """Header, rows and notes: a row a variant, a column a metric, τ and how many pairs changed places.
+
+    In the notes, which.
+    """
+    cells = {(row.variant, row.metric):
+             f"{format_number(row.tau, 2)}{f' ({row.swaps} of {row.pairs})' if row.swaps else ''}"
+             for row in analysis.table.itertuples()}
+    rows = [[variant, *(cells.get((variant, metric), "") for metric in analysis.metrics)]
+            for variant in dict.fromkeys(analysis.table.variant)]
+    notes = [f"{analysis.dataset}, {analysis.images} of {analysis.of} images scored again. τ: Kendall's, of the "
+             "models' order as it was and as it would be; 1.00 is the same order, in brackets the pairs that change "
+             "places, none if only a tie was broken; empty where the variant cannot touch a metric, – where fewer than "
+             "two models have a score"]
     notes += [f"{row.metric}, {row.variant}: {row.swapped}" for row in analysis.table.itertuples() if row.swapped]
     return ["variant", *analysis.metrics], rows, notes
 
@@ -220,4 +253,5 @@ def sensitivity_text(analysis: Sensitivity) -> str:
     import textwrap
     header, rows, notes = sensitivity_lines(analysis)
     lines = format_table(header, rows)
-    return "\n".join([*lines, "", *(part for note in notes for part in textwrap.wrap(note, max(80, max(map(len, lines)))))])
+    return "\n".join(
+        [*lines, "", *(part for note in notes for part in textwrap.wrap(note, max(80, max(map(len, lines)))))])

@@ -16,10 +16,18 @@ from ..datasets.points import natural_key
 from ..report.reading import RunFiles, datasets_of, models_of
 from ..report.run import Run
 from .browse import image_list
-from .controls import first_view, list_controls, look_controls, dropdown, observer_choices, read_saved_view, checkbox
 from .frames import MOST, WHOLE
-from .state import ViewerState
 from .source import cached_sample
+from .state import ViewerState
+from saliency_playground.viewer.controls import (
+    checkbox,
+    dropdown,
+    first_view,
+    list_controls,
+    look_controls,
+    observer_choices,
+    read_saved_view,
+)
 
 # %% ../../nbs/60_viewer/08_app.ipynb #7ca39751
 class _Filled(ViewerState):
@@ -30,17 +38,19 @@ class _Filled(ViewerState):
         "Put the present data set's models and categories into the controls, without their telling of it."
         self._filling, run, view = True, self.run, self.view
         there, pair = models_of(run, view.dataset), view.difference or (view.models[0], view.models[-1])
-        for field, chosen in zip(("a", "b"), pair):
+        for field, chosen in zip(("a", "b"), pair, strict=True):
             self.filter[field].options, self.filter[field].value = there, chosen
         categories = sorted(set(image_list(run, view.dataset).category) - {""})
         self.filter["category"].options = {"any": ""} | {choice: choice for choice in categories}
         self.filter["category"].layout.display = "" if categories else "none"
-        self.ticks.children = [checkbox(model, model in view.models, f"Show {model}, or hide it: one to {MOST} models stand side by side.") for model in there]
+        self.ticks.children = [checkbox(model, model in view.models, f"Show {model}, or hide it: one to {MOST} models "
+                                        "stand side by side.") for model in there]
         for box in self.ticks.children:
             box.observe(lambda _: None if self._filling else self._choose(), "value")
         self.look["observers"].options, self.look["observers"].value = observer_choices(()), ()
         self.query = replace(self.query, a=pair[0], b=pair[1], category="")
-        controls = (self.datasets, self.difference, self.in_a_row, *self.look.values(), *self.filter.values(), *self.ticks.children)
+        controls = (self.datasets, self.difference, self.in_a_row, *self.look.values(), *self.filter.values(),
+                    *self.ticks.children)
         self.stage.tips = {choice.description or choice.placeholder: choice.tooltip for choice in controls}
         for field in ("by", "metric", "reverse"):
             self.filter[field].disabled = self.query.metric is None                # a run without scores
@@ -75,14 +85,15 @@ class _Filled(ViewerState):
         "Open another data set of the run, looked at in the same way."
         with self._careful():
             first = first_view(self.run, dataset)
-            self.view = replace(self.view, dataset=dataset, models=first.models, image_id=first.image_id, difference=None, observers=(), zoom=WHOLE)
+            self.view = replace(self.view, dataset=dataset, models=first.models, image_id=first.image_id,
+                                difference=None, observers=(), zoom=WHOLE)
             self.stage.zoom, self.difference.value = list(WHOLE), False
             self._fill()
             self.ask()
 
 # %% ../../nbs/60_viewer/08_app.ipynb #8669627b
-_HELP = ("Click a picture, then: ← → the neighbours, Home End the ends of the list, + − or the wheel to zoom, drag to move, 0 or a double click for the whole; "
-         "the zoom is kept from image to image. p picks, s saves.")
+_HELP = ("Click a picture, then: ← → the neighbours, Home End the ends of the list, + − or the wheel to zoom, drag to "
+         "move, 0 or a double click for the whole; the zoom is kept from image to image. p picks, s saves.")
 
 
 def _row(*children, **style) -> widgets.HBox:
@@ -102,15 +113,20 @@ class _Faced(_Filled):
     def _face(self) -> widgets.HBox:
         "All controls and canvases in their places."
         look = self.look
-        walk = [_button("◀", lambda: self.press("ArrowLeft"), "The image before (←)."), _button("▶", lambda: self.press("ArrowRight"), "The next image (→).")]
-        keep = [_button("save PNG", self.save, "Save this view as a picture in saliency_views (s)."), _button("pick", self.pick, "Put this image to the picked ones, or take it out (p)."),
+        walk = [_button("◀", lambda: self.press("ArrowLeft"), "The image before (←)."),
+                _button("▶", lambda: self.press("ArrowRight"), "The next image (→).")]
+        keep = [_button("save PNG", self.save, "Save this view as a picture in saliency_views (s)."),
+                _button("pick", self.pick, "Put this image to the picked ones, or take it out (p)."),
                 _button("sheet of picked", self.sheet, "Save a contact sheet of the picked images in saliency_views.")]
         *menus, most, failed = self.filter.values()
-        left = widgets.VBox([self.datasets, *menus, _row(most, failed), self.strip], layout=widgets.Layout(width="250px", flex="0 0 250px"))
+        left = widgets.VBox([self.datasets, *menus, _row(most, failed), self.strip],
+                            layout=widgets.Layout(width="250px", flex="0 0 250px"))
         left.add_class("sp-tall")
-        more = widgets.Tab([widgets.VBox([self.best_of, self.best, self.worst_of, self.worst]), self.scatter], titles=("best and worst", "A against B"))
+        more = widgets.Tab([widgets.VBox([self.best_of, self.best, self.worst_of, self.worst]), self.scatter],
+                           titles=("best and worst", "A against B"))
         right = widgets.VBox([self.ticks, _row(look["alpha"], look["colormap"], look["normalize"], look["one_scale"]),
-                              _row(look["levels"], look["fixations"], look["observers"], self.difference, look["explain"], self.in_a_row), self.said, self.stage, _row(*walk, *keep),
+                              _row(look["levels"], look["fixations"], look["observers"], self.difference,
+                                   look["explain"], self.in_a_row), self.said, self.stage, _row(*walk, *keep),
                               widgets.HTML(f"<div class='sp-note'>{_HELP}</div>"), self.scores, more],
                              layout=widgets.Layout(flex="1 1 420px", min_width="0", padding="0 0 0 12px"))
         return widgets.HBox([left, right], layout=widgets.Layout(width="100%", flex_flow="row wrap"))
@@ -119,23 +135,29 @@ class _Faced(_Filled):
 class Viewer(_Faced):
     """What `sp.view` shows; `face` is its widget.
 
-    run: a `Run`, its output_dir, or a PNG that the viewer saved. dataset, models, image_id and fields of `View`: where to begin, see `first_view`.
+    run: a `Run`, its output_dir, or a PNG that the viewer saved. dataset, models, image_id and fields of `View`: where
+    to begin, see `first_view`.
     """
-    def __init__(self, run: RunFiles | str | Path, dataset: str | None = None, models: Sequence[str] | None = None, image_id: str | None = None, **look):
+    def __init__(self, run: RunFiles | str | Path, dataset: str | None = None, models: Sequence[str] | None = None,
+                 image_id: str | None = None, **look):
         if not isinstance(run, RunFiles):
             if Path(run).suffix == ".png":
                 run, settings = read_saved_view(run)
                 look = settings | look
-                dataset, models, image_id = dataset or look.pop("dataset"), models or look.pop("models"), image_id or look.pop("image_id")
+                dataset, models, image_id = (dataset or look.pop("dataset"), models or look.pop("models"),
+                                             image_id or look.pop("image_id"))
             run = Run(run)
         super().__init__(run, first_view(run, dataset, models, image_id, **look))
         self.look, self.filter = look_controls(run, self.view), list_controls(run, self.view)
         self.view = replace(self.view, colormap=self.look["colormap"].value)
         self.filter["metric"].value = self.view.metric
-        self.datasets = dropdown("data set", datasets_of(run), self.view.dataset, "230px", "Which of the run's data sets is shown.")
+        self.datasets = dropdown("data set", datasets_of(run), self.view.dataset, "230px",
+                                 "Which of the run's data sets is shown.")
         self.ticks = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap"))
-        self.difference = checkbox("difference A − B", self.view.difference is not None, "What model A shows beyond model B, in a panel of its own.")
-        self.in_a_row = dropdown("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px", "How many panels stand side by side.")
+        self.difference = checkbox("difference A − B", self.view.difference is not None,
+                                   "What model A shows beyond model B, in a panel of its own.")
+        self.in_a_row = dropdown("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px",
+                                 "How many panels stand side by side.")
         self._fill()
         self._listen()
         self.face = self._face()
@@ -143,19 +165,22 @@ class Viewer(_Faced):
         self.ask()
 
     def __repr__(self):
-        return f"Viewer of {self.run.output_dir.name}: {len(self.listed)} images of {self.view.dataset}, {len(self.ticks.children)} models. It lives where a kernel runs."
+        return (f"Viewer of {self.run.output_dir.name}: {len(self.listed)} images of {self.view.dataset}, "
+                f"{len(self.ticks.children)} models. It lives where a kernel runs.")
 
     def _repr_mimebundle_(self, **kwargs):
         return self.face._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
 
     def _listen(self) -> None:
         "Make every control tell of its change."
-        def tell(way: Callable, field: str): return lambda change: None if self._filling else way(**{field: change["new"]})
+        def tell(way: Callable, field: str):
+            return lambda change: None if self._filling else way(**{field: change["new"]})
         for field, control in self.look.items():
             control.observe(tell(self.change, field), "value")
         for field, control in self.filter.items():
             control.observe(tell(self._asked, field), "value")
-        self.stage.observe(lambda change: self.change(zoom=tuple(change["new"])) if tuple(change["new"]) != self.view.zoom else None, "zoom")
+        self.stage.observe(lambda change: self.change(zoom=tuple(change["new"]))
+                           if tuple(change["new"]) != self.view.zoom else None, "zoom")
         self.difference.observe(lambda change: self._asked(), "value")
         self.in_a_row.observe(lambda change: setattr(self.stage, "columns", change["new"]), "value")
         self.datasets.observe(lambda change: self.turn_to(change["new"]), "value")

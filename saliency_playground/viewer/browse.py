@@ -15,14 +15,16 @@ import numpy as np
 from ..errors import InputError
 from ..files import did_you_mean
 from ..report.explainable import anchor_models, scores_on_common_observers
+from ..report.reading import RunFiles, models_of, oriented, scores_of
 from ..report.samples import disputed_images
-from ..report.reading import RunFiles, oriented, models_of, scores_of
 from .source import cached_dataset
 
 # %% ../../nbs/60_viewer/02_browse.ipynb #88b7e152
 @functools.lru_cache(maxsize=8)
 def image_list(run: RunFiles, dataset: str) -> "pandas.DataFrame":
-    """Every image of a data set in the run: index image_id, columns `category` (text, "" if none) and `error` (what failed first, "" if nothing did).
+    """Every image of a data set in the run.
+
+    Index image_id, columns `category` (text, "" if none) and `error` (what failed first, "" if nothing did).
 
     It is made once and shared, copy it before changing it.
     """
@@ -36,7 +38,8 @@ def image_list(run: RunFiles, dataset: str) -> "pandas.DataFrame":
     except FileNotFoundError:                    # predict_only
         ids = (data.ids if data is not None else [])[:run.about["datasets"][dataset]["images"]]
     labels = {record.image_id: record.meta.get("category") for record in getattr(data, "records", None) or ()}
-    table = pd.DataFrame({"category": [str(labels.get(image_id) or image_id.rpartition("/")[0]) for image_id in ids]}, index=pd.Index(ids, name="image_id"))
+    table = pd.DataFrame({"category": [str(labels.get(image_id) or image_id.rpartition("/")[0]) for image_id in ids]},
+                         index=pd.Index(ids, name="image_id"))
     failed = run.errors[run.errors.dataset == dataset].drop_duplicates("image_id").set_index("image_id").error.to_dict()
     return table.assign(error=[failed.get(image_id, "") for image_id in ids])
 
@@ -44,11 +47,12 @@ def image_list(run: RunFiles, dataset: str) -> "pandas.DataFrame":
 ORDERS = ("as they come", "score", "A − B", "disagreement", "distance to the ceiling")
 
 
-def order_values(run: RunFiles, dataset: str, by: str, metric: str | None = None, a: str | None = None, b: str | None = None) -> "pandas.Series":
+def order_values(run: RunFiles, dataset: str, by: str, metric: str | None = None, a: str | None = None,
+                 b: str | None = None) -> "pandas.Series":
     """What an order goes by: image_id -> number, NaN where it is undefined, in the order of the run.
 
-    by: of `ORDERS`. metric: a column of the run. a, b: models. Raises ValueError for another `by`, and for a run that has no
-    gold standard to be distant from.
+    by: of `ORDERS`. metric: a column of the run. a, b: models. Raises ValueError for another `by`, and for a run that
+    has no gold standard to be distant from.
     """
     import pandas as pd
     ids = image_list(run, dataset).index
@@ -79,7 +83,7 @@ def _distance(run: RunFiles, dataset: str, metric: str, model: str) -> "pandas.S
 @dataclass(frozen=True)
 class ImageQuery:
     "Which images, in which order."
-    search: str = ""                             # in the image's id or category, whatever the case; several words must all be there
+    search: str = ""  # in the image's id or category, whatever the case; several words must all be there
     category: str = ""                           # "": any
     failed: bool = False                         # only those that failed
     by: str = "as they come"                     # of ORDERS
@@ -95,14 +99,19 @@ def matching_images(run: RunFiles, dataset: str, query: ImageQuery) -> "pandas.S
     values = order_values(run, dataset, query.by, query.metric, query.a, query.b)
     words = query.search.lower().split()
     kept = [(not query.category or category == query.category) and (not query.failed or error != "")
-            and all(word in f"{image_id} {category}".lower() for word in words) for image_id, category, error in zip(table.index.tolist(), table.category.tolist(), table.error.tolist())]
+            and all(word in f"{image_id} {category}".lower() for word in words)
+            for image_id, category, error in zip(table.index.tolist(), table.category.tolist(), table.error.tolist(),
+                                                 strict=True)]
     values = values[kept]
     keys = oriented(run, query.metric, values) if query.by == "score" else values if query.by == ORDERS[0] else -values
     return values.loc[(-keys if query.reverse else keys).sort_values(na_position="last", kind="stable").index]
 
 # %% ../../nbs/60_viewer/02_browse.ipynb #b826d766
-def extreme_images(run: RunFiles, dataset: str, metric: str, model: str, n: int = 6, among: Sequence[str] | None = None) -> tuple["pandas.Series", "pandas.Series"]:
-    """The n images on which a model is best, best first, and the n on which it is worst, worst first: image_id -> score. No image is in both.
+def extreme_images(run: RunFiles, dataset: str, metric: str, model: str, n: int = 6,
+                   among: Sequence[str] | None = None) -> tuple["pandas.Series", "pandas.Series"]:
+    """The n images on which a model is best, best first, and the n on which it is worst, worst first.
+
+    image_id -> score. No image is in both.
 
     among: only of these images; None: of all.
     """
@@ -113,7 +122,11 @@ def extreme_images(run: RunFiles, dataset: str, metric: str, model: str, n: int 
     return ranked.iloc[:n], ranked.iloc[n:][::-1].iloc[:n]
 
 # %% ../../nbs/60_viewer/02_browse.ipynb #ee7962dc
-def scatter_points(run: RunFiles, dataset: str, metric: str, a: str, b: str, among: Sequence[str] | None = None) -> "pandas.DataFrame":
-    "Two models' scores: index image_id, columns x (of a) and y (of b); only images on which both have one. among: only of these images."
+def scatter_points(run: RunFiles, dataset: str, metric: str, a: str, b: str,
+                   among: Sequence[str] | None = None) -> "pandas.DataFrame":
+    """Two models' scores: index image_id, columns x (of a) and y (of b); only images on which both have one.
+
+    among: only of these images.
+    """
     points = scores_of(run, dataset, metric, list(dict.fromkeys([a, b])))[[a, b]].set_axis(["x", "y"], axis=1).dropna()
     return points if among is None else points[points.index.isin(among)]

@@ -31,10 +31,10 @@ class _Canvas(anywidget.AnyWidget):
 class PanelCanvas(_Canvas):
     "Panels side by side with one zoom. `pressed` is called with each key that is not about the zoom."
     frames = traitlets.List().tag(sync=True)             # {caption, note, picture, key}
-    drawn = traitlets.Int().tag(sync=True)               # counts up with each showing, so that a whole set is drawn at once
+    drawn = traitlets.Int().tag(sync=True)  # counts up with each showing, so that a whole set is drawn at once
     zoom = traitlets.List([0.0, 0.0, 1.0, 1.0]).tag(sync=True)
     columns = traitlets.Int(0).tag(sync=True)            # how many in a row; 0: as many as fit
-    tips = traitlets.Dict().tag(sync=True)               # label of a control around it -> what is said when the mouse rests on that
+    tips = traitlets.Dict().tag(sync=True)  # label of a control around it -> what is said when the mouse rests on that
 
     def __init__(self, pressed: Callable[[str], None]):
         super().__init__(kind="stage")
@@ -43,13 +43,15 @@ class PanelCanvas(_Canvas):
     def show(self, panels: Sequence[Panel]) -> None:
         "Show these panels."
         with self.hold_sync():
-            self.frames = [{"caption": panel.caption, "note": panel.note, "picture": images.jpeg_bytes(panel.figure), "key": _keyed(panel.key)} for panel in panels]
+            self.frames = [{"caption": panel.caption, "note": panel.note, "picture": images.jpeg_bytes(panel.figure),
+                            "key": _keyed(panel.key)} for panel in panels]
             self.drawn += 1
 
 
 def _keyed(key: Legend | None) -> dict | None:
     "A key in the words of a style sheet."
-    def css(color): return f"rgb({', '.join(map(str, color))})"
+    def css(color):
+        return f"rgb({', '.join(map(str, color))})"
     if key is None:
         return None
     return {"title": key.title, "note": key.note, "squares": [[css(color), words] for color, words in key.squares],
@@ -60,7 +62,8 @@ class ThumbnailCanvas(_Canvas):
     "Thumbnails to click. `opened` is called with an image's id; `draw_sample` gives a JPEG for an id, or None."
     items = traitlets.List().tag(sync=True)              # {id, label, category, failed}
     picked = traitlets.List().tag(sync=True)             # the ids that bear a mark
-    look = traitlets.Unicode().tag(sync=True)            # what the pictures are of: another look, other pictures of the same images
+    # what the pictures are of: another look, other pictures of the same images
+    look = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, opened: Callable[[str], None], jpeg_of: Callable[[str], bytes | None]):
         super().__init__(kind="strip")
@@ -72,7 +75,8 @@ class ThumbnailCanvas(_Canvas):
             self.opened(content["open"])
         else:
             thumbnails = [(image_id, self.jpeg_of(image_id)) for image_id in content["need"]]
-            self.send({"thumbs": [{"id": image_id, "there": jpeg is not None} for image_id, jpeg in thumbnails]}, [jpeg or b"" for _, jpeg in thumbnails])
+            self.send({"thumbs": [{"id": image_id, "there": jpeg is not None} for image_id, jpeg in thumbnails]},
+                      [jpeg or b"" for _, jpeg in thumbnails])
 
 # %% ../../nbs/60_viewer/05_canvas.ipynb #209180e5
 class ScatterCanvas(_Canvas):

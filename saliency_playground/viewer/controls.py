@@ -20,22 +20,31 @@ from ..errors import InputError
 from ..metrics.explain import EXPLAINABLE_METRICS
 from ..report.comparison import format_number
 from ..report.samples import best_model
-from ..report.reading import RunFiles, datasets_of, leading_metric, models_of, pick_dataset, pick_model
 from .browse import ORDERS, image_list
 from .frames import View
 from .panels import view_sheet
 from .source import NORMALIZE
+from saliency_playground.report.reading import (
+    RunFiles,
+    datasets_of,
+    leading_metric,
+    models_of,
+    pick_dataset,
+    pick_model,
+)
 
 # %% ../../nbs/60_viewer/06_controls.ipynb #57edb963
-def first_view(run: RunFiles, dataset: str | None = None, models: Sequence[str] | None = None, image_id: str | None = None, **look) -> View:
+def first_view(run: RunFiles, dataset: str | None = None, models: Sequence[str] | None = None,
+               image_id: str | None = None, **look) -> View:
     """The view a viewer opens with.
 
-    dataset: None, the run's first. models: None, the best and the next. image_id: None, the first that did not fail. look: other
-    fields of `View`. Raises ValueError for a name that the run does not have, or `View` has not.
+    dataset: None, the run's first. models: None, the best and the next. image_id: None, the first that did not fail.
+    look: other fields of `View`. Raises ValueError for a name that the run does not have, or `View` has not.
     """
     for name in look:
         if name not in View.__dataclass_fields__:
-            raise InputError(f"a view has no {name!r}.{files.did_you_mean(name, View.__dataclass_fields__)} It has: {', '.join(View.__dataclass_fields__)}.")
+            raise InputError(f"a view has no {name!r}.{files.did_you_mean(name, View.__dataclass_fields__)} It has: "
+                             f"{', '.join(View.__dataclass_fields__)}.")
     dataset = pick_dataset(run, dataset) if dataset else datasets_of(run)[0]
     models = (models,) if isinstance(models, str) else models
     models = tuple(pick_model(run, dataset, model) for model in models) if models else _best_two(run, dataset)
@@ -44,7 +53,8 @@ def first_view(run: RunFiles, dataset: str | None = None, models: Sequence[str] 
     if image_id is not None and image_id not in table.index:
         raise InputError(f"the run has no image {image_id!r} on {dataset}.{files.did_you_mean(image_id, table.index)}")
     good = table.index[table.error == ""]
-    look = {"metric": _leading(run)} | {name: tuple(value) if isinstance(value, list) else value for name, value in look.items()}
+    look = {"metric": _leading(run)} | {name: tuple(value) if isinstance(value, list) else value
+                                        for name, value in look.items()}
     return View(dataset, image_id or (good if len(good) else table.index)[0], models, **look)
 
 
@@ -65,7 +75,10 @@ def _best_two(run: RunFiles, dataset: str) -> tuple[str, ...]:
 
 # %% ../../nbs/60_viewer/06_controls.ipynb #cebdd5b8
 def step_image(image_ids: Sequence[str], image_id: str, key: str) -> str:
-    "The image that a key leads to: ArrowLeft, ArrowRight, Home or End. From an image that is not in the list, to its first; in an empty one, nowhere."
+    """The image that a key leads to: ArrowLeft, ArrowRight, Home or End.
+
+    From an image that is not in the list, to its first; in an empty one, nowhere.
+    """
     if not image_ids:
         return image_id
     if image_id not in image_ids:
@@ -75,7 +88,9 @@ def step_image(image_ids: Sequence[str], image_id: str, key: str) -> str:
 
 # %% ../../nbs/60_viewer/06_controls.ipynb #78e58614
 def save_figure(run: RunFiles, view: View, figure: "numpy.ndarray", folder: str | Path, name: str, **more) -> Path:
-    "Write a picture of a view as `<folder>/<dataset>/<name>__<digest>.png`, the view's settings, the run's folder and `more` inside. Returns its path."
+    """Write a picture of a view as `<folder>/<dataset>/<name>__<digest>.png`, the view's settings, the run's folder and
+    `more` inside. Returns its path.
+    """
     about = asdict(view) | {"run": str(run.output_dir.resolve())} | more
     path = files.path_inside(folder, f"{view.dataset}/{name}__{files.digest(about)[:6]}", ".png")
     return files.write_bytes(path, images.png_bytes(figure, view=json.dumps(about)))
@@ -97,29 +112,35 @@ def read_saved_view(path: str | Path) -> tuple[str, dict]:
 
 # %% ../../nbs/60_viewer/06_controls.ipynb #c6592531
 def strip_items(run: RunFiles, dataset: str, values: "pandas.Series", by: str) -> list[dict[str, str]]:
-    """Thumbnails for a `ThumbnailCanvas`, in the order of `values` (from `matching_images`): id, label (the number it is ordered by, and its name), category
+    """Thumbnails for a `ThumbnailCanvas`, in the order of `values` (from `matching_images`).
+
+    Id, label (the number it is ordered by, and its name), category
     (or ""), failed (why, or "")."""
     about = image_list(run, dataset).loc[values.index]
     def label(image_id: str, value: float) -> str:
         name = image_id.rpartition("/")[2]
         return name if by == ORDERS[0] or math.isnan(value) else f"{format_number(value, 2)}  {name}"
     return [{"id": image_id, "label": label(image_id, value), "category": category, "failed": failed}
-            for image_id, value, category, failed in zip(values.index.tolist(), values.tolist(), about.category.tolist(), about.error.tolist())]
+            for image_id, value, category, failed in zip(values.index.tolist(), values.tolist(),
+                                                         about.category.tolist(), about.error.tolist(), strict=True)]
 
 # %% ../../nbs/60_viewer/06_controls.ipynb #8134fcbc
 _COLORMAPS = ("jet", "turbo", "viridis", "magma", "inferno", "cividis", "hot", "gray")
-_CONTOURS = {"none": (), "50 %": (0.5,), "90 %": (0.9,), "50 %, 90 %": (0.5, 0.9), "10 %, 25 %, 50 %, 75 %, 90 %": (0.1, 0.25, 0.5, 0.75, 0.9)}
+_CONTOURS = {"none": (), "50 %": (0.5,), "90 %": (0.9,), "50 %, 90 %": (0.5, 0.9),
+             "10 %, 25 %, 50 %, 75 %, 90 %": (0.1, 0.25, 0.5, 0.75, 0.9)}
 
 
 def dropdown(label: str, options, value=None, width: str = "180px", tip: str = "") -> widgets.Dropdown:
     "A dropdown: options, a list or label -> value; value None: the first. tip: said when the mouse rests on it."
-    return widgets.Dropdown(description=label, options=options, **({"index": 0} if value is None else {"value": value}), tooltip=tip,
+    return widgets.Dropdown(description=label, options=options, **({"index": 0} if value is None else {"value": value}),
+                            tooltip=tip,
                             layout=widgets.Layout(width=width), style={"description_width": "initial"})
 
 
 def checkbox(label: str, value: bool = False, tip: str = "") -> widgets.Checkbox:
     "A box to tick. tip: said when the mouse rests on it."
-    return widgets.Checkbox(description=label, value=value, indent=False, tooltip=tip, layout=widgets.Layout(width="auto", margin="0 8px"))
+    return widgets.Checkbox(description=label, value=value, indent=False, tooltip=tip,
+                            layout=widgets.Layout(width="auto", margin="0 8px"))
 
 
 def observer_choices(observers: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -130,8 +151,10 @@ def observer_choices(observers: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 _LOOK_TIPS = {"alpha": "How much of the map covers the picture: 0 the picture alone, 1 the map alone.",
               "colormap": "The colours that a map is drawn in.",
-              "normalize": "How a density becomes brightness: by its largest value, its sum, as it is, by its ranks, or in doublings around uniform.",
-              "one_scale": "Full colour is the largest value of all models together, so that the pale map is the less certain one.",
+              "normalize": "How a density becomes brightness: by its largest value, its sum, as it is, by its ranks, "
+              "or in doublings around uniform.",
+              "one_scale": "Full colour is the largest value of all models together, so that the pale map is the less "
+              "certain one.",
               "levels": "Outlines of the smallest regions that hold these shares of a density.",
               "fixations": "Draw the fixations on the picture.",
               "observers": "Whose fixations are drawn.",
@@ -140,22 +163,26 @@ _LOOK_TIPS = {"alpha": "How much of the map covers the picture: 0 the picture al
 
 def _contours(levels: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
     "The choices of contours, and the view's own if it is another."
-    return _CONTOURS if levels in _CONTOURS.values() else _CONTOURS | {", ".join(f"{100 * level:g} %" for level in levels): levels}
+    return (_CONTOURS if levels in _CONTOURS.values()
+            else _CONTOURS | {", ".join(f"{100 * level:g} %" for level in levels): levels})
 
 
 def look_controls(run: RunFiles, view: View) -> dict[str, widgets.Widget]:
     "The controls of how a view looks, by the field of `View` that each changes."
     tips = _LOOK_TIPS
     colormap = run.about["config"]["heatmaps_png"]["colormap"] if view.colormap == View.colormap else view.colormap
-    return {"alpha": widgets.FloatSlider(description="alpha", value=view.alpha, min=0, max=1, step=0.01, readout_format=".2f", continuous_update=True, tooltip=tips["alpha"],
+    return {"alpha": widgets.FloatSlider(description="alpha", value=view.alpha, min=0, max=1, step=0.01,
+                                         readout_format=".2f", continuous_update=True, tooltip=tips["alpha"],
                                          layout=widgets.Layout(width="260px"), style={"description_width": "initial"}),
-            "colormap": dropdown("colours", list(dict.fromkeys([colormap, *_COLORMAPS])), colormap, "160px", tips["colormap"]),
+            "colormap": dropdown("colours", list(dict.fromkeys([colormap, *_COLORMAPS])), colormap, "160px",
+                                 tips["colormap"]),
             "normalize": dropdown("normalise", NORMALIZE, view.normalize, "180px", tips["normalize"]),
             "one_scale": checkbox("one scale", view.one_scale, tips["one_scale"]),
             "levels": dropdown("contours", _contours(view.levels), view.levels, "165px", tips["levels"]),
             "fixations": checkbox("fixations", view.fixations, tips["fixations"]),
             "observers": dropdown("of", observer_choices(()), (), "190px", tips["observers"]),
-            "explain": dropdown("explain", {"nothing": ""} | {name: name for name in EXPLAINABLE_METRICS}, view.explain, tip=tips["explain"])}
+            "explain": dropdown("explain", {"nothing": ""} | {name: name for name in EXPLAINABLE_METRICS}, view.explain,
+                                tip=tips["explain"])}
 
 # %% ../../nbs/60_viewer/06_controls.ipynb #23ecc74d
 _LIST_TIPS = {"search": "List only images with all of these words in their name or category.",
@@ -171,7 +198,8 @@ _LIST_TIPS = {"search": "List only images with all of these words in their name 
 def list_controls(run: RunFiles, view: View) -> dict[str, widgets.Widget]:
     "The controls of which images are listed, by the field of `ImageQuery` that each changes."
     wide, names, tips = "230px", list(run.columns), _LIST_TIPS
-    return {"search": widgets.Text(placeholder="search names, categories", continuous_update=True, tooltip=tips["search"], layout=widgets.Layout(width=wide)),
+    return {"search": widgets.Text(placeholder="search names, categories", continuous_update=True,
+                                   tooltip=tips["search"], layout=widgets.Layout(width=wide)),
             "category": dropdown("category", {"any": ""}, "", wide, tips["category"]),
             "by": dropdown("order", ORDERS, ORDERS[0], wide, tips["by"]),
             "metric": dropdown("metric", names, view.metric, wide, tips["metric"]),

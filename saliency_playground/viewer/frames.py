@@ -47,18 +47,22 @@ class View:
     def __post_init__(self):
         if not 1 <= len(self.models) <= MOST:
             raise InputError(f"one to {MOST} models are shown side by side, not {len(self.models)}.")
-        for value, allowed, what in [(self.normalize, NORMALIZE, "way to show a density"), (self.explain or "AUC", EXPLAINABLE_METRICS, "explanation")]:
+        for value, allowed, what in [(self.normalize, NORMALIZE, "way to show a density"),
+                                     (self.explain or "AUC", EXPLAINABLE_METRICS, "explanation")]:
             if value not in allowed:
-                raise InputError(f"there is no {what} {value!r}.{files.did_you_mean(value, allowed)} There are: {', '.join(allowed)}.")
+                raise InputError(f"there is no {what} {value!r}.{files.did_you_mean(value, allowed)} There are: "
+                                 f"{', '.join(allowed)}.")
         left, top, right, bottom = self.zoom
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1 and 0 <= self.alpha <= 1):
-            raise InputError(f"zoom is left < right and top < bottom within 0…1, and alpha lies within 0…1, not {self.zoom} and {self.alpha}.")
+            raise InputError("zoom is left < right and top < bottom within 0…1, and alpha lies within 0…1, not "
+                             f"{self.zoom} and {self.alpha}.")
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #61c55bc7
 def window(size: tuple[int, int], zoom: tuple[float, float, float, float]) -> tuple[slice, slice]:
     "The rows and columns of a picture of this size (height, width) that a zoom shows, at least one of each."
     left, top, right, bottom = zoom
-    def part(low, high, n): return slice(min(int(low * n), n - 1), min(max(int(np.ceil(high * n)), int(low * n) + 1), n))
+    def part(low, high, n):
+        return slice(min(int(low * n), n - 1), min(max(int(np.ceil(high * n)), int(low * n) + 1), n))
     return part(top, bottom, size[0]), part(left, right, size[1])
 
 
@@ -72,7 +76,8 @@ def fit_side(array: np.ndarray, side: int) -> np.ndarray:
     from saliency_playground.opencv import cv2
     height, width = images.input_size(array.shape[:2], side)
     grows = height * width > array.shape[0] * array.shape[1]
-    return cv2.resize(np.ascontiguousarray(array), (width, height), interpolation=cv2.INTER_NEAREST if grows else cv2.INTER_AREA)
+    return cv2.resize(np.ascontiguousarray(array), (width, height), interpolation=cv2.INTER_NEAREST if grows
+                      else cv2.INTER_AREA)
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #186c8691
 def text_image(sentence: str, size: tuple[int, int]) -> np.ndarray:
@@ -83,33 +88,39 @@ def text_image(sentence: str, size: tuple[int, int]) -> np.ndarray:
     paper = Image.new("RGB", (width, height), (238, 238, 238))
     letters = max(8, int(width * 0.88 / font.getlength("n")))
     lines = textwrap.wrap(sentence, letters)[:max(1, int(0.9 * height / (1.4 * font.size)))]
-    ImageDraw.Draw(paper).multiline_text((width / 2, height / 2), "\n".join(lines), fill=(110, 40, 30), font=font, anchor="mm", align="center", spacing=0.4 * font.size)
+    ImageDraw.Draw(paper).multiline_text((width / 2, height / 2), "\n".join(lines), fill=(110, 40, 30), font=font,
+                                         anchor="mm", align="center", spacing=0.4 * font.size)
     return np.array(paper)
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #2b2986de
-def screen_points(fixations: Fixations, size: tuple[int, int], zoom: tuple[float, float, float, float], screen: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def screen_points(fixations: Fixations, size: tuple[int, int], zoom: tuple[float, float, float, float],
+                  screen: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     "Fixations on a picture of `size` as pixels (x, y) of a screen (height, width) that shows the part `zoom` of it."
     rows, columns = window(size, zoom)
-    def moved(at, part, n): return (at - part.start + 0.5) * n / (part.stop - part.start) - 0.5
+    def moved(at, part, n):
+        return (at - part.start + 0.5) * n / (part.stop - part.start) - 0.5
     return moved(fixations.x, columns, screen[1]), moved(fixations.y, rows, screen[0])
 
 
 def observer_colors(observers: Sequence) -> dict:
     "A colour (red, green, blue) for each of a data set's observers."
     import matplotlib
-    wheel = [tuple(round(255 * channel) for channel in matplotlib.colormaps["tab20"](i % 20)[:3]) for i in range(len(observers))]
-    return dict(zip(observers, wheel))
+    wheel = [tuple(round(255 * channel) for channel in matplotlib.colormaps["tab20"](i % 20)[:3])
+             for i in range(len(observers))]
+    return dict(zip(observers, wheel, strict=True))
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #77ff7933
 @functools.lru_cache(maxsize=16)
-def _panel_image(run: RunFiles, dataset: str, image_id: str, zoom: tuple[float, float, float, float], side: int) -> np.ndarray:
+def _panel_image(run: RunFiles, dataset: str, image_id: str, zoom: tuple[float, float, float, float],
+                 side: int) -> np.ndarray:
     "The picture, or the part of it that is shown, at the panel's size."
     return fit_side(crop(cached_sample(run, dataset, image_id).image, zoom), side)
 
 
 def fixation_figure(run: RunFiles, view: View, side: int = 480) -> np.ndarray:
     "The picture of a view, with its fixations if wanted: uint8, longer side `side`."
-    sample, figure = cached_sample(run, view.dataset, view.image_id), _panel_image(run, view.dataset, view.image_id, view.zoom, side)
+    sample, figure = (cached_sample(run, view.dataset, view.image_id),
+                      _panel_image(run, view.dataset, view.image_id, view.zoom, side))
     fixations, colors = sample.fixations, None
     if not view.fixations or fixations is None:
         return figure
@@ -117,19 +128,26 @@ def fixation_figure(run: RunFiles, view: View, side: int = 480) -> np.ndarray:
         named = observer_colors(fixations.observers)
         fixations = fixations[np.isin(np.array(fixations.observer).astype(str), view.observers)]
         colors = [named[observer] for observer in fixations.observer]
-    return heatmaps.draw_fixations(figure, *screen_points(fixations, sample.size, view.zoom, figure.shape[:2]), colors=colors)
+    return heatmaps.draw_fixations(figure, *screen_points(fixations, sample.size, view.zoom, figure.shape[:2]),
+                                   colors=colors)
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #7b4c9562
 def density_figure(run: RunFiles, view: View, model: str | None, side: int = 480) -> np.ndarray:
-    "A model's density, with model None the ground truth, over the picture, with its contours: uint8, longer side `side`."
-    top = common_maximum(run, view) if view.one_scale and view.normalize == "max" and _competes(run, view, model) else None
+    """A model's density, with model None the ground truth, over the picture, with its contours.
+
+    uint8, longer side `side`.
+    """
+    top = (common_maximum(run, view) if view.one_scale and view.normalize == "max"
+           and _competes(run, view, model) else None)
     bright = cached_brightness(run, view.dataset, model, view.image_id, view.normalize, top)
     small = fit_side(crop(bright, view.zoom), side)
-    figure = heatmaps.overlay(_ground(run, view, small.shape, side), heatmaps.colorize(small, view.colormap), view.alpha)
+    figure = heatmaps.overlay(_ground(run, view, small.shape, side),
+                              heatmaps.colorize(small, view.colormap), view.alpha)
     if not view.levels:
         return figure
     at = _levels(run, view.dataset, model, view.image_id, view.levels)
-    return heatmaps.contours(figure, fit_side(crop(cached_density(run, view.dataset, model, view.image_id), view.zoom), side), at=at)
+    return heatmaps.contours(figure, fit_side(crop(cached_density(run, view.dataset, model, view.image_id), view.zoom),
+                                              side), at=at)
 
 
 @functools.lru_cache(maxsize=32)
@@ -147,7 +165,9 @@ def _ground(run: RunFiles, view: View, size: tuple[int, int], side: int) -> np.n
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #e7519d55
 def common_maximum(run: RunFiles, view: View) -> float:
-    "The largest value of the view's predictions, ceilings left out unless there are no others, as far as they are there."
+    """The largest value of the view's predictions, ceilings left out unless there are no others, as far as they are
+    there.
+    """
     peaks = []
     for model in [model for model in view.models if _competes(run, view, model)] or view.models:
         try:
@@ -171,9 +191,11 @@ def _peak(run: RunFiles, dataset: str, model: str | None, image_id: str) -> floa
 def difference_figure(run: RunFiles, view: View, side: int = 480) -> tuple[np.ndarray, float]:
     "What the first of `view.difference` shows beyond the second, uint8, and the brightness at which colour is full."
     top = common_maximum(run, view) if view.normalize == "max" and view.one_scale else None
-    a, b = (cached_brightness(run, view.dataset, model, view.image_id, view.normalize, top) for model in view.difference)
+    a, b = (cached_brightness(run, view.dataset, model, view.image_id, view.normalize, top)
+            for model in view.difference)
     if a.shape != b.shape:
-        raise InputError(f"{view.difference[0]} gives a map of {a.shape}, {view.difference[1]} of {b.shape}: there is no difference to draw.")
+        raise InputError(f"{view.difference[0]} gives a map of {a.shape}, {view.difference[1]} of {b.shape}: there is "
+                         "no difference to draw.")
     limit = float(np.abs(a - b).max()) or 1.0
     apart = fit_side(crop(a - b, view.zoom), side)[..., None] / limit
     gray = _ground(run, view, apart.shape[:2], side).mean(axis=2, keepdims=True)

@@ -29,16 +29,18 @@ def viewer_notebook(run: str | Path, path: str | Path) -> dict:
     "The cells of a notebook at `path` that opens a run's output folder, as plain nbformat 4.5."
     run_path = os.path.relpath(Path(run).resolve(), Path(path).resolve().parent)
     opening = f"import saliency_playground as sp\n\nviewer = sp.view({Path(run_path).as_posix()!r})\nviewer"
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
-    return {"cells": [_cell("markdown", "keys", _KEYS), _cell("code", "open", opening)], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+              "language_info": {"name": "python"}}
+    return {"cells": [_cell("markdown", "keys", _KEYS), _cell("code", "open", opening)], "metadata": kernel,
+            "nbformat": 4, "nbformat_minor": 5}
 
 # %% ../../nbs/60_viewer/09_notebook.ipynb #7fc8b785
 def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewer.ipynb") -> Path:
     """Write a notebook that opens a run, or make one that is there open this run.
 
-    run: the output_dir of a finished run. path: the notebook. Of a notebook that is there only the cells this function wrote are
-    replaced; where they were deleted they are put first. Returns the path. Raises FileNotFoundError if there is no such run,
-    ValueError if `path` is a file but no notebook.
+    run: the output_dir of a finished run. path: the notebook. Of a notebook that is there only the cells this function
+    wrote are replaced; where they were deleted they are put first. Returns the path. Raises FileNotFoundError if there
+    is no such run, ValueError if `path` is a file but no notebook.
     """
     Run(run)
     path, notebook = Path(path), viewer_notebook(run, path)

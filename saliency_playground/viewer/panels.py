@@ -18,19 +18,32 @@ import numpy as np
 from .. import heatmaps
 from ..core import LEAVE_ONE_OUT_ROLES
 from ..errors import InputError
-from ..metrics.explain import EXPLAINABLE_METRICS, GAIN, LOSS, Legend, legend_strip, draw_explanation
+from ..metrics.explain import EXPLAINABLE_METRICS, GAIN, LOSS, Legend, draw_explanation, legend_strip
 from ..report.comparison import format_number
-from ..report.reading import RunFiles, oriented, models_of, role_of
+from ..report.reading import RunFiles, models_of, oriented, role_of
 from .browse import image_list
-from .frames import WHOLE, View, density_figure, difference_figure, fixation_figure, text_image
-from .source import cached_baseline, cached_dataset, cached_sample, cached_metric_input
+from .source import cached_baseline, cached_dataset, cached_metric_input, cached_sample
+from saliency_playground.viewer.frames import (
+    WHOLE,
+    View,
+    density_figure,
+    difference_figure,
+    fixation_figure,
+    text_image,
+)
 
 # %% ../../nbs/60_viewer/04_panels.ipynb #9987172e
 @functools.lru_cache(maxsize=24)
-def explained_figure(run: RunFiles, dataset: str, model: str, image_id: str, name: str, width: int = 480) -> tuple[np.ndarray, Legend]:
-    "A model's score on a picture taken apart, uint8, and the key to its colours. name: of `EXPLAINABLE_METRICS`. Raises ValueError in a sentence where it cannot be."
+def explained_figure(run: RunFiles, dataset: str, model: str, image_id: str, name: str,
+                     width: int = 480) -> tuple[np.ndarray, Legend]:
+    """A model's score on a picture taken apart, uint8, and the key to its colours.
+
+    name: of `EXPLAINABLE_METRICS`.
+    Raises ValueError in a sentence where it cannot be.
+    """
     if role_of(run, dataset, model) in LEAVE_ONE_OUT_ROLES:
-        raise InputError(f"{model} is scored on one observer at a time, each with a map that has not seen them. This map has seen all: its score would be another.")
+        raise InputError(f"{model} is scored on one observer at a time, each with a map that has not seen them. This "
+                         "map has seen all: its score would be another.")
     sample, needs = cached_sample(run, dataset, image_id), EXPLAINABLE_METRICS[name].needs
     fixations, arguments = sample.fixations, {}
     if "x" in needs and (fixations is None or not len(fixations)):
@@ -47,7 +60,8 @@ def explained_figure(run: RunFiles, dataset: str, model: str, image_id: str, nam
         if others is None or not len(others):
             raise InputError(f"sAUC needs fixations on other pictures, and {dataset} has none.")
         arguments |= {"other_x": others.x, "other_y": others.y}
-    return draw_explanation(name, sample.image, cached_metric_input(run, dataset, model, image_id, name), width=width, **arguments)
+    return draw_explanation(name, sample.image, cached_metric_input(run, dataset, model, image_id, name), width=width,
+                            **arguments)
 
 # %% ../../nbs/60_viewer/04_panels.ipynb #30883b28
 class Panel(NamedTuple):
@@ -59,9 +73,12 @@ class Panel(NamedTuple):
 
 
 def panels(run: RunFiles, view: View, side: int = 480) -> list[Panel]:
-    """Everything a view shows, in its order: picture, ground truth, a prediction a model, their difference, an explanation a model.
+    """Everything a view shows, in its order.
 
-    side: the longer side of each picture in pixels. What is missing or cannot be drawn is a picture of the sentence that says so.
+    Picture, ground truth, a prediction a model, their difference, an explanation a model.
+
+    side: the longer side of each picture in pixels. What is missing or cannot be drawn is a picture of the sentence
+    that says so.
     """
     size = _size(run, view, side)
     def drawn(caption: str, note: str, draw: Callable) -> Panel:
@@ -71,9 +88,11 @@ def panels(run: RunFiles, view: View, side: int = 480) -> list[Panel]:
         except Exception as error:               # a user's own data set or model file may raise anything
             sentence = str(error) or type(error).__name__
             return Panel(caption, sentence, text_image(sentence, size))
-    shown = [drawn(*_image_caption(run, view), lambda: fixation_figure(run, view, side)), _ground_truth_panel(run, view, drawn, side)]
+    shown = [drawn(*_image_caption(run, view), lambda: fixation_figure(run, view, side)),
+             _ground_truth_panel(run, view, drawn, side)]
     for model in view.models:
-        shown.append(drawn(_with_score(run, view, model), f"{model}, {_role(run, view, model)}by {view.normalize}", functools.partial(density_figure, run, view, model, side)))
+        shown.append(drawn(_with_score(run, view, model), f"{model}, {_role(run, view, model)}by {view.normalize}",
+                           functools.partial(density_figure, run, view, model, side)))
     if view.difference:
         shown.append(_difference_panel(run, view, drawn, side))
     if view.explain:
@@ -119,10 +138,12 @@ def _difference_panel(run: RunFiles, view: View, drawn: Callable, side: int) -> 
 
 def _explanation_panel(run: RunFiles, view: View, model: str, drawn: Callable, width: int) -> Panel:
     "Where a model's score comes from, and the key to its colours."
-    dots = "; a white fixation is a hit or a gain, an orange one a miss or a loss" if EXPLAINABLE_METRICS[view.explain].adds_up == "mean of fixations" else ""
+    dots = ("; a white fixation is a hit or a gain, an orange one a miss or a loss"
+            if EXPLAINABLE_METRICS[view.explain].adds_up == "mean of fixations" else "")
     panel = drawn(f"{view.explain} of {model}", f"where the {view.explain} of {model} comes from{dots}",
                   functools.partial(explained_figure, run, view.dataset, model, view.image_id, view.explain, width))
-    return panel if view.zoom == WHOLE or panel.key is None else panel._replace(caption=f"{panel.caption}, the whole picture")
+    return (panel if view.zoom == WHOLE or panel.key is None
+            else panel._replace(caption=f"{panel.caption}, the whole picture"))
 
 
 def _role(run: RunFiles, view: View, model: str) -> str:
@@ -152,19 +173,26 @@ def score_rows(run: RunFiles, dataset: str, image_id: str, models: Sequence[str]
 
 
 def score_table(run: RunFiles, view: View) -> str:
-    "The scores of a view's image as an HTML table: its models, then the ceilings of the run; the best of two or more models in bold."
-    ceilings = [model for model in models_of(run, view.dataset) if role_of(run, view.dataset, model) and model not in view.models]
+    """The scores of a view's image as an HTML table: its models, then the ceilings of the run.
+
+    The best of two or more models in bold.
+    """
+    ceilings = [model for model in models_of(run, view.dataset) if role_of(run, view.dataset, model)
+                and model not in view.models]
     rows = score_rows(run, view.dataset, view.image_id, [*view.models, *ceilings])
     if not rows:
         return "<em>This run has no scores: it was predict_only.</em>"
     failed = run.errors[(run.errors.dataset == view.dataset) & (run.errors.image_id == view.image_id)]
-    head = "".join(f"<th>{escape(name)} {'↑' if metric.higher_is_better else '↓'}</th>" for name, metric in run.columns.items())
+    head = "".join(f"<th>{escape(name)} {'↑' if metric.higher_is_better else '↓'}</th>"
+                   for name, metric in run.columns.items())
     body = "".join(_score_row(run, view, model, rows, model in ceilings) for model in rows)
     whose = failed.groupby("error", sort=False).model.agg(list)
-    words = "".join(f"<div class='sp-failed'>{escape(_name_list(run, view, models))}: {escape(error)}</div>" for error, models in whose.items())
+    words = "".join(f"<div class='sp-failed'>{escape(_name_list(run, view, models))}: {escape(error)}</div>"
+                    for error, models in whose.items())
     apart = [model for model in ceilings if role_of(run, view.dataset, model) in LEAVE_ONE_OUT_ROLES]
     if apart:
-        words += f"<div class='sp-note'>{escape(' and '.join(apart))}: scored on one observer at a time, in CC, KL and SIM on that observer's map alone.</div>"
+        words += (f"<div class='sp-note'>{escape(' and '.join(apart))}: scored on one observer at a time, in CC, KL "
+                  "and SIM on that observer's map alone.</div>")
     return f"<table class='sp-scores'><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
 
 
@@ -178,7 +206,8 @@ def _score_row(run: RunFiles, view: View, model: str, rows: dict, ceiling: bool)
     def cell(name: str) -> str:
         "A score; bold if no other model of the view did better."
         score = rows[model][name]
-        rivals = {model: oriented(run, name, rows[model][name]) for model in view.models if model in rows and not role_of(run, view.dataset, model)}
+        rivals = {model: oriented(run, name, rows[model][name]) for model in view.models if model in rows
+                  and not role_of(run, view.dataset, model)}
         rivals = {model: good for model, good in rivals.items() if not np.isnan(good)}
         best = model in rivals and len(rivals) > 1 and rivals[model] == max(rivals.values())
         text = "–" if np.isnan(score) else format_number(score)
@@ -188,20 +217,27 @@ def _score_row(run: RunFiles, view: View, model: str, rows: dict, ceiling: bool)
 # %% ../../nbs/60_viewer/04_panels.ipynb #7ad43f4e
 def panel_with_legend(panel: Panel) -> np.ndarray:
     "A panel's picture (uint8) for paper: its key as a strip below."
-    return panel.figure if panel.key is None else np.vstack([panel.figure, legend_strip(panel.figure.shape[1], panel.key)])
+    return (panel.figure if panel.key is None
+            else np.vstack([panel.figure, legend_strip(panel.figure.shape[1], panel.key)]))
 
 
 def view_sheet(run: RunFiles, view: View, width: int = 1800) -> np.ndarray:
     "A view as one picture (uint8) of this width: what is saved when it is saved."
     shown = panels(run, view, side=max(240, width // min(4, 2 + len(view.models))))
     columns = min(4, len(shown))
-    return heatmaps.image_grid([panel_with_legend(panel) for panel in shown], columns=columns, captions=[panel.caption for panel in shown], width=width)
+    return heatmaps.image_grid([panel_with_legend(panel) for panel in shown], columns=columns,
+                               captions=[panel.caption for panel in shown], width=width)
 
 
 def selection_sheet(run: RunFiles, view: View, image_ids: Sequence[str], width: int = 1800) -> np.ndarray:
-    "Several images under one view's settings, an image a row, each model with its score (uint8). Raises ValueError if there is none."
+    """Several images under one view's settings, an image a row, each model with its score (uint8).
+
+    Raises ValueError if there is none.
+    """
     if not image_ids:
         raise InputError("no image is picked yet. Pick some, then ask for their sheet.")
     columns = 2 + len(view.models)
-    shown = [panel for image_id in image_ids for panel in panels(run, replace(view, image_id=image_id, zoom=WHOLE), side=width // columns)[:columns]]
-    return heatmaps.image_grid([panel.figure for panel in shown], columns=columns, width=width, captions=[panel.caption for panel in shown])
+    shown = [panel for image_id in image_ids
+             for panel in panels(run, replace(view, image_id=image_id, zoom=WHOLE), side=width // columns)[:columns]]
+    return heatmaps.image_grid([panel.figure for panel in shown], columns=columns, width=width,
+                               captions=[panel.caption for panel in shown])

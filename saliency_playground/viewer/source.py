@@ -12,13 +12,13 @@ import functools
 import numpy as np
 
 from .. import files, heatmaps, images
-from ..core import Ceiling, Prediction, Sample, SaliencyDataset
+from ..core import Ceiling, Prediction, SaliencyDataset, Sample
 from ..errors import InputError
+from ..metrics.density_maps import metric_maps, metrics_with_own_map, rank_equalize
 from ..registry import create
-from ..metrics.density_maps import metric_maps, rank_equalize, metrics_with_own_map
 from ..report.explainable import anchor_models
-from ..report.samples import dataset_of, stored_prediction, sample_of
 from ..report.reading import RunFiles
+from ..report.samples import dataset_of, sample_of, stored_prediction
 
 # %% ../../nbs/60_viewer/01_source.ipynb #1bb74387
 NORMALIZE = ("max", "sum", "none", "rank", "log density")
@@ -29,12 +29,14 @@ _BITS = 18                                       # of a float's 32, to tell rank
 def quick_ranks(density: np.ndarray) -> np.ndarray:
     """The share of pixels that each pixel outranks, ties counted half, for the eye: `rank_equalize` without sorting.
 
-    density: (height, width), non-negative. Values are counted in a quarter of a million bins, and what shares a bin shares a rank. Returns
-    (height, width) float32; where bins would be too coarse to be within 1/1024 of the true rank, the true rank.
+    density: (height, width), non-negative. Values are counted in a quarter of a million bins, and what shares a bin
+    shares a rank. Returns (height, width) float32; where bins would be too coarse to be within 1/1024 of the true rank,
+    the true rank.
     """
     if not np.isfinite(density).all() or density.min() < 0:
         return rank_equalize(density).astype(np.float32)
-    bits = (density.astype(np.float32) + np.float32(0)).view(np.int32).ravel()          # of numbers not negative they have the numbers' order
+    # of numbers not negative they have the numbers' order
+    bits = (density.astype(np.float32) + np.float32(0)).view(np.int32).ravel()
     bits -= bits.min()
     bits >>= max(0, int(bits.max()).bit_length() - _BITS)
     held = np.bincount(bits)
@@ -53,7 +55,8 @@ def _mixes_values(values: np.ndarray, bins: np.ndarray, held: np.ndarray) -> boo
 def brightness(density: np.ndarray, normalize: str = "max", top: float | None = None) -> np.ndarray:
     """A density as brightness.
 
-    density: (height, width), sum 1. normalize: of `NORMALIZE`. top: for "max", what counts as 1; None: the density's own maximum.
+    density: (height, width), sum 1. normalize: of `NORMALIZE`. top: for "max", what counts as 1; None: the density's
+    own maximum.
     Returns (height, width) float32 in 0…1. Raises ValueError for another normalize.
     """
     if normalize == "rank":
@@ -66,7 +69,8 @@ def brightness(density: np.ndarray, normalize: str = "max", top: float | None = 
     elif normalize in NORMALIZE:
         bright = heatmaps.to_brightness(density, normalize)
     else:
-        raise InputError(f"a density is shown by {', '.join(NORMALIZE)}, not {normalize!r}.{files.did_you_mean(normalize, NORMALIZE)}")
+        raise InputError(f"a density is shown by {', '.join(NORMALIZE)}, not "
+                         f"{normalize!r}.{files.did_you_mean(normalize, NORMALIZE)}")
     return bright.astype(np.float32)
 
 # %% ../../nbs/60_viewer/01_source.ipynb #18b76f6a
@@ -90,14 +94,18 @@ def cached_prediction(run: RunFiles, dataset: str, model: str, image_id: str) ->
 # %% ../../nbs/60_viewer/01_source.ipynb #ef352a6f
 @functools.lru_cache(maxsize=16)
 def cached_density(run: RunFiles, dataset: str, model: str | None, image_id: str) -> np.ndarray:
-    "A model's density for a picture, or with model None its ground truth: (height, width) float64, sum 1. Raises as `sample_of` and `stored_prediction`."
+    """A model's density for a picture, or with model None its ground truth: (height, width) float64, sum 1.
+
+    Raises as `sample_of` and `stored_prediction`.
+    """
     if model is None:
         return cached_sample(run, dataset, image_id).gt_map
     return cached_prediction(run, dataset, model, image_id).density()
 
 
 @functools.lru_cache(maxsize=32)
-def cached_brightness(run: RunFiles, dataset: str, model: str | None, image_id: str, normalize: str, top: float | None = None) -> np.ndarray:
+def cached_brightness(run: RunFiles, dataset: str, model: str | None, image_id: str, normalize: str,
+                      top: float | None = None) -> np.ndarray:
     "`brightness` of `cached_density`; the last 32 are kept."
     return brightness(cached_density(run, dataset, model, image_id), normalize, top)
 
@@ -112,7 +120,10 @@ def _fitted_baseline(run: RunFiles, dataset: str) -> Ceiling:
 
 
 def cached_baseline(run: RunFiles, dataset: str, image_id: str) -> np.ndarray:
-    "The log density (height, width) that IG gains upon in this run. Raises ValueError if the data set has too few fixations to make one."
+    """The log density (height, width) that IG gains upon in this run.
+
+    Raises ValueError if the data set has too few fixations to make one.
+    """
     kept = anchor_models(run, dataset)[0]
     if kept:
         try:
@@ -126,14 +137,17 @@ def cached_baseline(run: RunFiles, dataset: str, image_id: str) -> np.ndarray:
 def cached_metric_input(run: RunFiles, dataset: str, model: str, image_id: str, base: str) -> np.ndarray:
     """What the run gave a metric for a picture: (height, width), a log density for LL, IG and information, else a map.
 
-    base: a metric's name in `metrics.METRICS`, or "information". Raises ValueError if it wants a density and the model gives a map.
+    base: a metric's name in `metrics.METRICS`, or "information". Raises ValueError if it wants a density and the model
+    gives a map.
     """
     prediction = cached_prediction(run, dataset, model, image_id)
     if base in ("LL", "IG", "information"):
         if prediction.kind != "density":
-            raise InputError(f"{base} reads a density, and {model} gives a map: it ranks pixels and says no probabilities.")
+            raise InputError(f"{base} reads a density, and {model} gives a map: it ranks pixels and says no "
+                             "probabilities.")
         return prediction.values
-    if run.about["config"].get("metric_maps") != "auto" or prediction.kind != "density" or not metrics_with_own_map([base]):
+    if (run.about["config"].get("metric_maps") != "auto" or prediction.kind != "density"
+        or not metrics_with_own_map([base])):
         return prediction.density()
     data, sample = cached_dataset(run, dataset), cached_sample(run, dataset, image_id)
     usual = round(data.pool.shape[1] / max(1, len(data)))

@@ -18,7 +18,7 @@ import ipywidgets as widgets
 from .. import images
 from ..report.reading import RunFiles
 from .browse import ImageQuery, extreme_images, matching_images, scatter_points
-from .canvas import ScatterCanvas, PanelCanvas, ThumbnailCanvas
+from .canvas import PanelCanvas, ScatterCanvas, ThumbnailCanvas
 from .controls import save_figure, save_view, step_image, strip_items
 from .frames import WHOLE, View, density_figure
 from .panels import panels, score_table, selection_sheet
@@ -28,11 +28,15 @@ from .source import thumbnail
 class _State:
     "The viewer without its face: what is looked at, and what follows when that changes."
     def __init__(self, run: RunFiles, view: View):
-        self.run, self.view, self.query, self.picked = run, view, ImageQuery(metric=view.metric, a=view.models[0], b=view.models[-1]), []
+        self.run, self.view, self.query, self.picked = run, view, ImageQuery(metric=view.metric, a=view.models[0],
+                                                                             b=view.models[-1]), []
         self.listed: list[str] = []
-        self.stage, self.strip = PanelCanvas(self.press), ThumbnailCanvas(self.open, lambda image_id: thumbnail(self.run, self.view.dataset, image_id))
+        self.stage, self.strip = (PanelCanvas(self.press),
+                                  ThumbnailCanvas(self.open,
+                                                  lambda image_id: thumbnail(self.run, self.view.dataset, image_id)))
         self.best, self.worst = (ThumbnailCanvas(self.open, self._predicted) for _ in range(2))
-        self.scatter, self.scores, self.said, self.best_of, self.worst_of = ScatterCanvas(self.open), *(widgets.HTML() for _ in range(4))
+        self.scatter, self.scores, self.said, self.best_of, self.worst_of = (ScatterCanvas(self.open),
+                                                                             *(widgets.HTML() for _ in range(4)))
         self.stage.zoom = list(view.zoom)
 
     @contextmanager
@@ -42,7 +46,8 @@ class _State:
             yield
         except Exception as error:
             expected = isinstance(error, (ValueError, LookupError, OSError))
-            self._say(str(error) if expected else f"{type(error).__name__}: {error} (a fault of the viewer, please report it)", wrong=True)
+            self._say(str(error) if expected else f"{type(error).__name__}: {error} (a fault of the viewer, please "
+                      "report it)", wrong=True)
             if not expected:
                 raise
 
@@ -73,15 +78,18 @@ class _Drawn(_State):
         for canvas in (self.strip, self.best, self.worst, self.scatter):
             canvas.chosen = self.view.image_id
         at = self.listed.index(self.view.image_id) + 1 if self.view.image_id in self.listed else "–"
-        zoomed = "" if self.view.zoom == WHOLE else f" · {1 / (self.view.zoom[2] - self.view.zoom[0]):.1f} times as large, 0 shows the whole"
+        zoomed = ("" if self.view.zoom == WHOLE else f" · {1 / (self.view.zoom[2] - self.view.zoom[0]):.1f} times as "
+                  "large, 0 shows the whole")
         picked = f" · {len(self.picked)} picked" if self.picked else ""
-        self._say(f"{at} of {len(self.listed) or 'none: nothing matches'} · drawn in {1000 * (time.perf_counter() - start):.0f} ms{zoomed}{picked}")
+        self._say(f"{at} of {len(self.listed) or 'none: nothing matches'} · drawn in "
+                  f"{1000 * (time.perf_counter() - start):.0f} ms{zoomed}{picked}")
 
     def _name_looks(self) -> None:
         "Tell the strips what their pictures are of, so that they are asked for anew when that changes."
         view = self.view
         self.strip.look = view.dataset
-        self.best.look = self.worst.look = f"{view.dataset} {self.query.a} {view.colormap} {view.normalize} {view.alpha}"
+        self.best.look = self.worst.look = (f"{view.dataset} {self.query.a} {view.colormap} {view.normalize} "
+                                            f"{view.alpha}")
 
     def _list(self) -> None:
         "The images that the query asks for; the open one stays open if it is among them."
@@ -102,17 +110,23 @@ class _Drawn(_State):
             self.best_of.value = "<em>This run has no scores.</em>"
             return
         ends = extreme_images(self.run, name, query.metric, query.a, among=self.listed)
-        for canvas, label, word, values in zip((self.best, self.worst), (self.best_of, self.worst_of), ("best", "worst"), ends):
+        for canvas, label, word, values in zip((self.best, self.worst), (self.best_of, self.worst_of),
+                                               ("best", "worst"), ends, strict=True):
             canvas.items = strip_items(self.run, name, values, "score")
-            label.value = f"<b>{word} of {escape(query.a)}</b>, {escape(query.metric)}" + ("" if len(values) else ": undefined here")
+            label.value = (f"<b>{word} of {escape(query.a)}</b>, {escape(query.metric)}"
+                           + ("" if len(values) else ": undefined here"))
         points = scatter_points(self.run, name, query.metric, query.a, query.b, among=self.listed)
-        self.scatter.cloud = {"points": [{"id": id, "x": float(x), "y": float(y)} for id, x, y in points.itertuples() if math.isfinite(x + y)],
-                              "x": query.a, "y": query.b, "title": f"{query.metric} of {query.a} and {query.b}, an image a point"}
+        self.scatter.cloud = {"points": [{"id": id, "x": float(x), "y": float(y)} for id, x, y in points.itertuples()
+                                         if math.isfinite(x + y)],
+                              "x": query.a, "y": query.b,
+                              "title": f"{query.metric} of {query.a} and {query.b}, an image a point"}
 
     def _predicted(self, image_id: str) -> bytes | None:
         "A's prediction as a thumbnail."
         try:
-            return images.jpeg_bytes(density_figure(self.run, replace(self.view, image_id=image_id, zoom=WHOLE, one_scale=False, levels=()), self.query.a, 160), 85)
+            return images.jpeg_bytes(
+                density_figure(self.run, replace(self.view, image_id=image_id, zoom=WHOLE, one_scale=False, levels=()),
+                               self.query.a, 160), 85)
         except Exception:                        # the stage says why, once it is opened
             return None
 
@@ -137,7 +151,8 @@ class ViewerState(_Drawn):
     def pick(self) -> None:
         "Put the image to those picked, or take it out again."
         image_id = self.view.image_id
-        self.picked = self.strip.picked = [other_id for other_id in self.picked if other_id != image_id] if image_id in self.picked else [*self.picked, image_id]
+        self.picked = self.strip.picked = ([other_id for other_id in self.picked if other_id != image_id]
+                                           if image_id in self.picked else [*self.picked, image_id])
         self._say(f"{len(self.picked)} picked: {', '.join(self.picked)}" if self.picked else "nothing picked")
 
     def save(self) -> Path | None:
@@ -151,6 +166,7 @@ class ViewerState(_Drawn):
         "Save a contact sheet of the images picked. Returns its path."
         with self._careful():
             figure = selection_sheet(self.run, self.view, self.picked)
-            path = save_figure(self.run, self.view, figure, "saliency_views", f"sheet_of_{len(self.picked)}", image_ids=self.picked)
+            path = save_figure(self.run, self.view, figure, "saliency_views", f"sheet_of_{len(self.picked)}",
+                               image_ids=self.picked)
             self._say(f"saved: {path}")
             return path
