@@ -4,20 +4,23 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'LEAVE_ONE_OUT_ROLES', 'Fixations', 'Sample', 'draw_sample', 'as_fixations', 'as_sample', 'prepare_sample',
-           'Prediction', 'all_fixations', 'pool_fixations', 'other_fixations', 'SaliencyDataset', 'draw_dataset',
-           'as_dataset', 'resize_prediction', 'SaliencyModel', 'observer_labels', 'Ceiling']
+           'Prediction', 'all_fixations', 'pool_fixations', 'other_fixations', 'SampleFacts', 'SaliencyDataset',
+           'draw_dataset', 'as_dataset', 'resize_prediction', 'SaliencyModel', 'FunctionModel', 'as_model',
+           'observer_labels', 'Ceiling']
 
 # %% ../nbs/21_core.ipynb #92d69235
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from . import files, images, maps
-from .errors import InputError
+from .ceilings import FixationPool
+from .errors import InputError, UnknownNameError
 
 # %% ../nbs/21_core.ipynb #91d214c2
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ class Fixations:
     order: np.ndarray | None = None
     duration: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("x", "y", "observer", "order", "duration"):
             value = getattr(self, name)
             if value is None:
@@ -48,12 +51,9 @@ class Fixations:
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, which) -> "Fixations":
+    def __getitem__(self, which: slice | np.ndarray | Sequence[int]) -> "Fixations":
         "The fixations picked by a mask, a slice or a list of indices."
-        return Fixations(*(None if value is None else value[which] for value in self._columns()))
-
-    def _columns(self) -> tuple:
-        return self.x, self.y, self.observer, self.order, self.duration
+        return Fixations(**{name: column[which] for name, column in vars(self).items() if column is not None})
 
     def inside(self, size: tuple[int, int]) -> "Fixations":
         "Those that lie on a picture of size (height, width); a NaN coordinate lies nowhere."
@@ -65,11 +65,11 @@ class Fixations:
         "The labels of everybody who looked, sorted; empty if unknown."
         return [] if self.observer is None else np.unique(self.observer).tolist()
 
-    def of(self, observer) -> "Fixations":
+    def of(self, observer: object) -> "Fixations":
         "One observer's fixations."
         return self[np.zeros(len(self), bool) if self.observer is None else self.observer == observer]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         by = f" by {len(self.observers)} observers" if self.observer is not None else ""
         return f"{len(self)} fixations{by}"
 
@@ -105,13 +105,13 @@ class Sample:
         "(height, width) of the picture in pixels."
         return self.image.shape[:2]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         height, width = self.size
         looked = "no fixations" if self.fixations is None else repr(self.fixations)
         return (f"{self.image_id}: {width}×{height} px, {looked}, "
-                f"{_MADE_FROM.get(self.meta.get('gt_map'), 'no map yet')}")
+                f"{_MADE_FROM.get(self.meta.get('gt_map', ''), 'no map yet')}")
 
-    def _repr_png_(self):
+    def _repr_png_(self) -> bytes:
         return images.png_bytes(draw_sample(self))
 
 # %% ../nbs/21_core.ipynb #be83293f
@@ -133,7 +133,7 @@ def draw_sample(sample: Sample, width: int = 360) -> np.ndarray:
 _FIELDS = ("image_id", "image", "fixations", "gt_map", "participant_maps", "nonfix", "px_per_dva", "sigma_px")
 
 
-def as_fixations(points, size: tuple[int, int]) -> Fixations:
+def as_fixations(points: Any, size: tuple[int, int]) -> Fixations:
     """Fixations from what people have: `Fixations`, an (n, 2) array of x, y, or a (height, width) array of counts.
 
     size: (height, width) of the picture, which tells the last two apart.
@@ -194,7 +194,7 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
         return sample
     fixations, size = sample.fixations, sample.size
     kept = None if fixations is None else fixations.inside(size)
-    outside = 0 if fixations is None else len(fixations) - len(kept)
+    outside = 0 if fixations is None or kept is None else len(fixations) - len(kept)
     sigma_px = sample.sigma_px or maps.default_sigma(size, sample.px_per_dva)
     blur = (f"sigma{sample.sigma_px:g}" if sample.sigma_px else "sigma=1dva" if sample.px_per_dva
             else "sigma=24/1024side")
@@ -257,49 +257,48 @@ class Prediction:
         "The values as a float64 map that sums to 1, whatever the kind."
         return maps.normalize_map(np.exp(self.values.astype(float)) if self.kind == "density" else self.values)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         height, width = self.values.shape
         return f"{self.kind} {width}×{height} px, {self.values.min():.3g} to {self.values.max():.3g}"
 
-    def _repr_png_(self):
+    def _repr_png_(self) -> bytes:
         from saliency_playground import heatmaps
         return images.png_bytes(heatmaps.colorize(heatmaps.to_brightness(self.density())))
 
 # %% ../nbs/21_core.ipynb #c0a1b2d4
-def all_fixations(dataset: "SaliencyDataset") -> np.ndarray:
-    """Every fixation of a data set, also those beside their picture.
-
-    Returns (5, n) float64: x, y, width and height of the picture, index of the picture. A picture that cannot be read
-    has none.
-    """
-    columns = [np.empty((5, 0))]
+def all_fixations(dataset: "SaliencyDataset") -> FixationPool:
+    "Every fixation of a dataset, also those beside their image. An image that cannot be read has none."
+    pools = []
     for i in range(len(dataset)):
         try:
             fixations, (height, width) = dataset.fixations_of(i), dataset.size_of(i)
-        except Exception:                                # the runner names it, once it comes to this picture
+        except Exception:                                # a run names it, once it comes to this image
             continue
         if fixations is not None and len(fixations):
-            columns.append(
-                np.stack([fixations.x, fixations.y, *np.full((3, len(fixations)), [[width], [height], [i]], float)]))
-    return np.concatenate(columns, axis=1)
+            n = len(fixations)
+            pools.append((fixations.x, fixations.y, np.full(n, float(width)), np.full(n, float(height)), np.full(n, i)))
+    none = np.empty(0)
+    x, y, width, height, image = map(np.concatenate, zip(*pools or [(none, none, none, none, none.astype(int))], strict=True))
+    return FixationPool(x, y, width, height, image)
 
 
-def pool_fixations(dataset: "SaliencyDataset") -> np.ndarray:
-    "`all_fixations` that lie on their picture; a NaN coordinate lies nowhere."
-    x, y, width, height, _ = all_columns = all_fixations(dataset)
-    return all_columns[:, (0 <= x) & (x < width) & (0 <= y) & (y < height)]
+def pool_fixations(dataset: "SaliencyDataset") -> FixationPool:
+    "`all_fixations` that lie on their image; a NaN coordinate lies nowhere."
+    everywhere = all_fixations(dataset)
+    x, y = everywhere.x, everywhere.y
+    return everywhere[(0 <= x) & (x < everywhere.width) & (0 <= y) & (y < everywhere.height)]
 
 
-def other_fixations(pool: np.ndarray, i: int, size: tuple[int, int]) -> Fixations | None:
-    """The fixations of a pool on all pictures but picture i, rescaled to its size (height, width).
+def other_fixations(pool: FixationPool, i: int, size: tuple[int, int]) -> Fixations | None:
+    """The fixations of a pool on all images but image i, rescaled to its size (height, width); None if there are none.
 
-    None if there are none.
-
-    pool: from `pool_fixations`. Source: the sAUC of saliency.tuebingen.ai (x and y times the ratio of the sizes).
+    Source: the sAUC of saliency.tuebingen.ai (x and y times the ratio of the sizes).
     """
-    x, y, widths, heights, owner = pool[:, pool[4] != i]
+    others = pool[pool.image != i]
     height, width = size
-    return Fixations(x * (width / widths), y * (height / heights)).inside(size) if len(owner) else None
+    if not len(others):
+        return None
+    return Fixations(others.x * (width / others.width), others.y * (height / others.height)).inside(size)
 
 # %% ../nbs/21_core.ipynb #c0a1b2d6
 def _sample_digests(sample: Sample) -> dict[str, str]:
@@ -309,63 +308,92 @@ def _sample_digests(sample: Sample) -> dict[str, str]:
     return {"image": files.digest(np.asarray(sample.image)), "truth": files.digest(truth)}
 
 
-def _sample_facts(dataset: "SaliencyDataset") -> list[tuple]:
-    """(image_id, size, fixations, fingerprint) of every sample of a data set, each read once.
+class SampleFacts(NamedTuple):
+    "What is known of a sample once it was read; of one that cannot be read, its place and why."
+    image_id: str
+    size: tuple[int, int] = (0, 0)
+    fixations: Fixations | None = None
+    digests: Mapping[str, str] = {}
+    error: Exception | None = None
 
-    For a sample that cannot be read: an id, and the error in the other three places.
-    """
+
+def _sample_facts(dataset: "SaliencyDataset") -> list[SampleFacts]:
+    "The facts of every sample of a dataset, each read once."
     facts = []
     for i in range(len(dataset)):
         try:
             sample = as_sample(dataset[i])
-            facts.append((sample.image_id, sample.size, sample.fixations, _sample_digests(sample)))
-        except Exception as error:
-            facts.append((f"sample {i}", *[error] * 3))
+            facts.append(SampleFacts(sample.image_id, sample.size, sample.fixations, _sample_digests(sample)))
+        except Exception as error:                       # whatever an adapter raises is this image's error
+            facts.append(SampleFacts(f"sample {i}", error=error))
     return facts
 
 # %% ../nbs/21_core.ipynb #af31cea6
 class SaliencyDataset:
-    """A row of samples.
+    """A row of samples: `len(ds)`, `ds[0]`, `ds["1001"]`, `ds[0:2]`, `for sample in ds`.
 
-    An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts.
+    An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts. Its `__getitem__`
+    need understand only positions from 0; ids, slices and positions from the end are added to it.
 
     ids, size_of, fixations_of and fingerprint have defaults that read every sample once; override them where files tell
     faster.
     """
-    name = ""                                 # what `create` was asked for
+    name: str = ""                            # what `create` was asked for
     options: dict[str, Any] = {}              # and with which options
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        "Let `__getitem__` of an adapter be asked for ids and slices as well."
+        super().__init_subclass__(**keywords)
+        if "__getitem__" in vars(cls):
+            cls.__getitem__ = _any_index(vars(cls)["__getitem__"])     # type: ignore[method-assign]
+
+    def __len__(self) -> int:
+        raise TypeError(f"dataset {self.name or type(self).__name__} has no __len__(): how many images are there?")
+
+    @overload
+    def __getitem__(self, which: int | str) -> Sample: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> "SaliencyDataset": ...
+
+    def __getitem__(self, which: int | str | slice) -> "Sample | SaliencyDataset":
+        "The sample at a position or of an id, or for a slice a dataset of some of the samples."
+        raise TypeError(f"dataset {self.name or type(self).__name__} has no __getitem__(i): which image is number i?")
+
     def __iter__(self) -> Iterator[Sample]:
-        return (as_sample(self[i]) for i in range(len(self)))
+        return (self[i] for i in range(len(self)))
 
-    _facts = functools.cached_property(_sample_facts)
+    @functools.cached_property
+    def _facts(self) -> list[SampleFacts]:
+        "What is known of each sample, each read once."
+        return _sample_facts(self)
 
-    def _fact(self, i: int, which: int):
-        "One of the facts of sample i; raises what reading it raised."
-        fact = self._facts[i][which]
-        if isinstance(fact, Exception):
-            raise fact
-        return fact
+    def _known(self, i: int) -> SampleFacts:
+        "The facts of sample i; raises what reading it raised."
+        facts = self._facts[i]
+        if facts.error is not None:
+            raise facts.error
+        return facts
 
     @property
     def ids(self) -> list[str]:
         "The image ids in order."
-        return [facts[0] for facts in self._facts]
+        return [facts.image_id for facts in self._facts]
 
     def size_of(self, i: int) -> tuple[int, int]:
-        "(height, width) of picture i in pixels."
-        return self._fact(i, 1)
+        "(height, width) of image i in pixels."
+        return self._known(i).size
 
     def fixations_of(self, i: int) -> Fixations | None:
-        "The fixations on picture i."
-        return self._fact(i, 2)
+        "The fixations on image i."
+        return self._known(i).fixations
 
     def fingerprint(self, i: int) -> dict[str, str]:
         """What sample i was read from.
 
-        {"image": digest of the picture, "truth": digest of all it is scored against}.
+        {"image": digest of the image, "truth": digest of all it is scored against}.
         """
-        return self._fact(i, 3)
+        return dict(self._known(i).digests)
 
     def nonfix(self, i: int) -> Fixations | None:
         """The fixations on all *other* pictures, rescaled to the size of picture i: the negatives of shuffled AUC.
@@ -375,20 +403,63 @@ class SaliencyDataset:
         return other_fixations(self.pool, i, self.size_of(i))
 
     @functools.cached_property
-    def pool(self) -> np.ndarray:
-        "Every fixation of the data set, see `pool_fixations`."
+    def pool(self) -> FixationPool:
+        "Every fixation of the dataset that lies on its image, see `pool_fixations`."
         return pool_fixations(self)
 
     @functools.cached_property
     def pool_fingerprint(self) -> str:
         "A digest of all fixations of the data set, which is what `nonfix` is made of."
-        return files.digest(self.pool)
+        return files.digest(list(vars(self.pool).values()))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.name or type(self).__name__}: {len(self)} images"
 
-    def _repr_png_(self):
+    def _repr_png_(self) -> bytes:
         return images.png_bytes(draw_dataset(self))
+
+
+def _any_index(by_position: Callable[[Any, int], Sample | Mapping]) -> Callable:
+    "A dataset's own `__getitem__(i)`, made to understand ids, slices and positions from the end."
+    @functools.wraps(by_position)
+    def getitem(dataset: SaliencyDataset, which: int | str | slice) -> Sample | SaliencyDataset:
+        if isinstance(which, slice):
+            return _Part(dataset, range(len(dataset))[which])
+        if isinstance(which, str):
+            if which not in dataset.ids:
+                raise UnknownNameError(f"{dataset!r}, and none of them is {which!r}.{files.did_you_mean(which, dataset.ids)}")
+            which = dataset.ids.index(which)
+        return as_sample(by_position(dataset, range(len(dataset))[which]))
+    return getitem
+
+
+class _Part(SaliencyDataset):
+    "Some of the samples of a dataset, which are read from it."
+    def __init__(self, whole: SaliencyDataset, positions: Sequence[int]):
+        self.whole, self.positions, self.name, self.options = whole, positions, whole.name, whole.options
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, i: int) -> Sample:             # type: ignore[override]
+        return self.whole[self.positions[i]]
+
+    @property
+    def ids(self) -> list[str]:
+        "The image ids in order."
+        return [self.whole.ids[position] for position in self.positions]
+
+    def size_of(self, i: int) -> tuple[int, int]:
+        "(height, width) of image i in pixels."
+        return self.whole.size_of(self.positions[i])
+
+    def fixations_of(self, i: int) -> Fixations | None:
+        "The fixations on image i."
+        return self.whole.fixations_of(self.positions[i])
+
+    def fingerprint(self, i: int) -> dict[str, str]:
+        "What sample i was read from."
+        return self.whole.fingerprint(self.positions[i])
 
 # %% ../nbs/21_core.ipynb #e65aabeb
 def draw_dataset(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
@@ -410,19 +481,20 @@ def draw_dataset(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
 # %% ../nbs/21_core.ipynb #39ce3dcb
 class _SequenceDataset(SaliencyDataset):
     "Samples from any sequence or iterable of samples or dicts."
-    def __init__(self, source):
-        self._source = source if hasattr(source, "__getitem__") and hasattr(source, "__len__") else list(source)
+    def __init__(self, source: Any):
+        indexed = all(hasattr(source, method) for method in ("__getitem__", "__len__"))
+        self._source = source if indexed and not isinstance(source, SaliencyDataset) else list(source)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._source)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Sample:             # type: ignore[override]
         return as_sample(self._source[i])
 
 
-def as_dataset(source) -> SaliencyDataset:
+def as_dataset(source: "SaliencyDataset | Iterable[Sample | Mapping]") -> SaliencyDataset:
     "A `SaliencyDataset` from one, or from any sequence or iterable of `Sample` or dicts."
-    if isinstance(source, SaliencyDataset) and hasattr(source, "__getitem__"):
+    if isinstance(source, SaliencyDataset) and type(source).__getitem__ is not SaliencyDataset.__getitem__:
         return source
     return _SequenceDataset(source)
 
@@ -478,12 +550,12 @@ class _ModelDescription:
                  if name not in self.runtime_options and isinstance(value, (str, Path)) and Path(value).is_file()]
         return files.digest([files.sha256(Path(path)) for path in [*self.depends_on, *option_files]])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.name or type(self).__name__}({options}) → {self.kind}"
 
 # %% ../nbs/21_core.ipynb #c0a1b2e0
-def resize_prediction(values, size: tuple[int, int], kind: str, fed: tuple[int, int] | None = None) -> np.ndarray:
+def resize_prediction(values: Any, size: tuple[int, int], kind: str, fed: tuple[int, int] | None = None) -> np.ndarray:
     """A model's numbers at the size (height, width) of the picture.
 
     values: (h, w) of about the aspect of what the model was fed: a picture of size `fed`, or else the picture itself.
@@ -542,8 +614,8 @@ class SaliencyModel(_ModelDescription):
         """
         return Prediction.of(resize_prediction(values, size, self.kind, self.requires_size), self.kind)
 
-    def __call__(self, image: np.ndarray) -> Prediction:
-        "The prediction for one picture (height, width, 3) uint8, or for a Sample."
+    def __call__(self, image: np.ndarray | Sample) -> Prediction:
+        "The prediction for one image (height, width, 3) uint8, or for a Sample."
         return self.predictions(
             [image if isinstance(image, Sample) else as_sample({"image_id": "", "image": image})])[0]
 
@@ -553,15 +625,45 @@ class SaliencyModel(_ModelDescription):
         values = self.predict_batch([self.preprocess(sample.image.copy()) for sample in samples])
         return [self.postprocess(numbers, sample.size) for numbers, sample in zip(values, samples, strict=True)]
 
+# %% ../nbs/21_core.ipynb #e1b00002
+class FunctionModel(SaliencyModel):
+    "A function image → map, as a model."
+    def __init__(self, function: Callable[[np.ndarray], Any]):
+        self.function = function
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        "What the function says of an image."
+        return self.function(image)
+
+    def __repr__(self) -> str:
+        return f"{getattr(self.function, '__name__', 'function')}(image) → {self.kind}"
+
+
+def as_model(source: "SaliencyModel | type[SaliencyModel] | Callable[[np.ndarray], Any]") -> SaliencyModel:
+    """A `SaliencyModel` from one, from a class of one that needs no options, or from a function image → map.
+
+    Raises ValueError for anything else.
+    """
+    model = source() if isinstance(source, type) else source
+    if isinstance(model, SaliencyModel):
+        return model
+    if not callable(model):
+        raise InputError(f"a model is a SaliencyModel or a function image → map, not {type(model).__name__}.")
+    return FunctionModel(model)
+
 # %% ../nbs/21_core.ipynb #55422d50
 def observer_labels(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
     """Index of a picture -> who made each of the fixations on it, in the order of `dataset.pool`.
 
     Only pictures labelled throughout.
     """
-    looks = {int(i): dataset.fixations_of(int(i)).inside(dataset.size_of(int(i))) for i in np.unique(dataset.pool[4])}
-    return {i: fixations.observer for i, fixations in looks.items()
-            if fixations.observer is not None and all(who is not None and who == who for who in fixations.observer)}
+    labels = {}
+    for i in np.unique(dataset.pool.image).tolist():
+        fixations = dataset.fixations_of(i)
+        who = None if fixations is None else fixations.inside(dataset.size_of(i)).observer
+        if who is not None and not any(label is None or (isinstance(label, float) and math.isnan(label)) for label in who):
+            labels[i] = who
+    return labels
 
 
 # the roles that are scored observer by observer, or not at all

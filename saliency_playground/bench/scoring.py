@@ -24,7 +24,7 @@ def inputs_by_metric(cell: Cell, sample: Sample, prediction: Prediction, baselin
     own = density_maps.metrics_with_own_map([metric.base for metric in cell.columns.values()], baseline is not None)
     if cell.config.metric_maps is None or prediction.kind != "density" or not own:
         return [(prediction, cell.columns)]
-    usual = round(cell.dataset.pool.shape[1] / max(1, len(cell.dataset)))
+    usual = round(len(cell.dataset.pool) / max(1, len(cell.dataset)))
     best_maps = density_maps.metric_maps(prediction.values, own, sample.sigma_px, baseline, n_fixations=max(1, usual))
     grouped = {}
     for name, metric in cell.columns.items():

@@ -35,7 +35,8 @@ def fixation_facts(dataset: SaliencyDataset) -> dict[str, int | bool]:
     first row or column;
     to be shares of width and height if all lie between 0 and 1 and not all are whole.
     """
-    x, y, width, height, _ = all_fixations(dataset)
+    pool = all_fixations(dataset)
+    x, y, width, height = pool.x, pool.y, pool.width, pool.height
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     from_1 = outside.any() and min(x.min(), y.min()) >= 1 and bool(((x < width + 1) & (y < height + 1)).all())
     both = np.concatenate([x, y])
