@@ -3,39 +3,24 @@
 The names below are the package's face; each is imported when it is first used, so `import saliency_playground` stays
 quick.
 """
+from importlib import import_module
+from typing import Any
+
 from .version import __version__ as __version__
 
-_FACE = {"create": "registry", "names": "registry", "options": "registry", "register": "registry",
-         "add_plugin": "registry", "prepare_sample": "core",
+_FACE = {"create": "registry", "names": "registry", "list_datasets": "registry", "list_models": "registry",
+         "options": "registry", "register": "registry", "add_plugin": "registry",
          "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core",
-         "SaliencyModel": "core", "Ceiling": "core",
-         "make_toy": "toy", "load_config": "bench.config", "Run": "report.run", "leaderboard": "report.reading",
-         "explainable": "report.explainable", "compare": "report.comparison", "export": "report.export"}
-__all__ = ["benchmark", "view", *_FACE]
+         "SaliencyModel": "core", "Ceiling": "core", "as_dataset": "core", "as_model": "core", "prepare_sample": "core",
+         "score": "scores", "make_toy": "toy", "load_config": "bench.config", "Run": "report.run",
+         "leaderboard": "report.reading", "explainable": "report.explainable", "compare": "report.comparison",
+         "export": "report.export", "benchmark": "report.benchmark"}
+_MODULES = ("bench", "ceilings", "comparisons", "core", "datasets", "deepgaze", "errors", "files", "finetune", "heatmaps",
+            "images", "maps", "metrics", "models", "predictions", "registry", "report", "stats", "toy", "viewer", "weights")
+__all__ = ["view", *_FACE]         # noqa: PLE0604 - a list of names, written once
 
 
-def benchmark(config="baseline", **changes):
-    """Run a benchmark and return its `Run`, from which `leaderboard()` and the rest are read.
-
-    config: a packaged config's name, a path to a YAML file, or a dict. changes: top-level keys of the config that
-    replace its own, e.g. `models=["center_bias"]`, `datasets=[{"name": "folder", "root": "data/toy"}]`.
-    Raises ConfigError with every fault of the config; a bad image costs that image only, see `Run.errors`. Warns of
-    fixations outside their pictures, and of models scored on pictures that steered their training.
-    """
-    import warnings
-
-    from .bench.config import load_config, read_config
-    from .bench.run import run
-    from .report.run import Run
-    if changes:
-        config = dict(read_config(config.as_dict() if hasattr(config, "as_dict") else config).data) | changes
-    result = run(load_config(config))
-    for remark in result.warnings():
-        warnings.warn(remark, stacklevel=2)
-    return Run(result.output_dir)
-
-
-def view(run, **start):
+def view(run: Any, **start: Any) -> Any:
     """Look at a run in a notebook: its images, predictions and scores. Returns a `Viewer`, which shows itself.
 
     run: a `Run`, or the output_dir of one. start: where to begin, e.g. `models=["unisal"]`, `image_id="1001"`,
@@ -43,22 +28,24 @@ def view(run, **start):
     Raises FileNotFoundError if there is no such run, ValueError for a name it does not have, ImportError if ipywidgets
     or anywidget is missing.
     """
+    from .errors import MissingPackageError
     try:
         from .viewer.app import Viewer
     except ModuleNotFoundError as error:
         if error.name not in ("ipywidgets", "anywidget", "traitlets"):
             raise
-        raise ImportError(f'the viewer needs {error.name}. pip install "saliency_playground[notebooks]"',
-                          name=error.name) from error
+        raise MissingPackageError(f'the viewer needs {error.name}. pip install "saliency_playground[notebooks]"',
+                                  name=error.name) from error
     return Viewer(run, **start)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _FACE:
-        from importlib import import_module
         return getattr(import_module(f"{__name__}.{_FACE[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted([*globals(), *_FACE])
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FACE, *_MODULES})

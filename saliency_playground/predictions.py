@@ -12,16 +12,18 @@ import linecache
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 from . import files
 from .core import Prediction, SaliencyModel
 from .userfiles import imported_user_files
 
 # %% ../nbs/35_predictions.ipynb #697e7a02
-def recipe(model: SaliencyModel) -> dict:
-    """What every prediction of a model depends on besides the picture and the weights, as plain values.
+def recipe(model: SaliencyModel) -> dict[str, Any]:
+    """What every prediction of a model depends on besides the image and the weights, as plain values.
 
-    model: made by `create`, which gave it `name` and `options`.
+    model: made by `create`, which gave it `name` and `options`. Of any other nobody can tell what is in it (a function's
+    globals, an object's state), so its recipe is never the same twice.
     """
     from saliency_playground.version import __version__
     what = {name: value for name, value in model.options.items() if name not in model.runtime_options}
@@ -29,7 +31,7 @@ def recipe(model: SaliencyModel) -> dict:
             "code": {cls.__qualname__: source_digest(cls) for cls in type(model).__mro__
                                                               if cls.__module__
                                                               not in ("builtins", SaliencyModel.__module__)},
-            "package": __version__}
+            "package": __version__} | ({} if model.name else {"made by hand": uuid.uuid4().hex})
 
 
 def source_digest(cls: type) -> str:

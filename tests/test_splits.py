@@ -60,7 +60,7 @@ def test_nothing_leaks(pictures, test_count, folds, seed, random):
 ADAPTER = '''
 from dataclasses import dataclass
 import torch
-from saliency_playground.core import register
+from saliency_playground.registry import register
 from saliency_playground.models.torch_base import TorchModel
 
 @register("model", "glow")

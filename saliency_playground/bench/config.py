@@ -13,7 +13,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    InstanceOf,
     PrivateAttr,
     PydanticUserError,
     TypeAdapter,
@@ -34,9 +35,10 @@ from pydantic import (
 )
 
 from .. import metrics as _metrics
+from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError
 from ..files import RESERVED, did_you_mean, path_hint
-from ..registry import adapter_class, add_plugin, names, options
+from ..registry import adapter_class, add_plugin, create, names, options, registered_name
 
 # %% ../../nbs/40_bench/01_config.ipynb #ef654f57
 @dataclass
@@ -278,11 +280,13 @@ class ConfigEntry:
 
     name: the adapter's. as_: what paths, tables and `active_models` call it.
     options: what the adapter is made with. paths: where each stands in the config, the entry itself under "".
+    instance: the dataset or model itself, if the config came from Python and holds it; None: `create` makes it.
     """
     name: str
     as_: str
     options: dict[str, Any] = field(default_factory=dict)
     paths: dict[str, tuple] = field(default_factory=dict, repr=False, compare=False)
+    instance: InstanceOf[SaliencyDataset] | InstanceOf[SaliencyModel] | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         "The entry as a config would write it."
@@ -412,6 +416,9 @@ _PLAIN = re.compile(r"(?![. ])[\w .+()-]+(?<![. ])")
 
 def make_entry(document: Document, kind: str, names: tuple | None, path: tuple, item: Any) -> ConfigEntry | None:
     "One item of `models` or `datasets`; None if it cannot be told what is meant. Faults are noted."
+    instance = _instance_of(kind, item["name"] if isinstance(item, dict) and "name" in item else item)
+    if instance is not None:
+        return _instance_entry(document, instance, path, item)
     named_at = path if isinstance(item, str) else (*path, "name")
     item = {"name": item} if isinstance(item, str) else item
     if not isinstance(item, dict):
@@ -433,11 +440,35 @@ def make_entry(document: Document, kind: str, names: tuple | None, path: tuple, 
                            f"root: {name}}}.")
             return None
         document.fault(named_at, _unknown_name(kind, names, name))
+    _check_folder_name(document, path, as_)
+    options = {key: value for key, value in item.items() if key not in ("name", "as")}
+    return ConfigEntry(name, as_, options, {"": path} | {key: (*path, key) for key in options})
+
+
+def _check_folder_name(document: Document, path: tuple, as_: str) -> None:
+    "Note it, if folders and tables cannot be called so."
     if not _PLAIN.fullmatch(as_) or RESERVED.fullmatch(as_):
         document.fault((*path, "as"), f"{_show_value(as_)} cannot name a folder. "
                                       "Use letters, digits, spaces inside, and any of _ . + ( ) -")
-    options = {key: value for key, value in item.items() if key not in ("name", "as")}
-    return ConfigEntry(name, as_, options, {"": path} | {key: (*path, key) for key in options})
+
+
+def _instance_of(kind: str, item: Any) -> SaliencyDataset | SaliencyModel | None:
+    "The dataset or model that an item from Python is or stands for; None if it is a name, a mapping or a mistake."
+    if isinstance(item, type) and (name := registered_name(kind, item)):
+        return create(kind, name)
+    if kind == "dataset":
+        item = item() if isinstance(item, type) else item
+        return as_dataset(item) if isinstance(item, SaliencyDataset) else None
+    return as_model(item) if isinstance(item, SaliencyModel) or callable(item) else None
+
+
+def _instance_entry(document: Document, instance: SaliencyDataset | SaliencyModel, path: tuple, item: Any) -> ConfigEntry:
+    "The entry of a dataset or model that was given itself, called as it calls itself or by `as`."
+    source = getattr(instance, "function", instance)
+    name = instance.name or getattr(source, "__name__", type(source).__name__).strip("<>")
+    as_ = item.get("as") or name if isinstance(item, dict) else name
+    _check_folder_name(document, path, as_)
+    return ConfigEntry(name, as_, dict(instance.options), {"": path}, instance)
 
 # %% ../../nbs/40_bench/01_config.ipynb #7ac99b6b
 def _entries(document: Document, kind: str, data: dict) -> list[ConfigEntry]:
@@ -492,7 +523,7 @@ def _share_kwargs(document: Document, models: list[ConfigEntry], kwargs: Any) ->
         for key in dict.fromkeys((model.name, model.as_)):
             options |= blocks.get(key, {})
             paths |= {option: ("model_kwargs", key, option) for option in blocks.get(key, {})}
-        shared.append(ConfigEntry(model.name, model.as_, options | model.options, paths | model.paths))
+        shared.append(replace(model, options=options | model.options, paths=paths | model.paths))
     return shared
 
 # %% ../../nbs/40_bench/01_config.ipynb #a5596f78
@@ -522,6 +553,8 @@ def _option_fault(option: str, value: Any, parameters: dict, who: str) -> str:
 # %% ../../nbs/40_bench/01_config.ipynb #8175e55c
 def check_entry_options(document: Document, kind: str, entry: ConfigEntry) -> None:
     "Note the options of an entry that its adapter does not have, needs, or would not understand."
+    if entry.instance is not None:
+        return
     who = f'{kind} "{entry.name}"'
     try:
         parameters = options(kind, entry.name)
@@ -665,6 +698,8 @@ def missing_inputs(config: Config) -> list[str]:
     models = [("model", entry) for entry in config.models if entry.as_ in config.active_models]
     lines = _opencv_fault()
     for kind, entry in [*models, *(("dataset", entry) for entry in config.datasets)]:
+        if entry.instance is not None:
+            continue
         problem = _adapter_unavailable_reason(kind, entry.name)
         if problem:
             lines.append(config._document.line(entry.paths.get("", ()), problem))

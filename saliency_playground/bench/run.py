@@ -105,7 +105,8 @@ def _create_adapters(config: Config,
     adapters, faults = {}, []
     for kind, entry in [*(("dataset", entry) for entry in config.datasets), *(("model", entry) for entry in models)]:
         try:
-            adapters[kind, entry.as_] = adapter = create(kind, entry.name, **entry.options)
+            adapter = create(kind, entry.name, **entry.options) if entry.instance is None else entry.instance
+            adapters[kind, entry.as_] = adapter
             if kind == "model" and not _has_kept(config, entry):
                 _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
