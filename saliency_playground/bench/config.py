@@ -324,6 +324,7 @@ class Config(Block):
     # the machine
     workers: _Count | None = Field(None, description="threads that read and score; null: one a core")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="of everything random")
+    fold: _Count | None = Field(None, description="the number that {fold} stands for in names and paths, two digits")
     _document: Document = PrivateAttr(default_factory=Document)        # for messages that name a line
 
     def as_dict(self) -> dict[str, Any]:
@@ -628,6 +629,20 @@ def _active_models(document: Document, models: list[ConfigEntry], wanted: Any) -
     return [name for name in called if name in wanted]
 
 # %% ../../nbs/40_bench/01_config.ipynb #3db37130
+def _fill_fold(document: Document, value: Any, fold: Any, path: tuple = ()) -> Any:
+    "A copy of a value with `{fold}` in every text replaced by the number of the fold. One that is not told is noted."
+    if isinstance(value, dict):
+        return {key: _fill_fold(document, below, fold, (*path, key)) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_fill_fold(document, below, fold, (*path, i)) for i, below in enumerate(value)]
+    if not isinstance(value, str) or "{fold}" not in value:
+        return value
+    if not isinstance(fold, int):
+        document.fault(path, f"{_show_value(value)} wants the number of a fold. Say which: `fold: 1`, or --set fold=1.")
+        return value
+    return value.replace("{fold}", f"{fold:02}")
+
+
 def load_document(source: str | Path | Mapping | BaseModel, sets: Iterable[str] = ()) -> Document:
     """A config as it is before its keys are checked.
 
@@ -638,7 +653,7 @@ def load_document(source: str | Path | Mapping | BaseModel, sets: Iterable[str] 
         document.data = fill_paths(Document(), document.data)
     for assignment in sets:
         assign_setting(document, assignment)
-    document.data = fill_paths(document, document.data)
+    document.data = fill_paths(document, _fill_fold(document, document.data, document.data.get("fold")))
     use_plugins(document, document.data.get("plugins"))
     return document
 
