@@ -3,7 +3,7 @@
 The official way, our plain forward and our fast one, one process, taking turns.
 
     python benchmarks/deepgaze.py                    # some ten minutes on two cores; writes benchmarks/deepgaze.md
-    python benchmarks/deepgaze.py --official PATH    # PATH: a checkout of github.com/matthias-k/DeepGaze, which cannot be installed from a registry
+    python benchmarks/deepgaze.py --official PATH    # PATH: a checkout of github.com/matthias-k/DeepGaze
     python benchmarks/deepgaze.py --quick            # three rounds, printed, nothing written
 
 All networks have random weights, which cost the same as trained ones; nothing is downloaded. Without a checkout its
@@ -19,6 +19,7 @@ import sys
 import time
 import types
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -221,7 +222,7 @@ def memory(kind, arguments):
 
 def rise(kind, side, arguments):
     "MB that a first forward needs at most beyond what was there before."
-    world = World(kind, *arguments.size, arguments.official)
+    world: Any = World(kind, *arguments.size, arguments.official)
     world.seen = None
     def status(name):
         return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith(name))) / 1024

@@ -2,8 +2,8 @@
 
 The official way, which runs the whole network each time, beside ours, taking turns.
 
-    python benchmarks/finetune.py --official PATH    # PATH: a checkout of github.com/matthias-k/DeepGaze; writes benchmarks/finetune.md
-    python benchmarks/finetune.py --quick            # a round each, the official way in our words, printed, nothing written
+    python benchmarks/finetune.py --official PATH    # PATH: a checkout of github.com/matthias-k/DeepGaze
+    python benchmarks/finetune.py --quick            # a round each, the official way in our words, printed
 
 DeepGaze IIE whole, random weights, its head trainable; pictures of 1024 × 768 with 100 fixations each; a step is
 forward, backward and Adam on one picture. Ours goes through the product: `finetune.train.train_epoch`, with all that is
@@ -16,14 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
-from common import machine, ratio, table, take_turns  # noqa: E402
+from common import machine, painted_images, ratio, table, take_turns  # noqa: E402
 from deepgaze import official_net, official_way, usual  # noqa: E402
-from runner import pictures  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402
 
 from saliency_playground import weights  # noqa: E402
@@ -40,7 +40,7 @@ IN_A_ROW = 8
 def a_fold(folder: Path, n: int) -> Fold:
     "A fold with n training pictures, its features kept already."
     from saliency_playground.registry import create
-    pictures(folder, n + 2)
+    painted_images(folder, n + 2)
     write_split(make_split(create("dataset", "folder", root=str(folder)), 1, folds=n + 1), folder / "splits")
     torch.manual_seed(0)
     weights.write_state(folder / "base.pth", network.deepgaze_iie().state_dict())
@@ -137,7 +137,7 @@ def memory(side: str, arguments) -> None:
     "GB that a process at most needed for two steps of one side."
     import resource
     with tempfile.TemporaryDirectory() as folder:
-        fold = a_fold(Path(folder), 2)
+        fold: Any = a_fold(Path(folder), 2)
         if Path("/proc/self/clear_refs").exists():
             Path("/proc/self/clear_refs").write_text("5")
         with loss.gather_parameters(fold.net):
@@ -147,8 +147,9 @@ def memory(side: str, arguments) -> None:
             step()
             step()
     status = Path("/proc/self/status")
-    peak = (int(next(line.split()[1] for line in open(status) if line.startswith("VmHWM"))) if status.exists()
-            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    lines = status.read_text().splitlines() if status.exists() else []
+    peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")),
+                resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     print(f"{peak / 2**20:.2f}")
 
 

@@ -2,8 +2,8 @@
 
 The peak of a process that scores few images, beside that of one that scores four times as many.
 
-    python benchmarks/memory.py                                    # 40 and 160 images of 1024 × 768; writes benchmarks/memory.md
-    python benchmarks/memory.py --images 12 48 --size 480 640      # printed only
+    python benchmarks/memory.py                                 # 40 and 160 images of 1024 × 768; writes memory.md
+    python benchmarks/memory.py --images 12 48 --size 480 640   # printed only
 
 A run must let an image go once it is written down, so the two peaks should be the same. Each run has a process of its
 own, and its peak is what the operating system says of it (`ru_maxrss`), with Python and all libraries.
@@ -14,10 +14,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from common import machine, painted_images, table
 
-SITUATIONS = {
+SITUATIONS: dict[str, dict[str, Any]] = {
     "plain": {"models": ["center_bias", "spectral_residual"]},
     "with heatmaps": {"models": ["center_bias"], "heatmaps_png": {"enabled": True, "overlay": True}},
     "with ceilings": {"models": ["center_bias_crossval", "single_observer", "gold_standard"], "preset": "tuebingen"},

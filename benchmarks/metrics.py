@@ -2,7 +2,7 @@
 
 Ours beside pysaliency 0.2.22, same inputs, one process, one thread, CPU time.
 
-    python benchmarks/metrics.py                 # makes an environment, measures for some ten minutes, writes benchmarks/metrics.md
+    python benchmarks/metrics.py                 # makes an environment, some ten minutes; writes benchmarks/metrics.md
     python benchmarks/metrics.py --quick         # the main table only, printed
 
 pysaliency wants other versions of the numerical libraries than we do, so it gets an environment of its own (--env),
@@ -17,8 +17,10 @@ import tempfile
 import time
 import warnings
 from configparser import ConfigParser
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from common import machine, table, take_turns
 
@@ -72,9 +74,9 @@ class World:
         row, column = (np.exp(-0.5 * ((np.arange(n) / n - 0.5) / 0.22)**2) for n in (height, width))
         middle = np.outer(row, column)
         self.bias = [np.log(middle / middle.sum()) for _ in range(images)]
-        pool = [np.stack([x, y, *np.full((3, fixations), [[width], [height], [i]], float)])
-                for i, (x, y) in enumerate(zip(self.x, self.y, strict=True))]
-        self.pool = np.concatenate(pool, axis=1)
+        everywhere = np.ones(images * fixations)
+        self.pool = ceilings.FixationPool(x=self.x.ravel(), y=self.y.ravel(), width=width * everywhere,
+                                          height=height * everywhere, image=np.repeat(np.arange(images), fixations))
 
     def _prediction(self, rng, x, y):
         "A density that knows half of the fixations, and something of its own."
@@ -96,6 +98,21 @@ def ours(world: World, i: int, engine: str | None = None, gt=None, bias=None) ->
     others = core.other_fixations(world.pool, i, world.size)
     return fast.score_fused(world.p[i], world.x[i], world.y[i], others.x, others.y, world.gt[i] if gt is None else gt,
                       baseline=world.bias[i] if bias is None else bias, wanted=NAMES, engine=engine)
+
+
+def all_rows(world: World, engine: str | None = None) -> list[dict[str, float]]:
+    "The rows of all images."
+    return [ours(world, i, engine) for i in range(len(world.p))]
+
+
+def all_aucs(world: World) -> list[dict[str, float]]:
+    "AUC alone of all images."
+    return [fast.score_fused(p, x, y, wanted=["AUC"]) for p, x, y in zip(world.p, world.x, world.y, strict=True)]
+
+
+def blurred(world: World, i: int):
+    "The ground-truth map of image i, made anew."
+    return maps.density(world.x[i], world.y[i], world.size, SIGMA)
 
 
 def plain(world: World, i: int) -> dict[str, float]:
@@ -179,7 +196,9 @@ class Theirs:
         "A model that has its maps ready; found by the identity of the picture, which spares pysaliency its hash."
         ready = {id(picture): array for picture, array in zip(self.stimuli.stimuli, arrays, strict=True)}
 
-        class Given(pysaliency.Model if density else pysaliency.SaliencyMapModel):
+        base: Any = pysaliency.Model if density else pysaliency.SaliencyMapModel
+
+        class Given(base):
             def find(self, stimulus):
                 return ready[id(getattr(stimulus, "stimulus_data", stimulus))]
             saliency_map = _saliency_map = log_density = _log_density = find
@@ -343,19 +362,22 @@ def each_metric(images: int) -> str:
     "Milliseconds an image for each metric alone."
     world = World(images)
     theirs, lines = Theirs(world), []
-    one = {"AUC": tuebingen.auc, "NSS": tuebingen.nss, "CC": tuebingen.cc, "KL": tuebingen.kl_div, "SIM": tuebingen.sim}
+    one: dict[str, Any] = {"AUC": tuebingen.auc, "NSS": tuebingen.nss, "CC": tuebingen.cc, "KL": tuebingen.kl_div,
+                           "SIM": tuebingen.sim}
 
     def alone(name, engine):
         others = [core.other_fixations(world.pool, i, world.size) for i in range(images)]
         return lambda: [fast.score_fused(world.p[i], world.x[i], world.y[i], others[i].x, others[i].y, world.gt[i],
                                          baseline=world.bias[i],
                                    wanted=[name], engine=engine) for i in range(images)]
+
+    def plainly(name):
+        truth = [(gt,) for gt in world.gt] if name in ("CC", "KL", "SIM") else list(zip(world.x, world.y, strict=True))
+        return [one[name](p, *needed) for p, needed in zip(world.p, truth, strict=True)]
     for name, call in theirs.metrics().items():
         sides = {"pysaliency": call, "NumPy": alone(name, "numpy"), "Numba": alone(name, None)}
         if name in one:
-            sides["plain"] = lambda: [
-                one[name](world.p[i], *((world.gt[i],) if name in ("CC", "KL", "SIM") else (world.x[i], world.y[i])))
-                for i in range(images)]
+            sides["plain"] = partial(plainly, name)
         spent = medians(sides, 5, images)
         lines.append([name, spent["pysaliency"], spent.get("plain", "–"), spent["NumPy"], spent["Numba"],
                       times(spent["pysaliency"], spent["Numba"])])
@@ -376,10 +398,8 @@ def kinds(images: int) -> str:
     for kind in ("smooth", "four levels", "8-bit", "heavy tails", "constant"):
         world = World(images, kind=kind)
         theirs = Theirs(world)
-        sides = {"theirs": theirs.rows, "numpy": lambda: [ours(world, i, "numpy") for i in range(images)],
-                 "ours": lambda: [ours(world, i) for i in range(images)],
-                 "AUC theirs": theirs.metrics()["AUC"], "AUC": lambda:
-                 [fast.score_fused(world.p[i], world.x[i], world.y[i], wanted=["AUC"]) for i in range(images)]}
+        sides = {"theirs": theirs.rows, "numpy": partial(all_rows, world, "numpy"), "ours": partial(all_rows, world),
+                 "AUC theirs": theirs.metrics()["AUC"], "AUC": partial(all_aucs, world)}
         spent = medians(sides, 3, images)
         lines.append([kind, spent["AUC theirs"], spent["AUC"], spent["theirs"], spent["numpy"], spent["ours"],
                       times(spent["theirs"], spent["ours"]),
@@ -402,10 +422,10 @@ def growth() -> str:
             world = World(2, size, n)
             theirs = Theirs(world)
             bias = CenterBias(world.x, world.y, world.size, BANDWIDTH)
-            sides = {"theirs": theirs.rows, "numpy": lambda: [ours(world, i, "numpy") for i in range(2)],
-                     "ours": lambda: [ours(world, i) for i in range(2)],
-                     "blur": lambda: each_in_turn(lambda i: maps.density(world.x[i], world.y[i], size, SIGMA), 2),
-                     "bias": lambda: each_in_turn(bias.density, 2)}
+            sides = {"theirs": theirs.rows, "numpy": partial(all_rows, world, "numpy"),
+                     "ours": partial(all_rows, world),
+                     "blur": partial(each_in_turn, partial(blurred, world), 2),
+                     "bias": partial(each_in_turn, bias.density, 2)}
             spent = medians(sides, 5 if size[0] < 1100 else 3, 2)
             lines.append([f"{size[0] * size[1] / 1e6:.1f} ({size[1]} × {size[0]})" if title == "megapixels"
                           else f"{n:,}", spent["theirs"], spent["numpy"], spent["ours"],

@@ -1,13 +1,14 @@
 """MSI-Net in PyTorch beside the published graph in TensorFlow: the same weights, one process, taking turns.
 
-    python benchmarks/msi_net.py                              # some minutes; writes benchmarks/msi_net.md
-    python benchmarks/msi_net.py --saved-model FOLDER         # with the published weights; else by a formula, on which times do not depend
+    python benchmarks/msi_net.py                         # some minutes; writes benchmarks/msi_net.md
+    python benchmarks/msi_net.py --saved-model FOLDER    # with the published weights; else by a formula, as fast
 """
 import argparse
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -69,7 +70,7 @@ def adapters(folder: Path, repeats: int, clock) -> str:
     "Whole predictions of a photograph's size, with the frame, the way back and the normalisation."
     picture = images.resize_image(toy.scene(1)[1], (768, 1024))
     models = {"msi_net_tf": MSINetTF(local_dir=folder), "msi_net": msi_net.MSINetModel(weights_path=folder)}
-    sides = {name: partial(model, picture) for name, model in models.items()}
+    sides: dict[str, Callable] = {name: partial(model, picture) for name, model in models.items()}
     answer = np.random.default_rng(0).random((240, 320))
     sides["around the network"] = lambda: (msi_net_base.pad_to_frame(picture, msi_net_base.frame_of((768, 1024))),
                                            core.Prediction.of(maps.resize(answer, (768, 1024)), "map"))
@@ -100,10 +101,11 @@ if __name__ == "__main__":
 
 {machine(['torch', 'tensorflow', 'numpy'], used, __file__)}
 {found}
-The networks take turns within a round; a ratio is the median over rounds. *Differs by*: the largest difference from TensorFlow's map, which goes from 0 to 1.
-More than nine tenths of the time are in 23 convolutions, 46 billion multiplications at 240 × 320, which run near the processor's peak.
-Tried and left out: ReLU in place and inference mode (within the noise), weights laid out in advance with fused ReLUs (1.02× channels_last),
-Winograd's convolutions as matrix products (1.3× to 1.7× for the layers of 512 channels, slower for the rest: 9 % of the whole).
+The networks take turns within a round; a ratio is the median over rounds. *Differs by*: the largest difference from
+TensorFlow's map, which goes from 0 to 1. More than nine tenths of the time are in 23 convolutions, 46 billion
+multiplications at 240 × 320, which run near the processor's peak. Tried and left out: ReLU in place and inference mode
+(within the noise), weights laid out in advance with fused ReLUs (1.02× channels_last), Winograd's convolutions as
+matrix products (1.3× to 1.7× for the layers of 512 channels, slower for the rest: 9 % of the whole).
 """
     print(text)
     if given.threads == 1:

@@ -43,7 +43,7 @@ def times(eyes: Eyes, rounds: int = 9) -> dict[str, list[int]]:
 
     def keep(name, ms):
         took.setdefault(name, []).append(ms)
-    for i in range(rounds):
+    for _ in range(rounds):
         eyes.stage.focus()
         keep("next image", eyes.does(lambda: page.keyboard.press("ArrowRight")))
         page.locator(".sp-viewer .noUi-handle").first.focus()
@@ -81,7 +81,10 @@ def main() -> None:
 
 {machine(["ipywidgets", "anywidget", "jupyterlab", "numpy"], "processor only", __file__)}
 {table(["1024 × 768, two models, ms", "24 images", "slowest", "2,000 images", "slowest"], lines)}
-From the key or click until the browser has the new pictures, JupyterLab and browser on the same cores as the kernel. Medians of nine; "next image" reads the picture and two predictions from disk for the first time, "by rank" ranks every pixel of three maps. A load well above 2 means that other work ran on the same cores at the time, and that every number is too high.
+From the key or click until the browser has the new pictures, JupyterLab and browser on the same cores as the kernel.
+Medians of nine; "next image" reads the image and two predictions from disk for the first time, "by rank" ranks every
+pixel of three maps. A load well above 2 means that other work ran on the same cores at the time, and that every number
+is too high.
 """, encoding="utf-8")
 
 

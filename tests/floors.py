@@ -1,6 +1,6 @@
 """The house as it stands: its floors, who imports whom, and how large its rooms are.
 
-    python tests/floors.py      # prints the floors, the faults (none, if all is well) and a few sizes; exits 1 if there are faults
+    python tests/floors.py      # prints the floors, the faults and a few sizes; exits 1 if there are faults
 
 The floors are read from the picture in nbs/README.md, the order from the numbers of the notebooks, the imports from the
 modules.
@@ -110,7 +110,7 @@ def sizes() -> dict[str, str]:
         widest = max([widest, *((len(line), name) for line in lines)])
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                longest = max(longest, (node.end_lineno - node.lineno + 1, f"{name}.{node.name}"))
+                longest = max(longest, ((node.end_lineno or 0) - node.lineno + 1, f"{name}.{node.name}"))
                 arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                 most = max(most, (len([a for a in arguments if a.arg not in ("self", "cls")]), f"{name}.{node.name}"))
     return {what: f"{count} ({where})" for what, (count, where) in {

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -186,7 +187,7 @@ def nothing_but_kaggle(python: Path, env: dict[str, str], tell: bool) -> None:
         raise SystemExit("our package is here without the bundle: this is no test")
 
 
-def session(folder: Path, name: str, notebook: str, attached: list[str] = [], **parameters) -> Path:
+def session(folder: Path, name: str, notebook: str, attached: Sequence[str] = (), **parameters) -> Path:
     """One session of Kaggle, attached to it the bundle, the data and what earlier sessions left.
 
     Returns its folder, which is kept.

@@ -21,7 +21,7 @@ def save(folder: Path) -> Path:
                  + tf.constant(formula_array(f"{name}.bias", (made,)), name="bias"))
         return tf.nn.relu(y) if relu else y
 
-    class Published(tf.Module):
+    class Published(tf.Module):  # type: ignore[name-defined]  # TensorFlow is not followed
         @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="input_1")])
         def serve(self, x):
             x, depths = x - [103.939, 116.779, 123.68], []

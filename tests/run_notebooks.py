@@ -68,7 +68,8 @@ def environment(scratch: str) -> dict[str, str]:
 def run_apart(path: Path, flags: list[str]) -> tuple[bool, str]:
     "Run one notebook in a process of its own. Returns whether it passed, and what to print of it."
     name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    command = [sys.executable, "-P", __file__, "--here", path, "--flags", *flags]  # -P: tests/ is not imported from
+    # -P: nothing is imported from tests/
+    command = [sys.executable, "-P", __file__, "--here", str(path), "--flags", *flags]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         output = Path(scratch, "output.txt")               # no pipe, which would stay open with a process left behind
         with output.open("w") as file:

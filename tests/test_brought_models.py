@@ -28,7 +28,7 @@ def contract(fastgaze):
             "kind": "logits", "input_long_side": 256, "device": "cpu"}
 
 
-class Sent(torch.nn.Module):
+class Sent(torch.nn.Module):  # type: ignore[name-defined]  # torch is not followed
     "The network with what its adapter does around it."
     def __init__(self, model):
         super().__init__()

@@ -103,7 +103,8 @@ heatmaps_png: {enabled: true}
 @pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no SIGKILL")
 def test_osie50(scratch, osie50):
     killed_ten_times(f"""
-datasets: [{{name: csv_indexed, as: osie50, index_csv: "{osie50.as_posix()}/fixations.csv", index_base: 1, sigma_px: 24}}]
+datasets:
+- {{name: csv_indexed, as: osie50, index_csv: "{osie50.as_posix()}/fixations.csv", index_base: 1, sigma_px: 24}}
 models: [uniform, center_bias, blur_baseline, spectral_residual]
 heatmaps_png: {{enabled: true, overlay: true}}
 """, scratch)

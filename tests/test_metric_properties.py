@@ -1,5 +1,6 @@
 """What every metric must keep on any input: hypothesis looks for maps and fixations that break it."""
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as arrays  # noqa: E402
 from scipy.stats import mannwhitneyu, pearsonr  # noqa: E402
 
 from saliency_playground.metrics import mit  # noqa: E402
-from saliency_playground.metrics import tuebingen as metrics
+from saliency_playground.metrics import tuebingen as metrics  # noqa: E402
 
 settings.register_profile("steady", max_examples=100, deadline=None, derandomize=True)
 settings.load_profile("steady")
@@ -160,7 +161,7 @@ def test_stepped_aucs_stay_between_0_and_1_and_are_exact_where_the_steps_see_all
     assert 0 <= mit.auc_shuffled(values, x, y, *other, splits=3) <= 1
     values %= 5
     values.flat[0], values.flat[-1] = 0, 4                                        # five levels and steps of a quarter
-    exact = {"splits": None, "step": 0.25, "repeats": True}
+    exact: dict[str, Any] = {"splits": None, "step": 0.25, "repeats": True}
     assert mit.auc_borji(values, x, y, **exact) == pytest.approx(metrics.auc(values, x, y), abs=1e-12)
     assert mit.auc_shuffled(values, x, y, *other,
                             **exact) == pytest.approx(metrics.sauc(values, x, y, *other), abs=1e-12)

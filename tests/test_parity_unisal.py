@@ -93,4 +93,4 @@ def test_round_trip(written, tmp_path):
     del read["rnn.cell_list.0.a_r_x"]  # not used for pictures, and still missed
     weights.write_state(tmp_path / "lacking.pth", read)
     with pytest.raises(ValueError, match="1 missing: rnn.cell_list.0.a_r_x"):
-        create("model", "unisal", weights_path=tmp_path / "lacking.pth", device="cpu").net
+        assert create("model", "unisal", weights_path=tmp_path / "lacking.pth", device="cpu").net is None

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import zipfile
+from typing import Any
 
 import h5py
 import numpy as np
@@ -69,7 +70,7 @@ def test_from_another_folder(scratch, monkeypatch):
     assert len(np.load(elsewhere / "u.npz").files) == 3
 
 
-POOR = {
+POOR: dict[str, dict[str, Any]] = {
     "one image, one model": dict(models=["uniform"], limit_images=1),
     "no ground truth": dict(models=["uniform", "spectral_residual"]),
     "a map, and no metric for it": dict(models=["spectral_residual"], metrics={"LL": {}}),
@@ -91,7 +92,7 @@ def test_poor_runs(scratch, case):
         for picture in (scratch / "toy" / "images").iterdir():
             picture.write_bytes(b"")
     benchmark("baseline", datasets=[{"name": "folder", "root": "toy"}],
-              **{"metrics": {"AUC": {}, "KL": {}}} | POOR[case])
+              **({"metrics": {"AUC": {}, "KL": {}}} | POOR[case]))
     said = cli("report", "--html", "r.html", "--markdown", "r.md", "--latex", "r.tex")
     assert "mean over" in said and (scratch / "r.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
 

@@ -36,6 +36,7 @@ def test_nothing_leaks(pictures, test_count, folds, seed, random):
             split = make_split(as_dataset(items), test_count, folds, seed)
         except DatasetError:
             assume(False)
+            raise
         assert make_split(as_dataset(shuffled), test_count, folds, seed) == split
     check_split(split, "split", groups_of(as_dataset(items)))
     assert (0 < len(split["test"]) <= test_count and len(split["folds"]) == folds

@@ -39,7 +39,8 @@ def stumble(node: ast.AST) -> str:
 
 
 def stumbles(source: str) -> list[str]:
-    return [f"line {node.lineno}: {words}" for node in ast.walk(ast.parse(source)) if (words := stumble(node))]
+    nodes = ast.walk(ast.parse(source))
+    return [f"line {getattr(node, 'lineno', 0)}: {words}" for node in nodes if (words := stumble(node))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
