@@ -15,6 +15,8 @@ import yaml
 from conftest import ROOT, command
 from floors import MODULES, PACKAGE, circles, faults, imports
 
+from saliency_playground.version import __version__
+
 HEAVY = ["numba", "ot", "torch", "tensorflow", "matplotlib", "pandas", "cv2", "scipy", "h5py", "pydantic", "click"]
 
 
@@ -135,6 +137,12 @@ def test_without_opencv(scratch):
     refused = command("run", "--config", "demo", code=2)  # `python -m` looks in the working directory first
     assert "pip install opencv-python-headless" in refused.stderr and "Traceback" not in refused.stderr
     assert not Path("demo").exists()
+
+
+def test_the_version_is_said_once_more():
+    settings = ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    assert __version__ == settings["DEFAULT"]["version"]
 
 
 def test_package_is_a_program_too(scratch):
