@@ -67,7 +67,7 @@ def fast_ica(z: np.ndarray, rng: np.random.Generator, rounds: int = 100, toleran
     Stops when no axis moves by more than `tolerance` (one minus the cosine), or after so many rounds.
     Source: Hyvärinen, IEEE Neural Networks 10 (1999), the symmetric fixed point with tanh.
     """
-    def nearest_rotation(matrix):
+    def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
         u, _, v = np.linalg.svd(matrix)
         return u @ v
     z = z.astype(np.float32)
@@ -108,7 +108,8 @@ def save_basis(path: str | Path, filters: np.ndarray) -> None:
 
 def load_basis(path: str | Path) -> np.ndarray:
     "Filters as `save_basis` wrote them. Raises ValueError naming the file if they are no filters."
-    filters = files.read_array(path).get("filters") if Path(path).suffix == ".npz" else None
+    arrays = files.read_array(path) if Path(path).suffix == ".npz" else None
+    filters = arrays.get("filters") if isinstance(arrays, dict) else None
     if (filters is None or filters.ndim != 4 or filters.shape[1] != filters.shape[2] or filters.shape[3] != 3
         or not filters.shape[1] % 2):
         raise InputError(f"{path}: a basis is an .npz with an array `filters` of shape (k, side, side, 3), side odd. "
@@ -179,9 +180,8 @@ class AIM(ClassicalModel):
     blur: float = 0.03            # σ at the end, as a share of the longer side
     limits = {"long_side": (32, 1024), "patch": (3, 31), "keep": (0.1, 1.0), "seed": (0, 2**31), "bins": (4, 4096),
               "blur": (0.001, 0.5)}
-    n_parameters = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.basis and self.basis_images:
             raise InputError("AIM: components come from basis, a file, or from basis_images, a folder, not from both. "

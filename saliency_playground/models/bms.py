@@ -94,6 +94,7 @@ class BMS(ClassicalModel):
     dilation: int = 7             # width in pixels of the square by which a region grows
     blur: float = 9.0             # σ in pixels at the end
     limits = {"long_side": (32, 2048), "step": (1, 128), "dilation": (1, 99), "blur": (0.1, 200.0)}
+    n_parameters = 0              # nothing was learnt
 
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:
         "The three whitened channels, the attention map, and that blurred."

@@ -8,7 +8,7 @@ __all__ = ['check_arguments', 'CallableModel']
 # %% ../../nbs/34_models/40_callable.ipynb #1643b3f1
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,16 @@ class CallableModel(SaliencyModel):
     function: str                                        # my.module:name or my/file.py:name, from the working directory
     kind: str = "map"  # what it gives: map, density (sum 1), log_density (natural log), logits
     arguments: Mapping[str, Any] | None = None           # what it is given besides the picture, by name
-    requires_size: Sequence[int] | None = None           # (height, width) every picture is resized to; null: its own
+    requires_size: tuple[int, int] | None = None         # (height, width) every image is resized to; null: its own
 
     card = {"citation": "whoever wrote the function", "licence": "theirs",
             "input": "RGB 0..255, uint8, the picture's size"}
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.answers, self.kind = self.kind, prediction_kind(self.kind)
-        self.requires_size = self.requires_size and tuple(self.requires_size)
+        if self.requires_size:
+            height, width = self.requires_size             # a list, if it comes from a config
+            self.requires_size = height, width
         self._made, source = import_object(self.function)
         arguments = self.arguments or {}
         check_arguments(self._made, arguments, self.function)
@@ -72,7 +74,9 @@ class CallableModel(SaliencyModel):
     def predict(self, image: np.ndarray) -> np.ndarray:
         "What the function says of one picture."
         answer = self._call(image)
-        return answer if answer is None else np.asarray(answer)
+        if answer is None:
+            raise InputError("a model's answer is a map of shape (height, width), got nothing (None).")
+        return np.asarray(answer)
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
         "Its answer as a prediction of the picture's size, held to its `kind`. Raises ValueError, see `check_values`."

@@ -31,7 +31,9 @@ class CenterBias(SaliencyModel):
             raise InputError("center_bias: sigma_ratio is a positive share of the picture's size, not "
                              f"{sigma_ratio!r}.")
         self.sigma_ratio = float(sigma_ratio)
-        self.requires_size = None if requires_size is None else tuple(requires_size)
+        if requires_size is not None:
+            height, width = requires_size
+            self.requires_size = height, width
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "The logarithm of the Gaussian at the centres of the pixels."

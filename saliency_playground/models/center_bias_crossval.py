@@ -41,9 +41,10 @@ class CenterBiasCrossval(Ceiling):
         Raises ValueError if fewer than three pictures were looked at and none is given.
         """
         self.bind(dataset)
-        def fitted(kept):
+        def bandwidth_without(kept: np.ndarray) -> float:
             return self.bandwidth or ceilings.fit_bandwidth(dataset.pool[:, kept], self.uniform)
-        self.bandwidths = ceilings.cross_fit(dataset.pool, len(dataset), fitted, self.folds)  # one a picture, in order
+        # one for each image, in order
+        self.bandwidths = ceilings.cross_fit(dataset.pool, len(dataset), bandwidth_without, self.folds)
         self._bias = ceilings.LeaveOneOutCenterBias(dataset.pool, self.bandwidths, self.uniform)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:

@@ -7,8 +7,9 @@ __all__ = ['FLAT', 'resize_long_side', 'scale_to_unit', 'opponent_channels', 'to
            'pop_out_display', 'prominence', 'ClassicalModel', 'draw_steps']
 
 # %% ../../nbs/34_models/29_classical_base.ipynb #4030bfbf
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -140,16 +141,15 @@ class ClassicalModel(SaliencyModel):
     Raises ValueError for an option beyond its limits.
     """
     long_side: int = 640          # pixels of the longer side to compute at
-    limits = {"long_side": (16, 4096)}
-    n_parameters = 0              # nothing was learnt
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"long_side": (16, 4096)}
 
-    def __post_init__(self):
-        for option, (low, high) in (ClassicalModel.limits | self.limits).items():
+    def __post_init__(self) -> None:
+        for option, (low, high) in {**ClassicalModel.limits, **self.limits}.items():
             value, whole = getattr(self, option), isinstance(low, int) and isinstance(high, int)
             if (isinstance(value, (bool, str)) or not isinstance(value, int if whole else (int, float))
                 or not low <= value <= high):
-                raise InputError(f"{type(self).__name__}: {option} is a {'whole ' * whole}number from {low} to {high}, "
-                                 f"not {value!r}.")
+                number = "whole number" if whole else "number"
+                raise InputError(f"{type(self).__name__}: {option} is a {number} from {low} to {high}, not {value!r}.")
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The picture with a longer side of `long_side` pixels."

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,22 +31,27 @@ def no_downloads() -> Iterator[None]:
     import torchvision
     from torch.utils import model_zoo
 
-    class Anything(dict):
-        def __missing__(self, key):
-            return Anything()
-    stand_ins = [(torch.hub, "load",
-                  lambda repository, name, *arguments, **options: getattr(torchvision.models, name)(weights=None)),
-                 (nn.Module, "load_state_dict", lambda self, *arguments, **options: None)]
-    stand_ins += [(place, name, lambda *arguments, **options: Anything()) for place, name in [
-        (torch.hub, "load_state_dict_from_url"), (model_zoo, "load_url"),
-        (torchvision.models._api, "load_state_dict_from_url")]]
-    kept = [(place, name, getattr(place, name)) for place, name, _ in stand_ins]
+    class AnyKey(dict):
+        "A dict that has an entry for every key: another such dict."
+        def __missing__(self, key: str) -> "AnyKey":
+            return AnyKey()
+
+    def random_network(repository: str, name: str, *arguments: Any, **options: Any) -> nn.Module:
+        return getattr(torchvision.models, name)(weights=None)
+
+    def no_weights(*arguments: Any, **options: Any) -> AnyKey:
+        return AnyKey()
+
+    stand_ins = [(torch.hub, "load", random_network), (nn.Module, "load_state_dict", no_weights),
+                 (torch.hub, "load_state_dict_from_url", no_weights), (model_zoo, "load_url", no_weights),
+                 (torchvision.models._api, "load_state_dict_from_url", no_weights)]
+    originals = [(place, name, getattr(place, name)) for place, name, _ in stand_ins]
     try:
         for place, name, stand_in in stand_ins:
             setattr(place, name, stand_in)
         yield
     finally:
-        for place, name, original in kept:
+        for place, name, original in originals:
             setattr(place, name, original)
 
 # %% ../../nbs/34_models/19_deepgaze_base.ipynb #1f0507fa
@@ -87,7 +93,7 @@ class DeepGazeModel(TorchModel):
     depends_on = tuple(sorted(Path(fast.__file__).parent.glob("*.py")))         # a prediction depends on this code, too
     min_size = 64  # pixels: the backbones have nothing left of a picture whose shorter side has fewer
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.implementation not in ("own", "deepgaze_pytorch"):
             raise InputError(f"implementation is own or deepgaze_pytorch, not {self.implementation!r}.")
@@ -128,5 +134,5 @@ class DeepGazeModel(TorchModel):
         if self.implementation != "own":
             return net(batch, *self.extra_inputs(batch))
         with half_precision(self):
-            seen = fast.extract_features(net, batch)
-        return fast.log_density(net, seen, *self.extra_inputs(batch))
+            features = fast.extract_features(net, batch)
+        return fast.log_density(net, features, *self.extra_inputs(batch))

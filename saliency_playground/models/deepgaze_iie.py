@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -48,11 +49,10 @@ class CustomNetwork(DeepGazeModel):
 
     Raises ValueError for backbones that are not there, or fewer readouts than one.
     """
-    # by name; null: as run.json beside weights_path says, else the published four
-    backbones: Sequence[str] | None = None
+    backbones: Sequence[str] | None = None        # by name; null: as run.json says, else the published four
     components: int | None = None                 # readouts of each; null: as run.json says, else 30
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         self.backbones = [self.backbones] if isinstance(self.backbones, str) else self.backbones
         if self.implementation != "own" and (self.backbones or self.components):
@@ -69,8 +69,9 @@ class CustomNetwork(DeepGazeModel):
 
         Raises ValueError as that, or if there is no such file.
         """
-        return ({} if self.weights_path is None
-                else training_record(weights.find_weights(self.published, self.weights_path)))
+        if self.weights_path is None:
+            return {}
+        return training_record(weights.find_or_download(self.published, self.weights_path))
 
     @functools.cached_property
     def architecture(self) -> tuple[list[str], int]:
@@ -89,9 +90,9 @@ def base_sha256(model: "FineTuned") -> str:
     "The SHA-256 of the base of a model's weights; empty if they need none, or it is not here."
     if not model.partial or weights.unavailable_reason(model.published, model.base_weights_path, "base_weights_path"):
         return ""
-    has_base_path = model.base_weights_path is not None
-    return (files.sha256(weights.find_weights(model.published, model.base_weights_path)) if has_base_path
-            else model.published.sha256)
+    if model.base_weights_path is None:
+        return model.published.sha256 or ""
+    return files.sha256(weights.find_or_download(model.published, model.base_weights_path, "base_weights_path"))
 
 
 def base_unavailable_reason(model: "FineTuned") -> str:
@@ -114,13 +115,16 @@ def base_unavailable_reason(model: "FineTuned") -> str:
 # %% ../../nbs/34_models/20_deepgaze_iie.ipynb #35bd8360
 @dataclass(kw_only=True, eq=False, repr=False)
 class FineTuned(CustomNetwork):
-    "A DeepGaze IIE whose file of weights may hold only what a fine-tuning trained."
-    # the file that was fine-tuned; null: the published one. Alone it is the weights
-    base_weights_path: str | Path | None = None
+    """A DeepGaze IIE whose file of weights may hold only what a fine-tuning trained.
+
+    An adapter defines `published`, the base where no other is named.
+    """
+    base_weights_path: str | Path | None = None   # what was fine-tuned; null: the published file. Alone: the weights
 
     runtime_options = CustomNetwork.runtime_options | {"base_weights_path"}
+    published: ClassVar[weights.PublishedWeights]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.weights_path is None:
             self.weights_path, self.base_weights_path = self.base_weights_path, None
@@ -136,7 +140,8 @@ class FineTuned(CustomNetwork):
         try:
             with torch.device("meta"):
                 net = self.network()
-            return weights.is_partial(net, self.read_weights(weights.find_weights(self.published, self.weights_path)))
+            path = weights.find_or_download(self.published, self.weights_path)
+            return weights.is_partial(net, self.read_weights(path))
         except (ValueError, OSError):
             return False
 

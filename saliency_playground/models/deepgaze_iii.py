@@ -46,8 +46,7 @@ class DeepGazeIII(DeepGazeModel):
     As a saliency model it answers for somebody who has just looked at `history`, by default the middle: not the same as
     free viewing.
     """
-    # past fixations (x, y) as shares of width and height, most recent first
-    history: Sequence[Sequence[float]] = ((0.5, 0.5),)
+    history: Sequence[Sequence[float]] = ((0.5, 0.5),)   # past (x, y), shares of width and height, most recent first
 
     card = {"citation": "Kümmerer, Bethge & Wallis, DeepGaze III, Journal of Vision 22(5), 2022",
             "licence": "code and weights: none stated by their authors; this implementation is ours",
@@ -61,7 +60,7 @@ class DeepGazeIII(DeepGazeModel):
         "20b6dead18ce18f0117aff7e48c68737d5226935455e3844ae7f22216fd1a422", licence="none stated")
     official, n_parameters = "DeepGazeIII", 20_311_338
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         pad_history(self.history)
 
@@ -94,10 +93,13 @@ def sample_scanpath(model: DeepGazeIII, image: np.ndarray, n: int, seed: int = 0
     path = [np.array(start if start is not None else (image.shape[1] / 2, image.shape[0] / 2), float)]
     with exact_arithmetic():
         batch = torch.from_numpy(fed.copy()).permute(2, 0, 1)[None].float().to(next(model.net.parameters()).device)
-        seen, center_bias = fast.extract_features(model.net, batch), model.extra_inputs(batch)[0]
+        features, center_bias = fast.extract_features(model.net, batch), model.extra_inputs(batch)[0]
         while len(path) < n:
             past = (values.to(batch.device) for values in pad_history([point / scale for point in path[:-5:-1]]))
-            density = fast.log_density(model.net, seen, center_bias, *past)[0].double().exp().cpu().numpy().cumsum()
-            y, x = divmod(int(np.searchsorted(density, rng.random() * density[-1], side="right")), fed.shape[1])
-            path.append((np.array([x, y]) + 0.5) * scale)
-    return Fixations(*np.array(path).T, order=np.arange(n))
+            density = fast.log_density(model.net, features, center_bias, *past)[0].double().exp()
+            cumulative = density.cpu().numpy().cumsum()
+            pixel = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+            row, column = divmod(pixel, fed.shape[1])
+            path.append((np.array([column, row]) + 0.5) * scale)
+    x, y = np.array(path).T
+    return Fixations(x, y, order=np.arange(n))

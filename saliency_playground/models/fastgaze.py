@@ -70,7 +70,7 @@ class FastGazeNet(nn.Sequential):
     Source: the published file, see `read_vxm`; borders and the kind of pooling are inferred from scores.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         layers = {i: nn.MaxPool2d(2) for i in _POOLS} | {_BLUR: Blur(sigma=3, reach=9)}
         layers |= {i: Convolution(*channels, width=1 if i in _SLOPED else 3, slope=i in _SLOPED)
                    for i, channels in _CHANNELS.items()}
@@ -156,8 +156,10 @@ def read_vxm(path: str | Path) -> dict[str, torch.Tensor]:
                 raise InputError(f"it describes another network: {key} is {number}, not {expected}")
         arrays = {}
         for i in _CHANNELS:
-            for short, name in [("w", "weight"), ("b", "bias"), ("alpha", "alpha")][:3 if i in _SLOPED else 2]:
-                arrays[f"layer{i:02d}.{name}"] = _array(entries, f"{i}{short}")
+            arrays[f"layer{i:02d}.weight"] = _array(entries, f"{i}w")
+            arrays[f"layer{i:02d}.bias"] = _array(entries, f"{i}b")
+            if i in _SLOPED:
+                arrays[f"layer{i:02d}.alpha"] = _array(entries, f"{i}alpha")
         return arrays
     except ValueError as error:
         raise InputError(f"{path} is not a whole fastgaze.vxm: {error}.") from None
@@ -175,8 +177,7 @@ class FastGaze(TorchModel):
 
     How its input is prepared was not published; what is done here is inferred from scores on photographs.
     """
-    # pixels of the longer side that the network is fed; null: the picture's own, or as the other options say
-    input_long_side: int | None = 512
+    input_long_side: int | None = 512        # pixels of the longer side that the network is fed; null: see the others
     channels_last: bool = True               # memory layout: faster, by nearly a half
 
     card = {"citation": "Theis, Korshunova, Tejani & Huszár, Faster gaze prediction with dense networks and Fisher "
@@ -190,7 +191,8 @@ class FastGaze(TorchModel):
         "fastgaze.vxm", f"https://github.com/twitter-research/image-crop-analysis/raw/{_REVISION}/bin/fastgaze.vxm",
         489_616,
         "b76cefc218ec8969cc62b26ad0f41111800421287e7f2725d808da1d90afbdf7", "Apache-2.0")
-    kind, channels, mean, multiple = "density", "BGR", (103.939, 116.779, 123.68), 16
+    kind, channels, multiple = "density", "BGR", 16
+    mean = (103.939, 116.779, 123.68)
     n_parameters = 121_064
 
     def build(self) -> nn.Module:
@@ -212,7 +214,7 @@ class FastGazeFeatures(FastGazeNet):
     As the backbone "fastgaze" its layers 11, 12 and 13 are read, (n, 20 + 18 + 10, height // 16, width // 16).
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         normal, mean = Normalizer(), torch.tensor(FastGaze.mean[::-1]).view(1, 3, 1, 1)
         self.register_buffer("scale", 255 * normal.std, persistent=False)

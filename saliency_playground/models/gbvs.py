@@ -68,7 +68,7 @@ def features(image: np.ndarray, side: int) -> dict[str, list[np.ndarray]]:
     from saliency_playground.opencv import cv2
     scale = min(1, side / max(image.shape[:2]))
     size = images.input_size(image.shape[:2], scale=scale)[::-1]
-    def at_levels(levels):
+    def at_levels(levels: list[np.ndarray]) -> list[np.ndarray]:
         return [cv2.resize(levels[i], size, interpolation=cv2.INTER_AREA) for i in LEVELS]
     intensity, *colors = (pyramid(channel, max(LEVELS)) for channel in opponent_channels(image))
     energies = ([abs(gabor_response(level, angle)) for level in intensity] for angle in np.arange(4) * np.pi / 4)
@@ -95,12 +95,14 @@ class GBVS(ClassicalModel):
     blur: float = 0.02            # σ at the end, as a share of the map's longer side
     limits = {"long_side": (64, 2048), "side": (8, 48), "reach": (0.01, 2.0), "gather": (0.01, 2.0),
               "blur": (0.001, 0.5)}
+    n_parameters = 0              # nothing was learnt
 
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:
         "One map a channel, and their blurred sum."
         from scipy.ndimage import gaussian_filter
-        channels = {name: sum(concentration(activation(feature_map, self.reach), self.gather) for feature_map in maps)
-                    / len(maps)
-                    for name, maps in features(image, self.side).items()}
-        total = sum(channels.values())
+        channels = {}
+        for name, feature_maps in features(image, self.side).items():
+            walks = [concentration(activation(values, self.reach), self.gather) for values in feature_maps]
+            channels[name] = functools.reduce(np.add, walks) / len(walks)
+        total = channels["intensity"] + channels["colour"] + channels["orientation"]
         return channels | {"saliency": gaussian_filter(total, self.blur * max(total.shape), mode="nearest")}

@@ -7,7 +7,7 @@ __all__ = ['download_from_hub', 'make_network', 'find_hub_file', 'HFTorch']
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #04c4386f
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from .. import weights
 from ..errors import InputError
 from ..registry import register
 from ..userfiles import imported_user_files
-from .input_contract import InputContract, import_object, read_script
-from .torch_base import TorchModel
+from .input_contract import import_object
+from .torch_contract import TorchContract, read_script
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #7a0081ac
 def download_from_hub(repo_id: str, filename: str, revision: str | None = None) -> Path:
@@ -70,9 +70,9 @@ def make_network(factory: Any, arguments: Mapping[str, Any], what: str) -> torch
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #9a12e22c
 def find_hub_file(model: "HFTorch") -> str:
-    """Fetches the file of a model, if it is one of the hub's, and makes it its `weights_path`.
+    """Fetch the file of a model, if it is one of the hub's, and make it its `weights_path`.
 
-    Why it cannot be had, empty if it can.
+    Returns why it cannot be had; empty if it can.
     """
     if model.weights_path is None and model.repo_id and model.filename:
         try:
@@ -85,7 +85,7 @@ def find_hub_file(model: "HFTorch") -> str:
 # %% ../../nbs/34_models/43_hf_torch.ipynb #fffdfe5a
 @register("model", "hf_torch", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
-class HFTorch(InputContract, TorchModel):
+class HFTorch(TorchContract):
     """A network of yours with weights from the Hugging Face hub, or from a file.
 
     Raises ValueError for an option out of range, and, once it is needed, if the file cannot be had or does not fit the
@@ -100,12 +100,18 @@ class HFTorch(InputContract, TorchModel):
 
     card = {"citation": "whoever made the network; see the repository's card", "licence": "theirs",
             "input": "as the options say"}
-    lacks = functools.cached_property(find_hub_file)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        self._made, source = import_object(self.network, "network") if self.network else (None, None)
-        self.depends_on = [source, *imported_user_files(source)] if source else []
+        self._factory: Callable[..., Any] | None = None
+        if self.network:
+            self._factory, source = import_object(self.network, "network")
+            self.depends_on = [source, *imported_user_files(source)]
+
+    @functools.cached_property
+    def unavailable(self) -> str:
+        "Why the file cannot be had, after asking the hub for it, once; empty if it is here."
+        return find_hub_file(self)
 
     def unavailable_reason(self) -> str:
         """Why the file cannot be had, in a sentence with the cure.
@@ -113,24 +119,25 @@ class HFTorch(InputContract, TorchModel):
         Empty if it can, or if the hub may be asked for it later.
         """
         later = self.weights_path is None and self.repo_id and self.filename and not weights.hub_forbidden()
-        return "" if later else self.lacks
+        return "" if later else self.unavailable
 
     def download(self) -> None:
         "Ask the hub for the file, if it is not here. Raises ValueError if it cannot be had."
-        if self.lacks:
-            raise InputError(self.lacks)
+        if self.unavailable:
+            raise InputError(self.unavailable)
 
     @property
     def net(self) -> torch.nn.Module:
         "The network, loaded when it is first needed. Raises ValueError."
-        if self.lacks:
-            raise InputError(f"hf_torch: {self.lacks}")
+        if self.unavailable:
+            raise InputError(f"hf_torch: {self.unavailable}")
         return super().net
 
     def build(self) -> torch.nn.Module:
         "The network of the class, or of the script."
-        return (make_network(self._made, self.arguments or {}, self.network) if self.network
-                else torch.nn.Sequential(read_script(self.weights_path)))
+        if self._factory and self.network:
+            return make_network(self._factory, self.arguments or {}, self.network)
+        return torch.nn.Sequential(read_script(weights.find_or_download(None, self.weights_path)))
 
     def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
         "The state dict of the file, or what comes with the script."
@@ -138,4 +145,4 @@ class HFTorch(InputContract, TorchModel):
 
     def fingerprint(self, image_id: str) -> str:
         "A digest of the file, which is fetched for it, and of the source of the network."
-        return "absent" if self.lacks else super().fingerprint(image_id)
+        return "absent" if self.unavailable else super().fingerprint(image_id)

@@ -47,8 +47,9 @@ class ImageSignature(ClassicalModel):
     space: Literal["lab", "rgb"] = "lab"      # the channels: CIE Lab, or red, green and blue
     blur: float = 0.045           # σ at the end, as a share of the longer side
     limits = {"long_side": (16, 1024), "blur": (0.001, 0.5)}
+    n_parameters = 0              # nothing was learnt
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.space not in ("lab", "rgb"):
             raise InputError(f"ImageSignature: space is lab or rgb, not {self.space!r}.")

@@ -70,6 +70,7 @@ class IttiKoch(ClassicalModel):
             "status": "no reference implementation was compared; tests check the equations and pop-out"}
     long_side: int = 640          # pixels of the longer side to compute at
     limits = {"long_side": (64, 2048)}
+    n_parameters = 0              # nothing was learnt
 
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:
         "Conspicuity of intensity, colour and orientation, and their mean: each of about long_side/16 pixels' width."

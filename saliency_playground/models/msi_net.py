@@ -122,9 +122,10 @@ class MSINetModel(TorchModel):
     multiple = 8
     width = 64
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        self._framed = self.requires_size is self.input_long_side is self.input_px_per_dva is None
+        sizes = (self.requires_size, self.input_long_side, self.input_px_per_dva)
+        self._framed = all(size is None for size in sizes)
         graph = Path(self.weights_path)/"saved_model.pb" if self.weights_path else None
         self.weights_path = graph if graph and graph.is_file() else self.weights_path
 

@@ -34,8 +34,9 @@ class Frame:
     @property
     def window(self) -> tuple[slice, slice]:
         "The rows and columns of the picture."
-        return tuple(slice((outer - n) // 2, (outer - n) // 2 + n)
-                     for outer, n in zip(self.fed, self.inner, strict=True))
+        (height, width), (inner_height, inner_width) = self.fed, self.inner
+        top, left = (height - inner_height) // 2, (width - inner_width) // 2
+        return slice(top, top + inner_height), slice(left, left + inner_width)
 
 # %% ../../nbs/34_models/23_msi_net_base.ipynb #bcff8389
 def frame_of(size: tuple[int, int]) -> Frame:
@@ -104,7 +105,7 @@ def layer_table(width: int = 64) -> dict[str, tuple[int, int, int, int]]:
 
 def array_shapes(width: int = 64) -> dict[str, tuple[int, ...]]:
     "The shapes of the 46 arrays by name, kernels as (out, in, height, width)."
-    by_name = {}
+    by_name: dict[str, tuple[int, ...]] = {}
     for name, (c_in, c_out, kernel, _) in layer_table(width).items():
         by_name |= {f"{name}.weight": (c_out, c_in, kernel, kernel), f"{name}.bias": (c_out,)}
     return by_name
@@ -153,14 +154,28 @@ def submessages(data: memoryview, *path: int) -> Iterator[memoryview]:
 _FLOAT32 = 1                                             # TensorFlow's number for the type
 
 
+def _as_bytes(value: int | memoryview) -> memoryview:
+    "The bytes of a field. Raises ValueError if it holds an integer."
+    if isinstance(value, int):
+        raise InputError("a number stands where bytes should")
+    return value
+
+
+def _as_integer(value: int | memoryview) -> int:
+    "The integer of a field. Raises ValueError if it holds bytes."
+    if not isinstance(value, int):
+        raise InputError("bytes stand where a number should")
+    return value
+
+
 def _tensor(data: memoryview) -> np.ndarray | None:
     "A TensorProto as an array; None unless it is of float32."
     message = list(message_fields(data))
     if dict(message).get(1) != _FLOAT32:
         return None
-    shape = [next((n for number, n in message_fields(dim) if number == 1), 0) for dim in submessages(data, 2, 2)]
+    shape = [_as_integer(dict(reversed([*message_fields(dim)])).get(1, 0)) for dim in submessages(data, 2, 2)]
     # 4: raw bytes, 5: numbers, the last of them repeated
-    raw = b"".join(value for number, value in message if number in (4, 5))
+    raw = b"".join(_as_bytes(value) for number, value in message if number in (4, 5))
     values = np.frombuffer(raw, "<f4")
     if (size := math.prod(shape)) > 1 << 26:
         raise InputError(f"a constant of {size:,} numbers")
@@ -180,7 +195,8 @@ def graph_constants(path: str | Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise InputError(f"there is no {file}. Give the folder that holds the saved_model.pb of "
                          "alexanderkroner/MSI-Net, or a frozen graph.")
-    data, by_name = memoryview(file.read_bytes()), {}
+    data = memoryview(file.read_bytes())
+    by_name: dict[str, np.ndarray] = {}
     try:
         # a SavedModel begins with its version, a graph with a node
         versioned = isinstance(dict(message_fields(data)).get(1), int)
@@ -199,7 +215,7 @@ def graph_constants(path: str | Path) -> dict[str, np.ndarray]:
 def _constant(node: memoryview) -> Iterator[tuple[str, np.ndarray]]:
     "Name and value of a node, if it is a constant of float32."
     parts = list(message_fields(node))
-    name, op = (bytes(dict(parts).get(number, b"")).decode() for number in (1, 2))
+    name, op = (bytes(_as_bytes(dict(parts).get(number, memoryview(b"")))).decode() for number in (1, 2))
     if op == "Const":
         for tensor in submessages(node, 5, 2, 8):             # attribute, its value, which is a tensor
             if (values := _tensor(tensor)) is not None:
@@ -216,10 +232,10 @@ def read_msi_net(path: str | Path) -> dict[str, np.ndarray]:
     by_name = {"/".join(name.split("/")[-3:]): values for name, values in graph_constants(path).items()}
     missing = [name for scope, *_ in LAYERS.values() for name in (f"{scope}/kernel", f"{scope}/bias")
                if name not in by_name]
+    present = ", ".join(list(by_name)[:3]) or "no constants of float32; weights that are variables cannot be read"
     if missing:
         raise InputError(f"{path} is not an MSI-Net: {len(missing)} of its 46 constants are missing "
-                         f"({', '.join(missing[:3])}, …). It has "
-                         f"{', '.join(list(by_name)[:3]) or 'no constants of float32; weights that are variables cannot be read'}.")
+                         f"({', '.join(missing[:3])}, …). It has {present}.")
     arrays = {}
     for name, (scope, *_) in LAYERS.items():
         arrays[f"{name}.weight"] = np.ascontiguousarray(np.moveaxis(by_name[f"{scope}/kernel"], (-1, -2), (0, 1)))
@@ -233,7 +249,7 @@ def read_msi_net(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 # %% ../../nbs/34_models/23_msi_net_base.ipynb #72a2590c
-def convert_msi_net(saved_model: str | Path, out: str | Path) -> dict:
+def convert_msi_net(saved_model: str | Path, out: str | Path) -> dict[str, str | int]:
     """Write a published MSI-Net as a file of weights for `msi_net`.
 
     saved_model: the folder of the SavedModel, or a frozen graph. out: a `.pt` or `.pth` (needs PyTorch) or a `.npz`

@@ -37,10 +37,8 @@ def tensorflow() -> ModuleType:
         importlib.import_module("triton")  # PyTorch's: loaded after TensorFlow, it crashes the interpreter
     import tensorflow as tf
     for card in tf.config.list_physical_devices("GPU"):
-        try:
+        with contextlib.suppress(RuntimeError):          # somebody uses it already, on their own terms
             tf.config.experimental.set_memory_growth(card, True)
-        except RuntimeError:                             # somebody uses it already, on their own terms
-            pass
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return tf
 
@@ -150,7 +148,7 @@ class HubModel(SaliencyModel):
 
     runtime_options = frozenset({"local_dir", "batch_size"})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for library in ("tensorflow", "huggingface_hub"):
             if importlib.util.find_spec(library) is None:
                 raise MissingPackageError(f"this model needs {library}", name=library)
@@ -160,29 +158,34 @@ class HubModel(SaliencyModel):
         return saved_model_unavailable_reason(self.repo_id, self.revision, self.local_dir)
 
     @functools.cached_property
-    def _located(self) -> tuple[Path | None, ValueError | None]:
+    def _folder_or_error(self) -> Path | ValueError:
         "The folder of the model, or the error that says what to do; looked for once."
         try:
-            return find_saved_model(self.repo_id, self.revision, self.local_dir), None
+            return find_saved_model(self.repo_id, self.revision, self.local_dir)
         except ValueError as error:
-            return None, error
+            return error
+
+    def folder(self) -> Path:
+        "The folder of the model, downloaded if need be. Raises ValueError if it cannot be had."
+        folder = self._folder_or_error
+        if isinstance(folder, ValueError):
+            raise folder
+        return folder
 
     def download(self) -> None:
-        if self._located[1]:
-            raise self._located[1]
+        "Download the model, if it is not here. Raises ValueError if it cannot be had."
+        self.folder()
 
-    @property
-    def depends_on(self) -> list[Path]:
+    @property                                   # asked for when needed, as it may download: the base has an attribute
+    def depends_on(self) -> Sequence[str | Path]:  # type: ignore[override]
         "The graph, downloaded if need be; empty if it cannot be had."
-        return [self._located[0]/GRAPH] if self._located[0] else []
+        folder = self._folder_or_error
+        return [] if isinstance(folder, ValueError) else [folder/GRAPH]
 
     @functools.cached_property
     def _loaded(self) -> tuple[object, Callable]:
         "The SavedModel and the function that answers."
-        folder, error = self._located
-        if error:
-            raise error
-        return load_saved_model(folder)
+        return load_saved_model(self.folder())
 
 # %% ../../nbs/34_models/25_msi_net_tf.ipynb #97b9ac40
 @register("model", "msi_net_tf", extra="tf")

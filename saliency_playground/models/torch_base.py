@@ -10,11 +10,12 @@ __all__ = ['devices', 'pick_device', 'exact_arithmetic', 'is_out_of_memory', 'ru
 import functools
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ from ..errors import InputError
 def devices() -> list[str]:
     "The devices of this machine, the one that `auto` takes first."
     cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    return cuda + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*cuda, *mps, "cpu"]
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
@@ -57,10 +59,11 @@ def is_out_of_memory(error: BaseException) -> bool:
         words in str(error) for words in ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"))
 
 
-def run_halving(function, batch: Sequence, on_half=lambda size: None) -> list:
+def run_halving(function: Callable[[Sequence], Iterable], batch: Sequence,
+                on_half: Callable[[int], object] = lambda size: None) -> list:
     """`function(batch)` in as many pieces as memory needs: halves, quarters, …
 
-    function: list -> sequence of as many results. on_half: told the size of the pieces each time they shrink.
+    function: several items -> as many results. on_half: called with the size of the pieces each time they shrink.
     Raises ValueError if a single item is too large.
     """
     try:
@@ -78,23 +81,27 @@ def run_halving(function, batch: Sequence, on_half=lambda size: None) -> list:
     return run_halving(function, batch[:half], on_half) + run_halving(function, batch[half:], on_half)
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #74dfe1e0
-def as_batch(rgb_images: Sequence[np.ndarray], channels: str = "RGB", mean: Sequence[float] = (0, 0, 0),
-             std: Sequence[float] = (1, 1, 1)) -> torch.Tensor:
+def as_batch(rgb_images: Sequence[np.ndarray], channels: str = "RGB", mean: float | Sequence[float] = 0.0,
+             std: float | Sequence[float] = 1.0) -> torch.Tensor:
     """Pictures of one size, (height, width, 3) uint8, red first, as (n, 3, height, width) float32.
 
-    channels: "RGB" or "BGR", the order the network wants. mean, std: per channel in that order, in units of 0..255.
+    channels: "RGB" or "BGR", the order the network wants. mean, std: one number, or one per channel in that order, in
+    units of 0..255.
     """
     batch = torch.from_numpy(np.stack(rgb_images)).permute(0, 3, 1, 2)
     batch = (batch.flip(1) if channels == "BGR" else batch).float()
-    return (batch if not any(mean) and set(std) == {1}
-            else batch.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1)))
+    means, deviations = (torch.tensor(values, dtype=torch.float32).expand(3).view(3, 1, 1) for values in (mean, std))
+    if not means.any() and (deviations == 1).all():
+        return batch
+    return batch.sub_(means).div_(deviations)
 
 
 def as_maps(output: torch.Tensor, n: int) -> list[np.ndarray]:
     "A network's output, (n, h, w) or (n, 1, h, w), as n arrays of float32. Raises ValueError for another shape."
-    shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    shape = tuple(output.shape) if isinstance(output, torch.Tensor) else ()
     if len(shape) not in (3, 4) or shape[0] != n or (len(shape) == 4 and shape[1] != 1):
-        raise InputError(f"a network gives (n, h, w) or (n, 1, h, w) for n = {n} pictures, got {shape}.")
+        raise InputError(f"a network gives (n, h, w) or (n, 1, h, w) for n = {n} pictures, got "
+                         f"{shape if isinstance(output, torch.Tensor) else type(output).__name__}.")
     return list(output.reshape(n, *shape[-2:]).float().cpu().numpy())
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #8cef35bc
@@ -104,7 +111,7 @@ class TorchOptions:
     weights_path: str | Path | None = None   # the file of weights; null: looked for, then downloaded
     device: str = "auto"                     # auto: cuda, mps, cpu, whichever is first there; or cuda:1, …
     batch_size: int = 1                      # pictures of one size at once
-    requires_size: Sequence[int] | None = None   # (height, width) every picture is resized to; null: see the next two
+    requires_size: tuple[int, int] | None = None   # (height, width) every image is resized to; null: see the next two
     input_long_side: int | None = None  # pixels of the longer side that the network is fed; null: the picture's own
     input_px_per_dva: float | None = None    # or pixels per degree that it is fed, where the data set tells its own
     channels_last: bool = False              # memory layout: sometimes faster
@@ -113,16 +120,17 @@ class TorchOptions:
 
     runtime_options = frozenset({"weights_path", "device", "batch_size", "channels_last", "compile"})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sizes_given = [name for name in ("requires_size", "input_long_side", "input_px_per_dva")
                        if getattr(self, name) is not None]
         if len(sizes_given) > 1:
             listing = " and ".join(f"{name} ({getattr(self, name)})" for name in sizes_given)
             raise InputError(f"{listing} each say how large a picture is fed. Give one, and set the others to null.")
         if self.requires_size is not None:
-            self.requires_size = tuple(self.requires_size)
             if len(self.requires_size) != 2 or min(self.requires_size) < 1:
-                raise InputError(f"requires_size is (height, width) in pixels, not {self.requires_size}.")
+                raise InputError(f"requires_size is (height, width) in pixels, not {tuple(self.requires_size)}.")
+            height, width = self.requires_size                     # a list, if it comes from a config
+            self.requires_size = height, width
         for option in ("batch_size", "input_long_side", "input_px_per_dva"):
             value = getattr(self, option)
             if value is not None and not value > 0:
@@ -130,7 +138,7 @@ class TorchOptions:
         pick_device(self.device)
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #0c7c22eb
-def load_network(model: "TorchModel") -> torch.nn.Module:
+def load_network(model: "NetworkModel") -> torch.nn.Module:
     """A model's network with its weights, in eval mode, no gradients, on its device.
 
     Raises ValueError, naming the model, if the weights cannot be had or do not fit.
@@ -148,10 +156,11 @@ def load_network(model: "TorchModel") -> torch.nn.Module:
     return net
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #e0210d32
-def half_precision(model: "TorchModel"):
+def half_precision(model: "TorchModel") -> torch.autocast:
     "The region of `forward` that may compute in half precision, if the user asked for it (`autocast`)."
-    where = pick_device(model.device).type
-    return torch.autocast(where, dtype=torch.float16 if where == "cuda" else torch.bfloat16, enabled=model.autocast)
+    device_type = pick_device(model.device).type
+    half = torch.float16 if device_type == "cuda" else torch.bfloat16
+    return torch.autocast(device_type, dtype=half, enabled=model.autocast)
 
 
 def preprocess_sample(model: "TorchModel", sample: Sample) -> np.ndarray:
@@ -191,7 +200,7 @@ def training_images(*paths: str | Path | None) -> dict[str, set[str]]:
 # %% ../../nbs/34_models/10_torch_base.ipynb #38b08d99
 class _WeightsModel(TorchOptions, SaliencyModel):
     "A model whose weights are a file, and what is known of it."
-    published = None
+    published: ClassVar[weights.PublishedWeights | None] = None
 
     def unavailable_reason(self) -> str:
         "Why its weights cannot be had, in a sentence with the cure; empty if they can."
@@ -232,6 +241,10 @@ class NetworkModel(_WeightsModel):
 
     An adapter defines `build`, and `published`: the weights it was published with.
     """
+    # not fields of a dataclass, since this class is none: what an adapter says, or an option of it
+    mean: float | Sequence[float] = (0.0, 0.0, 0.0)
+    std: float | Sequence[float] = (1.0, 1.0, 1.0)
+
     def build(self) -> torch.nn.Module:
         "The network, its weights not loaded, nothing downloaded; the adapter's own part."
         raise TypeError(f"model {self.name or type(self).__name__} has no build() method.")
@@ -245,19 +258,19 @@ class NetworkModel(_WeightsModel):
         weights.load_state(net, self.read_weights(path), path)
 
     @functools.cached_property
-    def _net_or_error(self) -> tuple[torch.nn.Module | None, ValueError | None]:
+    def _net_or_error(self) -> torch.nn.Module | ValueError:
         "The network, or the error with which loading it ended."
         try:
-            return load_network(self), None
-        except ValueError as error:                      # once, not once a picture: it may have been a minute's wait
-            return None, error
+            return load_network(self)
+        except ValueError as error:                      # kept, as trying again for each image may wait each time
+            return error
 
     @property
     def net(self) -> torch.nn.Module:
         "The network, loaded when it is first needed. Raises ValueError, see `load_network`."
-        net, error = self._net_or_error
-        if error:
-            raise error
+        net = self._net_or_error
+        if isinstance(net, ValueError):
+            raise net
         return net
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #732880c3
@@ -270,8 +283,6 @@ class TorchModel(NetworkModel):
     kind: "density" if it gives natural logarithms up to a constant, "map" for anything else.
     """
     multiple = 1
-    mean = (0.0, 0.0, 0.0)
-    std = (1.0, 1.0, 1.0)
     channels = "RGB"
 
     def forward(self, net: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:

@@ -15,13 +15,12 @@ import torch
 
 from .. import weights
 from ..registry import register
-from .input_contract import InputContract, read_script
-from .torch_base import TorchModel
+from .torch_contract import TorchContract, read_script
 
 # %% ../../nbs/34_models/41_torchscript.ipynb #7ba1d5d6
 @register("model", "torchscript", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
-class TorchScript(InputContract, TorchModel):
+class TorchScript(TorchContract):
     """Any network saved as TorchScript; the options say what it wants and gives.
 
     Raises ValueError for an option out of range, and, once it is needed, if the file is not there or is no TorchScript.

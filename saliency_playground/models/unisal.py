@@ -7,6 +7,7 @@ __all__ = ['SOURCES', 'SourceNorm', 'priors', 'pointwise', 'InvertedResidual', '
            'UnisalNet', 'official_size', 'Unisal']
 
 # %% ../../nbs/34_models/26_unisal.ipynb #us030000
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +53,11 @@ def priors(bells: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return 6 * down[:, :, None] * across[:, None, :]
 
 # %% ../../nbs/34_models/26_unisal.ipynb #us130000
-def pointwise(c_in: int, c_out: int, norm=nn.BatchNorm2d, relu: bool = True) -> list[nn.Module]:
+def pointwise(c_in: int, c_out: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+              relu: bool = True) -> list[nn.Module]:
     "A 1 × 1 convolution without bias, its normalisation, and a ReLU that ends at 6."
-    return [nn.Conv2d(c_in, c_out, 1, bias=False), norm(c_out)] + [nn.ReLU6()] * relu
+    layers = [nn.Conv2d(c_in, c_out, 1, bias=False), norm(c_out)]
+    return [*layers, nn.ReLU6()] if relu else layers
 
 
 class InvertedResidual(nn.Module):
@@ -65,12 +68,13 @@ class InvertedResidual(nn.Module):
     norm: makes a normalisation for a number of channels. Source: Sandler et al., CVPR 2018, table 1 and figure 4.
     """
 
-    def __init__(self, c_in: int, c_out: int, expand: int, stride: int = 1, norm=nn.BatchNorm2d):
+    def __init__(self, c_in: int, c_out: int, expand: int, stride: int = 1,
+                 norm: Callable[[int], nn.Module] = nn.BatchNorm2d):
         super().__init__()
         wide = c_in * expand
         widen = pointwise(c_in, wide, norm) if expand > 1 else []
-        look = [nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False), norm(wide), nn.ReLU6()]
-        self.conv = nn.Sequential(*widen, *look, *pointwise(wide, c_out, norm, relu=False))
+        depthwise = [nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False), norm(wide), nn.ReLU6()]
+        self.conv = nn.Sequential(*widen, *depthwise, *pointwise(wide, c_out, norm, relu=False))
         self.adds = c_in == c_out and stride == 1
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -85,7 +89,7 @@ _HALVED, _TAPPED = (2, 4), (7, 14)                   # blocks; a tapped one is h
 class Encoder(nn.Module):
     "MobileNetV2 without its classifier: (n, 3, h, w) -> at 1/32 with 1280 channels, at 1/16 with 160, at 1/8 with 64."
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         stem = nn.Sequential(nn.Conv2d(3, _WIDTHS[0], 3, 2, 1, bias=False), nn.BatchNorm2d(_WIDTHS[0]), nn.ReLU6())
         blocks = [InvertedResidual(c_in, c_out, 1 if i == 1 else 6, 2 if i in _HALVED else 1)
@@ -119,9 +123,9 @@ class Skip(nn.Module):
 class Mixing(nn.Module):
     "An `InvertedResidual` under the name that the published tensors have for it."
 
-    def __init__(self, *arguments, **options):
+    def __init__(self, c_in: int, c_out: int, expand: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d):
         super().__init__()
-        self.inv_res = InvertedResidual(*arguments, **options)
+        self.inv_res = InvertedResidual(c_in, c_out, expand, norm=norm)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         "As the block."
@@ -219,8 +223,7 @@ class Unisal(TorchModel):
 
     Raises ValueError for an unknown source. Without a size asked for, a picture is fed at its `official_size`.
     """
-    # pixels of the longer side that the network is fed; null: the authors' size for the aspect
-    input_long_side: int | None = None
+    input_long_side: int | None = None       # pixels of the longer side that it is fed; null: see `official_size`
     source: str = "SALICON"  # whose normalisation, priors and blur: SALICON, DHF1K, Hollywood or UCFSports
     channels_last: bool = True               # memory layout: faster, by a sixth
 
@@ -233,7 +236,7 @@ class Unisal(TorchModel):
     kind, multiple, n_parameters = "density", 32, 3_714_872
     mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.source not in SOURCES:
             raise InputError(f"unisal: source is one of {', '.join(SOURCES)}, not {self.source!r}.")
