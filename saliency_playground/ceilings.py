@@ -87,14 +87,14 @@ def kde(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float) -> 
 
 # %% ../nbs/12_ceilings.ipynb #9a4445b3
 def pool_pixels(pool: FixationPool, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    "Rows and columns (n,) of a pool's fixations, rescaled to a picture of size (height, width)."
+    "Rows and columns (n,) of a pool's fixations, rescaled to an image of size (height, width)."
     height, width = size
     return (np.minimum((pool.y * (height / pool.height)).astype(int), height - 1),
             np.minimum((pool.x * (width / pool.width)).astype(int), width - 1))
 
 
 def sum_kernels(pool: FixationPool, size: tuple[int, int], bandwidth: float, window=(slice(None),) * 2) -> np.ndarray:
-    """The kernels of all n fixations of a pool on a picture of this size, added up, or a window of it.
+    """The kernels of all n fixations of a pool on an image of this size, added up, or a window of it.
 
     bandwidth: share of both sides.
     """
@@ -103,13 +103,13 @@ def sum_kernels(pool: FixationPool, size: tuple[int, int], bandwidth: float, win
 # %% ../nbs/12_ceilings.ipynb #1f84246a
 def loo_center_bias(pool: FixationPool, i: int, size: tuple[int, int], bandwidth: float, uniform: float = 0.01,
                     whole: np.ndarray | None = None) -> np.ndarray:
-    """The center bias for one picture, made of the fixations on all others: the natural logarithm of a density.
+    """The center bias for one image, made of the fixations on all others: the natural logarithm of a density.
 
     i: the image's index in the pool. size: its (height, width). bandwidth: share
     of height and width.
     uniform: the uniform density's share, 0 <= uniform < 1. whole: `sum_kernels(pool, size, bandwidth)`, if the caller
     has it.
-    Returns (height, width) float64, logsumexp 0; uniform if nobody looked at another picture. Raises ValueError for a
+    Returns (height, width) float64, logsumexp 0; uniform if nobody looked at another image. Raises ValueError for a
     share out of range.
     """
     if not (0 <= uniform < 1 and bandwidth > 0):
@@ -158,7 +158,7 @@ GRID = 256     # cells a side of the grid on which bandwidths are chosen
 
 
 def _pairwise_kernels(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int], bandwidth: ArrayLike) -> np.ndarray:
-    """The kernel around each fixation at each fixation of a picture, (n, n).
+    """The kernel around each fixation at each fixation of an image, (n, n).
 
     In row k and column j that of fixation j at k.
     """
@@ -169,7 +169,7 @@ def _pairwise_kernels(rows: np.ndarray, columns: np.ndarray, size: tuple[int, in
 
 def center_bias_at(pool: FixationPool, bandwidth: float, uniform: float = 0.01, images: Sequence[int] | None = None,
                    size: tuple[int, int] = (GRID, GRID), whole: np.ndarray | None = None) -> np.ndarray:
-    """How many times likelier than uniform the center bias of the *other* pictures makes each fixation of a pool.
+    """How many times likelier than uniform the center bias of the *other* images makes each fixation of a pool.
 
     pool, bandwidth, uniform, whole: as for `loo_center_bias`; but uniform >= 1e-6, for no remainder is computed anew
     here.
@@ -188,11 +188,11 @@ def center_bias_at(pool: FixationPool, bandwidth: float, uniform: float = 0.01, 
 
 # %% ../nbs/12_ceilings.ipynb #606c7b52
 class LeaveOneOutCenterBias:
-    """The center bias for any picture of a data set, at any size.
+    """The center bias for any image of a dataset, at any size.
 
-    `loo_center_bias` with the last sums over all pictures kept.
+    `loo_center_bias` with the last sums over all images kept.
 
-    pool, uniform: as for `loo_center_bias`. bandwidth: share of height and width, one for all pictures or one for each.
+    pool, uniform: as for `loo_center_bias`. bandwidth: share of height and width, one for all images or one for each.
     """
     def __init__(self, pool: FixationPool, bandwidth: ArrayLike, uniform: float = 0.01):
         self.pool, self.uniform = pool, uniform
@@ -201,12 +201,12 @@ class LeaveOneOutCenterBias:
             lambda *size_and_bandwidth: sum_kernels(pool, *size_and_bandwidth))
 
     def __call__(self, i: int, size: tuple[int, int]) -> np.ndarray:
-        "The natural-log density for picture i: (height, width) float64."
+        "The natural-log density for image i: (height, width) float64."
         bandwidth = self.bandwidth_of(i)
         return loo_center_bias(self.pool, i, size, bandwidth, self.uniform, self._whole(tuple(size), bandwidth))
 
     def at_fixations(self, i: int, size: tuple[int, int]) -> np.ndarray:
-        "The same at the picture's own fixations, (n,) in the pool's order: all that an information gain needs."
+        "The same at the image's own fixations, (n,) in the pool's order: all that an information gain needs."
         bandwidth = self.bandwidth_of(i)
         likelier = center_bias_at(self.pool, bandwidth, self.uniform, [i], size, self._whole(tuple(size), bandwidth))
         return np.log(likelier[self.pool.image == i] / (size[0] * size[1]))
@@ -228,7 +228,7 @@ def _maximize(bits: Callable[[float], float], low: float, high: float) -> float:
 
 
 def fit_bandwidth(pool: FixationPool, uniform: float = 0.01, most: int = 200, seed: int = 0) -> float:
-    """The center bias's bandwidth, a share of the picture, by leave-one-image-out likelihood.
+    """The center bias's bandwidth, a share of the image, by leave-one-image-out likelihood.
 
     uniform: the uniform density's share, 1e-6 <= uniform < 1. most: at most so many images are scored,
     drawn with `seed`.
@@ -252,7 +252,7 @@ def fit_bandwidth(pool: FixationPool, uniform: float = 0.01, most: int = 200, se
 def cross_fit(pool: FixationPool, n_images: int, fit: Callable[[np.ndarray], object], folds: int = 5) -> list:
     """For each image, what `fit` finds without any image of its fold.
 
-    n_images: how many images the data set has. fit: is given a mask (n,) of the fixations it may use.
+    n_images: how many images the dataset has. fit: is given a mask (n,) of the fixations it may use.
     folds: how many; with as many as images, every image has a fit of its own. Images with fixations take turns.
     Returns n_images values, the same object within a fold. Raises ValueError for fewer than 2 folds, and what `fit`
     raises.
@@ -267,7 +267,7 @@ def cross_fit(pool: FixationPool, n_images: int, fit: Callable[[np.ndarray], obj
 
 # %% ../nbs/12_ceilings.ipynb #948f9a9a
 def predictor_masks(observer: ArrayLike, alone: bool = False) -> np.ndarray:
-    """Which fixations of a picture each predictor is made of; there is one predictor an observer, in sorted order.
+    """Which fixations of an image each predictor is made of; there is one predictor an observer, in sorted order.
 
     observer: (n,) who made each fixation. alone: False: everybody but observer p makes predictor p (gold standard);
     True: observer p alone (single observer). Returns (n, p) bool. Where it is False, the fixation is scored by the
@@ -278,7 +278,7 @@ def predictor_masks(observer: ArrayLike, alone: bool = False) -> np.ndarray:
 
 # %% ../nbs/12_ceilings.ipynb #e22e7136
 def predictors_at(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float, panel: np.ndarray) -> np.ndarray:
-    """How many times likelier than uniform each predictor makes each fixation of a picture.
+    """How many times likelier than uniform each predictor makes each fixation of an image.
 
     x, y: (n,) pixels. size: (height, width). bandwidth: pixels. panel: (n, p) bool from `predictor_masks`, no column
     all False.
@@ -315,7 +315,7 @@ class MixtureFit(NamedTuple):
     "The numbers of an observer mixture."
     bandwidth: float                        # of the kernels around observers' fixations, pixels
     weights: tuple[float, float, float]     # of observers, center bias, uniform
-    center_bandwidth: float                 # of the center bias, share of the picture
+    center_bandwidth: float                 # of the center bias, share of the image
 
 
 def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray], images: Sequence[int],
@@ -361,7 +361,7 @@ def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray]
     able = [i for i in np.unique(pool.image).tolist() if len(np.unique(observers.get(i, ()))) > 1]
     if not able and (bandwidth is None or weights is None):
         raise InputError("no image was seen by two observers who are told apart, besides the images this is used for. "
-                         "Name the observers in the data set, or give bandwidth and weights.")
+                         "Name the observers in the dataset, or give bandwidth and weights.")
     center_bandwidth = fit_bandwidth(pool, uniform, most, seed) if center_bandwidth is None else center_bandwidth
     if bandwidth is None or weights is None:
         images = _subsample(able, most, seed)
@@ -388,9 +388,9 @@ def mix_observers(observers: np.ndarray | None, center: np.ndarray, weights: Seq
 
 # %% ../nbs/12_ceilings.ipynb #8158c725
 class ObserverMixture:
-    """The observers of a data set, each picture with the numbers that were fitted without its fold.
+    """The observers of a dataset, each image with the numbers that were fitted without its fold.
 
-    pool, observers, alone, uniform: as for `fit_observer_mixture`. n_images: of the data set. folds: as for
+    pool, observers, alone, uniform: as for `fit_observer_mixture`. n_images: of the dataset. folds: as for
     `cross_fit`.
     fixed_numbers: bandwidth, weights, center_bandwidth where they are not to be fitted. Raises ValueError as
     `fit_observer_mixture` does.
@@ -405,7 +405,7 @@ class ObserverMixture:
         self._center = functools.lru_cache(maxsize=1)(lambda i, size: np.exp(bias(i, size)))
 
     def log_density(self, i: int, size: tuple[int, int], part: np.ndarray | None = None) -> np.ndarray:
-        "The log density for picture i from its fixations, or from those in a mask (n,), with center bias and uniform."
+        "The log density for image i from its fixations, or from those in a mask (n,), with center bias and uniform."
         own = self.pool[self.pool.image == i]
         rows, columns = pool_pixels(own if part is None else own[part], size)
         kernel = _kernel_sum(rows, columns, size, self.fits[i].bandwidth) / len(rows) if len(rows) else None
@@ -428,9 +428,9 @@ def explained_share(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,
                     higher_is_better: bool = True) -> np.ndarray:
     """The share of what can be explained that a model explains.
 
-    (model − baseline) / (gold − baseline), picture by picture.
+    (model − baseline) / (gold − baseline), image by image.
 
-    model, baseline, gold: (n,) scores of the same pictures on the same target, or one number each. higher_is_better:
+    model, baseline, gold: (n,) scores of the same images on the same target, or one number each. higher_is_better:
     False for KL.
     Returns (n,) float64, or a number: 0 is the baseline, 1 gold, more is a leak or an artefact; NaN where gold does not
     beat the baseline or a score is missing. Source: Kümmerer, Wallis & Bethge, PNAS 112 (2015), for information gain.
@@ -444,7 +444,7 @@ def explained_share(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,
 
 def explained_share_of_means(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,
                              higher_is_better: bool = True) -> float:
-    "`explained_share` of the three means, over the pictures where all three scores are there; NaN if there is none."
+    "`explained_share` of the three means, over the images where all three scores are there; NaN if there is none."
     scores = np.stack(np.broadcast_arrays(model, baseline, gold)).astype(float)
     scores = scores[:, ~np.isnan(scores).any(axis=0)]
     return float(explained_share(*scores.mean(axis=1), higher_is_better)) if scores.size else np.nan

@@ -73,9 +73,10 @@ def normalize_log_density(values: ArrayLike) -> np.ndarray:
 
 # %% ../nbs/08_maps.ipynb #f26c2bf0
 def check_log_density(values: ArrayLike, atol: float = 1e-3) -> None:
-    """Nothing, if the values are the natural logarithms of a density; a ValueError that says what they sum to, if not.
+    """Check that values are the natural logarithms of a density.
 
     values: (height, width). atol: how far logsumexp may be from 0.
+    Raises ValueError that says what the probabilities sum to, if it is not 1.
     Source: the tolerance is that of saliency.tuebingen.ai for submitted densities.
     """
     total = _logsumexp(_as_map(values, log=True))
@@ -122,7 +123,7 @@ def pixels(x: ArrayLike, y: ArrayLike, size: tuple[int, int]) -> tuple[np.ndarra
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     if outside.any():
         first = np.argmax(outside)
-        raise InputError(f"{outside.sum()} of {x.size} fixations lie outside the picture of width {width} and height "
+        raise InputError(f"{outside.sum()} of {x.size} fixations lie outside the image of width {width} and height "
                          f"{height}, the first at x={x[first]:g}, y={y[first]:g}. Drop them, or subtract 1 from "
                          "1-based coordinates.")
     return y.astype(int), x.astype(int)
@@ -238,7 +239,7 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
 
 # %% ../nbs/08_maps.ipynb #95eafd91
 def default_sigma(size: tuple[int, int], px_per_dva: float | None = None) -> float:
-    """The blur in pixels when a data set does not name one: a degree of visual angle, else 24/1024 of the longer side.
+    """The blur in pixels when a dataset does not name one: a degree of visual angle, else 24/1024 of the longer side.
 
     size: (height, width). px_per_dva: pixels per degree. Source of the share: the MIT benchmark's blur, 23.99 px at
     1024.
@@ -247,7 +248,7 @@ def default_sigma(size: tuple[int, int], px_per_dva: float | None = None) -> flo
 
 # %% ../nbs/08_maps.ipynb #e43fb2fb
 def aggregate_maps(maps: Sequence[ArrayLike], how: str = "mean") -> np.ndarray:
-    """One map from several of the same picture, pixel by pixel.
+    """One map from several of the same image, pixel by pixel.
 
     maps: (participants, height, width), each normalised to sum 1 first. how: "mean" or "median".
     Returns (height, width) float64, sum 1. Raises ValueError if there is none, their sizes differ, or `how` is unknown.
@@ -255,7 +256,7 @@ def aggregate_maps(maps: Sequence[ArrayLike], how: str = "mean") -> np.ndarray:
     if how not in ("mean", "median"):
         raise InputError(f"maps are aggregated by mean or median, not {how!r}.")
     if len(maps) == 0 or len({np.shape(single_map) for single_map in maps}) > 1:
-        raise InputError("maps of one picture have one size, got "
+        raise InputError("maps of one image have one size, got "
                          f"{sorted({np.shape(single_map) for single_map in maps}) or 'none'}.")
     stack = np.stack([normalize_map(single_map) for single_map in maps])
     return normalize_map(stack.mean(axis=0) if how == "mean" else np.median(stack, axis=0))

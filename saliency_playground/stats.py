@@ -174,7 +174,7 @@ def hierarchical_interval(values: ArrayLike, images: ArrayLike, observers: Array
     values: (n,) scores, one for each image and observer; NaN is left out. images, observers: (n,) their names.
     weights: (n,) number of fixations, for the mean over all fixations; without, the mean over images of each image's
     mean over observers.
-    Crossed: in each resample the observers are drawn once for the whole data set, the images independently of them.
+    Crossed: in each resample the observers are drawn once for the whole dataset, the images independently of them.
     Returns (low, high) in the metric's unit; (nan, nan) below two images or two observers, or if a score is infinite.
     Raises ValueError for lists of unequal length, a level outside 0…1, or weights that do not fit.
     Source: Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007) 386-411.

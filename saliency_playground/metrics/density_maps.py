@@ -68,13 +68,13 @@ def rank_density(log_density: ArrayLike) -> MetricMap:
 def rank_ratio(log_density: ArrayLike, others_log_density: ArrayLike) -> MetricMap:
     """The best map for shuffled AUC: the ranks of log p − log q.
 
-    log_density: (height, width), p. others_log_density: the same shape, q: the mean density of the other pictures, e.g.
+    log_density: (height, width), p. others_log_density: the same shape, q: the mean density of the other images, e.g.
     a center bias fitted without this one. Raises ValueError if the shapes differ. Source: Kümmerer, Wallis & Bethge,
     ECCV 2018.
     """
     log_p, log_q = np.asarray(log_density, dtype=float), np.asarray(others_log_density, dtype=float)
     if log_p.shape != log_q.shape:
-        raise InputError(f"the density has the shape {log_p.shape}, that of the other pictures {log_q.shape}. Resize "
+        raise InputError(f"the density has the shape {log_p.shape}, that of the other images {log_q.shape}. Resize "
                          "and normalise it first.")
     never = np.isneginf(log_p)
     return MetricMap(rank_equalize(np.subtract(log_p, log_q, out=np.full(log_p.shape, -np.inf), where=~never)), "map")
@@ -161,7 +161,7 @@ class MapRule(NamedTuple):
 
 
 _RANKS = MapRule(rank_density, (), "ranks of the density")
-_RATIO = MapRule(rank_ratio, ("others_log_density",), "ranks of the density over that of the other pictures")
+_RATIO = MapRule(rank_ratio, ("others_log_density",), "ranks of the density over that of the other images")
 _DENSITY = MapRule(density_itself, (), "the density")
 _BLURRED = MapRule(blurred_density, ("sigma_px",), "the density under the ground truth's blur")
 _QUANTILE = MapRule(sim_map, ("sigma_px", "n_fixations", "n_sets", "seed"), "the map of greatest expected SIM")
@@ -173,7 +173,7 @@ METRIC_MAPS = {"AUC": _RANKS, "AUC_Judd": _RANKS, "AUC_Borji": _RANKS, "sAUC": _
 def metrics_with_own_map(metrics: Iterable[str], others: bool = True) -> set[str]:
     """Of these metrics those whose best map is neither the density nor ranked like it.
 
-    others: whether the density of the other pictures is known.
+    others: whether the density of the other images is known.
     """
     needs = {name: METRIC_MAPS[name].needs for name in metrics if name in METRIC_MAPS}
     return {name for name, needed in needs.items() if needed and (others or "others_log_density" not in needed)}
@@ -186,7 +186,7 @@ def metric_maps(log_density: ArrayLike, metrics: Iterable[str] | None = None, si
 
     log_density: (height, width), natural logarithm of a density that sums to 1. metrics: names of `METRIC_MAPS`; None:
     all that the other arguments allow. sigma_px: the ground truth's blur in pixels, for CC, KL, SIM.
-    others_log_density: (height, width), the mean density of the other pictures, for sAUC. n_fixations, n_sets, seed: of
+    others_log_density: (height, width), the mean density of the other images, for sAUC. n_fixations, n_sets, seed: of
     `sim_map`, for SIM.
     Returns name -> MetricMap; metrics with the same rule share one. Raises ValueError for a name without a map, for a
     missing argument, and if the density does not sum to 1. Source: Kümmerer, Wallis & Bethge, ECCV 2018.

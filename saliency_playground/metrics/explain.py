@@ -41,7 +41,7 @@ def roc(values: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike | None
         other_y: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The ROC curve behind AUC, or behind sAUC if other fixations are given.
 
-    values: (height, width). x, y: (n,) pixels, 0-based. other_x, other_y: (m,) fixations on other pictures, or None:
+    values: (height, width). x, y: (n,) pixels, 0-based. other_x, other_y: (m,) fixations on other images, or None:
     all pixels are negatives.
     Returns false alarm rates and hit rates, (levels + 1,) each, rising from 0 to 1; the area by trapezoids is the
     score. Raises as `auc` does.
@@ -51,7 +51,7 @@ def roc(values: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike | None
     place = place.ravel()
     fixated_ranks = place[pixel_indices(x, y, values.shape)]
     negatives = (place if other_x is None
-                 else place[pixel_indices(other_x, other_y, values.shape, "fixations on other pictures")])
+                 else place[pixel_indices(other_x, other_y, values.shape, "fixations on other images")])
 
     def above(which):
         return np.r_[0, np.cumsum(np.bincount(which, minlength=levels.size)[::-1])] / which.size
@@ -71,14 +71,14 @@ def auc_terms(values: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray
 
 def sauc_terms(values: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike,
                other_y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """What a fixation earns in sAUC: the share of fixations on other pictures that its pixel outranks, ties half.
+    """What a fixation earns in sAUC: the share of fixations on other images that its pixel outranks, ties half.
 
     values: (height, width). x, y: (n,) and other_x, other_y: (m,) pixels, 0-based.
     Returns that share at every pixel, (height, width), and at every fixation, (n,), whose mean is the sAUC. Raises as
     `sauc` does.
     """
     values = as_map(values)
-    negatives = np.sort(values_at(values, other_x, other_y, "fixations on other pictures"))
+    negatives = np.sort(values_at(values, other_x, other_y, "fixations on other images"))
     shares = ((np.searchsorted(negatives, values) + np.searchsorted(negatives, values, side="right"))
               / (2 * negatives.size))
     return shares, values_at(shares, x, y)
@@ -245,7 +245,7 @@ GAIN, LOSS, _MISS = (94, 60, 153), (230, 97, 1), (0, 114, 178)  # purple, orange
 
 
 class _Paint(NamedTuple):
-    "What is painted over the picture, and what it means."
+    "What is painted over the image, and what it means."
     layers: list[tuple[np.ndarray, tuple[int, int, int]]]               # (amount 0…1, colour) to multiply in
     dots: list[tuple[int, int, int]] | None                             # the colour of every fixation
     legend: list[tuple[tuple[int, int, int], str]]                      # coloured squares and words
@@ -330,7 +330,7 @@ def legend_strip(width: int, key: Legend) -> np.ndarray:
 # %% ../../nbs/11_metrics/06_explain.ipynb #133637e5
 def _draw_dots(figure: np.ndarray, x: ArrayLike, y: ArrayLike, zoom: float, radius: float,
                colors: list | None) -> np.ndarray:
-    "Fixations of the original size on a picture that was resized by `zoom`."
+    "Fixations of the original size on an image that was resized by `zoom`."
     return heatmaps.draw_fixations(figure, (np.asarray(x) + 0.5) * zoom - 0.5, (np.asarray(y) + 0.5) * zoom - 0.5,
                                    radius, colors)
 
@@ -340,7 +340,7 @@ def draw_explanation(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLi
             gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None,
             other_x: ArrayLike | None = None,
             other_y: ArrayLike | None = None, width: int = 480) -> tuple[np.ndarray, Legend]:
-    """A score taken apart, painted over the picture, and the key to it.
+    """A score taken apart, painted over the image, and the key to it.
 
     image: (height, width, 3) uint8, of the size of `values`. width: of the result in pixels. All others: as for
     `explain`; fixations are drawn where they are given. Returns uint8 (height in proportion, width, 3) and its Key.
@@ -349,8 +349,8 @@ def draw_explanation(name: str, image: np.ndarray, values: ArrayLike, x: ArrayLi
     from PIL import Image
     explanation = explain(name, values, x, y, gt_map, baseline_log_density, other_x, other_y)
     if image.shape != (*explanation.pixels.shape, 3):
-        raise InputError(f"the picture has the shape {image.shape}, the map {explanation.pixels.shape}. Bring both to "
-                         "one size, the picture with three channels.")
+        raise InputError(f"the image has the shape {image.shape}, the map {explanation.pixels.shape}. Bring both to "
+                         "one size, the image with three channels.")
     zoom = width / image.shape[1]
     size = max(1, round(image.shape[0] * zoom)), width
     others = maps.counts(other_x, other_y, explanation.pixels.shape) if name == "sAUC" else None
@@ -375,6 +375,6 @@ def explanation_figure(name: str, image: np.ndarray, values: ArrayLike, x: Array
                         gt_map: ArrayLike | None = None, baseline_log_density: ArrayLike | None = None,
                         other_x: ArrayLike | None = None,
                         other_y: ArrayLike | None = None, width: int = 480) -> np.ndarray:
-    "`draw_explanation` with its key as a strip below: uint8 (picture in proportion, plus the strip, width, 3)."
+    "`draw_explanation` with its key as a strip below: uint8 (image in proportion, plus the strip, width, 3)."
     figure, key = draw_explanation(name, image, values, x, y, gt_map, baseline_log_density, other_x, other_y, width)
     return np.vstack([figure, legend_strip(width, key)])

@@ -92,22 +92,22 @@ def _check_splits(splits: int) -> int:
 def auc_shuffled(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike, other_y: ArrayLike,
                  splits: int | None = 100, step: float = 0.1, seed: int = 0, repeats: bool = False,
                  top: bool = True, negatives: str = "all") -> float:
-    """Shuffled AUC as the MATLAB code of 2014 computes it: `auc_borji` against places fixated on other pictures.
+    """Shuffled AUC as the MATLAB code of 2014 computes it: `auc_borji` against places fixated on other images.
 
     saliency_map: (height, width), stretched to 0 … 1. x, y: (n,) pixels, 0-based.
-    other_x, other_y: (m,) pixels of this map, fixations on other pictures rescaled to its size.
+    other_x, other_y: (m,) pixels of this map, fixations on other images rescaled to its size.
     splits: how often n of them are drawn, without replacement; None: the mean over all possible draws, exactly.
     step, seed, top: as in `auc_borji`. repeats: True counts pixels fixated twice twice, here and there.
     negatives: "all" others, or those "unfixated" here.
     Returns a number from 0 to 1; 0.5 for a constant map, NaN if no other is left. Raises as `auc_borji` does.
-    Source: AUC_shuffled.m of github.com/cvzoya/saliency, with the places of 10 other pictures. SALICON's server:
+    Source: AUC_shuffled.m of github.com/cvzoya/saliency, with the places of 10 other images. SALICON's server:
     splits=None, step=0.01, repeats=True, top=False, negatives="unfixated".
     """
     if negatives not in ("all", "unfixated"):
         raise InputError(f'the negatives of AUC_shuffled are "all" others or "unfixated" ones, not {negatives!r}.')
     saliency_map = minmax_scale(saliency_map)
     positives = values_at(saliency_map, x, y, repeats=repeats)
-    others = pixel_indices(other_x, other_y, saliency_map.shape, "fixations on other pictures")
+    others = pixel_indices(other_x, other_y, saliency_map.shape, "fixations on other images")
     others = others if repeats else np.unique(others)
     if negatives == "unfixated":
         others = others[~np.isin(others, pixel_indices(x, y, saliency_map.shape))]
@@ -208,7 +208,7 @@ def cc_salicon(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, sigma: float
     """CC as SALICON's server of 2015 computes it: with a blur of the fixated pixels, each counted once.
 
     saliency_map: (height, width). x, y: (n,) pixels, 0-based.
-    sigma: pixels, of a Gaussian cut at 4 sigma and mirrored at the borders; 19 for pictures of 640 × 480.
+    sigma: pixels, of a Gaussian cut at 4 sigma and mirrored at the borders; 19 for images of 640 × 480.
     Returns a number from -1 to 1; 0.0 for a constant map. Raises ValueError as `values_at` does, or if sigma <= 0.
     Source: buildFixMap of github.com/NUS-VIP/salicon-api, cc.py of github.com/NUS-VIP/salicon-evaluation.
     """

@@ -23,7 +23,7 @@ def as_map(saliency_map: ArrayLike, what: str = "saliency map") -> np.ndarray:
     saliency_map = np.asarray(saliency_map, dtype=float)
     if saliency_map.ndim != 2 or saliency_map.size == 0:
         raise InputError(f"a {what} has the shape (height, width), got {saliency_map.shape}.\n"
-                         "Reduce a picture with colour channels to one channel first.")
+                         "Reduce an image with colour channels to one channel first.")
     if not np.isfinite(saliency_map).all():
         bad = np.count_nonzero(~np.isfinite(saliency_map))
         raise InputError(f"{bad} of {saliency_map.size} values of the {what} are NaN or infinite.\n"
@@ -119,14 +119,14 @@ def auc(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, ranked: np.ndarray 
 
 # %% ../../nbs/11_metrics/01_tuebingen.ipynb #99acf475
 def sauc(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike, other_x: ArrayLike, other_y: ArrayLike) -> float:
-    """Shuffled AUC: how often a fixated pixel outranks a pixel fixated on another picture, ties counted half.
+    """Shuffled AUC: how often a fixated pixel outranks a pixel fixated on another image, ties counted half.
 
-    saliency_map: (height, width). x, y: (n,) pixels, 0-based, fixations on this picture.
-    other_x, other_y: (m,) pixels of this map: the fixations on all other pictures, rescaled to its size.
+    saliency_map: (height, width). x, y: (n,) pixels, 0-based, fixations on this image.
+    other_x, other_y: (m,) pixels of this map: the fixations on all other images, rescaled to its size.
     Returns a probability; 0.5 for a constant map. Raises as `values_at` does, for the others too.
     Source: Tatler, Baddeley & Gilchrist, Vision Research 45 (2005); exact, as on saliency.tuebingen.ai.
     """
-    negatives = values_at(saliency_map, other_x, other_y, "fixations on other pictures")
+    negatives = values_at(saliency_map, other_x, other_y, "fixations on other images")
     return _win_share(values_at(saliency_map, x, y), np.sort(negatives))
 
 # %% ../../nbs/11_metrics/01_tuebingen.ipynb #3706acb4

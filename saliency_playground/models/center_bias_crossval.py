@@ -42,7 +42,7 @@ class CenterBiasCrossval(Ceiling):
         """
         self.bind(dataset)
         def bandwidth_without(kept: np.ndarray) -> float:
-            return self.bandwidth or ceilings.fit_bandwidth(dataset.pool[:, kept], self.uniform)
+            return self.bandwidth or ceilings.fit_bandwidth(dataset.pool[kept], self.uniform)
         # one for each image, in order
         self.bandwidths = ceilings.cross_fit(dataset.pool, len(dataset), bandwidth_without, self.folds)
         self._bias = ceilings.LeaveOneOutCenterBias(dataset.pool, self.bandwidths, self.uniform)
@@ -62,6 +62,6 @@ class CenterBiasCrossval(Ceiling):
         if self.uniform < 1e-6:  # far from all others it needs more care
             return self.predictions([sample])[0].values
         values = np.full(sample.size, np.nan, dtype=np.float32)                    # rounded as a prediction is
-        values[ceilings.pool_pixels(self._bias.pool[:, self._bias.pool[4] == i],
+        values[ceilings.pool_pixels(self._bias.pool[self._bias.pool.image == i],
                                     sample.size)] = self._bias.at_fixations(i, sample.size)
         return values

@@ -36,5 +36,5 @@ class SingleObserver(ObserverCeiling):
         "Which of the fixations on image i are its first observer's; none if the observers are not known."
         labels = self.mixture.observers.get(i)
         if labels is None:
-            return np.zeros(np.count_nonzero(self.mixture.pool[4] == i), bool)
+            return np.zeros(np.count_nonzero(self.mixture.pool.image == i), bool)
         return ceilings.predictor_masks(labels, alone=True)[:, 0]
