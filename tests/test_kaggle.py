@@ -81,10 +81,10 @@ def test_what_the_image_lacks(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "nbs/workflows").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_first_cells_of_the_notebooks(path):
-    "Install, parameters, settle: in this order, the first as the package has it."
+    "Install, parameters, prepare_session: in this order, the first as the package has it."
     cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     assert "".join(cells[0]["source"]) == INSTALL_CELL.rstrip("\n") and cells[1]["metadata"]["tags"] == ["parameters"]
-    assert "config, sets = settle(config, sets)" in "".join(cells[2]["source"])
+    assert "config, sets = prepare_session(config, sets)" in "".join(cells[2]["source"])
 
 
 def test_start_to_end(tmp_path):

@@ -166,7 +166,7 @@ class Eyes:
                 return
             before = now
             self.page.wait_for_timeout(150)
-        raise AssertionError(f"the viewer does not come to rest: {now}")
+        raise AssertionError(f"the viewer does not come to rest: {before}")
 
     def shot(self, name: str) -> None:
         self.page.locator(".sp-viewer").first.scroll_into_view_if_needed()
@@ -180,13 +180,23 @@ class Eyes:
     def captions(self) -> list[str]:
         return self.stage.locator("figcaption").all_inner_texts()
 
-    def picture(self, i: int) -> str:
+    def figure(self, i: int) -> str:
         "A digest of what panel i shows, pixel by pixel."
         return self.page.evaluate("""async i => {
             const image = document.querySelectorAll('.sp-stage img')[i]; await image.decode();
-            const canvas = document.createElement('canvas'); canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const canvas = document.createElement('canvas');
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
             const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
-            return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-1', pen.getImageData(0, 0, canvas.width, canvas.height).data)), b => b.toString(16)).join('') }""", i)
+            const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+            const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', pixels));
+            return Array.from(digest, b => b.toString(16)).join('') }""", i)
+
+    def press(self, key: str, draws: bool = True) -> int:
+        return self.does(lambda: self.page.keyboard.press(key), draws)
+
+    def shows(self, image: str) -> bool:
+        "Whether this image is open, or soon is."
+        return soon(lambda: self.captions()[0] == image)
 
     def menu(self, label: str, value: str) -> int:
         "Choose in the dropdown of this label."
@@ -239,7 +249,7 @@ def test_it_opens_on_something_worth_seeing(eyes):
 def test_alpha_by_keyboard_and_by_mouse(eyes):
     handle, first = eyes.page.locator(".sp-viewer .noUi-handle").first, eyes.figure(2)
     handle.focus()
-    took = [eyes.does(lambda: eyes.page.keyboard.press("ArrowRight")) for _ in range(6)]
+    took = [eyes.press("ArrowRight") for _ in range(6)]
     print("alpha, key to picture in the page:", sorted(took)[len(took) // 2], "ms")
     second = eyes.figure(2)
     box = handle.bounding_box()
@@ -263,13 +273,13 @@ def test_models_images_and_keys(eyes):
     assert soon(lambda: eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length")
                 == 3)
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
-    assert soon(lambda: eyes.captions()[0] == "04_room")
+    assert eyes.shows("04_room")
     eyes.stage.locator("img").first.click()
     for key, image in [("ArrowRight", "05_sky"), ("ArrowRight", "06_people"), ("ArrowLeft", "05_sky"),
                        ("End", "12_people"), ("Home", "01_meadow")]:
-        eyes.does(lambda: eyes.page.keyboard.press(key))
-        assert soon(lambda: eyes.captions()[0] == image)
-    eyes.does(lambda: eyes.page.keyboard.press("End"))
+        eyes.press(key)
+        assert eyes.shows(image)
+    eyes.press("End")
     assert soon(lambda: eyes.page.locator(".sp-tall .sp-thumb[aria-pressed=true]").get_attribute("data-image")
                 == "12_people")
 
@@ -287,13 +297,13 @@ def test_keys_stay_in_the_viewer(eyes):
     "An x would cut the cell, 0 0 restart the kernel, if JupyterLab heard them."
     cells = eyes.page.locator(".jp-NotebookPanel .jp-Cell").count()
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
-    eyes.does(lambda: eyes.page.keyboard.press("ArrowRight"))
-    assert soon(lambda: eyes.captions()[0] == "05_sky")
+    eyes.press("ArrowRight")
+    assert eyes.shows("05_sky")
     for key in "xdd":
-        eyes.does(lambda: eyes.page.keyboard.press(key), draws=False)
+        eyes.press(key, draws=False)
     eyes.button("▶", draws=True)
     for key in "00":
-        eyes.does(lambda: eyes.page.keyboard.press(key), draws=False)
+        eyes.press(key, draws=False)
     assert (eyes.page.locator(".jp-NotebookPanel .jp-Cell").count() == cells
             and eyes.page.locator(".jp-Dialog").count() == 0)
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='03_night']").click())
@@ -308,13 +318,13 @@ def test_zoom_is_linked(eyes):
         eyes.page.mouse.wheel(0, -240)
     eyes.stage.focus()
     eyes.does(wheel)
-    eyes.does(lambda: eyes.page.keyboard.press("+"))
+    eyes.press("+")
     assert soon(lambda: all(a != b for a, b in zip(before, [eyes.figure(i) for i in range(5)], strict=True)))
     eyes.shot("3_zoomed")
     said, part = eyes.said(), eyes.figure(0)
     assert "times as large" in said
     for key in ("ArrowRight", "ArrowLeft"):  # the next image and back: the same part of both
-        eyes.does(lambda: eyes.page.keyboard.press(key))
+        eyes.press(key)
         assert soon(lambda: said.partition(" times")[0].split()[-1] in eyes.said())
     assert soon(lambda: eyes.figure(0) == part)
     eyes.does(lambda: eyes.page.mouse.dblclick(box["x"] + 40, box["y"] + 40))
@@ -322,11 +332,11 @@ def test_zoom_is_linked(eyes):
 
 
 def test_every_way_to_look(eyes):
-    seen = {eyes.figure(3)}
+    figures = {eyes.figure(3)}
     for way in ("sum", "none", "rank", "log density", "max"):
         eyes.menu("normalise", way)
-        seen.add(eyes.figure(3))
-    assert len(seen) == 5
+        figures.add(eyes.figure(3))
+    assert len(figures) == 5
     before = eyes.figure(1)
     eyes.menu("colours", "viridis")
     assert eyes.figure(1) != before
@@ -370,7 +380,7 @@ def test_order_search_and_filter(eyes, work):
     assert soon(lambda: sorted(eyes.listed()) == ["01_meadow", "07_meadow"])
     eyes.does(lambda: search.fill(""))
     eyes.tick("only failures")
-    assert soon(lambda: eyes.captions()[0] == "05_sky")
+    assert eyes.shows("05_sky")
     eyes.tick("only failures")
 
 
@@ -379,15 +389,20 @@ def test_best_worst_and_scatter(eyes):
     best.first.scroll_into_view_if_needed()
     eyes.page.locator(".widget-tab .sp-thumb img[src^=blob]").nth(3).wait_for(timeout=60_000)
     eyes.page.screenshot(path=eyes.shots / "7_best_and_worst.png")
-    pictures = lambda: [best.nth(i).locator("img").get_attribute("src") for i in range(3)]                   # noqa: E731
-    before = pictures()
+
+    def thumbnails() -> set[str | None]:
+        return {best.nth(i).locator("img").get_attribute("src") for i in range(3)}
+
+    def new_thumbnails(before: set[str | None]) -> bool:
+        return soon(lambda: not thumbnails() & {*before, None})
+    before = thumbnails()
     for colors in ("magma", "viridis"):
         eyes.menu("colours", colors)
-        assert soon(lambda: not set(pictures()) & {*before, None})  # the small pictures follow, each of them
-        before = pictures()
+        assert new_thumbnails(before)                       # the thumbnails follow, each of them
+        before = thumbnails()
     image = best.nth(1).get_attribute("data-image")
     eyes.does(lambda: best.nth(1).click())
-    assert soon(lambda: eyes.captions()[0] == image)
+    assert eyes.shows(image)
     eyes.page.get_by_role("tab", name="A against B").click()
     dots = eyes.page.locator(".sp-dot")
     dots.first.wait_for()
@@ -396,14 +411,15 @@ def test_best_worst_and_scatter(eyes):
     eyes.page.screenshot(path=eyes.shots / "8_scatter.png")
     image = dots.nth(4).get_attribute("data-image")
     eyes.does(lambda: dots.nth(4).click(force=True))
-    assert soon(lambda: eyes.captions()[0] == image)
+    assert eyes.shows(image)
 
 
 def test_every_control_says_what_it_does(eyes):
     untold = eyes.page.locator(".sp-viewer").first.evaluate(
         """viewer => [...viewer.querySelectorAll('select, input, button, .noUi-handle')].filter(control => {
         control.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
-        return !/[.]$/.test(control.closest('[title]:not([title=""])')?.title ?? '') && !control.matches('.sp-thumb[title]');
+        const tip = control.closest('[title]:not([title=""])')?.title ?? '';
+        return !/[.]$/.test(tip) && !control.matches('.sp-thumb[title]');
     }).map(control => control.outerHTML.slice(0, 80))""")
     assert untold == []
 
@@ -417,7 +433,7 @@ def test_saving(eyes, work):
     eyes.button("pick")
     eyes.button("▶", draws=True)
     eyes.stage.focus()
-    eyes.does(lambda: eyes.page.keyboard.press("p"), draws=False)
+    eyes.press("p", draws=False)
     eyes.page.locator(".sp-said", has_text="2 picked").wait_for()
     eyes.button("sheet of picked")
     eyes.page.locator(".sp-said", has_text="sheet_of_2").wait_for()
@@ -444,7 +460,8 @@ def test_another_data_set(eyes):
     eyes.menu("data set", "more")
     assert soon(lambda: len(eyes.listed()) == 3 and len(eyes.captions()) == 4)
     assert soon(lambda: first.get_attribute("src") not in (None, before))  # of the same name, and another picture
-    assert soon(lambda: {tuple(one.split()[1:]) for one in eyes.page.locator(".sp-tall .sp-thumb").all_inner_texts()}
+    thumbnails = eyes.page.locator(".sp-tall .sp-thumb")
+    assert soon(lambda: {tuple(label.split()[1:]) for label in thumbnails.all_inner_texts()}
                 == {("001", "Action"), ("001", "Art"), ("01_meadow",)})
     search = eyes.page.locator(".sp-viewer input[placeholder='search names, categories']")
     eyes.does(lambda: search.fill("art"))
@@ -458,8 +475,8 @@ def test_a_broken_callback_is_seen(lab, browser, work, eyes):
     import nbformat
     notebook = nbformat.read(work / "saliency_viewer.ipynb", 4)
     notebook.cells.append(
-        nbformat.v4.new_code_cell("import saliency_playground.viewer.state as looking\ndef broken(*_, **__): raise "
-                                  "RuntimeError('sabotage')\nlooking.panels = broken"))
+        nbformat.v4.new_code_cell("import saliency_playground.viewer.state as state\ndef broken(*_, **__): raise "
+                                  "RuntimeError('sabotage')\nstate.panels = broken"))
     nbformat.write(notebook, work / "sabotaged.ipynb")
     other = Eyes(browser.new_page(), eyes.shots)
     other.open(f"{lab}/lab/workspaces/other/tree/sabotaged.ipynb?reset")
@@ -479,8 +496,8 @@ class Slow(sp.SaliencyModel):
     def predict(self, image):
         time.sleep(1.5)
         return image[..., 0]
-run = sp.benchmark(dict(datasets=[{"name": "folder", "as": "more", "root": "more"}], metrics=["AUC", "NSS"], models=["slow", "uniform"], output_dir="watched",
-                        cache_predictions=False))
+run = sp.benchmark(dict(datasets=[{"name": "folder", "as": "more", "root": "more"}], metrics=["AUC", "NSS"],
+                        models=["slow", "uniform"], output_dir="watched", cache_predictions=False))
 run.leaderboard()'''
 
 
@@ -501,6 +518,6 @@ def test_a_run_in_a_notebook_shows_how_far_it_is_and_leaves_nothing(lab, browser
     page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     assert soon(lambda: nbformat.read(work / "slow.ipynb", 4).cells[0].outputs)
     page.screenshot(path=eyes.shots / "11_after.png")
-    streams = [one for one in nbformat.read(work / "slow.ipynb", 4).cells[0].outputs
-               if one.output_type != "execute_result"]
-    assert all(one.name == "stdout" and not one.text.strip() for one in streams)
+    streams = [output for output in nbformat.read(work / "slow.ipynb", 4).cells[0].outputs
+               if output.output_type != "execute_result"]
+    assert all(output.name == "stdout" and not output.text.strip() for output in streams)

@@ -8,9 +8,13 @@ __all__ = ['model_colors', 'chart_style', 'figure_to_png', 'distribution_chart',
 
 # %% ../../nbs/50_report/06_charts.ipynb #0dd46990
 import io
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from .. import comparisons
 from .comparison import format_number
@@ -25,7 +29,7 @@ _INK = {False: {"text": "#1f2328", "line": "#c9ced6", "gray": "#7d858f"},
 
 
 def model_colors(run: RunFiles, dataset: str, dark: bool = False) -> dict[str, str]:
-    "A colour for each model, in the leaderboard's order; ceilings are gray. After six models the colours come again."
+    "A color for each model, in the leaderboard's order; ceilings are gray. After six models the colors come again."
     board = next(board for board in leaderboards(run) if board.dataset == dataset)
     palette = _COLORS[dark]
     return ({row.model: palette[i % len(palette)] for i, row in enumerate(board.models)}
@@ -33,8 +37,8 @@ def model_colors(run: RunFiles, dataset: str, dark: bool = False) -> dict[str, s
 
 
 @contextmanager
-def chart_style(dark: bool = False):
-    "Matplotlib settings for a chart without a background: inside the `with` block, figures are drawn in this ink."
+def chart_style(dark: bool = False) -> Iterator[None]:
+    "Matplotlib settings for a chart without a background: in the `with` block, text and lines have its colors."
     import matplotlib
     text, line = _INK[dark]["text"], _INK[dark]["line"]
     with matplotlib.rc_context({"font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold",
@@ -47,7 +51,7 @@ def chart_style(dark: bool = False):
         yield
 
 
-def figure_to_png(figure, dpi: int = 160) -> bytes:
+def figure_to_png(figure: Figure, dpi: int = 160) -> bytes:
     "A Matplotlib figure as a PNG of few colours and no background."
     from PIL import Image
     buffer, small = io.BytesIO(), io.BytesIO()
@@ -56,13 +60,13 @@ def figure_to_png(figure, dpi: int = 160) -> bytes:
     return small.getvalue()
 
 # %% ../../nbs/50_report/06_charts.ipynb #12a45c07
-def distribution_chart(run: RunFiles, dataset: str, metric: str, dark: bool = False):
-    """A Matplotlib figure: every image's score (dots), mean and 95 % interval, a line a model, the leaderboard's best
-    on top; None if nobody has a score.
+def distribution_chart(run: RunFiles, dataset: str, metric: str, dark: bool = False) -> Figure | None:
+    """A figure of every image's score (dots), mean and 95 % interval, a line a model, the leaderboard's best on top.
+
+    None if no model has a score.
     """
-    from matplotlib.figure import Figure
     board = next(board for board in leaderboards(run) if board.dataset == dataset)
-    place, ink_of = board.columns.index(metric), model_colors(run, dataset, dark)
+    place, color_of = board.columns.index(metric), model_colors(run, dataset, dark)
     rows = [row for row in board.models + board.ceilings if np.isfinite(row.numbers[place].mean)]
     if not rows:
         return None
@@ -72,27 +76,25 @@ def distribution_chart(run: RunFiles, dataset: str, metric: str, dark: bool = Fa
         for y, row in enumerate(rows):
             scores = np.sort(scores_of(run, dataset, metric, [row.model])[row.model].dropna())
             dots = scores[np.unique(np.linspace(0, len(scores) - 1, min(len(scores), 300)).round().astype(int))]
-            wobble = 0.26 * np.sin(2.4 * np.arange(len(dots)))                      # neighbours step aside
-            number, color = row.numbers[place], ink_of[row.model]
-            axis.plot(dots, y + 0.06 + wobble * 0.5, "o", ms=2.6, mec="none", color=color,
+            shift = 0.13 * np.sin(2.4 * np.arange(len(dots)))            # so that dots of one score do not hide another
+            number, color = row.numbers[place], color_of[row.model]
+            axis.plot(dots, y + 0.06 + shift, "o", ms=2.6, mec="none", color=color,
                       alpha=0.45 if len(dots) <= 100 else 0.2)
             axis.plot([number.low, number.high], [y - 0.24] * 2, color=color, lw=2.2, solid_capstyle="round")
             axis.plot(number.mean, y - 0.24, "D", ms=4.2, mec="none", color=color)
-        axis.set(title=f"{metric} {board.arrows[place]}", yticks=range(len(rows)),
+        axis.set(title=f"{metric} {board.directions[place]}", yticks=range(len(rows)),
                  yticklabels=[row.model for row in rows], ylim=(len(rows) - 0.5, -0.6))
         axis.grid(axis="x", lw=0.6)
         axis.set_axisbelow(True)
     return figure
 
 # %% ../../nbs/50_report/06_charts.ipynb #32af5856
-def stability_table(run: RunFiles, dataset: str, metric: str) -> "pandas.DataFrame":
+def stability_table(run: RunFiles, dataset: str, metric: str) -> pd.DataFrame:
     """The share of resamples of the images in which a model takes a rank: a row a model (best first), columns 1, 2, ….
 
-    Ceilings left out.
-
-    On the images that all models with this metric have a score for. Empty if fewer than two have one.
+    Ceilings left out. On the images that all models with this metric have a score for. Empty if fewer than two have
+    one.
     """
-    import pandas as pd
     scores = scores_of(run, dataset, metric, models_of(run, dataset, ceilings=False)).dropna(axis=1, how="all")
     if scores.shape[1] < 2:
         return pd.DataFrame()
@@ -102,41 +104,39 @@ def stability_table(run: RunFiles, dataset: str, metric: str) -> "pandas.DataFra
     return table.loc[oriented(run, metric, scores.mean()).sort_values(ascending=False, kind="stable").index]
 
 # %% ../../nbs/50_report/06_charts.ipynb #52efaf08
-def rank_table(run: RunFiles, dataset: str) -> "pandas.DataFrame":
+def rank_table(run: RunFiles, dataset: str) -> pd.DataFrame:
     """Each model's rank by each metric, 1 the best, ties sharing the mean of their ranks; NaN without a score.
 
     Ceilings left out; the leaderboard's order.
     """
-    import pandas as pd
     board = next(board for board in leaderboards(run) if board.dataset == dataset)
     means = pd.DataFrame([[number.mean for number in row.numbers] for row in board.models],
                          [row.model for row in board.models], board.columns)
     return pd.DataFrame({metric: oriented(run, metric, means[metric]).rank(ascending=False) for metric in means})
 
 
-def rank_chart(run: RunFiles, dataset: str, dark: bool = False):
-    "A Matplotlib figure of the ranks; None if there are fewer than two models or metrics to compare."
-    from matplotlib.figure import Figure
-    table, ink_of = rank_table(run, dataset), model_colors(run, dataset, dark)
+def rank_chart(run: RunFiles, dataset: str, dark: bool = False) -> Figure | None:
+    "A figure of the ranks; None if there are fewer than two models or metrics to compare."
+    table, color_of = rank_table(run, dataset), model_colors(run, dataset, dark)
     if min(table.shape) < 2:
         return None
     with chart_style(dark):
         figure = Figure(figsize=(1.9 + 0.5 * table.shape[1], 0.8 + 0.34 * len(table)))
         axis = figure.subplots()
         for model, row in table.iterrows():
-            axis.plot(range(len(row)), row, "-", lw=2, color=ink_of[model], alpha=0.8)
-            axis.plot(range(len(row)), row, "o", ms=6, color=ink_of[model], mec="none")
+            axis.plot(range(len(row)), row, "-", lw=2, color=color_of[model], alpha=0.8)
+            axis.plot(range(len(row)), row, "o", ms=6, color=color_of[model], mec="none")
         axis.set(xticks=range(table.shape[1]), xticklabels=table.columns, yticks=table.iloc[:, 0].fillna(0),
                  yticklabels=[""] * len(table),
                  ylim=(len(table) + 0.4, 0.6), xlim=(-0.3, table.shape[1] - 0.7))
         axis.set_yticks(range(1, len(table) + 1), [str(rank) for rank in range(1, len(table) + 1)])
         axis.set_ylabel("rank")
         axis.tick_params(axis="x", labelrotation=35, labelsize=8)
-        _names_at_the_right(axis, table, ink_of)
+        _names_at_the_right(axis, table, color_of)
     return figure
 
 
-def _names_at_the_right(axis, table: "pandas.DataFrame", ink_of: dict[str, str]) -> None:
+def _names_at_the_right(axis: Axes, table: pd.DataFrame, color_of: dict[str, str]) -> None:
     "Write each model's name beside its last point, names that would lie on each other pushed apart."
     last = table.ffill(axis=1).iloc[:, -1].fillna(len(table)).sort_values(kind="stable")
     heights = np.array(last)
@@ -144,17 +144,15 @@ def _names_at_the_right(axis, table: "pandas.DataFrame", ink_of: dict[str, str])
         heights[i] = max(heights[i], heights[i - 1] + 0.8)
     heights -= max(0, heights[-1] - len(table) - 0.3) if len(heights) else 0
     for model, height in zip(last.index, heights, strict=True):
-        axis.annotate(model, (table.shape[1] - 0.8, height), va="center", color=ink_of[model], annotation_clip=False)
+        axis.annotate(model, (table.shape[1] - 0.8, height), va="center", color=color_of[model], annotation_clip=False)
 
 # %% ../../nbs/50_report/06_charts.ipynb #f3f3e4d1
-def agreement_table(run: RunFiles, dataset: str) -> "pandas.DataFrame":
+def agreement_table(run: RunFiles, dataset: str) -> pd.DataFrame:
     """How far metrics agree, metric × metric, −1 to 1.
 
-    Above the diagonal Kendall's tau_b of the models' means, below it Spearman's rho
-    over images, averaged over the models; 1 on the diagonal. Ceilings left out; NaN where fewer than two models, or
-    three images, tell.
+    Above the diagonal Kendall's tau_b of the models' means, below it Spearman's rho over images, averaged over the
+    models; 1 on the diagonal. Ceilings left out; NaN where fewer than two models, or three images, have a score.
     """
-    import pandas as pd
     models = models_of(run, dataset, ceilings=False)
     if not models:
         return pd.DataFrame(np.nan, list(run.columns), list(run.columns))
@@ -165,22 +163,21 @@ def agreement_table(run: RunFiles, dataset: str) -> "pandas.DataFrame":
                       for model in models])
     defined = (~np.isnan(below)).sum(axis=0)
     mean = np.divide(np.nansum(below, axis=0), defined, out=np.full(above.shape, np.nan), where=defined > 0)
-    square = np.triu(above, 1) + np.tril(mean, -1)
-    np.fill_diagonal(square, 1)
-    return pd.DataFrame(square, list(scores), list(scores))
+    agreement = np.triu(above, 1) + np.tril(mean, -1)
+    np.fill_diagonal(agreement, 1)
+    return pd.DataFrame(agreement, list(scores), list(scores))
 
 
-def _rank_correlations(table: "pandas.DataFrame") -> np.ndarray:
+def _rank_correlations(table: pd.DataFrame) -> np.ndarray:
     "Spearman's rho of every two columns, on the rows that both have; NaN below three rows or for a constant column."
     finite = table.replace([np.inf, -np.inf], np.nan)
     finite.loc[:, ~(finite.max() - finite.min() > 1e-9)] = np.nan
     return finite.corr(method="spearman", min_periods=3).to_numpy()
 
 # %% ../../nbs/50_report/06_charts.ipynb #13c587bc
-def agreement_chart(run: RunFiles, dataset: str, dark: bool = False):
-    "A Matplotlib figure of `agreement_table`; None if there are fewer than two metrics."
+def agreement_chart(run: RunFiles, dataset: str, dark: bool = False) -> Figure | None:
+    "A figure of `agreement_table`; None if there are fewer than two metrics."
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
     table = agreement_table(run, dataset)
     n, paper, text = len(table), "#14181d" if dark else "#ffffff", _INK[dark]["text"]
     if n < 2 or table.isna().all(axis=None):

@@ -8,9 +8,9 @@ __all__ = ['needs_observers', 'paired_scores', 'compare_scores', 'differing_imag
 
 # %% ../../nbs/50_report/03_comparison.ipynb #6dc3d8e9
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
+import pandas as pd
 
 from .. import comparisons
 from ..errors import InputError
@@ -31,13 +31,14 @@ def needs_observers(run: RunFiles, dataset: str, a: str, b: str) -> bool:
     return bool({role_of(run, dataset, model) for model in (a, b)} & {"gold standard", "single observer"})
 
 
-def paired_scores(run: RunFiles, dataset: str, metric: str, a: str, b: str) -> "pandas.DataFrame":
+def paired_scores(run: RunFiles, dataset: str, metric: str, a: str, b: str) -> pd.DataFrame:
     """The scores of two models on the same targets: a row an image (index image_id), columns a and b.
 
     NaN where undefined.
     """
-    return (scores_on_common_observers(run, dataset, [a, b], metric)[[a, b]] if needs_observers(run, dataset, a, b)
-            else scores_of(run, dataset, metric, [a, b]))
+    if needs_observers(run, dataset, a, b):
+        return scores_on_common_observers(run, dataset, [a, b], metric)[[a, b]]
+    return scores_of(run, dataset, metric, [a, b])
 
 # %% ../../nbs/50_report/03_comparison.ipynb #f14b09da
 def compare_scores(a: np.ndarray, b: np.ndarray, higher_is_better: bool = True,
@@ -52,20 +53,17 @@ def compare_scores(a: np.ndarray, b: np.ndarray, higher_is_better: bool = True,
     statistics = comparisons.paired_comparison(a, b, seed=seed)
     both = ~np.isnan(a) & ~np.isnan(b)
     better, worse = (a > b, a < b) if higher_is_better else (a < b, a > b)
-    return {name: statistics[name] for name in ("mean_a", "mean_b", "difference", "ci_low", "ci_high")} | {
-        "p": statistics["p_permutation"], "dz": statistics["dz"], "wins": int(better[both].sum()),
-        "losses": int(worse[both].sum()),
-        "ties": int((a == b)[both].sum()), "n": statistics["n"],
-        "n_left_out": statistics["n_only_a"] + statistics["n_only_b"]}
+    means = {name: statistics[name] for name in ("mean_a", "mean_b", "difference", "ci_low", "ci_high")}
+    images = {"wins": int(better[both].sum()), "losses": int(worse[both].sum()), "ties": int((a == b)[both].sum())}
+    return {**means, "p": statistics["p_permutation"], "dz": statistics["dz"], **images, "n": statistics["n"],
+            "n_left_out": statistics["n_only_a"] + statistics["n_only_b"]}
 
 # %% ../../nbs/50_report/03_comparison.ipynb #7b7b4b59
-def differing_images(run: RunFiles, a: str, b: str, dataset: str, by: str | None = None) -> "pandas.DataFrame":
-    """Every image with both scores in one metric: index image_id, columns a's name, b's name, advantage.
+def differing_images(run: RunFiles, a: str, b: str, dataset: str, by: str | None = None) -> pd.DataFrame:
+    """Every image with both scores in one metric, the best for a first.
 
-    The best for a first.
-
-    by: the metric; None: the run's leading one. advantage: a − b, or b − a where lower is better. Images with one score
-    only are left out.
+    Returns a table: index image_id, columns a's name, b's name, advantage (a − b, or b − a where lower is better).
+    by: the metric; None: the run's leading one. Images with one score only are left out.
     """
     by = by or leading_metric(run)
     table = paired_scores(run, dataset, by, a, b).dropna()
@@ -81,20 +79,21 @@ class Comparison:
     table: a row a metric, see `compare_scores`, and p_holm. images: see `differing_images`. by: the metric these are
     ordered by.
     better: name of each metric -> whether higher is better. by_observer: see `paired_scores`.
+    Shown are the metrics that both models have a score in; the others are named below, and are rows of `table`.
     """
     dataset: str
     a: str
     b: str
-    table: "pandas.DataFrame"
-    images: "pandas.DataFrame"
+    table: pd.DataFrame
+    images: pd.DataFrame
     by: str
     better: dict[str, bool]
     by_observer: bool = False
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return comparison_text(self)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return comparison_html(self)
 
 # %% ../../nbs/50_report/03_comparison.ipynb #c60b1e4e
@@ -106,96 +105,125 @@ def compare(run: RunFiles, a: str, b: str, dataset: str | None = None, by: str |
     Raises ValueError for a name that the run does not have, for a model compared with itself, and if no dataset is
     given where there are several.
     """
-    import pandas as pd
     dataset = pick_dataset(run, dataset)
     a, b = (pick_model(run, dataset, model) for model in (a, b))
     if a == b:
         raise InputError(f"{a} cannot be compared with itself. Name two models.")
-    rows = {name: compare_scores(*paired_scores(run, dataset, name, a, b).to_numpy().T, metric.higher_is_better,
-                                 run.about["config"].get("seed", 0))
-            for name, metric in run.columns.items()}
+    rows = {}
+    for name, metric in run.columns.items():
+        scores_a, scores_b = paired_scores(run, dataset, name, a, b).to_numpy().T
+        rows[name] = compare_scores(scores_a, scores_b, metric.higher_is_better, run.about["config"].get("seed", 0))
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     table.insert(table.columns.get_loc("p") + 1, "p_holm", comparisons.holm(table.p))
     by = by or leading_metric(run)
-    return Comparison(dataset, a, b, table, differing_images(run, a, b, dataset, by), by,
-                      {name: metric.higher_is_better for name, metric in run.columns.items()},
-                      needs_observers(run, dataset, a, b))
+    return Comparison(dataset, a, b, table, images=differing_images(run, a, b, dataset, by), by=by,
+                      better={name: metric.higher_is_better for name, metric in run.columns.items()},
+                      by_observer=needs_observers(run, dataset, a, b))
 
 # %% ../../nbs/50_report/03_comparison.ipynb #16e42d5a
 def format_number(value: float, digits: int = 3, sign: bool = False) -> str:
     "A number for people: `–` for NaN, `−∞`, a true minus."
     if np.isnan(value):
         return "–"
-    text = (f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}" if np.isfinite(value)
-            else ("+∞" if sign else "∞") if value > 0 else "-∞")
-    return text.replace("-", "−")
+    plus = "+" if sign else ""
+    if np.isposinf(value):
+        return f"{plus}∞"
+    if np.isneginf(value):
+        return "−∞"
+    return f"{round(value, digits) + 0.0:{plus}.{digits}f}".replace("-", "−")
 
 
 def format_p(p: float) -> str:
     "A p value for people."
-    return "–" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    if np.isnan(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 # %% ../../nbs/50_report/03_comparison.ipynb #fd139a89
-def _comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    "Header and rows of a comparison as it is printed."
-    header = ["metric", comparison.a, comparison.b, "difference [95 %]", "p", "p (Holm)", "dz", "better on", ""]
+def _significance_mark(comparison: Comparison, metric: str, names: tuple[str, str]) -> str:
+    "Which of the two is better in a metric, by its name; `unclear` where that could be chance."
+    row = comparison.table.loc[metric]
+    if not row.p_holm < 0.05:
+        return "unclear"
+    return names[0] if (row.difference > 0) == comparison.better[metric] else names[1]
+
+
+def _comparison_rows(comparison: Comparison, names: tuple[str, str]) -> tuple[list[str], list[list[str]]]:
+    "Header and rows of a comparison as it is printed, without metrics that have no value. names: of the two models."
+    a, b = names
+    header = ["metric", a, b, f"{a} − {b} [95 %]", "p", "dz", "images", "better"]
     rows = []
-    for name, row in comparison.table.iterrows():
-        ahead = comparison.a if (row.difference > 0) == comparison.better[name] else comparison.b
-        interval = (f" [{format_number(row.ci_low, sign=True)}, {format_number(row.ci_high, sign=True)}]"
-                    if np.isfinite(row.ci_low) else "")
-        verdict = (f"{ahead} is better" if row.p_holm < 0.05 else "could be luck" if row.p_holm >= 0.05
-                   else ("no common targets" if comparison.by_observer else "undefined for one") if row.n == 0 else "")
-        rows.append([f"{name} {'↑' if comparison.better[name] else '↓'}", format_number(row.mean_a),
-                     format_number(row.mean_b),
-                     f"{format_number(row.difference, sign=True)}{interval}", format_p(row.p), format_p(row.p_holm),
-                     format_number(row.dz, 2),
-                     f"{row.wins:.0f} : {row.losses:.0f}" if row.n else "–", verdict])
+    for metric, row in comparison.table[comparison.table.n > 0].iterrows():
+        difference = format_number(row.difference, sign=True)
+        if np.isfinite(row.ci_low):
+            difference += f" [{format_number(row.ci_low, sign=True)}, {format_number(row.ci_high, sign=True)}]"
+        rows.append([f"{metric} {'↑' if comparison.better[metric] else '↓'}", format_number(row.mean_a),
+                     format_number(row.mean_b), difference, format_p(row.p_holm), format_number(row.dz, 2),
+                     f"{row.wins:.0f} : {row.losses:.0f}", _significance_mark(comparison, metric, names)])
     return header, rows
 
 
-def _comparison_notes(comparison: Comparison, most: int = 3) -> list[str]:
-    "What stands below the table: the images that differ most, and what was left out."
-    images, remarks = comparison.images, []
-    for model, part in [(comparison.a, images[images.advantage > 0]),
-                        (comparison.b, images[images.advantage < 0][::-1])]:
-        named = ", ".join(f"{image_id} ({format_number(abs(difference))})"
+def _comparison_notes(comparison: Comparison, names: tuple[str, str], most: int = 3) -> list[str]:
+    "What stands below the table: the images that differ most, what was left out, and what the columns are."
+    images, notes = comparison.images, []
+    for name, part in [(names[0], images[images.advantage > 0]), (names[1], images[images.advantage < 0][::-1])]:
+        ahead = ", ".join(f"{image_id} ({format_number(abs(difference))})"
                           for image_id, difference in part.advantage.head(most).items())
-        remarks.append(f"{model} is ahead in {comparison.by} most on: {named or 'no image'}")
-    lost = comparison.table.n_left_out[comparison.table.n > 0]
-    if lost.any():
-        remarks.append("left out, because only one of the two has a score: "
-                       + ", ".join(f"{n} images in {name}" for name, n in lost[lost > 0].items()))
+        notes.append(f"{name} is ahead in {comparison.by} most on: {ahead or 'no image'}")
+    without = ", ".join(comparison.table.index[comparison.table.n == 0])
+    if without:
+        reason = "the two have no observer in common" if comparison.by_observer else "undefined for one of the two"
+        notes.append(f"not compared: {without}, {reason}")
+    left_out = comparison.table.n_left_out[(comparison.table.n > 0) & (comparison.table.n_left_out > 0)]
+    if len(left_out):
+        notes.append("left out, because only one of the two has a score: "
+                     + ", ".join(f"{n} images in {metric}" for metric, n in left_out.items()))
     if comparison.by_observer:
-        remarks.append("both scored observer by observer, CC, KL and SIM on the map of each observer alone, as the "
-                       "gold standard is")
-    remarks.append(f"difference: {comparison.a} − {comparison.b}, mean over {comparison.table.n.max()} images, "
-                   "bootstrap interval; p: paired permutation test, corrected over the metrics (Holm); dz: difference "
-                   "in its own standard deviations; better on: images")
-    return remarks
+        notes.append("both scored observer by observer, CC, KL and SIM on the map of each observer alone, as the "
+                     "gold standard is")
+    notes.append(f"{names[0]} − {names[1]}: mean difference over {comparison.table.n.max()} images and its bootstrap "
+                 "interval; p: paired permutation test, corrected over the metrics (Holm); dz: difference in its own "
+                 f"standard deviations; images: on how many {names[0]}, on how many {names[1]} is better; better: with "
+                 "p < 0.05, else unclear")
+    return notes
 
 # %% ../../nbs/50_report/03_comparison.ipynb #4cf59555
 def format_table(header: list[str], rows: list[list[str]]) -> list[str]:
     "A table for a terminal: columns as wide as their widest cell, a rule below the header."
-    wide = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in [header, *rows]]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+             for row in [header, *rows]]
     return [lines[0], "─" * max(map(len, lines)), *lines[1:]]
 
 
 def comparison_text(comparison: Comparison) -> str:
-    "A comparison for a terminal."
+    "A comparison for a terminal of 80 columns: the models are called a and b, and the first line says which is which."
     import textwrap
-    lines = format_table(*_comparison_rows(comparison))
-    wrapped = [line for remark in _comparison_notes(comparison) for line in textwrap.wrap(remark, max(map(len, lines)))]
-    return "\n".join([f"{comparison.dataset}: {comparison.a} and {comparison.b}", "", *lines, "", *wrapped])
+    header, rows = _comparison_rows(comparison, ("a", "b"))
+    lines = format_table(header, rows)
+    width = max(78, *map(len, lines))
+    notes = [line for note in _comparison_notes(comparison, ("a", "b")) for line in textwrap.wrap(note, width)]
+    return "\n".join([f"{comparison.dataset}: a = {comparison.a}, b = {comparison.b}", "", *lines, "", *notes])
+
+
+_COMPARISON_HTML = """
+<p>{{ dataset }}</p>
+<table>
+<tr>{% for text in header %}<th style="text-align:{{ align(loop) }}">{{ text }}</th>{% endfor %}</tr>
+{% for row in rows %}
+<tr>{% for text in row %}<td style="text-align:{{ align(loop) }}">{{ text }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+{% for note in notes %}<p style="font-size:85%;margin:.3em 0">{{ note }}</p>{% endfor %}
+"""
 
 
 def comparison_html(comparison: Comparison) -> str:
-    "A comparison as an HTML table; names are escaped."
-    header, rows = _comparison_rows(comparison)
-    def line(tag, row):
-        return "<tr>" + "".join(f"<{tag} style='text-align:{'left' if i in (0, 8) else 'right'}'>{escape(cell)}</{tag}>"
-                                for i, cell in enumerate(row)) + "</tr>"
-    below = "".join(f"<p style='font-size:85%;margin:.3em 0'>{escape(remark)}</p>"
-                    for remark in _comparison_notes(comparison))
-    return f"<p>{escape(comparison.dataset)}</p><table>{line('th', header)}{''.join(line('td', row) for row in rows)}</table>{below}"
+    "A comparison as an HTML table, the models by their names; all text is escaped."
+    from jinja2 import Environment
+    names = (comparison.a, comparison.b)
+    header, rows = _comparison_rows(comparison, names)
+    template = Environment(autoescape=True, trim_blocks=True).from_string(_COMPARISON_HTML)
+    return template.render(dataset=comparison.dataset, header=header, rows=rows,
+                           notes=_comparison_notes(comparison, names),
+                           align=lambda loop: "left" if loop.first or loop.last else "right")

@@ -6,62 +6,65 @@
 __all__ = ['Run']
 
 # %% ../../nbs/50_report/12_run.ipynb #01fbf60c
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from .reading import RunFiles, file_locations, leaderboard
-
-if TYPE_CHECKING:
-    from saliency_playground.report.comparison import Comparison
-
-# %% ../../nbs/50_report/12_run.ipynb #f22479fd
-class _Numbers(RunFiles):
-    "What a run says in numbers."
-    def leaderboard(self) -> "pandas.DataFrame":
-        "Means by data set and model, best first; see `leaderboard`."
-        return leaderboard(self)
-
-    def explainable(self) -> "pandas.DataFrame":
-        "How much of the way from baseline to gold standard each model goes, in %; see `explainable`."
-        from saliency_playground.report.explainable import explainable
-        return explainable(self)
-
-    def compare(self, a: str, b: str, dataset: str | None = None) -> "Comparison":
-        "Two models on the same images, metric by metric; see `compare`."
-        from saliency_playground.report.comparison import compare
-        return compare(self, a, b, dataset)
+from .comparison import Comparison, compare
+from .explainable import PercentTable, explainable, explainable_rows
+from .leaderboard import ExtraTable, as_html, as_text
+from .reading import RunFiles, ScoreTable, file_locations, leaderboard
 
 # %% ../../nbs/50_report/12_run.ipynb #14b933dd
-class Run(_Numbers):
+class Run(RunFiles):
     """A finished run, read from the files in its output folder.
 
     output_dir: the folder that holds run.json. Raises FileNotFoundError if it does not, ValueError if that is damaged.
     """
+    def leaderboard(self) -> ScoreTable:
+        "Means by dataset and model, the best first; see `reading.leaderboard`."
+        return leaderboard(self)
+
+    def explainable(self) -> PercentTable:
+        "How much of the way from baseline to gold standard each model goes, in %; see `explainable.explainable`."
+        return explainable(self)
+
+    def explainable_rows(self) -> pd.DataFrame:
+        "The same with its intervals and tests, a row a model and metric; see `explainable.explainable_rows`."
+        return explainable_rows(self)
+
+    def compare(self, a: str, b: str, dataset: str | None = None, by: str | None = None) -> Comparison:
+        "Two models on the same images, metric by metric; see `comparison.compare`."
+        return compare(self, a, b, dataset, by)
+
     def contact_sheet(self, shown: int | list[str] = 4, dataset: str | None = None) -> np.ndarray:
-        "Pictures of what was measured and predicted; see `contact_sheet`."
+        "A figure of images with what was measured and predicted on them; see `samples.contact_sheet`."
         from saliency_playground.report.samples import contact_sheet
         return contact_sheet(self, shown, dataset)
 
-    def page(self, published: bool = False, sensitive: bool = False) -> str:
-        "The whole report as one HTML page; see `page` and `extra_tables`."
-        from saliency_playground.report.page import extra_tables, page
-        return page(self, extra_tables(self, published, sensitive))
+    def extra_tables(self, published: bool | str | Path = False, sensitive: bool = False) -> list[ExtraTable]:
+        "Tables that a report has on demand; see `page.extra_tables`."
+        from saliency_playground.report.page import extra_tables
+        return extra_tables(self, published, sensitive)
+
+    def page(self, extras: Sequence[ExtraTable] = (), most_errors: int = 200) -> str:
+        "The whole report as one HTML page; see `page.page`."
+        from saliency_playground.report.page import page
+        return page(self, extras, most_errors)
 
     def export(self, model: str, to: str, out: str | Path, dataset: str | None = None) -> dict[str, str | int]:
-        "A model's kept predictions in one file; see `export`."
+        "Write a model's stored predictions into one file; see `export.export`."
         from saliency_playground.report.export import export
-        return export(self, dataset, model, to, out)
+        return export(self, model, to, out, dataset)
 
     def where(self) -> str:
-        "Where everything of the run lies."
+        "Where the files of the run are; see `reading.file_locations`."
         return file_locations(self)
 
-    def __repr__(self):
-        from saliency_playground.report.leaderboard import as_text
+    def __repr__(self) -> str:
         return as_text(self)
 
-    def _repr_html_(self):
-        from saliency_playground.report.leaderboard import as_html
+    def _repr_html_(self) -> str:
         return as_html(self)
