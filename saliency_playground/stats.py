@@ -60,19 +60,19 @@ def _resampled_means(values: np.ndarray, weights: np.ndarray | None, resamples: 
 
 # %% ../nbs/13_stats.ipynb #9abb8e1f
 def _bca_shares(means: np.ndarray, mean: float, left_out: np.ndarray, level: float) -> tuple[float, float]:
-    "Which shares of the resampled means are the ends of the BCa interval. left_out: (n,) the mean without each image."
+    "The shares of the resampled means at which a BCa interval ends. left_out: (n,) the mean without each image."
     bell = NormalDist()
     below = (np.mean(means < mean) + np.mean(means <= mean)) / 2
     bias = bell.inv_cdf(np.clip(below, 0.5 / len(means), 1 - 0.5 / len(means)))
     pull = left_out.mean() - left_out
     acceleration = (pull**3).sum() / (6 * (pull**2).sum()**1.5) if pull.any() else 0.0
     moved = [bias + bell.inv_cdf(share) for share in [(1 - level) / 2, (1 + level) / 2]]
-    return tuple(bell.cdf(bias + z / (1 - acceleration * z)) for z in moved)
+    low, high = (bell.cdf(bias + z / (1 - acceleration * z)) for z in moved)
+    return low, high
 
 # %% ../nbs/13_stats.ipynb #d79fa516
 def bootstrap_interval(values: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0,
-                       method: str = "percentile",
-                       weights: ArrayLike | None = None) -> tuple[float, float]:
+                       method: str = "percentile", weights: ArrayLike | None = None) -> tuple[float, float]:
     """The bootstrap interval of the mean over images.
 
     values: (n,) scores, one an image. level: the share of resampled means inside. seed: of NumPy's default generator.
@@ -141,8 +141,9 @@ def _crossed_sums(values: np.ndarray, weights: np.ndarray, images: ArrayLike,
     images, row = np.unique(images, return_inverse=True)
     observers, column = np.unique(observers, return_inverse=True)
     cell, shape = row * len(observers) + column, (len(images), len(observers))
-    return tuple(np.bincount(cell, each, minlength=shape[0] * shape[1]).reshape(shape)
-                 for each in (values * weights, weights))
+    sums, sizes = (np.bincount(cell, parts, minlength=shape[0] * shape[1]).reshape(shape)
+                   for parts in (values * weights, weights))
+    return sums, sizes
 
 # %% ../nbs/13_stats.ipynb #5caa34e2
 def _crossed_means(total: np.ndarray, weight: np.ndarray, pooled: bool, resamples: int, seed: int) -> np.ndarray:
@@ -155,20 +156,21 @@ def _crossed_means(total: np.ndarray, weight: np.ndarray, pooled: bool, resample
     images, observers = total.shape
     at_once, means = max(1, 200_000 // images), []
     for done in range(0, resamples, at_once):
-        some = min(at_once, resamples - done)
-        times = rng.multinomial(observers, np.full(observers, 1 / observers), some).astype(float)
-        drawn = rng.integers(0, images, (some, images))
+        n_drawn = min(at_once, resamples - done)
+        times = rng.multinomial(observers, np.full(observers, 1 / observers), n_drawn).astype(float)
+        drawn = rng.integers(0, images, (n_drawn, images))
         sums, sizes = (np.take_along_axis(times @ table.T, drawn, axis=1) for table in (total, weight))
         if not pooled:
             sums, sizes = np.divide(sums, sizes, out=np.zeros_like(sums), where=sizes > 0), sizes > 0
         counted = sizes.sum(axis=1)
-        means.append(np.divide(sums.sum(axis=1), counted, out=np.full(some, np.nan), where=counted > 0))
+        means.append(np.divide(sums.sum(axis=1), counted, out=np.full(n_drawn, np.nan), where=counted > 0))
     return np.concatenate(means)
 
 # %% ../nbs/13_stats.ipynb #f9583c38
-def hierarchical_interval(values: ArrayLike, images: ArrayLike, observers: ArrayLike, level: float = 0.95,
-                          resamples: int = 10_000,
-                          seed: int = 0, weights: ArrayLike | None = None) -> tuple[float, float]:
+# A table's three columns, and what every interval here takes.
+def hierarchical_interval(values: ArrayLike, images: ArrayLike, observers: ArrayLike,  # noqa: PLR0913
+                          level: float = 0.95, resamples: int = 10_000, seed: int = 0,
+                          weights: ArrayLike | None = None) -> tuple[float, float]:
     """The percentile bootstrap interval of the mean over images and observers, both resampled.
 
     values: (n,) scores, one for each image and observer; NaN is left out. images, observers: (n,) their names.

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from . import files
 from .errors import InputError, MissingFileError
 
 # %% ../nbs/02_tables.ipynb #ef1949f4
-def csv_field(value) -> str:
+def csv_field(value: object) -> str:
     "A value as a field of a CSV file: every digit of a float, nothing for NaN."
     if isinstance(value, float):
         return "" if math.isnan(value) else repr(value)
@@ -37,14 +38,13 @@ def write_table(path: Path, header: list[str], rows: Iterable[list]) -> Path:
 _WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "error"]
 
 
-def read_scores(path: str | Path) -> "pandas.DataFrame":
+def read_scores(path: str | Path) -> pd.DataFrame:
     """A table that a run wrote, as a pandas DataFrame.
 
     path: the CSV file. Columns of words are strings, `n`, `n_undefined` and `n_fixations` are integers, all others
     float64, NaN where empty.
     Raises FileNotFoundError naming the file, ValueError with the line that is torn.
     """
-    import pandas as pd
     if not Path(path).is_file():
         raise MissingFileError(f"there is no {Path(path).name} in {Path(path).parent}.")
     with open(path, newline="", encoding="utf-8") as file:
@@ -62,11 +62,11 @@ def read_scores(path: str | Path) -> "pandas.DataFrame":
 # %% ../nbs/02_tables.ipynb #881e26db
 class NameTable(dict):
     "Names and what they stand for; shows itself as a table."
-    def __repr__(self):
-        wide = max(map(len, self), default=0)
-        return "\n".join(f"{name:<{wide}}  {line}" for name, line in self.items())
+    def __repr__(self) -> str:
+        width = max(map(len, self), default=0)
+        return "\n".join(f"{name:<{width}}  {line}" for name, line in self.items())
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from html import escape
         rows = "".join(f"<tr><td style='text-align:left'><code>{escape(name)}</code></td><td "
                        f"style='text-align:left'>{escape(line)}</td></tr>"

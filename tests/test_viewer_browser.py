@@ -43,7 +43,7 @@ def chromium(profile: Path):
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    "A folder with a run on two data sets, one picture of which is broken, and the notebook that opens it."
+    "A folder with a run on two datasets, one image of which is broken, and the notebook that opens it."
     root, before = tmp_path_factory.mktemp("lab"), Path.cwd()
     os.chdir(root)
     try:
@@ -453,11 +453,11 @@ def test_what_is_refused_is_undone(eyes):
     eyes.tick("center_bias")
 
 
-def test_another_data_set(eyes):
+def test_another_dataset(eyes):
     first = eyes.page.locator(".sp-tall [data-image='01_meadow'] img")
     first.scroll_into_view_if_needed()
     before = first.get_attribute("src")
-    eyes.menu("data set", "more")
+    eyes.menu("dataset", "more")
     assert soon(lambda: len(eyes.listed()) == 3 and len(eyes.captions()) == 4)
     assert soon(lambda: first.get_attribute("src") not in (None, before))  # of the same name, and another picture
     thumbnails = eyes.page.locator(".sp-tall .sp-thumb")
@@ -467,7 +467,7 @@ def test_another_data_set(eyes):
     eyes.does(lambda: search.fill("art"))
     assert soon(lambda: eyes.listed() == ["Art/001"])
     eyes.does(lambda: search.fill(""))
-    eyes.shot("9_other_data_set")
+    eyes.shot("9_other_dataset")
 
 
 def test_a_broken_callback_is_seen(lab, browser, work, eyes):

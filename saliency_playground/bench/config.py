@@ -18,7 +18,7 @@ from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -33,6 +33,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from .. import metrics as _metrics
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
@@ -206,7 +207,9 @@ def assign_setting(document: Document, assignment: str) -> None:
     the value is YAML.
     """
     keys, equals, text = assignment.partition("=")
-    where, path, holder = f"--set {assignment}", [], document.data
+    where = f"--set {assignment}"
+    path: list[Any] = []                                                  # keys of dicts, indices of lists
+    holder: Any = document.data
     try:
         if not (keys and equals):
             raise InputError("expected key=value.")
@@ -229,8 +232,8 @@ def assign_setting(document: Document, assignment: str) -> None:
         document.faults.append((where, f"{where}: {_yaml_fault(error)[1]}"))
     else:
         written = tuple(map(str, path))
-        kept = {key: mark for key, mark in document.marks.items() if key[:len(written)] != written}
-        document.marks = kept | {written: where}
+        others = {key: mark for key, mark in document.marks.items() if key[:len(written)] != written}
+        document.marks = others | {written: where}
 
 # %% ../../nbs/40_bench/01_config.ipynb #1e681d42
 class Block(BaseModel):
@@ -264,14 +267,14 @@ def _check_colormap(name: str) -> str:
 
 # %% ../../nbs/40_bench/01_config.ipynb #587d8a92
 class Heatmaps(Block):
-    "The block `heatmaps_png`: predictions as pictures."
+    "The block `heatmaps_png`: predictions drawn as heatmaps."
     enabled: bool = Field(False, description="write a PNG of every prediction")
     overlay: bool = Field(True, description="and one of it laid over the image")
     normalize: Literal["max", "sum", "none"] = Field(
         "max", description="full colour is: max, the map's own maximum; sum, ten times a uniform map; none, 1")
     colormap: Annotated[str, AfterValidator(_check_colormap)] = Field("jet", description="any of matplotlib's")
     alpha: float = Field(0.5, ge=0, le=1, description="opacity of the overlay")
-    out_dir: Path | None = Field(None, strict=False, description="null: <output_dir>/heatmaps")
+    out_dir: Path = Field(Path("outputs/heatmaps"), strict=False, description="left out: <output_dir>/heatmaps")
 
 # %% ../../nbs/40_bench/01_config.ipynb #044bb214
 @dataclass(frozen=True)
@@ -292,17 +295,18 @@ class ConfigEntry:
         "The entry as a config would write it."
         return {"name": self.name, "as": self.as_, **self.options}
 
-# %% ../../nbs/40_bench/01_config.ipynb #cb28faa8
-_Count = Annotated[int, Field(ge=1)]
-
 # %% ../../nbs/40_bench/01_config.ipynb #ef34ca51
+_Count = Annotated[int, Field(ge=1)]
+_BASELINE = ConfigEntry("center_bias_crossval", "center_bias_crossval")
+
+
 class Config(Block):
     "A checked config: what to run, on what, and where the results go. Made by `load_config`."
     experiment: str = Field("benchmark", description="a title for the run")
     # what runs on what
     datasets: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
     models: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
-    active_models: list[str] | None = Field(None, description="the models to run, by `as`; null: all")
+    active_models: list[str] = Field([], description="the models to run, by `as`; left out: all of them")
     model_kwargs: dict[str, dict[str, Any] | None] = Field({}, description="options by model, the short form")
     plugins: list[str] = Field([], description="more places with adapters: folders, files, modules")
     # how much of it
@@ -311,16 +315,16 @@ class Config(Block):
     overwrite: Literal["only-missing", "always", "never"] = Field("only-missing", description="what to compute")
     # what is measured
     preset: str = Field("default", description="a named set of metrics")
-    metrics: dict[str, dict[str, Any]] | None = Field(None, description="metrics by name, or {name: {metric, "
-                                                      "…constants}}; null: the preset's")
+    metrics: dict[str, dict[str, Any]] = Field({}, description="metrics by name, or {name: {metric, …constants}}; "
+                                                               "left out: the preset's")
     metric_maps: Literal["auto"] | None = Field(None,
                                                 description="auto: score a density on the best map for each metric")
-    baseline: ConfigEntry | None = Field(None, description="the model that IG gains upon; null: center_bias_crossval")
+    baseline: ConfigEntry = Field(_BASELINE, description="the model that IG gains upon")
     # where it goes
-    output_dir: Path = Field(Path("outputs"), strict=False, description="tables, pictures and run.json")
+    output_dir: Path = Field(Path("outputs"), strict=False, description="tables, heatmaps and run.json")
     cache_predictions: bool = Field(True, description="keep predictions for the next run")
     prediction_cache_dir: Path = Field(Path("predictions"), strict=False, description="where")
-    heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as pictures, the block above")
+    heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as heatmaps, the block above")
     # the machine
     workers: _Count | None = Field(None, description="threads that read and score; null: one a core")
     seed: Annotated[int, Field(ge=0)] = Field(0, description="of everything random")
@@ -329,8 +333,9 @@ class Config(Block):
 
     def as_dict(self) -> dict[str, Any]:
         "The config as JSON-able values with all defaults filled in; `load_config` reads it again."
-        entries = {key: [entry.as_dict() for entry in getattr(self, key)] for key in ("datasets", "models")}
-        entries["baseline"] = self.baseline and self.baseline.as_dict()
+        entries: dict[str, Any] = {key: [entry.as_dict() for entry in getattr(self, key)]
+                                   for key in ("datasets", "models")}
+        entries["baseline"] = self.baseline.as_dict()
         return self.model_dump(mode="json", exclude=set(entries)) | entries
 
 # %% ../../nbs/40_bench/01_config.ipynb #7b224433
@@ -340,7 +345,7 @@ _EXPECTED = {"int_type": "a whole number", "int_from_float": "a whole number", "
              "dict_type": "a block of keys", "model_type": "a block of keys"}
 
 
-def _expected_value(error: dict) -> str:
+def _expected_value(error: ErrorDetails) -> str:
     "What pydantic expected, in words."
     if error["type"] in ("greater_than_equal", "less_than_equal"):
         ((bound, limit),) = error["ctx"].items()
@@ -348,7 +353,7 @@ def _expected_value(error: dict) -> str:
     return _EXPECTED.get(error["type"]) or error["msg"].removeprefix("Input should be ")
 
 
-def _error_sentence(error: dict, schema: type[Block]) -> str:
+def _error_sentence(error: ErrorDetails, schema: type[Block]) -> str:
     "One of pydantic's errors as a sentence. schema: the block of the whole config."
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "value_error":
@@ -356,22 +361,27 @@ def _error_sentence(error: dict, schema: type[Block]) -> str:
     if kind == "missing":
         return "missing."
     if kind == "extra_forbidden":
+        block: Any = schema
         for step in error["loc"][:-1]:
-            schema = get_args(schema)[0] if isinstance(step, int) else schema.model_fields[step].annotation
-        near = did_you_mean(error["loc"][-1], schema.model_fields)
-        return "unknown key." + (near or f" There are: {', '.join(schema.model_fields)}.")
+            block = get_args(block)[0] if isinstance(step, int) else block.model_fields[step].annotation
+        near = did_you_mean(str(error["loc"][-1]), block.model_fields)
+        return "unknown key." + (near or f" There are: {', '.join(block.model_fields)}.")
     cure = f" Write [{value}]." if kind == "list_type" and isinstance(value, str) else ""
     near = did_you_mean(value, re.findall(r"'([^']*)'", context["expected"])) if kind == "literal_error" else ""
     return f"expected {_expected_value(error)}, got {_show_value(value)}.{near}{cure}"
 
 
-def make_block(document: Document, schema: type[Block], data: dict) -> Block | None:
+_AnyBlock = TypeVar("_AnyBlock", bound=Block)
+
+
+def make_block(document: Document, schema: type[_AnyBlock], data: dict) -> _AnyBlock | None:
     "The block made of some values; None if something is wrong with them, which is noted."
     try:
         return schema.model_validate(data)
     except ValidationError as error:
         for fault in error.errors():
             document.fault(fault["loc"], _error_sentence(fault, schema))
+    return None
 
 # %% ../../nbs/40_bench/01_config.ipynb #efbdc897
 _PATHS = ("root", "path", "participant_maps")
@@ -404,12 +414,13 @@ def fill_paths(document: Document, value: Any, path: tuple = ()) -> Any:
 
 # %% ../../nbs/40_bench/01_config.ipynb #bd034650
 def known_names(document: Document, kind: str) -> tuple[str, ...] | None:
-    "The names an entry may have; None if they cannot be told, which is noted."
+    "The names an entry may have; None if they cannot be listed, and why is noted."
     try:
         return tuple(names(kind))
     except ValueError as error:                        # two files give one name to different adapters: say it once
         if not any(str(error) in line for _, line in document.faults):
             document.fault((), str(error))
+    return None
 
 # %% ../../nbs/40_bench/01_config.ipynb #634d99f1
 _PLAIN = re.compile(r"(?![. ])[\w .+()-]+(?<![. ])")
@@ -477,14 +488,15 @@ def _entries(document: Document, kind: str, data: dict) -> list[ConfigEntry]:
     key, names = f"{kind}s", known_names(document, kind)
     items = data.get(key)
     if items is None or items == []:
-        how = "missing" if items is None else "empty"
-        document.fault([key], f"{how}. List at least one. There are: {', '.join(names or ())}.")
+        problem = "missing" if items is None else "empty"
+        document.fault([key], f"{problem}. List at least one. There are: {', '.join(names or ())}.")
         return []
     if not isinstance(items, list):
         cure = f" Write [{items}]." if isinstance(items, str) else ""
         document.fault([key], f"expected a list, got {_show_value(items)}.{cure}")
         return []
-    entries, holders = [], {}
+    entries: list[ConfigEntry] = []
+    holders: dict[str, int] = {}
     for i, item in enumerate(items):
         entry = make_entry(document, kind, names, (key, i), item)
         if entry is None:
@@ -499,7 +511,7 @@ def _entries(document: Document, kind: str, data: dict) -> list[ConfigEntry]:
 # %% ../../nbs/40_bench/01_config.ipynb #4353d2b8
 def _check_tables(document: Document, models: list[ConfigEntry], datasets: list[ConfigEntry]) -> None:
     "Note cells whose tables would have one name."
-    holders = {}
+    holders: dict[str, str] = {}
     for dataset, model in ((dataset, model) for dataset in datasets for model in models):
         cell = f'"{model.as_}" on "{dataset.as_}"'
         for stem in (f"{dataset.as_}__{model.as_}", f"{dataset.as_}__{model.as_}_summary"):
@@ -579,20 +591,21 @@ def check_entry_options(document: Document, kind: str, entry: ConfigEntry) -> No
             document.fault(entry.paths[""], f"{who} needs the option `{option}`.")
 
 # %% ../../nbs/40_bench/01_config.ipynb #c0f10002
-def _metric_columns(document: Document, data: dict) -> dict[str, dict] | None:
+def _metric_columns(document: Document, data: dict) -> dict[str, dict]:
     "The columns that `preset` and `metrics` ask for: name -> {metric, constants}. What is wrong with them is noted."
-    preset, wanted = data.get("preset") or "default", data.get("metrics")
+    preset: Any = data.get("preset") or "default"
+    wanted: Any = data.get("metrics")
     if not isinstance(preset, str) or preset not in _metrics.PRESETS:
         document.fault(["preset"], _unknown_name("preset", _metrics.PRESETS, str(preset)))
         preset = "default"
-    specs = _metrics.PRESETS[preset]
+    specs: Any = _metrics.PRESETS[preset]
     if isinstance(wanted, list) and wanted:
         specs_by_name = {str(name): (("metrics", i), specs.get(str(name))) for i, name in enumerate(wanted)}
     elif wanted is None or (isinstance(wanted, Mapping) and wanted):
         specs_by_name = {str(name): (("metrics", name), spec) for name, spec in (wanted or specs).items()}
     else:
-        document.fault(["metrics"], f"expected a list of names, got {_show_value(wanted)}."
-                       + f" Write [{wanted}]." * isinstance(wanted, str))
+        cure = f" Write [{wanted}]." if isinstance(wanted, str) else ""
+        document.fault(["metrics"], f"expected a list of names, got {_show_value(wanted)}.{cure}")
         specs_by_name = {}
     columns = {}
     for name, (path, spec) in specs_by_name.items():
@@ -680,8 +693,8 @@ def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ())
     active = _active_models(document, models, data.get("active_models"))
     config = make_block(document, Config, data | parts)
     document.check()
+    assert config is not None, "where a block cannot be made, a fault is noted"
     return _resolve(config, active, document)
-
 
 
 def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
@@ -695,9 +708,10 @@ def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
 
 def _resolve(config: Config, active: list[str], document: Document) -> Config:
     "The config with what it leaves open filled in."
-    settings = config.heatmaps_png
-    settings = settings.model_copy(update={"out_dir": settings.out_dir or config.output_dir/"heatmaps"})
-    config = config.model_copy(update={"active_models": active, "heatmaps_png": settings})
+    heatmaps = config.heatmaps_png
+    if "out_dir" not in heatmaps.model_fields_set:
+        heatmaps = heatmaps.model_copy(update={"out_dir": config.output_dir/"heatmaps"})
+    config = config.model_copy(update={"active_models": active, "heatmaps_png": heatmaps})
     config._document = document
     return config
 

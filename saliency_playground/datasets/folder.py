@@ -7,6 +7,7 @@ __all__ = ['dataset_folders', 'folder_records', 'Folder']
 
 # %% ../../nbs/30_datasets/05_folder.ipynb #5f3ff577
 from pathlib import Path
+from typing import Any
 
 from .. import files, images
 from ..errors import DatasetError
@@ -16,7 +17,7 @@ from .points import FIXATION_SUFFIXES, MAP_SUFFIXES, by_stem, list_files
 
 # %% ../../nbs/30_datasets/05_folder.ipynb #3cd58ec4
 def dataset_folders(root: str | Path, split: str | None = None) -> dict[str, Path]:
-    """The folders "images", "fixations" and "gt_maps" of a data set, or of one split of it; the last two may not exist.
+    """The folders "images", "fixations" and "gt_maps" of a dataset, or of one split of it; the last two may not exist.
 
     Looks for `<root>/images`; with a split for `<root>/<split>/images`, then `<root>/images/<split>`.
     Raises DatasetError that says what was looked for and what is there instead.
@@ -31,11 +32,11 @@ def dataset_folders(root: str | Path, split: str | None = None) -> dict[str, Pat
     inside = [path.name for path in present if path.is_dir()]
     if split is not None and (root/"images").is_dir():
         inside += [f"images/{path.name}" for path in list_files(root/"images") if path.is_dir()]
-    looked = " or ".join(place("images").relative_to(root).as_posix() for place in nestings)
+    expected = " or ".join(place("images").relative_to(root).as_posix() for place in nestings)
     candidates = ({Path(name).name for name in inside}
                   - ({"images", "fixations", "gt_maps"} if split is not None else set()))
     hint = files.did_you_mean("images" if split is None else split, sorted(candidates))
-    raise DatasetError(f"{root}: there is no folder {looked}.{hint} "
+    raise DatasetError(f"{root}: there is no folder {expected}.{hint} "
                        f"It holds {'the folders ' + ', '.join(inside[:8]) if inside else 'no folders'}.")
 
 # %% ../../nbs/30_datasets/05_folder.ipynb #eb988017
@@ -60,10 +61,13 @@ def folder_records(root: str | Path, split: str | None = None) -> list[ImageReco
     image_files = by_stem(places["images"], images.IMAGE_SUFFIXES)
     if not image_files:
         inside = list_files(places["images"])
-        listed = ", ".join([path.name for path in inside[:5]] + ["…"] * (len(inside) > 5)) or "nothing"
+        listed = [path.name for path in inside[:5]]
+        if len(inside) > 5:
+            listed.append("…")
+        hint = " For a folder in it, give `split`." if any(map(Path.is_dir, inside)) else ""
         raise DatasetError(f"{places['images']}: there is no image in it "
-                           f"({', '.join(s[1:] for s in images.IMAGE_SUFFIXES)}). It holds {listed}." + " For a folder "
-                           "in it, give `split`." * any(map(Path.is_dir, inside)))
+                           f"({', '.join(suffix[1:] for suffix in images.IMAGE_SUFFIXES)}). "
+                           f"It holds {', '.join(listed) or 'nothing'}.{hint}")
     points = _match_files(places["fixations"], FIXATION_SUFFIXES, set(image_files))
     truths = _match_files(places["gt_maps"], MAP_SUFFIXES, set(image_files))
     meta = {} if split is None else {"split": split}
@@ -78,6 +82,6 @@ class Folder(FileDataset):
     `split_file`.
     Sample.image_id is the file's name without suffix. Raises DatasetError.
     """
-    def __init__(self, root: str | Path, **options):
+    def __init__(self, root: str | Path, **options: Any) -> None:
         split = None if options.get("split_file") is not None else options.get("split")
         super().__init__(folder_records(root, split), options, root)

@@ -103,7 +103,7 @@ def blurred_density(log_density: ArrayLike, sigma_px: float) -> MetricMap:
 def common_quantile(samples: ArrayLike) -> np.ndarray:
     """The map that maximises the mean SIM with these maps.
 
-    At every pixel the same quantile of them, such that the sum is 1.
+    At every pixel it is the same quantile of them, the one at which the map sums to 1.
 
     samples: (sets, height, width), each sums to 1. Returns (height, width) float64, sum 1.
     """
@@ -111,7 +111,7 @@ def common_quantile(samples: ArrayLike) -> np.ndarray:
     totals = layers.sum(axis=(1, 2))
     if totals[0] >= 1 - 1e-12:                                              # all samples are equal
         return layers[0] / totals[0]
-    k = min(np.searchsorted(totals, 1), len(totals) - 1)
+    k = min(int(np.searchsorted(totals, 1)), len(totals) - 1)
     share = (1 - totals[k - 1]) / (totals[k] - totals[k - 1])
     return (1 - share) * layers[k - 1] + share * layers[k]
 
@@ -179,7 +179,9 @@ def metrics_with_own_map(metrics: Iterable[str], others: bool = True) -> set[str
     return {name for name, needed in needs.items() if needed and (others or "others_log_density" not in needed)}
 
 # %% ../../nbs/11_metrics/05_density_maps.ipynb #b97512cb
-def metric_maps(log_density: ArrayLike, metrics: Iterable[str] | None = None, sigma_px: float | None = None,
+# What the rules need, each argument by the name that it has there.
+def metric_maps(log_density: ArrayLike, metrics: Iterable[str] | None = None,  # noqa: PLR0913
+                sigma_px: float | None = None,
                 others_log_density: ArrayLike | None = None, n_fixations: int = 100, n_sets: int = 400,
                 seed: int = 0) -> dict[str, MetricMap]:
     """The best map for each metric, from one log density.
@@ -194,17 +196,19 @@ def metric_maps(log_density: ArrayLike, metrics: Iterable[str] | None = None, si
     maps.check_log_density(log_density)
     arguments = {"sigma_px": sigma_px, "others_log_density": others_log_density, "n_fixations": n_fixations,
                  "n_sets": n_sets, "seed": seed}
-    lacks = {name: [need for need in rule.needs if arguments[need] is None] for name, rule in METRIC_MAPS.items()}
-    names = ([metrics] if isinstance(metrics, str) else [name for name in lacks if not lacks[name]] if metrics is None
-             else list(metrics))
+    missing = {name: [need for need in rule.needs if arguments[need] is None] for name, rule in METRIC_MAPS.items()}
+    if metrics is None:
+        names = [name for name in METRIC_MAPS if not missing[name]]
+    else:
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
         if name not in METRIC_MAPS:
             raise InputError(f"no best map is known for {name!r}: give it the "
                              f"density.{files.did_you_mean(name, METRIC_MAPS)}")
-        if lacks[name]:
-            raise InputError(f"the best map for {name} needs {' and '.join(lacks[name])}. Give it, or leave "
+        if missing[name]:
+            raise InputError(f"the best map for {name} needs {' and '.join(missing[name])}. Give it, or leave "
                              f"{name} out.")
-    best_maps = {}
+    best_maps: dict[Callable, MetricMap] = {}
     for rule in (METRIC_MAPS[name] for name in names):
         if rule.make not in best_maps:
             best_maps[rule.make] = rule.make(log_density, *(arguments[need] for need in rule.needs))

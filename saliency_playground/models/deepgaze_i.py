@@ -26,7 +26,7 @@ class DeepGazeI(DeepGazeModel):
     card = {"citation": "Kümmerer, Theis & Bethge, Deep Gaze I, ICLR workshop 2015",
             "licence": "code and weights: none stated by their authors; this implementation is ours",
             "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias of the "
-            "picture's size",
+            "image's size",
             "status": "equals the official implementation within 5e-5 nats for weights given by a formula",
             "source": "github.com/matthias-k/DeepGaze"}
     published = weights.PublishedWeights(

@@ -188,12 +188,12 @@ class DeepGazeIIE(FineTuned):
 
     A log density; wants about 35 pixels per degree.
 
-    It has seen all of MIT1003: a score on that is not one of held-out pictures.
+    It has seen all of MIT1003: a score on that is not one of held-out images.
     """
     card = {"citation": "Linardos, Kümmerer, Press & Bethge, DeepGaze IIE, ICCV 2021",
             "licence": "code and weights: none stated by their authors; this implementation is ours",
             "input": "RGB 0..255, not normalised, about 35 pixels per degree or 1024 pixels wide; a center bias of the "
-            "picture's size",
+            "image's size",
             "status": "equals the official implementation within 1e-4 nats for weights given by a formula",
             "trained on": "SALICON and all of MIT1003", "source": "github.com/matthias-k/DeepGaze"}
     published = weights.PublishedWeights(

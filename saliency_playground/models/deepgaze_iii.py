@@ -81,7 +81,7 @@ def sample_scanpath(model: DeepGazeIII, image: np.ndarray, n: int, seed: int = 0
 
     image: (height, width, 3) uint8. start: (x, y) pixels of the first fixation, which is given and not drawn; None: the
     middle.
-    seed: of the draws. Returns n Fixations in pixels, in order, each in the middle of a pixel of the picture as it is
+    seed: of the draws. Returns n Fixations in pixels, in order, each in the middle of a pixel of the image as it is
     fed.
     Raises ValueError if n < 1, or for a model with the official implementation.
     """
@@ -89,7 +89,7 @@ def sample_scanpath(model: DeepGazeIII, image: np.ndarray, n: int, seed: int = 0
         raise InputError(f"a scanpath has at least one fixation and needs implementation: own, got n = {n} and "
                          f"{model.implementation}.")
     rng, fed = np.random.default_rng(seed), model.preprocess(image)
-    scale = np.array([image.shape[1] / fed.shape[1], image.shape[0] / fed.shape[0]])  # from fed pixels to the picture's
+    scale = np.array([image.shape[1] / fed.shape[1], image.shape[0] / fed.shape[0]])  # from fed pixels to the image's
     path = [np.array(start if start is not None else (image.shape[1] / 2, image.shape[0] / 2), float)]
     with exact_arithmetic():
         batch = torch.from_numpy(fed.copy()).permute(2, 0, 1)[None].float().to(next(model.net.parameters()).device)

@@ -81,7 +81,7 @@ def features(image: np.ndarray, side: int) -> dict[str, list[np.ndarray]]:
 class GBVS(ClassicalModel):
     """Walks over a graph of each feature map: where the walker is most often (Harel, Koch & Perona 2006).
 
-    The middle of the picture is favoured: a node there has more neighbours.
+    The middle of the image is favoured: a node there has more neighbours.
     Raises ValueError for an option beyond its limits.
     """
     card = {"citation": "Harel, Koch & Perona, NIPS 19 (2006)", "licence": "method from a paper, code ours",

@@ -24,10 +24,10 @@ from .torch_contract import TorchContract, read_script
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #7a0081ac
 def download_from_hub(repo_id: str, filename: str, revision: str | None = None) -> Path:
-    """A file of a repository of the Hugging Face hub, from its cache, or downloaded there unless the network is
-    forbidden.
+    """A file of a repository of the Hugging Face hub, from its cache or downloaded there.
 
-    revision: a commit, tag or branch; None: main. Raises ValueError, in a sentence with the cure, if it cannot be had.
+    Nothing is downloaded where the network is forbidden. revision: a commit, tag or branch; None: main.
+    Raises ValueError, in a sentence with the cure, if it cannot be had.
     """
     from huggingface_hub import utils
     forbids = weights.hub_forbidden()
@@ -39,8 +39,9 @@ def download_from_hub(repo_id: str, filename: str, revision: str | None = None) 
     except Exception as error:                            # every library below has its own for a network that is down
         url = huggingface_hub.hf_hub_url(repo_id, filename, revision=revision)
         by_hand = f"Download {url} elsewhere, and name it with weights_path."
-        reasons = {utils.LocalEntryNotFoundError: "is not in the hub's cache, and "
-                   f"{f'{forbids} forbids the network' if forbids else 'the hub cannot be reached'}. {by_hand}",
+        no_access = f"{forbids} forbids the network" if forbids else "the hub cannot be reached"
+        at_revision = f" at {revision}" if revision else ""
+        reasons = {utils.LocalEntryNotFoundError: f"is not in the hub's cache, and {no_access}. {by_hand}",
                    utils.GatedRepoError: "is given to those only who accept the repository's terms. Do so on its page, "
                    "then log in with `hf auth login`.",
                    utils.RepositoryNotFoundError: "is not there: there is no such repository, or it is private. Mind "
@@ -50,7 +51,7 @@ def download_from_hub(repo_id: str, filename: str, revision: str | None = None) 
                    "it has."}
         why = next((text for kind, text in reasons.items() if isinstance(error, kind)),
                    f"could not be downloaded ({' '.join(str(error).split())[:200]}). {by_hand}")
-        raise InputError(f"{filename} of {repo_id}{f' at {revision}' if revision else ''} {why}") from None
+        raise InputError(f"{filename} of {repo_id}{at_revision} {why}") from None
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #1e18c346
 def make_network(factory: Any, arguments: Mapping[str, Any], what: str) -> torch.nn.Module:

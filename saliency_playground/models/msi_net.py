@@ -108,7 +108,7 @@ class MSINetModel(TorchModel):
 
     weights_path: a converted file, the folder of the published SavedModel, or a frozen graph `.pb`.
     """
-    padding: int = 0  # gray level around the picture: 0 as on the model card, 126 as in the paper's code
+    padding: int = 0  # gray level around the image: 0 as on the model card, 126 as in the paper's code
     channels_last: bool = True               # memory layout: faster, by a tenth to a fifth
 
     kind = "map"
@@ -130,7 +130,7 @@ class MSINetModel(TorchModel):
         self.weights_path = graph if graph and graph.is_file() else self.weights_path
 
     def build(self) -> torch.nn.Module:
-        "The network, its weights as chance has it."
+        "The network, its weights random."
         return MSINet(self.width)
 
     def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
@@ -139,11 +139,11 @@ class MSINetModel(TorchModel):
                 else super().read_weights(path))
 
     def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
-        "The picture in its frame, float32; whole, uint8, with sides that 8 divides, if a size is asked for."
+        "The image in its frame, float32; whole, uint8, with sides that 8 divides, if a size is asked for."
         return (pad_to_frame(image, frame_of(image.shape[:2]), self.padding) if self._framed
                 else super().preprocess(image, scale))
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
-        "The map of the picture alone, at its size."
+        "The map of the image alone, at its size."
         return Prediction.of(crop_from_frame(values, frame_of(size), size) if self._framed
                              else maps.resize(values, size), "map")

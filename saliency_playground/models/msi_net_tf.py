@@ -133,7 +133,7 @@ def run_signature(signature: Callable, batch: np.ndarray) -> np.ndarray:
     """
     outputs = list(signature(tensorflow().constant(batch, dtype="float32")).values())
     if len(outputs) != 1 or tuple(outputs[0].shape) != (*batch.shape[:3], 1):
-        raise InputError(f"MSI-Net answers one map of {batch.shape[2]} × {batch.shape[1]} a picture, this SavedModel "
+        raise InputError(f"MSI-Net answers one map of {batch.shape[2]} × {batch.shape[1]} an image, this SavedModel "
                          f"{', '.join(str(tuple(output.shape)) for output in outputs)}. It is another model.")
     return outputs[0].numpy()[..., 0]
 
@@ -144,7 +144,7 @@ class HubModel(SaliencyModel):
     repo_id: str = "alexanderkroner/MSI-Net"   # on Hugging Face
     revision: str | None = None                # branch, tag or commit; null: what is in the cache, else the newest
     local_dir: str | Path | None = None        # a folder with saved_model.pb: nothing is downloaded
-    batch_size: int = 1                        # pictures of one frame at once
+    batch_size: int = 1                        # images of one frame at once
 
     runtime_options = frozenset({"local_dir", "batch_size"})
 
@@ -204,18 +204,18 @@ class MSINetTF(HubModel):
     n_parameters = 24_934_209
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
-        "The picture in its frame, float32, 0 to 255."
+        "The image in its frame, float32, 0 to 255."
         return pad_to_frame(image, frame_of(image.shape[:2]))
 
     def predict(self, image: np.ndarray) -> np.ndarray:
-        "The map of a picture in its frame, 0 to 1."
+        "The map of an image in its frame, 0 to 1."
         return self.predict_batch([image])[0]
 
     def predict_batch(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        "The maps of pictures in their frames, those of one size at once."
+        "The maps of images in their frames, those of one size at once."
         return [saliency_map for _, same in groupby(batch, np.shape)
                 for saliency_map in run_signature(self._loaded[1], np.stack(list(same)))]
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
-        "The map of the picture alone, at its size."
+        "The map of the image alone, at its size."
         return Prediction.of(crop_from_frame(values, frame_of(size), size), "map")

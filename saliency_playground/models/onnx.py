@@ -87,7 +87,7 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(do
 class InputSpec(NamedTuple):
     """What a network takes.
 
-    The input's name and type, whether colours come first, the (height, width) and the number of pictures if fixed.
+    The input's name and type, whether colours come first, the (height, width) and the number of images if fixed.
     """
     name: str
     dtype: type
@@ -97,16 +97,16 @@ class InputSpec(NamedTuple):
 
 
 def input_spec(session: Session) -> InputSpec:
-    "What the network of a session takes. Raises ValueError if it is not pictures of three colours, or more than that."
+    "What the network of a session takes. Raises ValueError if it is not images of three colours, or more than that."
     listing = "; ".join(f"{network_input.name} {network_input.type} {network_input.shape}"
                         for network_input in session.get_inputs())
     network_input, *more = session.get_inputs()
     if more:
-        raise InputError(f"the network wants {1 + len(more)} inputs, and a picture is one: {listing}. Call it in a "
+        raise InputError(f"the network wants {1 + len(more)} inputs, and an image is one: {listing}. Call it in a "
                          "function of yours, with the model callable.")
     shape = list(network_input.shape)
     if len(shape) != 4 or 3 not in (shape[1], shape[3]) or network_input.type not in _TYPES:
-        raise InputError(f"the network wants {listing}. A picture can be given as (n, 3, h, w) or (n, h, w, 3) of "
+        raise InputError(f"the network wants {listing}. An image can be given as (n, 3, h, w) or (n, h, w, 3) of "
                          "float or uint8, with the 3 written in the file.")
     first = shape[1] == 3
     height, width = shape[2:] if first else shape[1:3]
@@ -124,7 +124,7 @@ def output_maps(output: np.ndarray, n: int) -> list[np.ndarray]:
     if output.ndim == 4 and 1 in (shape[1], shape[3]):
         output = output[:, 0] if shape[1] == 1 else output[..., 0]
     if output.ndim != 3 or len(output) != n:
-        raise InputError(f"a network gives (n, h, w), (n, 1, h, w) or (n, h, w, 1) for n = {n} pictures, got {shape}.")
+        raise InputError(f"a network gives (n, h, w), (n, 1, h, w) or (n, h, w, 1) for n = {n} images, got {shape}.")
     return list(output.astype(np.float32))
 
 # %% ../../nbs/34_models/42_onnx.ipynb #f5423ce7
@@ -143,7 +143,7 @@ class OnnxNetwork(NamedTuple):
     output: str
 
     def __call__(self, fed: np.ndarray) -> list[np.ndarray]:
-        """The maps (h, w) float32 for pictures as they are fed, (n, height, width, 3) float32.
+        """The maps (h, w) float32 for images as they are fed, (n, height, width, 3) float32.
 
         Raises ValueError if it cannot take their size.
         """
@@ -155,7 +155,7 @@ class OnnxNetwork(NamedTuple):
             try:
                 answer, = self.session.run([self.output], {self.input_spec.name: batch})
             except Exception as error:
-                raise InputError(f"the network fails on a picture fed at (height, width) {fed.shape[1:3]}: "
+                raise InputError(f"the network fails on an image fed at (height, width) {fed.shape[1:3]}: "
                                  f"{_error_line(error)}. If it wants one size, give it as requires_size.") from error
             maps += output_maps(answer, n)
         return maps[:len(fed)]
@@ -183,7 +183,7 @@ class Onnx(InputContract):
     weights_path: str | Path                            # the file, .onnx
     device: str = "auto"  # auto: a CUDA card if onnxruntime was built for one, else cpu; or cuda:1, mps
     threads: int | None = None                          # of the processor; null: onnxruntime's own choice
-    batch_size: int = 1                                 # pictures of one size at once
+    batch_size: int = 1                                 # images of one size at once
     requires_size: tuple[int, int] | None = None        # (height, width) every image is resized to; null: the file's
     input_long_side: int | None = None                  # pixels of the longer side it is fed; null: the image's own
 
@@ -202,18 +202,18 @@ class Onnx(InputContract):
         return network
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
-        "The picture (height, width, 3) uint8 at the size the network is fed."
+        "The image (height, width, 3) uint8 at the size the network is fed."
         only_size = fixed_size(self, self.network.input_spec)
         free_size = images.input_size(image.shape[:2], self.input_long_side, multiple=self.multiple)
         return images.resize_image(image, only_size or free_size)
 
     def predict_batch(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        "The network's answers (h, w) float32 for preprocessed pictures of one size."
+        "The network's answers (h, w) float32 for preprocessed images of one size."
         return self.network(network_input(batch, self.channels, self.mean, self.std))
 
     @property                                           # read from the file when needed: the base has an attribute
     def depends_on(self) -> Sequence[str | Path]:  # type: ignore[override]
-        "The file, and those with weights beside it, by whose content a kept prediction is known."
+        "The file, and those with weights beside it, by whose content a kept prediction is identified."
         return [] if self.unavailable_reason() else external_files(weights.fetch_weights(None, self.weights_path))
 
 # %% ../../nbs/34_models/42_onnx.ipynb #3cfe2c8a
@@ -227,7 +227,7 @@ def fixed_size(model: Onnx, takes: InputSpec) -> tuple[int, int] | None:
         height, width = size_wanted                        # a list, if it comes from a config
         size_wanted = height, width
     if model.input_long_side and (size_wanted or takes.size) or takes.size and size_wanted not in (None, takes.size):
-        raise InputError(f"the network takes pictures of (height, width) {takes.size or size_wanted} only. Leave "
+        raise InputError(f"the network takes images of (height, width) {takes.size or size_wanted} only. Leave "
                          "requires_size and input_long_side out.")
     if size_wanted and any(n % model.multiple for n in size_wanted):
         raise InputError(f"requires_size {size_wanted} is no multiple of {model.multiple}. Leave one of the two out.")

@@ -75,10 +75,9 @@ def _arrays_in(path: Path) -> list[str]:
 
 
 def stored_names(path: Path) -> list[str]:
-    """The predictions in a folder or a zip, by relative path, or the arrays in one `.npz` or `.hdf5`, as if each were a
-    `.npy`.
+    """The names of the predictions in a folder, a zip, or one `.npz` or `.hdf5`.
 
-    Raises ValueError if the file is none of these.
+    Files by their relative path; arrays as if each were a `.npy`. Raises ValueError if the file is none of these.
     """
     if path.is_dir():
         names = [file.relative_to(path).as_posix() for file in path.rglob("*")]
@@ -143,19 +142,19 @@ class Precomputed(SaliencyModel):
             return str(error)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
-        "What is stored for each sample, brought to its picture's size."
+        "What is stored for each sample, brought to its image's size."
         return [as_prediction(self._values(sample.image_id), self.stored_as, sample.size) for sample in samples]
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #0358f51e
 def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int]) -> Prediction:
-    """Stored numbers as a Prediction of the picture's size.
+    """Stored numbers as a Prediction of the image's size.
 
-    values: (h, w). stored_as: "map", "density" or "log_density". size: (height, width) of the picture.
+    values: (h, w). stored_as: "map", "density" or "log_density". size: (height, width) of the image.
     Raises ValueError if what is called a density does not sum to 1 within a thousandth, if values are negative, NaN or
     infinite, or if they have height and width exchanged.
     """
     if values.shape == size[::-1] != tuple(size):
-        raise InputError(f"stored as {values.shape} for a picture of (height, width) {tuple(size)}: transpose it.")
+        raise InputError(f"stored as {values.shape} for an image of (height, width) {tuple(size)}: transpose it.")
     if stored_as == "map":
         return Prediction.of(maps.resize(values, size), "map")
     if stored_as == "density" and (values < 0).any():

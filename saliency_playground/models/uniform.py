@@ -16,7 +16,7 @@ from ..registry import register
 class Uniform(SaliencyModel):
     "Every pixel equally likely: the zero of every scale."
     kind = "density"
-    card = {"citation": "none", "licence": "public domain", "input": "the picture's size"}
+    card = {"citation": "none", "licence": "public domain", "input": "the image's size"}
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "The same logarithm everywhere."

@@ -62,7 +62,7 @@ def scoring_inputs(run: RunFiles, source: SaliencyDataset, dataset: str, models:
     """
     sample = sample_of(source, image_id)
     nonfix = sample.nonfix or source.nonfix(source.ids.index(image_id))
-    usual = (round(source.pool.shape[1] / max(1, len(source)))
+    usual = (round(len(source.pool) / max(1, len(source)))
              if run.about["config"].get("metric_maps") == "auto" else None)
     values = None if baseline is None else list(baseline.predictions([sample]))[0].values
     return {model: ScoringInputs(stored_prediction(run, dataset, model, image_id), sample, nonfix, values, run.columns,

@@ -6,6 +6,7 @@
 __all__ = ['Controls', 'Viewer']
 
 # %% ../../nbs/60_viewer/08_app.ipynb #51db6ffa
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -42,7 +43,7 @@ class Controls:
         self.changed_by_us = False
         self.look = look_controls(run, view)             # by field of `View`
         self.list = list_controls(run, view)             # by field of `ImageQuery`
-        self.dataset = dropdown("data set", datasets_of(run), view.dataset, "230px",
+        self.dataset = dropdown("dataset", datasets_of(run), view.dataset, "230px",
                                 "Which of the run's datasets is shown.")
         self.models = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap"))          # a box to tick each
         self.difference = checkbox("difference A − B", view.difference is not None,
@@ -67,7 +68,7 @@ class Controls:
                 self.list[field].disabled = view.metric is None                    # a run without scores
 
     def offer_observers(self, observers: Sequence[str], shown: tuple[str, ...]) -> None:
-        "Offer these observers beside those offered before. shown: those whose fixations the view shows."
+        "Offer these observers beside those offered before. shown: the observers whose fixations the view shows."
         menu = self.look["observers"]
         offered = {name for name in menu.options if menu.options[name] == (name,)}
         if not set(observers) <= offered:
@@ -101,7 +102,7 @@ class Controls:
             self.changed_by_us = False
 
 # %% ../../nbs/60_viewer/08_app.ipynb #8669627b
-_HELP = ("Click a picture, then: ← → the neighbours, Home End the ends of the list, + − or the wheel to zoom, drag to "
+_HELP = ("Click an image, then: ← → the neighbours, Home End the ends of the list, + − or the wheel to zoom, drag to "
          "move, 0 or a double click for the whole; the zoom is kept from image to image. p picks, s saves.")
 
 
@@ -130,8 +131,8 @@ def _buttons(state: ViewerState) -> widgets.HBox:
     "What can be done with the image that is shown."
     return _row(_button("◀", lambda: state.press("ArrowLeft"), "The image before (←)."),
                 _button("▶", lambda: state.press("ArrowRight"), "The next image (→)."),
-                _button("save PNG", state.save, "Save this view as a picture in saliency_views (s)."),
-                _button("pick", state.pick, "Put this image to the picked ones, or take it out (p)."),
+                _button("save PNG", state.save, "Save this view as a PNG in saliency_views (s)."),
+                _button("pick", state.pick, "Add this image to the picked ones, or take it out (p)."),
                 _button("sheet of picked", state.sheet, "Save a contact sheet of the picked images in saliency_views."))
 
 
@@ -197,12 +198,12 @@ class Viewer(ViewerState):
             self.ask()
 
     def _draw(self) -> None:
-        "Draw, and offer the observers of the image that were not met before."
+        "Draw, and offer the observers of the image beside those of images before."
         super()._draw()
         try:
             fixations = cached_sample(self.run, self.view.dataset, self.view.image_id).fixations
             observers = [] if fixations is None else [str(observer) for observer in fixations.observers]
-        except Exception:                        # a picture that cannot be read has no observers to offer
+        except Exception:                        # an image that cannot be read has no observers to offer
             return
         self.controls.offer_observers(observers, self.view.observers)
 
@@ -217,19 +218,19 @@ class Viewer(ViewerState):
 
     def _observe_controls(self) -> None:
         "Call `change` or `ask` when a control changes."
-        def setter(call: Callable[..., None], field: str) -> Callable[[dict[str, Any]], None]:
-            def on_change(change: dict[str, Any]) -> None:
-                if not self.controls.changed_by_us:
-                    call(**{field: change["new"]})
-            return on_change
         for field, control in self.controls.look.items():
-            control.observe(setter(self.change, field), "value")
+            control.observe(functools.partial(self._on_control, self.change, field), "value")
         for field, control in self.controls.list.items():
-            control.observe(setter(self._on_query, field), "value")
+            control.observe(functools.partial(self._on_control, self._on_query, field), "value")
         self.stage.observe(lambda change: self._on_zoom(tuple(change["new"])), "zoom")
         self.controls.difference.observe(lambda change: self._on_query(), "value")
         self.controls.columns.observe(lambda change: setattr(self.stage, "columns", change["new"]), "value")
         self.controls.dataset.observe(lambda change: self.open_dataset(change["new"]), "value")
+
+    def _on_control(self, call: Callable[..., None], field: str, change: dict[str, Any]) -> None:
+        "Set the field that a control is named after, unless the change is ours."
+        if not self.controls.changed_by_us:
+            call(**{field: change["new"]})
 
     def _on_zoom(self, zoom: tuple[float, float, float, float]) -> None:
         "The browser zoomed, or only repeats the zoom that it was sent."

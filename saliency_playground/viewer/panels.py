@@ -150,7 +150,7 @@ def _explanation_panel(run: RunFiles, view: View, model: str, panel_of: _MakePan
                      functools.partial(explained_figure, run, view.dataset, model, view.image_id, view.explain, width))
     if view.zoom == WHOLE or panel.key is None:
         return panel
-    return panel._replace(caption=f"{panel.caption}, the whole picture")
+    return panel._replace(caption=f"{panel.caption}, the whole image")
 
 
 def _role(run: RunFiles, view: View, model: str) -> str:
