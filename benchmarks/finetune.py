@@ -65,7 +65,7 @@ def our_epoch(fold: Fold):
     optimizer = torch.optim.Adam(blocks.parameter_groups(fold.net, fold.config.training.stages[0].rates(0)), fused=True)
 
     def epoch():
-        for kept in (fold.sample, fold.bias, fold.aim):
+        for kept in (fold.sample, fold.bias, fold.target):
             kept.cache_clear()
         with threadpool_limits(1, "blas"):                               # as `finetune.run.train_fold` has it
             train_epoch(fold, fold.config.training.stages[0], optimizer, (0,), 0)
@@ -77,7 +77,7 @@ def our_step(fold: Fold):
     image_id, optimizer = (fold.parts["train"][0],
                            torch.optim.Adam(blocks.parameter_groups(fold.net, fold.config.training.stages[0].rates(0)),
                                             fused=True))
-    seen, bias, (aim, _) = fold.features(image_id, False), fold.bias(image_id), fold.aim(image_id, -1)
+    seen, bias, (aim, _) = fold.features(image_id, False), fold.bias(image_id), fold.target(image_id, -1)
 
     def step():
         for _ in range(IN_A_ROW):

@@ -15,9 +15,10 @@ _FACE = {"create": "registry", "names": "registry", "list_datasets": "registry",
          "score": "scores", "make_toy": "toy", "load_config": "bench.config", "Run": "report.run",
          "leaderboard": "report.reading", "explainable": "report.explainable", "compare": "report.comparison",
          "export": "report.export", "benchmark": "report.benchmark"}
-_MODULES = ("bench", "ceilings", "comparisons", "core", "datasets", "deepgaze", "errors", "files", "finetune", "heatmaps",
-            "images", "maps", "metrics", "models", "predictions", "registry", "report", "stats", "toy", "viewer", "weights")
-__all__ = ["view", *_FACE]         # noqa: PLE0604 - a list of names, written once
+_MODULES = ("bench", "ceilings", "comparisons", "core", "datasets", "deepgaze", "errors", "files", "finetune",
+            "heatmaps", "images", "maps", "metrics", "models", "predictions", "registry", "report", "stats", "toy",
+            "viewer", "weights")
+__all__ = ["view", *_FACE]                 # noqa: PLE0604 - the face's names, written once
 
 
 def view(run: Any, **start: Any) -> Any:

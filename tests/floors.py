@@ -80,8 +80,8 @@ def faults() -> list[str]:
                 lines.append(f"{name} imports the package's face")
             elif name in place and other in place and place[other] >= place[name]:
                 lines.append(f"{name} imports {other}, which comes after it")
-            elif other in adapters and not name.startswith("cli.") and name != "":
-                lines.append(f"{name} imports {other}, an adapter")
+            elif {name, other} <= adapters:
+                lines.append(f"{name} imports {other}, another adapter")
     return lines
 
 
