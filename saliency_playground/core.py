@@ -278,7 +278,8 @@ def all_fixations(dataset: "SaliencyDataset") -> FixationPool:
             n = len(fixations)
             pools.append((fixations.x, fixations.y, np.full(n, float(width)), np.full(n, float(height)), np.full(n, i)))
     none = np.empty(0)
-    x, y, width, height, image = map(np.concatenate, zip(*pools or [(none, none, none, none, none.astype(int))], strict=True))
+    pools = pools or [(none, none, none, none, none.astype(int))]
+    x, y, width, height, image = map(np.concatenate, zip(*pools, strict=True))
     return FixationPool(x, y, width, height, image)
 
 
@@ -427,7 +428,8 @@ def _any_index(by_position: Callable[[Any, int], Sample | Mapping]) -> Callable:
             return _Part(dataset, range(len(dataset))[which])
         if isinstance(which, str):
             if which not in dataset.ids:
-                raise UnknownNameError(f"{dataset!r}, and none of them is {which!r}.{files.did_you_mean(which, dataset.ids)}")
+                raise UnknownNameError(f"{dataset!r}, and none of them is {which!r}."
+                                       f"{files.did_you_mean(which, dataset.ids)}")
             which = dataset.ids.index(which)
         return as_sample(by_position(dataset, range(len(dataset))[which]))
     return getitem
@@ -661,9 +663,14 @@ def observer_labels(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
     for i in np.unique(dataset.pool.image).tolist():
         fixations = dataset.fixations_of(i)
         who = None if fixations is None else fixations.inside(dataset.size_of(i)).observer
-        if who is not None and not any(label is None or (isinstance(label, float) and math.isnan(label)) for label in who):
+        if who is not None and not any(map(_is_nobody, who)):
             labels[i] = who
     return labels
+
+
+def _is_nobody(label: object) -> bool:
+    "Whether a label says nothing: None or NaN."
+    return label is None or (isinstance(label, float) and math.isnan(label))
 
 
 # the roles that are scored observer by observer, or not at all

@@ -14,6 +14,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import files
 from .core import Prediction, SaliencyModel
 from .userfiles import imported_user_files
@@ -22,8 +24,8 @@ from .userfiles import imported_user_files
 def recipe(model: SaliencyModel) -> dict[str, Any]:
     """What every prediction of a model depends on besides the image and the weights, as plain values.
 
-    model: made by `create`, which gave it `name` and `options`. Of any other nobody can tell what is in it (a function's
-    globals, an object's state), so its recipe is never the same twice.
+    model: made by `create`, which gave it `name` and `options`. Of any other nobody can tell what is in it (a
+    function's globals, an object's state), so its recipe is never the same twice.
     """
     from saliency_playground.version import __version__
     what = {name: value for name, value in model.options.items() if name not in model.runtime_options}
@@ -112,7 +114,8 @@ def read_stored_prediction(folder: str | Path, image_id: str,
         return None
     if not entry.get("key") or files.sha256(content) != entry.get("sha256"):
         return None
-    return Prediction(files.read_array(io.BytesIO(content)), entry["kind"])
+    values = files.read_array(io.BytesIO(content))
+    return Prediction(values, entry["kind"]) if isinstance(values, np.ndarray) else None
 
 # %% ../nbs/35_predictions.ipynb #7cbfc33d
 def is_made_by(entry: dict, recipe_digest: str) -> bool:

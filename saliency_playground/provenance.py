@@ -16,6 +16,7 @@ from typing import Any
 def _git_commit() -> str | None:
     "The commit of the working directory's repository, `+changes` if it has uncommitted ones; None outside of one."
     def git(*words: str) -> str:
+        "What git prints."
         return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     try:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")

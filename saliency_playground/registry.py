@@ -307,6 +307,7 @@ def create(kind: str, /, name: str, **options: Any) -> SaliencyDataset | Salienc
     cls = adapter_class(kind, name)
     if faults := option_faults(kind, name, options):
         raise OptionError(" ".join(faults))
+    adapter: Any
     try:
         adapter = cls(**options)
     except ImportError as error:

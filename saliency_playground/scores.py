@@ -20,7 +20,8 @@ from .metrics.table import score_row
 
 # %% ../nbs/23_scores.ipynb #1742846e
 _NEEDS = {"fixations": "fixations", "gt_map": "a ground-truth map", "others": "fixations on other images (nonfix)",
-          "baseline": "a baseline density", "baseline_map": "a baseline density", "density": 'a density (kind="density")'}
+          "baseline": "a baseline density", "baseline_map": "a baseline density",
+          "density": 'a density (kind="density")'}
 
 
 class Scores(dict[str, float]):
@@ -31,7 +32,8 @@ class Scores(dict[str, float]):
 
     def _rows(self) -> list[tuple[str, str, str]]:
         "Name, number and definition of each, as text."
-        return [(name, "" if np.isnan(score) else f"{score:.4f}", self.definitions[name]) for name, score in self.items()]
+        return [(name, "" if np.isnan(value) else f"{value:.4f}", self.definitions[name])
+                for name, value in self.items()]
 
     def __repr__(self) -> str:
         wide = max(map(len, self), default=0)
@@ -70,7 +72,8 @@ def score(saliency_map: Any, fixations: Any = None, gt_map: np.ndarray | None = 
         nonfix=None if nonfix is None else as_fixations(nonfix, size), sigma_px=sigma_px, px_per_dva=px_per_dva))
     columns = metric_columns(preset if metrics is None else metrics)
     scores = score_row(prediction, sample, columns, None, baseline)
-    definitions = {name: metric.full_definition(gt=sample.meta["gt"], baseline="given") for name, metric in columns.items()}
+    definitions = {name: metric.full_definition(gt=sample.meta["gt"], baseline="given")
+                   for name, metric in columns.items()}
     for name in [name for name, value in scores.items() if np.isnan(value)]:
         missing = [need for need in columns[name].needs if not _is_given(need, prediction, sample, baseline)]
         if missing:

@@ -8,6 +8,7 @@ __all__ = ['Document', 'parse_yaml', 'packaged_configs', 'read_config', 'assign_
            'load_document', 'load_config', 'missing_inputs']
 
 # %% ../../nbs/40_bench/01_config.ipynb #e35b6367
+import inspect
 import json
 import os
 import re
@@ -289,7 +290,8 @@ class ConfigEntry:
     as_: str
     options: dict[str, Any] = field(default_factory=dict)
     paths: dict[str, tuple] = field(default_factory=dict, repr=False, compare=False)
-    instance: InstanceOf[SaliencyDataset] | InstanceOf[SaliencyModel] | None = field(default=None, repr=False, compare=False)
+    instance: InstanceOf[SaliencyDataset] | InstanceOf[SaliencyModel] | None = field(default=None, repr=False,
+                                                                                     compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         "The entry as a config would write it."
@@ -474,7 +476,8 @@ def _instance_of(kind: str, item: Any) -> SaliencyDataset | SaliencyModel | None
     return as_model(item) if isinstance(item, SaliencyModel) or callable(item) else None
 
 
-def _instance_entry(document: Document, instance: SaliencyDataset | SaliencyModel, path: tuple, item: Any) -> ConfigEntry:
+def _instance_entry(document: Document, instance: SaliencyDataset | SaliencyModel, path: tuple,
+                    item: Any) -> ConfigEntry:
     "The entry of a dataset or model that was given itself, called as it calls itself or by `as`."
     source = getattr(instance, "function", instance)
     name = instance.name or getattr(source, "__name__", type(source).__name__).strip("<>")
@@ -532,7 +535,8 @@ def _share_kwargs(document: Document, models: list[ConfigEntry], kwargs: Any) ->
             document.fault(["model_kwargs", key], f"`models` lists no such model.{did_you_mean(key, called)}")
     shared = []
     for model in models:
-        options, paths = {}, {}
+        options: dict[str, Any] = {}
+        paths: dict[str, tuple] = {}
         for key in dict.fromkeys((model.name, model.as_)):
             options |= blocks.get(key, {})
             paths |= {option: ("model_kwargs", key, option) for option in blocks.get(key, {})}
@@ -564,21 +568,26 @@ def _option_fault(option: str, value: Any, parameters: dict, who: str) -> str:
     return f"{who} has no such option.{did_you_mean(option, takes) or listed}"
 
 # %% ../../nbs/40_bench/01_config.ipynb #8175e55c
-def check_entry_options(document: Document, kind: str, entry: ConfigEntry) -> None:
-    "Note the options of an entry that its adapter does not have, needs, or would not understand."
-    if entry.instance is not None:
-        return
-    who = f'{kind} "{entry.name}"'
+def _entry_parameters(document: Document, kind: str, entry: ConfigEntry) -> dict[str, inspect.Parameter] | None:
+    "What the adapter of an entry can be given; None if it cannot be loaded, which is noted."
     try:
-        parameters = options(kind, entry.name)
+        return options(kind, entry.name)
     except (LookupError, ImportError):         # a wrong name is noted already, a missing extra is for `missing_inputs`
-        return
+        pass
     except ValueError as error:
         if not any(str(error) in line for _, line in document.faults):
             document.fault(entry.paths[""], str(error))
-        return
     except Exception as error:                 # a loose file may raise anything
-        document.fault(entry.paths[""], f"{who} cannot be loaded: {type(error).__name__}: {error}")
+        words = f'{kind} "{entry.name}" cannot be loaded: {type(error).__name__}: {error}'
+        document.fault(entry.paths[""], words)
+    return None
+
+
+def check_entry_options(document: Document, kind: str, entry: ConfigEntry) -> None:
+    "Note the options of an entry that its adapter does not have, needs, or would not understand."
+    who = f'{kind} "{entry.name}"'
+    parameters = None if entry.instance is not None else _entry_parameters(document, kind, entry)
+    if parameters is None:
         return
     for option, value in entry.options.items():
         if isinstance(value, str) and option in parameters and "Path" in str(parameters[option].annotation):
@@ -656,12 +665,12 @@ def _fill_fold(document: Document, value: Any, fold: Any, path: tuple = ()) -> A
     return value.replace("{fold}", f"{fold:02}")
 
 
-def load_document(source: str | Path | Mapping | BaseModel, sets: Iterable[str] = ()) -> Document:
+def load_document(source: str | Path | Mapping | Block, sets: Iterable[str] = ()) -> Document:
     """A config as it is before its keys are checked.
 
     Read, what was set written over it, paths filled in, plugins known. A finished one gives its `plain`.
     """
-    document = read_config(source.as_dict() if isinstance(source, BaseModel) else source)
+    document = read_config(source.as_dict() if isinstance(source, Block) else source)
     if not document.marks:                                             # from Python: work on a copy
         document.data = fill_paths(Document(), document.data)
     for assignment in sets:

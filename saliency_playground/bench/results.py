@@ -96,8 +96,9 @@ def origin_warnings(cell_result: CellResult) -> list[str]:
     cell = cell_result.cell
     if cell.model.name or not cell.config.cache_predictions:
         return []
-    return [f"{cell.dataset_as} × {cell.model_as}: the model was given as a Python object, so what it depends on cannot be told, "
-            "and it predicts anew in every run. Register its class (`@register`) and give its name to have predictions kept."]
+    return [f"{cell.dataset_as} × {cell.model_as}: the model was given as a Python object, so what it depends on "
+            "cannot be told, and it predicts anew in every run. Register its class (`@register`) and give its name to "
+            "have predictions kept."]
 
 
 def validation_overlap(cell_result: CellResult) -> list[str]:

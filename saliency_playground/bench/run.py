@@ -10,6 +10,7 @@ import os
 import time
 from copy import copy
 from pathlib import Path
+from typing import Any
 
 from .. import files, metrics
 from ..core import Ceiling, SaliencyDataset, SaliencyModel
@@ -101,15 +102,18 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
         return None
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800004
-def _create_adapters(config: Config,
-                     models: list[ConfigEntry]) -> dict[tuple[str, str], SaliencyDataset | SaliencyModel]:
-    "The adapters of a config by kind and name. Raises RunError with a line for each that could not be made."
-    adapters, faults = {}, []
+def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[str, str], Any]:
+    """The adapters of a config, by kind ("dataset" or "model") and name.
+
+    Raises RunError with a line for each that could not be made.
+    """
+    adapters: dict[tuple[str, str], Any] = {}
+    faults: list[str] = []
     for kind, entry in [*(("dataset", entry) for entry in config.datasets), *(("model", entry) for entry in models)]:
         try:
             adapter = create(kind, entry.name, **entry.options) if entry.instance is None else entry.instance
             adapters[kind, entry.as_] = adapter
-            if kind == "model" and not _has_kept(config, entry):
+            if isinstance(adapter, SaliencyModel) and not _has_kept(config, entry):
                 _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: "

@@ -26,11 +26,11 @@ def inputs_by_metric(cell: Cell, sample: Sample, prediction: Prediction,
 
     One prediction for all columns, unless each metric is to have its own map.
     """
-    own = density_maps.metrics_with_own_map([metric.base for metric in cell.columns.values()], baseline is not None)
-    if cell.config.metric_maps is None or prediction.kind != "density" or not own:
+    mapped = density_maps.metrics_with_own_map([metric.base for metric in cell.columns.values()], baseline is not None)
+    if cell.config.metric_maps is None or prediction.kind != "density" or not mapped:
         return [(prediction, cell.columns)]
     fixations_per_image = round(len(cell.dataset.pool) / max(1, len(cell.dataset)))
-    best_maps = density_maps.metric_maps(prediction.values, own, sample.sigma_px, baseline,
+    best_maps = density_maps.metric_maps(prediction.values, mapped, sample.sigma_px, baseline,
                                          n_fixations=max(1, fixations_per_image))
     grouped: dict[int, tuple[_Scored, dict[str, metrics.Metric]]] = {}
     for name, metric in cell.columns.items():

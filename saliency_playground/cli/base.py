@@ -71,7 +71,7 @@ def read_value(key: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InputError(f"{key}={text}: the value is not YAML: {' '.join(str(error).split())}.") from None
+        raise InputError(f"{key}={text}: the value is not YAML: {getattr(error, 'problem', None) or error}.") from None
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:

@@ -235,11 +235,11 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
 # %% ../../nbs/30_datasets/03_base.ipynb #7653dc79
 def with_file_options(init: Callable) -> inspect.Signature:
     "The signature of an adapter's `__init__`, without self, its `**options` replaced by the fields of `FileOptions`."
-    own = list(inspect.signature(init).parameters.values())[1:]
-    if all(p.kind is not p.VAR_KEYWORD for p in own):
-        return inspect.Signature(own)
-    shared = inspect.signature(FileOptions).parameters.values()
-    return inspect.Signature([*(p for p in own if p.kind is not p.VAR_KEYWORD), *shared])
+    parameters = list(inspect.signature(init).parameters.values())[1:]
+    named = [parameter for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    if len(named) == len(parameters):
+        return inspect.Signature(parameters)
+    return inspect.Signature([*named, *inspect.signature(FileOptions).parameters.values()])
 
 
 def _check_order(records: list[ImageRecord], options: FileOptions) -> None:
@@ -254,6 +254,7 @@ def _check_order(records: list[ImageRecord], options: FileOptions) -> None:
 def _find_map_folders(root: Path, folders: str | Path | list) -> Path | list[Path]:
     "Participant map folders, looked for in `root` first, then from the working directory."
     def find(folder: str | Path) -> Path:
+        "One folder, found."
         return root/folder if (root/folder).exists() else Path(folder)
     return [find(folder) for folder in folders] if isinstance(folders, (list, tuple)) else find(folders)
 

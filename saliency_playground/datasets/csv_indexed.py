@@ -82,8 +82,8 @@ def long_records(path: Path, columns: dict[str, list[str]], lines: list[int],
     for i, image_id in enumerate(columns["image_id"]):
         rows.setdefault(nfc(image_id), []).append(i)
     if images_dir is None and "image_path" in columns:
-        image_files = {image_id: _resolve_cell(path.parent, columns["image_path"][own[0]])
-                       for image_id, own in rows.items()}
+        image_files = {image_id: _resolve_cell(path.parent, columns["image_path"][indices[0]])
+                       for image_id, indices in rows.items()}
     else:
         images_folder = path.parent/"images" if images_dir is None else Path(images_dir)
         if images_dir is None and not images_folder.is_dir():
@@ -92,9 +92,9 @@ def long_records(path: Path, columns: dict[str, list[str]], lines: list[int],
         image_files = find_images(images_folder if images_folder.is_dir() else path.parent/images_folder, list(rows))
     extra = [name for name in columns if name not in ("image_id", "image_path", "observer", "x", "y", "t", "duration")]
     records = []
-    for image_id, own in rows.items():
-        fields = {name: [values[i] for i in own] for name, values in columns.items()}
-        points = points_from_columns(fields, [lines[i] for i in own], source=path)
+    for image_id, indices in rows.items():
+        fields = {name: [values[i] for i in indices] for name, values in columns.items()}
+        points = points_from_columns(fields, [lines[i] for i in indices], source=path)
         meta = {name: fields[name][0] for name in extra if len(set(fields[name])) == 1}
         records.append(ImageRecord(image_id, image_files[image_id], points, None, meta))
     return records

@@ -197,8 +197,8 @@ class AIM(ClassicalModel):
         if self.basis:
             return load_basis(self.basis)
         if self.depends_on:
-            own = [resize_long_side(images.read_image(path), self.long_side) for path in self.depends_on]
-            return learn_basis(own, self.patch, self.keep, seed=self.seed)
+            examples = [resize_long_side(images.read_image(path), self.long_side) for path in self.depends_on]
+            return learn_basis(examples, self.patch, self.keep, seed=self.seed)
         return painted_basis(self.patch, self.keep, self.seed)
 
     def steps(self, image: np.ndarray) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ from ..userfiles import imported_user_files
 from .input_contract import check_values, import_object, prediction_kind
 
 # %% ../../nbs/34_models/40_callable.ipynb #79251678
-def check_arguments(function: Callable, arguments: Mapping[str, Any], what: str) -> None:
+def check_arguments(function: Callable, arguments: Mapping[str, Any], name: str) -> None:
     """Nothing, if a function takes these arguments after its image, or a class these alone.
 
     Raises ValueError that says what does not fit.
@@ -34,7 +34,7 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], what: str)
     try:
         signature.bind(*([] if isinstance(function, type) else [None]), **arguments)
     except TypeError as error:
-        raise InputError(f"callable: {what}{signature} does not fit: {error}. It is given " + (
+        raise InputError(f"callable: {name}{signature} does not fit: {error}. It is given " + (
             "" if isinstance(function, type) else "the image, and ") + f"the arguments {dict(arguments)}.") from None
 
 # %% ../../nbs/34_models/40_callable.ipynb #ef40cafd

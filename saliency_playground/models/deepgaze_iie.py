@@ -161,13 +161,13 @@ class FineTuned(CustomNetwork):
         Raises ValueError if one of them does not fit.
         """
         state = self.read_weights(path)
-        if some := weights.is_partial(net, state):
-            weights.load_state(net, state, path, some)           # refused, if at all, before the base is downloaded
+        if partial := weights.is_partial(net, state):
+            weights.load_state(net, state, path, partial)           # refused, if at all, before the base is downloaded
             if wrong := base_unavailable_reason(self):
                 raise InputError(wrong)
             base = weights.fetch_weights(self.published, self.base_weights_path, "base_weights_path")
             weights.load_state(net, self.read_weights(base), base)
-        weights.load_state(net, state, path, some)
+        weights.load_state(net, state, path, partial)
 
     @functools.cached_property
     def _base_digest(self) -> str:

@@ -54,19 +54,19 @@ def download_from_hub(repo_id: str, filename: str, revision: str | None = None) 
         raise InputError(f"{filename} of {repo_id}{at_revision} {why}") from None
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #1e18c346
-def make_network(factory: Any, arguments: Mapping[str, Any], what: str) -> torch.nn.Module:
+def make_network(factory: Any, arguments: Mapping[str, Any], name: str) -> torch.nn.Module:
     """The network that a class or function makes of its arguments.
 
-    what: its name, for the message.
+    name: its name, for the message.
     Raises ValueError if it makes none.
     """
     try:
         net = factory(**arguments)
     except Exception as error:
-        raise InputError(f"network: {what} cannot be made with the arguments {dict(arguments)}: "
+        raise InputError(f"network: {name} cannot be made with the arguments {dict(arguments)}: "
                          f"{type(error).__name__}: {error}.") from error
     if not isinstance(net, torch.nn.Module):
-        raise InputError(f"network: {what} makes a {type(net).__name__}, not a torch.nn.Module.")
+        raise InputError(f"network: {name} makes a {type(net).__name__}, not a torch.nn.Module.")
     return net
 
 # %% ../../nbs/34_models/43_hf_torch.ipynb #9a12e22c

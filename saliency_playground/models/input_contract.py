@@ -100,8 +100,8 @@ def pick_output(output: Any, which: int | str | None = None) -> Any:
     if isinstance(which, int) and 0 <= which < len(named):
         return list(named.values())[which]
     if which not in named:
-        there = ", ".join(f"{name} {tuple(getattr(value, 'shape', ()))}" for name, value in named.items())
-        raise InputError(f"the network gives {len(named)} outputs: {there}. " + (
+        listing = ", ".join(f"{name} {tuple(getattr(value, 'shape', ()))}" for name, value in named.items())
+        raise InputError(f"the network gives {len(named)} outputs: {listing}. " + (
             "Say which is the map, with `output`." if which is None
             else f"`output` is {which!r}, which is none of them."))
     return named[which]
@@ -185,16 +185,16 @@ def _source_digest(path: str | Path) -> str:
     return files.digest([files.sha256(file) for file in [Path(path), *imported_user_files(path)]])
 
 # %% ../../nbs/34_models/38_input_contract.ipynb #af1dfc86
-def import_object(what: str, option: str = "function") -> tuple[Any, Path]:
+def import_object(reference: str, option: str = "function") -> tuple[Any, Path]:
     """The piece of Python code of this name, and the file its module was written in.
 
-    what: "my.module:thing", imported from the working directory or an installed package, or "my/file.py:thing".
+    reference: "my.module:thing", imported from the working directory or an installed package, or "my/file.py:thing".
     option: which option it is, for the messages. Raises ValueError if there is no such file, module or thing, or if it
     cannot be run.
     """
-    place, _, name = str(what).rpartition(":")
+    place, _, name = str(reference).rpartition(":")
     if not place or not name.isidentifier():
-        raise InputError(f"{option} {what!r} names nothing. Write my.module:name or my/file.py:name.")
+        raise InputError(f"{option} {reference!r} names nothing. Write my.module:name or my/file.py:name.")
     try:
         module = _load_module(place)
     except FileNotFoundError:

@@ -116,7 +116,8 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]
-        at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
 
@@ -131,14 +132,18 @@ def message_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
-        if tag & 7 == 0:
+        number, wire_type = tag >> 3, tag & 7
+        if wire_type == 0:
             value, at = _varint(data, at)
         else:
-            length, at = _varint(data, at) if tag & 7 == 2 else ({1: 8, 5: 4}.get(tag & 7, len(data)), at)
+            if wire_type == 2:
+                length, at = _varint(data, at)
+            else:
+                length = {1: 8, 5: 4}.get(wire_type, len(data))
             value, at = data[at:at + length], at + length
             if at > len(data):
                 raise InputError("a field is longer than its message")
-        yield tag >> 3, value
+        yield number, value
 
 # %% ../../nbs/34_models/23_msi_net_base.ipynb #565e42b8
 def submessages(data: memoryview, *path: int) -> Iterator[memoryview]:

@@ -21,21 +21,21 @@ from ..registry import register
 from .input_contract import InputContract, network_input, pick_output
 
 # %% ../../nbs/34_models/42_onnx.ipynb #f4b997d6
-def providers(device: str, there: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+def providers(device: str, available: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """onnxruntime's providers for a device, in its own form.
 
-    device: auto, cpu, cuda, cuda:1, mps. there: those it was built with.
+    device: auto, cpu, cuda, cuda:1, mps. available: those it was built with.
 
     Raises ValueError with what is there.
     """
     name, _, index = device.partition(":")
     wanted = {"auto": "CPU", "cpu": "CPU", "cuda": "CUDA", "mps": "CoreML"}.get(name)
-    if name == "auto" and "CUDAExecutionProvider" in there:
+    if name == "auto" and "CUDAExecutionProvider" in available:
         wanted = "CUDA"
-    if wanted is None or f"{wanted}ExecutionProvider" not in there:
+    if wanted is None or f"{wanted}ExecutionProvider" not in available:
         can = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda", "CoreMLExecutionProvider": "mps"}
         raise InputError(f"device {device!r} is none of this onnxruntime's: auto, "
-                         f"{', '.join(can[provider] for provider in there if provider in can)}. For a CUDA card, "
+                         f"{', '.join(can[provider] for provider in available if provider in can)}. For a CUDA card, "
                          "install onnxruntime-gpu in its place.")
     settings = {"CUDA": {"device_id": index or "0", "use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}}
     return [(f"{wanted}ExecutionProvider", settings.get(wanted, {}))]

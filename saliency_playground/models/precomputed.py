@@ -58,8 +58,9 @@ def find_stored(image_id: str, indexed: dict[str, list[str]], where: str) -> str
     if matches:
         raise InputError(f"{where} holds {len(matches)} predictions for this image: {', '.join(sorted(matches)[:3])}. "
                          "Keep one.")
-    some = next((f"it has {names[0]}, for example" for names in indexed.values()), f"it has no {', '.join(_SUFFIXES)}")
-    raise InputError(f"{where} holds no prediction for this image ({some}). Files are found by the image's id.")
+    names = next(iter(indexed.values()), None)
+    present = f"it has {names[0]}, for example" if names else f"it has no {', '.join(_SUFFIXES)}"
+    raise InputError(f"{where} holds no prediction for this image ({present}). Files are found by the image's id.")
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #c1f00002
 def _arrays_in(path: Path) -> list[str]:

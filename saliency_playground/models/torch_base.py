@@ -37,11 +37,11 @@ def pick_device(wanted: str = "auto") -> torch.device:
 
     Raises ValueError with the devices that are there.
     """
-    there = devices()
+    available = devices()
     if wanted == "auto":
-        return torch.device(there[0])
-    if wanted not in there and not (wanted == "cuda" and "cuda:0" in there):
-        raise InputError(f"device {wanted!r} is not on this machine. There are: auto, {', '.join(there)}.")
+        return torch.device(available[0])
+    if wanted not in available and not (wanted == "cuda" and "cuda:0" in available):
+        raise InputError(f"device {wanted!r} is not on this machine. There are: auto, {', '.join(available)}.")
     return torch.device(wanted)
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #2f2fd054

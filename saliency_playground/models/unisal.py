@@ -156,17 +156,17 @@ class UnisalNet(nn.Module):
 
     def __init__(self, source: str = "SALICON"):
         super().__init__()
-        for each in SOURCES:
-            self.register_parameter(f"coarse_gaussians_{each.lower()}", nn.Parameter(torch.zeros(16, 2, 2)))
+        for name in SOURCES:
+            self.register_parameter(f"coarse_gaussians_{name.lower()}", nn.Parameter(torch.zeros(16, 2, 2)))
         self.cnn = Encoder()
         self.post_cnn = Mixing(1280 + 16, 256, 1)
         self.rnn = nn.ModuleDict({"cell_list": nn.ModuleList([Recurrent(256)])})
         self.post_rnn = nn.Sequential(*pointwise(256, 256, SourceNorm))
         self.skip_2x, self.upsampling_2 = Skip(160, 128), Mixing(256 + 128, 128, 2, norm=SourceNorm)
         self.skip_4x, self.post_upsampling_2 = Skip(64, 64), Mixing(128 + 64, 64, 2, norm=SourceNorm)
-        for each in SOURCES:
-            self.add_module(f"adaptation_{each.lower()}", nn.Sequential(nn.Conv2d(64, 1, 1)))
-            self.add_module(f"smoothing_{each.lower()}", nn.Conv2d(1, 1, 41, bias=False))
+        for name in SOURCES:
+            self.add_module(f"adaptation_{name.lower()}", nn.Sequential(nn.Conv2d(64, 1, 1)))
+            self.add_module(f"smoothing_{name.lower()}", nn.Conv2d(1, 1, 41, bias=False))
         self.source = source.lower()
         for norm in self.modules():
             if isinstance(norm, SourceNorm):

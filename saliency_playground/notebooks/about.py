@@ -84,8 +84,8 @@ def run_table(config: FinetuneConfig | Config, **rows: Any) -> NameTable:
 def _base_weights_file(config: FinetuneConfig) -> str:
     "The file that a training starts from, with its digest if it is on this machine."
     from saliency_playground import weights
-    from saliency_playground.registry import adapter_class
-    published = getattr(adapter_class("model", "deepgaze_iie"), "published")      # noqa: B009 - a model of torch
+    from saliency_playground.models.deepgaze_iie import DeepGazeIIE
+    published = DeepGazeIIE.published
     try:
         path = weights.find_weights(published, config.base_weights_path, "base_weights_path")
     except ValueError:                           # the file that the config names is not there

@@ -22,14 +22,15 @@ def benchmark(config: str | Path | Mapping[str, Any] | Config = "baseline", *,
               datasets: Sequence[str | Mapping | SaliencyDataset | type] | None = None, **changes: Any) -> Run:
     """Run a benchmark and return its `Run`, from which `leaderboard()` and the rest are read.
 
-    config: a packaged config's name, a path to a YAML file, or a dict. models, datasets: what is compared and on what, see
-    the table above. changes: further keys of the config, e.g. `preset="deepgaze"`, `output_dir="outputs/mine"`. All of
-    them replace the config's own.
-    Raises ConfigError with every fault of the config, RunError for what is missing; an image that fails costs that image
-    only, see `Run.errors`. Warns of fixations outside their images, of models scored on images that steered their
+    config: a packaged config's name, a path to a YAML file, or a dict. models, datasets: what is compared and on what:
+    names, mappings `{"name": …, "as": …, options}`, classes, objects, and functions image → map. changes: further keys
+    of the config, e.g. `preset="deepgaze"`, `output_dir="outputs/mine"`. All of them replace the config's own.
+    Raises ConfigError with every fault of the config, RunError for what is missing; an image that fails costs that
+    image only, see `Run.errors`. Warns of fixations outside their images, of models scored on images that steered their
     training, and of models whose predictions cannot be kept.
     """
-    changes |= {key: list(items) for key, items in {"models": models, "datasets": datasets}.items() if items is not None}
+    objects = {"models": models, "datasets": datasets}
+    changes |= {key: list(items) for key, items in objects.items() if items is not None}
     if changes:
         settings = config.as_dict() if isinstance(config, Config) else config
         config = dict(read_config(settings).data) | changes

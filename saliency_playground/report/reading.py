@@ -26,14 +26,19 @@ class RunFiles:
     "The tables of a finished run; `Run` is this and everything that can be said about them."
     def __init__(self, output_dir: str | Path):
         self.output_dir = Path(output_dir)
-        if not (self.output_dir/"run.json").is_file():
+        path = self.output_dir/"run.json"
+        if not path.is_file():
             raise MissingFileError(f"{self.output_dir} holds no finished run: there is no run.json in it. "
-                                    "Give the output_dir of a run, or run it to its end.")
+                                   "Give the output_dir of a run, or run it to its end.")
         try:
-            self.about: dict[str, Any] = json.loads((self.output_dir/"run.json").read_text(encoding="utf-8"))
+            about = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise InputError(f"{self.output_dir/'run.json'} is damaged: {error}. Run again; what was computed "
-                             "is kept.") from None
+            raise InputError(f"{path} is damaged: {error}. Run again; what was computed is kept.") from None
+        missing = [key for key in ("config", "datasets", "cells") if not isinstance(about, dict) or key not in about]
+        if missing:
+            raise InputError(f"{path} is not from a run: it has no {', '.join(missing)}. Run again; what was computed "
+                             "is kept.")
+        self.about: dict[str, Any] = about
         self.read = functools.lru_cache(self._read)
 
     def _read(self, name: str) -> pd.DataFrame:
@@ -41,8 +46,11 @@ class RunFiles:
         try:
             return read_scores(self.output_dir/name)
         except FileNotFoundError as error:
-            why = " The run was predict_only." if self.about["config"].get("predict_only") else ""
-            raise MissingFileError(f"{error}{why}") from None
+            reason = " The run was predict_only." if self.about["config"].get("predict_only") else ""
+            raise MissingFileError(f"{error}{reason}") from None
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.output_dir/name} is damaged: {error}. Run again; what was computed is kept."
+                             ) from None
 
     @functools.cached_property
     def columns(self) -> dict[str, metrics.Metric]:
@@ -60,8 +68,14 @@ class RunFiles:
         return self.read("errors.csv")
 
     def table(self, dataset: str, model: str) -> pd.DataFrame:
-        "One cell's scores, a row an image."
-        return self.read(f"{dataset}__{model}.csv")
+        "One cell's scores, a row an image. Raises ValueError if a column is missing in the file."
+        name = f"{dataset}__{model}.csv"
+        table = self.read(name)
+        missing = [column for column in ("image_id", *self.columns) if column not in table]
+        if missing:
+            raise InputError(f"{self.output_dir/name} has no column {', '.join(missing)}. Run again; what was computed "
+                             "is kept.")
+        return table
 
 # %% ../../nbs/50_report/01_reading.ipynb #a89aa7fe
 def cells_of(run: RunFiles, dataset: str | None = None) -> list[dict[str, Any]]:
