@@ -24,7 +24,9 @@ def machine(packages: list[str], used: str, script: str) -> str:
 def table(head: list[str], lines: list[list]) -> str:
     "Markdown."
     def cell(value):
-        return value if isinstance(value, str) else f"{value:.2f}" if value < 20 else f"{value:,.0f}"
+        if isinstance(value, str):
+            return value
+        return f"{value:.2f}" if value < 20 else f"{value:,.0f}"
     rule = ["---"] + ["---:"] * (len(head) - 1)
     return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in (head, rule, *lines)) + "\n"
 

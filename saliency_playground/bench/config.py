@@ -665,12 +665,13 @@ def _fill_fold(document: Document, value: Any, fold: Any, path: tuple = ()) -> A
     return value.replace("{fold}", f"{fold:02}")
 
 
-def load_document(source: str | Path | Mapping | Block, sets: Iterable[str] = ()) -> Document:
+def load_document(source: Any, sets: Iterable[str] = ()) -> Document:
     """A config as it is before its keys are checked.
 
-    Read, what was set written over it, paths filled in, plugins known. A finished one gives its `plain`.
+    Read, what was set written over it, paths filled in, plugins known.
+    source: a file, a packaged config's name, a mapping, or a finished config.
     """
-    document = read_config(source.as_dict() if isinstance(source, Block) else source)
+    document = read_config(source if isinstance(source, (str, Path, Mapping)) else source.as_dict())
     if not document.marks:                                             # from Python: work on a copy
         document.data = fill_paths(Document(), document.data)
     for assignment in sets:

@@ -226,7 +226,7 @@ def _train_tracked(fold: Fold, state: TrainingState, before: Mapping[str, torch.
 
 
 def _check_cache_limit(fold: Fold) -> None:
-    "Refuse a feature cache beyond its limit before the first image is looked at."
+    "Refuse a feature cache beyond its limit before the first image is read."
     if fold.config.feature_cache.enabled:
         bytes_needed(fold.cache, [fold.dataset.size_of(fold.index_by_id[image_id]) for part in ("train", "val")
                                   for image_id in fold.parts[part]])

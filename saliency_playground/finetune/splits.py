@@ -24,7 +24,7 @@ from ..errors import DatasetError
 # %% ../../nbs/41_finetune/03_splits.ipynb #8811b37f
 def labels_of(dataset: SaliencyDataset, name: str,
               label_of: Callable[[str], Any] | None = None) -> dict[str, str | None]:
-    """What each image is labelled with: image id -> label, None where it has none.
+    """The label of each image: image id -> label, None where it has none.
 
     name: the key of `meta` to look in. label_of: image id -> label or None, asked instead of the dataset.
     """
@@ -40,7 +40,7 @@ def labels_of(dataset: SaliencyDataset, name: str,
 def categories_of(dataset: SaliencyDataset, category_of: Callable[[str], Any] | None = None) -> dict[str, str]:
     """The category of each image, image id -> label.
 
-    As given, as the dataset says, or what stands before the last `/` of the id; else "".
+    From `category_of`, else from the dataset, else the part of the id before the last `/`, which may be "".
     """
     return {image_id: label or image_id.rpartition("/")[0]
             for image_id, label in labels_of(dataset, "category", category_of).items()}
@@ -58,7 +58,7 @@ def identical_images(dataset: SaliencyDataset) -> list[list[str]]:
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #73389675
 def groups_of(dataset: SaliencyDataset, group_of: Callable[[str], Any] | None = None) -> dict[str, list[str]]:
-    """What must stay in one part: first id -> all ids of a group of two or more images, sorted.
+    """The images that must stay in one part: first id -> all ids of a group of two or more, sorted.
 
     group_of: image id -> group or None; without it, the dataset's `meta["group"]`. Images that are the same to the
     byte are always together.
@@ -181,16 +181,16 @@ def make_split(dataset: SaliencyDataset, test_count: int, folds: int = 4, seed: 
     if folds < 2 or test_count < 1 or test_count + folds > len(categories):
         raise DatasetError(f"test_count {test_count} and {folds} folds cannot be made of {len(categories)} images: "
                            "the holdout needs one, and there are two folds or more, of an image each at least.")
-    held = draw_units(units, test_count)
-    rest = [unit for unit in units if unit not in held]
-    if not held or len(rest) < folds:
+    holdout = draw_units(units, test_count)
+    rest = [unit for unit in units if unit not in holdout]
+    if not holdout or len(rest) < folds:
         raise DatasetError(f"test_count {test_count} and {folds} folds cannot be made of {len(units)} groups, the "
                            f"largest of {max(len(unit.ids) for unit in units)} images: a group stays in one part. "
                            "Ask for fewer folds, or another test_count.")
     if same:
         warnings.warn(f"{sum(map(len, same))} images are the same to the byte as another, {' and '.join(same[0])} "
                       "first: each such group stays in one part.", stacklevel=2)
-    return _as_split(seed, [image_id for unit in held for image_id in unit.ids], deal_units(rest, folds), groups)
+    return _as_split(seed, [image_id for unit in holdout for image_id in unit.ids], deal_units(rest, folds), groups)
 
 
 def _as_split(seed: int, test: list[str], hands: list[list[str]], groups: dict[str, list[str]]) -> dict[str, Any]:
