@@ -4,14 +4,15 @@ import os
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from saliency_playground.cli.main import main
 
-TERMINAL = (CliRunner(mix_stderr=False) if "mix_stderr" in inspect.signature(CliRunner).parameters      # click < 8.2
-            else CliRunner())
+OLDER_CLICK: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+TERMINAL = CliRunner(**OLDER_CLICK)                        # before click 8.2 the two streams were one
 
 WRONG = {                                                  # what is typed: what the sentence has to name
     "toy --out file.txt": "file.txt",
@@ -146,14 +147,22 @@ def test_wrong_input_is_refused(line, named, workplace, monkeypatch):
 
 
 @pytest.mark.parametrize("line", ["toy --out closed/toy", "report --html closed/page.html",
+<<<<<<< ours
                                   "viewer --out closed/v.ipynb",
+=======
+                                  "viewer --out closed/viewer.ipynb",
+>>>>>>> theirs
                                   "export --to npz --model uniform --out closed/maps.npz",
                                   "compare uniform center_bias --csv closed/table.csv",
                                   "split --root data/toy --test-count 1 --folds 2 --out-dir closed/splits",
                                   "kaggle kernel --notebook finetune_fold --user ada --out closed/kernel",
                                   "run --config baseline --set output_dir=closed/outputs"])
 def test_a_folder_that_may_not_be_written_to(line, workplace, monkeypatch):
+<<<<<<< ours
     "The operating system's refusal, as the user whom it refuses sees it. Root is refused nothing, so it is played."
+=======
+    "What the operating system refuses is said in its own words; it refuses root nothing, so the test stands in for it."
+>>>>>>> theirs
     monkeypatch.chdir(workplace)
 
     def refused(path, *_, **__):
