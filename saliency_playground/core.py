@@ -196,8 +196,8 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     kept = None if fixations is None else fixations.inside(size)
     outside = 0 if fixations is None or kept is None else len(fixations) - len(kept)
     sigma_px = sample.sigma_px or maps.default_sigma(size, sample.px_per_dva)
-    blur = (f"sigma{sample.sigma_px:g}" if sample.sigma_px else "sigma=1dva" if sample.px_per_dva
-            else "sigma=24/1024side")
+    usual = "sigma=1dva" if sample.px_per_dva else "sigma=24/1024side"
+    blur = f"sigma{sample.sigma_px:g}" if sample.sigma_px else usual
     try:
         if sample.gt_map is not None:
             source, gt_map = "file", maps.normalize_map(maps.resize(sample.gt_map, size))

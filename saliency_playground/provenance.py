@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-# %% ../nbs/04_provenance.ipynb #547794d3
+# %% ../nbs/04_provenance.ipynb #04311773
 def _git_commit() -> str | None:
     "The commit of the working directory's repository, `+changes` if it has uncommitted ones; None outside of one."
     def git(*words: str) -> str:
@@ -23,7 +23,7 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
 
-
+# %% ../nbs/04_provenance.ipynb #547794d3
 def provenance(experiment: str, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Where and with what something is computed: commit, versions, machine.
 

@@ -29,7 +29,8 @@ def save(folder: Path) -> Path:
                 for i in range(1, count + 1):
                     x = conv(x, f"conv{block}_{i}")
                 x = tf.nn.max_pool2d(x, 2, 2, "VALID") if block < 4 else tf.nn.max_pool2d(x, 2, 1, "SAME")
-                depths += [x] * (block > 2)
+                if block > 2:
+                    depths.append(x)
             x = tf.concat(depths, 3)
             whole = conv(tf.reduce_mean(x, [1, 2], keepdims=True), "aspp_b5")
             whole = tf.broadcast_to(whole, tf.concat([tf.shape(x)[:3], tf.shape(whole)[3:]], 0))

@@ -147,22 +147,14 @@ def test_wrong_input_is_refused(line, named, workplace, monkeypatch):
 
 
 @pytest.mark.parametrize("line", ["toy --out closed/toy", "report --html closed/page.html",
-<<<<<<< ours
-                                  "viewer --out closed/v.ipynb",
-=======
                                   "viewer --out closed/viewer.ipynb",
->>>>>>> theirs
                                   "export --to npz --model uniform --out closed/maps.npz",
                                   "compare uniform center_bias --csv closed/table.csv",
                                   "split --root data/toy --test-count 1 --folds 2 --out-dir closed/splits",
                                   "kaggle kernel --notebook finetune_fold --user ada --out closed/kernel",
                                   "run --config baseline --set output_dir=closed/outputs"])
 def test_a_folder_that_may_not_be_written_to(line, workplace, monkeypatch):
-<<<<<<< ours
-    "The operating system's refusal, as the user whom it refuses sees it. Root is refused nothing, so it is played."
-=======
     "What the operating system refuses is said in its own words; it refuses root nothing, so the test stands in for it."
->>>>>>> theirs
     monkeypatch.chdir(workplace)
 
     def refused(path, *_, **__):

@@ -93,7 +93,8 @@ class Brightness(SaliencyModel):
 
 
 def test_own_adapters_of_ten_lines(scratch):
-    (scratch / "datasets").mkdir(), (scratch / "models").mkdir()
+    (scratch / "datasets").mkdir()
+    (scratch / "models").mkdir()
     (scratch / "datasets" / "dots.py").write_text(DATASET)
     (scratch / "models" / "bright.py").write_text(MODEL)
     listed = command("list").stdout

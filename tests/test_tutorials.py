@@ -46,7 +46,7 @@ def prose_of(page: Path) -> str:
 
 def links_of(text: str) -> list[str]:
     "Everything that a piece of Markdown points to."
-    plain = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", lambda code: "code" * bool(code), text)
+    plain = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "code", text)
     return ([target for _, target in LINK.findall(plain)] + TAG.findall(plain)
             + [url.rstrip(".,;:") for url in BARE.findall(plain)])
 
@@ -73,7 +73,9 @@ def fault_of(target: str, page: Path) -> str:
         odd = [word for word in PLACEHOLDERS if word in target.lower()]
         good = (parts.scheme == "https" and re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.hostname or "", flags=re.I)
                 and not re.search(r"[\s\\{}<>…]", target))
-        return "not a whole https address" if not good else f"a placeholder ({odd[0]})" if odd else ""
+        if not good:
+            return "not a whole https address"
+        return f"a placeholder ({odd[0]})" if odd else ""
     if not target or target.startswith("/"):
         return "points nowhere" if not target else "starts at the root of the machine"
     where = (page.parent / unquote(parts.path)).resolve() if parts.path else page

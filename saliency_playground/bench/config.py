@@ -275,7 +275,7 @@ class Heatmaps(Block):
         "max", description="full colour is: max, the map's own maximum; sum, ten times a uniform map; none, 1")
     colormap: Annotated[str, AfterValidator(_check_colormap)] = Field("jet", description="any of matplotlib's")
     alpha: float = Field(0.5, ge=0, le=1, description="opacity of the overlay")
-    out_dir: Path = Field(Path("outputs/heatmaps"), strict=False, description="left out: <output_dir>/heatmaps")
+    out_dir: Path = Field(Path("outputs/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
 
 # %% ../../nbs/40_bench/01_config.ipynb #044bb214
 @dataclass(frozen=True)
@@ -308,7 +308,7 @@ class Config(Block):
     # what runs on what
     datasets: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
     models: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
-    active_models: list[str] = Field([], description="the models to run, by `as`; left out: all of them")
+    active_models: list[str] = Field([], description="the models to run, by `as`; null: all of them")
     model_kwargs: dict[str, dict[str, Any] | None] = Field({}, description="options by model, the short form")
     plugins: list[str] = Field([], description="more places with adapters: folders, files, modules")
     # how much of it
@@ -318,10 +318,10 @@ class Config(Block):
     # what is measured
     preset: str = Field("default", description="a named set of metrics")
     metrics: dict[str, dict[str, Any]] = Field({}, description="metrics by name, or {name: {metric, …constants}}; "
-                                                               "left out: the preset's")
+                                                               "null: the preset's")
     metric_maps: Literal["auto"] | None = Field(None,
                                                 description="auto: score a density on the best map for each metric")
-    baseline: ConfigEntry = Field(_BASELINE, description="the model that IG gains upon")
+    baseline: ConfigEntry = Field(_BASELINE, description="the model that IG gains upon; null: this one")
     # where it goes
     output_dir: Path = Field(Path("outputs"), strict=False, description="tables, heatmaps and run.json")
     cache_predictions: bool = Field(True, description="keep predictions for the next run")

@@ -70,7 +70,7 @@ def find_template(which: str | Path) -> Path | None:
         raise InputError("center_bias is mit1003, uniform or a file of a log density, and there is no file "
                          f"{str(which)!r}.{files.did_you_mean(str(which), ['mit1003', 'uniform'])}")
     if path.suffix.lower() not in (".npy", ".npz"):
-        raise InputError(f"center_bias {path}: a log density is kept in an .npy or .npz file.")
+        raise InputError(f"center_bias {path}: a log density is an .npy or .npz file.")
     return path
 
 

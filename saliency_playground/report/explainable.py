@@ -4,18 +4,18 @@
 
 # %% auto #0
 __all__ = ['anchor_models', 'scores_on_common_observers', 'observer_scores', 'percent_explainable', 'explainable_by_image',
-           'percent_of_means', 'compare_with_gold', 'explainable_rows', 'PercentTable', 'explainable', 'leak_warnings']
+           'percent_of_means', 'compare_with_gold', 'explainable_rows', 'explainable', 'leak_warnings']
 
 # %% ../../nbs/50_report/02_explainable.ipynb #7d60baf5
 import functools
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .. import comparisons, stats
 from ..metrics import Metric
-from .reading import RunFiles, ScoreTable, cells_of, datasets_of, models_of
+from .reading import RunFiles, cells_of, datasets_of, models_of, readable
 
 # %% ../../nbs/50_report/02_explainable.ipynb #35ef7b3c
 def anchor_models(run: RunFiles, dataset: str) -> tuple[str | None, str | None]:
@@ -178,21 +178,17 @@ def _explainable_row(table: pd.DataFrame, metric: Metric, seed: int) -> dict[str
     return dict(zip(_MEANS, [*map(float, means), *percent], strict=True)) | {"n": len(table)}
 
 # %% ../../nbs/50_report/02_explainable.ipynb #ba894f3a
-class PercentTable(ScoreTable):
-    "A table of percentages; it shows itself as `ScoreTable` does."
-    number: ClassVar[str] = "{:.0f} %"
-
-
-def explainable(run: RunFiles) -> PercentTable:
+def explainable(run: RunFiles) -> pd.DataFrame:
     """How much of the way from the baseline to the gold standard each model goes, in %.
 
     Returns a table: index (dataset, model), a column a metric, in the run's order. NaN where undefined, see
-    `explainable_rows`, which has the intervals too; a column that is NaN throughout is there, but not shown.
+    `explainable_rows`, which has the intervals too; a column that is NaN throughout is there, but not shown, see
+    `reading.readable`.
     """
     rows = explainable_rows(run)
     table = rows.pivot(index=["dataset", "model"], columns="metric", values="percent")[list(run.columns)]
     table.columns.name = None
-    return PercentTable(table.loc[[(cell["dataset"], cell["model"]) for cell in cells_of(run)]])
+    return readable(table.loc[[(cell["dataset"], cell["model"]) for cell in cells_of(run)]], number="{:.0f} %")
 
 
 def leak_warnings(run: RunFiles) -> list[str]:

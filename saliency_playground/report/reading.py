@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RunFiles', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_dataset', 'pick_model', 'scores_of',
-           'leading_metric', 'oriented', 'ScoreTable', 'leaderboard', 'file_locations']
+           'leading_metric', 'oriented', 'readable', 'leaderboard', 'file_locations']
 
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
 import functools
@@ -144,13 +144,10 @@ def oriented(run: RunFiles, metric: str, values: Any) -> Any:
     return values if run.columns[metric].higher_is_better else -values
 
 # %% ../../nbs/50_report/01_reading.ipynb #40042f36
-class ScoreTable(pd.DataFrame):
-    """A table of scores, index (dataset, model), that shows itself as a person reads it.
-
-    Shown are few digits, `–` for NaN, only the columns that have a value somewhere, and a single dataset once, in the
-    corner. The table itself keeps all its columns and digits, and what is computed from it is a plain DataFrame.
-    """
-    number: ClassVar[str] = "{:.3f}"
+class _ReadableTable(pd.DataFrame):
+    "A table, index (dataset, model), that shows itself as `readable` says."
+    _metadata: ClassVar[list[str]] = ["number"]
+    number: str
 
     def _to_show(self) -> pd.DataFrame:
         "The columns that have a value; the dataset as the columns' name if there is only one."
@@ -171,19 +168,31 @@ class ScoreTable(pd.DataFrame):
             return f"<p>{escape(repr(self))}</p>"
         return table.to_html(float_format=self.number.format, na_rep="–", border=0)
 
+
+def readable(table: pd.DataFrame, number: str = "{:.3f}") -> pd.DataFrame:
+    """The same table, which now shows itself as a person reads it.
+
+    table: index (dataset, model). number: the format of a value. Shown are few digits, `–` for NaN, only the columns
+    that have a value somewhere, and a single dataset once, in the corner. The table itself keeps all its columns and
+    digits, and what is computed from it shows itself like any DataFrame.
+    """
+    shown = _ReadableTable(table)
+    shown.number = number
+    return shown
+
 # %% ../../nbs/50_report/01_reading.ipynb #631e1994
-def leaderboard(run: RunFiles) -> ScoreTable:
+def leaderboard(run: RunFiles) -> pd.DataFrame:
     """Mean scores over images: index (dataset, model), a column a metric, in the run's order of metrics.
 
     Within a dataset the best by `leading_metric` comes first. NaN where a metric is undefined; a column that is NaN
-    throughout is there, but not shown, see `ScoreTable`.
+    throughout is there, but not shown, see `readable`.
     """
     table = run.summary.pivot(index=["dataset", "model"], columns="metric", values="mean")[list(run.columns)]
     table.columns.name = None
     leading, places = leading_metric(run), {name: place for place, name in enumerate(datasets_of(run))}
     score = oriented(run, leading, table[leading])
     order = sorted(table.index, key=lambda key: (places[key[0]], -np.nan_to_num(score[key], nan=-np.inf)))
-    return ScoreTable(table.loc[order])
+    return readable(table.loc[order])
 
 # %% ../../nbs/50_report/01_reading.ipynb #03d43718
 def file_locations(run: RunFiles) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from .comparison import Comparison, compare
-from .explainable import PercentTable, explainable, explainable_rows
+from .explainable import explainable, explainable_rows
 from .leaderboard import ExtraTable, as_html, as_text
-from .reading import RunFiles, ScoreTable, file_locations, leaderboard
+from .reading import RunFiles, file_locations, leaderboard
 
 # %% ../../nbs/50_report/12_run.ipynb #14b933dd
 class Run(RunFiles):
@@ -23,11 +23,11 @@ class Run(RunFiles):
 
     output_dir: the folder that holds run.json. Raises FileNotFoundError if it does not, ValueError if that is damaged.
     """
-    def leaderboard(self) -> ScoreTable:
+    def leaderboard(self) -> pd.DataFrame:
         "Means by dataset and model, the best first; see `reading.leaderboard`."
         return leaderboard(self)
 
-    def explainable(self) -> PercentTable:
+    def explainable(self) -> pd.DataFrame:
         "How much of the way from baseline to gold standard each model goes, in %; see `explainable.explainable`."
         return explainable(self)
 
