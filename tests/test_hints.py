@@ -58,8 +58,9 @@ def without_hint(function, bound: bool) -> list[str]:
 
 
 def own_hints(cls: type) -> type:
-    "A class with the hints that this one has itself: those of a base that is not ours, pandas' table, are not ours to mend."
-    return type(cls.__name__, (), {"__annotations__": vars(cls).get("__annotations__", {}), "__module__": cls.__module__})
+    "A class with the hints that this one has itself; those of a foreign base, pandas' table, are not ours to mend."
+    own = {"__annotations__": vars(cls).get("__annotations__", {}), "__module__": cls.__module__}
+    return type(cls.__name__, (), own)
 
 
 @pytest.mark.parametrize("name", MODULES)
