@@ -137,7 +137,7 @@ def test_leak_is_flagged(scratch):
     said = [" ".join(text.split()) for text in [printed, *files]]
     assert all("handed_in is above the gold standard on folder" in text for text in said)
     assert not any("spectral_residual is above" in text for text in said)
-    found = Run(out).explainable().set_index(["model", "metric"])
+    found = Run(out).explainable_rows().set_index(["model", "metric"])
     assert found.above_gold.groupby("model").sum()["handed_in"] >= 2 and not found.above_gold["spectral_residual"].any()
     assert 0 < found.percent["spectral_residual", "NSS"] < 100
 
