@@ -25,7 +25,7 @@ from .errors import InputError, UnknownNameError
 # %% ../nbs/21_core.ipynb #91d214c2
 @dataclass(frozen=True, eq=False)
 class Fixations:
-    """Where people looked on one picture.
+    """Where people looked on one image.
 
     x, y: (n,) pixels, 0-based, x to the right, y down; kept as float64.
     observer: (n,) a label for who looked. order: (n,) 0 for an observer's first fixation, 1 for the next, …
@@ -56,7 +56,7 @@ class Fixations:
         return Fixations(**{name: column[which] for name, column in vars(self).items() if column is not None})
 
     def inside(self, size: tuple[int, int]) -> "Fixations":
-        "Those that lie on a picture of size (height, width); a NaN coordinate lies nowhere."
+        "Those that lie on an image of size (height, width); a NaN coordinate lies nowhere."
         height, width = size
         return self[(0 <= self.x) & (self.x < width) & (0 <= self.y) & (self.y < height)]
 
@@ -81,14 +81,15 @@ _MADE_FROM = {"file": "map from a file", "participants": "map from participants'
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One picture and what was measured on it.
+    """One image and what was measured on it.
 
-    image_id: its name within the data set, may hold `/`. image: (height, width, 3) uint8, red first.
+    image_id: its name within the dataset, may hold `/`. image: (height, width, 3) uint8, red first.
     fixations: Fixations or None. gt_map: (height, width) float64, sums to 1, or None.
-    participant_maps: (participants, height, width) or None. nonfix: Fixations on other pictures, for shuffled AUC, or
+    participant_maps: (participants, height, width) or None. nonfix: Fixations on other images, for shuffled AUC, or
     None.
     px_per_dva: pixels per degree of visual angle. sigma_px: the blur in pixels that makes `gt_map` from fixations.
-    meta: anything else; `prepare_sample` adds "gt_map" (what the map was made from) and "outside" (points dropped).
+    meta: anything else; `prepare_sample` adds "gt_map" (what the map was made from), "gt" (that, with its blur) and
+    "outside" (points dropped).
     """
     image_id: str
     image: np.ndarray
@@ -102,7 +103,7 @@ class Sample:
 
     @property
     def size(self) -> tuple[int, int]:
-        "(height, width) of the picture in pixels."
+        "(height, width) of the image in pixels."
         return self.image.shape[:2]
 
     def __repr__(self) -> str:
@@ -116,7 +117,7 @@ class Sample:
 
 # %% ../nbs/21_core.ipynb #be83293f
 def draw_sample(sample: Sample, width: int = 360) -> np.ndarray:
-    """A sample as a picture (uint8): the image with its fixations, beside it the ground-truth map if there is one.
+    """A sample as a drawing (uint8): the image with its fixations, beside it the ground-truth map if there is one.
 
     `width` pixels each.
     """
@@ -136,7 +137,7 @@ _FIELDS = ("image_id", "image", "fixations", "gt_map", "participant_maps", "nonf
 def as_fixations(points: Any, size: tuple[int, int]) -> Fixations:
     """Fixations from what people have: `Fixations`, an (n, 2) array of x, y, or a (height, width) array of counts.
 
-    size: (height, width) of the picture, which tells the last two apart.
+    size: (height, width) of the image, which tells the last two apart.
     Raises ValueError for any other shape.
     """
     if isinstance(points, Fixations):
@@ -148,7 +149,7 @@ def as_fixations(points: Any, size: tuple[int, int]) -> Fixations:
         return Fixations(np.repeat(x, times), np.repeat(y, times))
     if points.size == 0 or (points.ndim == 2 and points.shape[1] == 2):
         return Fixations(*points.reshape(-1, 2).T)
-    raise InputError(f"fixations are an (n, 2) list of x, y or a map of counts of the picture's size {tuple(size)}, "
+    raise InputError(f"fixations are an (n, 2) list of x, y or a map of counts of the image's size {tuple(size)}, "
                      f"got shape {points.shape}.")
 
 # %% ../nbs/21_core.ipynb #003acb0a
@@ -166,7 +167,7 @@ def as_sample(item: Sample | Mapping) -> Sample:
     values = {name: item[name] for name in _FIELDS if item.get(name) is not None}
     image_id, image = str(item["image_id"]), np.asarray(item["image"])
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise InputError(f"image {image_id}: a picture is uint8 of shape (height, width, 3), got {image.dtype} "
+        raise InputError(f"image {image_id}: an image is uint8 of shape (height, width, 3), got {image.dtype} "
                          f"{image.shape}.")
     if image.ndim == 2:
         image = np.repeat(image[:, :, None], 3, axis=2)
@@ -185,7 +186,7 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
 
     item: a Sample or a dict as for `as_sample`. Returns a new Sample; completing it again changes nothing.
     meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform". meta["gt"]: the
-    same as definitions name it, `sigma24` say.
+    same in the words of a metric's definition, `sigma24` say.
     sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional or not
     finite.
     """
@@ -230,7 +231,7 @@ def _check_logarithms(values: np.ndarray) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """One model's answer for one picture; make it with `Prediction.of`.
+    """One model's answer for one image; make it with `Prediction.of`.
 
     values: (height, width) float32; of kind "density" the natural-log density (logsumexp 0), of kind "map"
     non-negative, sum 1.
@@ -303,7 +304,7 @@ def other_fixations(pool: FixationPool, i: int, size: tuple[int, int]) -> Fixati
 
 # %% ../nbs/21_core.ipynb #c0a1b2d6
 def _sample_digests(sample: Sample) -> dict[str, str]:
-    "Digests of the picture, and of all that it is scored against."
+    "Digests of the image, and of all that it is scored against."
     points = [None if f is None else [f.x, f.y] for f in (sample.fixations, sample.nonfix)]
     truth = [points, sample.gt_map, sample.participant_maps, sample.px_per_dva, sample.sigma_px]
     return {"image": files.digest(np.asarray(sample.image)), "truth": files.digest(truth)}
@@ -397,9 +398,9 @@ class SaliencyDataset:
         return dict(self._known(i).digests)
 
     def nonfix(self, i: int) -> Fixations | None:
-        """The fixations on all *other* pictures, rescaled to the size of picture i: the negatives of shuffled AUC.
+        """The fixations on all *other* images, rescaled to the size of image i: the negatives of shuffled AUC.
 
-        Duplicates are kept. None if no other picture has fixations. See `other_fixations`.
+        Duplicates are kept. None if no other image has fixations. See `other_fixations`.
         """
         return other_fixations(self.pool, i, self.size_of(i))
 
@@ -410,7 +411,7 @@ class SaliencyDataset:
 
     @functools.cached_property
     def pool_fingerprint(self) -> str:
-        "A digest of all fixations of the data set, which is what `nonfix` is made of."
+        "A digest of all fixations of the dataset, which is what `nonfix` is made of."
         return files.digest(list(vars(self.pool).values()))
 
     def __repr__(self) -> str:
@@ -465,7 +466,7 @@ class _Part(SaliencyDataset):
 
 # %% ../nbs/21_core.ipynb #e65aabeb
 def draw_dataset(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
-    "The first n pictures of a data set with their fixations, as one picture (uint8)."
+    "The first n images of a dataset with their fixations, as one drawing (uint8)."
     from saliency_playground import heatmaps
     figures, captions = [], []
     for i in range(min(len(dataset), n)):
@@ -519,27 +520,27 @@ class _ModelDescription:
         return ""
 
     def download(self) -> None:
-        """Download what it lacks, before its first picture.
+        """Download what it lacks, before its first image.
 
         Raises ValueError, in a sentence with the cure, if that cannot be had.
         """
 
     def seen_images(self) -> set[str]:
-        """The pictures that it was trained on, as far as it knows.
+        """The images that it was trained on, as far as it knows.
 
-        Their ids, or their digests (`fingerprint`), which no other picture shares.
+        Their ids, or their digests (`fingerprint`), which no other image shares.
         """
         return set()
 
     def validation_images(self) -> set[str]:
-        """The pictures that chose among states of its training, told like `seen_images`.
+        """The images on which its epoch was chosen, as ids or digests like those of `seen_images`.
 
         Scores on them are a little too good.
         """
         return set()
 
     def fingerprint(self, image_id: str) -> str:
-        """A digest of what the prediction depends on besides picture, options and code.
+        """A digest of what the prediction depends on besides image, options and code.
 
         `depends_on`, and every option that is a file.
         """
@@ -558,9 +559,9 @@ class _ModelDescription:
 
 # %% ../nbs/21_core.ipynb #c0a1b2e0
 def resize_prediction(values: Any, size: tuple[int, int], kind: str, fed: tuple[int, int] | None = None) -> np.ndarray:
-    """A model's numbers at the size (height, width) of the picture.
+    """A model's numbers at the size (height, width) of the image.
 
-    values: (h, w) of about the aspect of what the model was fed: a picture of size `fed`, or else the picture itself.
+    values: (h, w) of about the aspect of what the model was fed: an image of size `fed`, or else the image itself.
     kind: "density" (natural logarithms, resized as probabilities) or "map".
     Raises ValueError for anything else.
     """
@@ -570,7 +571,7 @@ def resize_prediction(values: Any, size: tuple[int, int], kind: str, fed: tuple[
         raise InputError(f"a model's answer is a map of shape (height, width), got {got}.")
     (h, w), (height, width) = values.shape, fed or size
     if abs(h * width - w * height) > max(0.1 * h * width, h, w, height, width):
-        raise InputError(f"the model's map has the shape {values.shape}, the picture (height, width) {tuple(size)}: "
+        raise InputError(f"the model's map has the shape {values.shape}, the image (height, width) {tuple(size)}: "
                          + ("height and width are exchanged." if values.shape == tuple(size)[::-1]
                             else "another aspect."))
     if values.shape == tuple(size) or kind == "map":
@@ -581,37 +582,38 @@ def resize_prediction(values: Any, size: tuple[int, int], kind: str, fed: tuple[
 
 # %% ../nbs/21_core.ipynb #88e49d25
 class SaliencyModel(_ModelDescription):
-    """Picture in, prediction out.
+    """Image in, prediction out.
 
     An adapter defines `predict`, and `kind`, `card`, `requires_size`, `depends_on` where they differ.
 
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network
     wants.
-    batch_size: how many pictures of one size `predict_batch` likes at once. weights: files the prediction depends on.
+    batch_size: how many images of one size `predict_batch` likes at once. depends_on: files the
+    prediction depends on.
     card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt;
     None: unknown.
-    how: options that say how a prediction is computed, not what it is (device, batch size): a kept one serves whatever
-    they are.
+    runtime_options: names of options that change how a prediction is computed, not what it is (device, batch size); a
+    stored prediction is used whatever they are.
     """
     requires_size: tuple[int, int] | None = None
     batch_size = 1
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
-        "The picture (height, width, 3) uint8 as the model wants it."
+        "The image (height, width, 3) uint8 as the model wants it."
         return image if self.requires_size is None else images.resize_image(image, self.requires_size)
 
     def predict(self, image: np.ndarray) -> np.ndarray:
-        "Numbers of shape (h, w) for one preprocessed picture; the adapter's own part."
+        "Numbers of shape (h, w) for one preprocessed image; the adapter's own part."
         raise TypeError(f"model {self.name or type(self).__name__} has no predict(image) method.")
 
     def predict_batch(self, batch: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        "`predict` for several preprocessed pictures of one size."
+        "`predict` for several preprocessed images of one size."
         return [self.predict(image) for image in batch]
 
     def postprocess(self, values: np.ndarray, size: tuple[int, int]) -> Prediction:
-        """The model's numbers as a `Prediction` of the picture's size (height, width).
+        """The model's numbers as a `Prediction` of the image's size (height, width).
 
-        Raises ValueError if they are no map, or if their aspect is neither the picture's nor that of `requires_size`,
+        Raises ValueError if they are no map, or if their aspect is neither the image's nor that of `requires_size`,
         within 10 %.
         """
         return Prediction.of(resize_prediction(values, size, self.kind, self.requires_size), self.kind)
@@ -655,9 +657,9 @@ def as_model(source: "SaliencyModel | type[SaliencyModel] | Callable[[np.ndarray
 
 # %% ../nbs/21_core.ipynb #55422d50
 def observer_labels(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
-    """Index of a picture -> who made each of the fixations on it, in the order of `dataset.pool`.
+    """Index of an image -> who made each of the fixations on it, in the order of `dataset.pool`.
 
-    Only pictures labelled throughout.
+    Only images labelled throughout.
     """
     labels = {}
     for i in np.unique(dataset.pool.image).tolist():
@@ -689,29 +691,29 @@ class Ceiling(SaliencyModel):
     ready = False                             # whether `fit` has been done
 
     def bind(self, dataset: SaliencyDataset) -> None:
-        """Learn which data set it will be fitted to, which tells kept predictions apart, without the fit itself.
+        """Note the dataset that it will be fitted to, without the fit itself; stored predictions are keyed by it.
 
-        Raises ValueError if observers are needed and no picture was seen by two who are told apart.
+        Raises ValueError if observers are needed and no image was seen by two who are told apart.
         """
         who = observer_labels(dataset)
         if self.role != "baseline" and not any(len(np.unique(labels)) > 1 for labels in who.values()):
-            raise InputError(f"{self.name} needs a picture seen by two observers who are told apart. Name the "
-                             "observers in the data set.")
+            raise InputError(f"{self.name} needs an image seen by two observers who are told apart. Name the "
+                             "observers in the dataset.")
         self.index_by_id = {image_id: i for i, image_id in enumerate(dataset.ids)}
         self._bound_digest = files.digest(
             [dataset.pool_fingerprint, {str(i): list(map(str, labels)) for i, labels in who.items()}])
 
     def fit(self, dataset: SaliencyDataset) -> None:
-        """Read the data set, and learn from it what takes long.
+        """Read the dataset, and learn from it what takes long.
 
         Raises ValueError if it lacks something, say fixations or observers.
         """
         raise TypeError(f"model {self.name or type(self).__name__} has no fit(dataset) method.")
 
     def index_of(self, image_id: str) -> int:
-        "The index of an image in the data set. Raises ValueError if it is none of them, or nothing was fitted."
+        "The index of an image in the dataset. Raises ValueError if it is none of them, or nothing was fitted."
         if image_id not in getattr(self, "index_by_id", ()):
-            raise InputError(f"{self.name} knows no image {image_id!r}. Call fit(dataset) with the data set it belongs "
+            raise InputError(f"{self.name} knows no image {image_id!r}. Call fit(dataset) with the dataset it belongs "
                              "to first.")
         return self.index_by_id[image_id]
 

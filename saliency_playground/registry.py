@@ -143,11 +143,11 @@ def _entry_point_modules() -> tuple[str, ...]:
 
 
 def _known_adapters() -> dict[tuple[str, str], AdapterInfo]:
-    "Every entry of every place. Raises ValueError if two files give one name to different classes."
-    house = Path(files.__file__).resolve().parent
+    "Every adapter of every place. Raises ValueError if two files give one name to different classes."
+    package = Path(files.__file__).resolve().parent
     places: list[tuple[Path, str | None]]
     places = [(path, f"saliency_playground.{folder}.{path.stem}") for folder in ("datasets", "models")
-              for path in sorted((house/folder).glob("*.py"))]
+              for path in sorted((package/folder).glob("*.py"))]
     own = [place for place in ("datasets", "models") if Path(place).is_dir()]
     for place in [*own, *_plugins]:
         places += _plugin_files(place)

@@ -320,7 +320,8 @@ class Config(Block):
     metrics: dict[str, dict[str, Any]] = Field({}, description="metrics by name, or {name: {metric, …constants}}; "
                                                                "null: the preset's")
     metric_maps: Literal["auto"] | None = Field(None,
-                                                description="auto: score a density on the best map for each metric")
+                                                description="auto: score a density's CC, KL, SIM, sAUC "
+                                                "each on its best map; null: all on the density")
     baseline: ConfigEntry = Field(_BASELINE, description="the model that IG gains upon; null: this one")
     # where it goes
     output_dir: Path = Field(Path("outputs"), strict=False, description="tables, heatmaps and run.json")
@@ -329,7 +330,8 @@ class Config(Block):
     heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as heatmaps, the block above")
     # the machine
     workers: _Count | None = Field(None, description="threads that read and score; null: one a core")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="of everything random")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of the confidence intervals; a metric that "
+                                                 "samples has a seed of its own")
     fold: _Count | None = Field(None, description="the number that {fold} stands for in names and paths, two digits")
     _document: Document = PrivateAttr(default_factory=Document)        # for messages that name a line
 

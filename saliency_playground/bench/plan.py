@@ -99,7 +99,8 @@ class Cell:
     @functools.cached_property
     def scoring_digest(self) -> str:
         "A digest of all that shapes a row besides prediction and sample: metrics, their code, other images, baseline."
-        others = self.dataset.pool_fingerprint if self.needs & {"others", "baseline"} else None
+        reads_others = self.config.metric_maps or self.needs & {"others", "baseline"}   # own maps: fixations an image
+        others = self.dataset.pool_fingerprint if reads_others else None
         code = [Path(maps.__file__), Path(maps.__file__).with_name("compiled.py"),
                 *sorted(Path(metrics.__file__).parent.glob("*.py"))]
         baseline = recipe(self.baseline) if self.baseline and "baseline" in self.needs else None

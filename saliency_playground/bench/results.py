@@ -65,7 +65,8 @@ def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, 
         scores = [entry["scores"][name] for entry in entries]
         definition = metric.full_definition(**against)
         if (cell.config.metric_maps == "auto" and cell.model.kind == "density"
-            and density_maps.metrics_with_own_map([metric.base])):
+            and density_maps.metrics_with_own_map(
+                [metric.base], others=cell.baseline is not None and "baseline" in cell.needs)):
             definition = definition.removesuffix("]") + ",map=own]"
         yield name, stats.summarize(scores, seed=cell.config.seed, weights=weights), definition
 
@@ -81,7 +82,7 @@ def _ground_truth_kind(cell: Cell, entries: list[dict]) -> str:
 
 # %% ../../nbs/40_bench/05_results.ipynb #e44001e3
 def dataset_warnings(cell_result: CellResult) -> list[str]:
-    "What should be said of a cell's data set: points outside, images that no metric can score."
+    "What should be said of a cell's dataset: points outside, images that no metric can score."
     name = cell_result.cell.dataset_as
     rows = [cell_result.cell.rows.get(task.item.image_id) for task in cell_result.tasks
             if task.item.image_id not in cell_result.errors]
@@ -102,7 +103,7 @@ def origin_warnings(cell_result: CellResult) -> list[str]:
 
 
 def validation_overlap(cell_result: CellResult) -> list[str]:
-    "What should be said of a cell's model: that it is scored on pictures that steered its training."
+    "What should be said of a cell's model: that it is scored on images that chose its epoch."
     cell = cell_result.cell
     if not (chosen := overlapping_ids(cell.items, cell.model.validation_images())):
         return []
