@@ -50,7 +50,7 @@ def image(folder: Path) -> Path:
 
 
 def data_set(folder: Path, data: Path | None) -> dict:
-    "Put a data set into a folder as Kaggle would show it; returns how a config says it."
+    "Put a dataset into a folder as Kaggle would show it; returns how a config says it."
     if data is None:
         from saliency_playground.toy import make_toy
         make_toy(folder)
@@ -81,7 +81,7 @@ def base_weights(path: Path) -> dict:
 
 
 def config(path: Path, data: dict, network: dict) -> Path:
-    """Write a config as a user would at home, who knows that a data set img_bin and a bundle will be attached, but not
+    """Write a config as a user would at home, who knows that a dataset img_bin and a bundle will be attached, but not
     under which slugs.
     """
     import yaml

@@ -49,7 +49,7 @@ def test_baselines(scratch, osie50):
 
 
 def test_limit_keeps_the_others(scratch, osie50):
-    "sAUC's other images are all of the data set, not those that `limit_images` leaves."
+    "sAUC's other images are all of the dataset, not those that `limit_images` leaves."
     (scratch / "osie50.yaml").write_text(CONFIG.format(root=osie50.as_posix()), encoding="utf-8")
     one = ["run", "--config", "osie50.yaml", "--set", "models=[spectral_residual]", "--set",
            "heatmaps_png.enabled=false", "--set", "metrics=[sAUC]"]

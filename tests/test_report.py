@@ -40,7 +40,7 @@ def cli(*words, code=0):
 
 
 def test_every_form(scratch):
-    "One command writes the page, Markdown, LaTeX, CSV and a picture, and prints the leaderboard."
+    "One command writes the page, Markdown, LaTeX, CSV and a figure, and prints the leaderboard."
     out = toy_run(["uniform", "center_bias", "spectral_residual"])
     before = {path: path.read_bytes() for path in out.glob("*.[cj]s*")}
     done = command("report", out, "--html", "r.html", "--markdown", "r.md", "--latex", "r.tex", "--csv", "r.csv",

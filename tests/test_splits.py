@@ -18,7 +18,7 @@ hypothesis = pytest.importorskip("hypothesis", reason="the property tests need h
 from hypothesis import assume, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-# a picture: its category, its group, what it shows
+# an image: its category, its group, what it shows
 PICTURES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, None, "p", "q", "r"]),
                               st.integers(0, 200)), min_size=3, max_size=40)
 
