@@ -420,7 +420,7 @@ class SaliencyDataset:
     def _repr_png_(self) -> bytes:
         return images.png_bytes(draw_dataset(self))
 
-
+# %% ../nbs/21_core.ipynb #e1c00002
 def _any_index(by_position: Callable[[Any, int], Sample | Mapping]) -> Callable:
     "A dataset's own `__getitem__(i)`, made to understand ids, slices and positions from the end."
     @functools.wraps(by_position)
