@@ -95,7 +95,7 @@ def test_the_checker_sees():
              "https://arxiv", "gone.ipynb", "#No-heading", "", "/etc/hosts",
              "../../README.md#no-such-part", "../../.."]
     assert not [target for target in wrong if not fault_of(target, page)]
-    good = ["https://saliency.tuebingen.ai", "../00_core.ipynb#Prediction", "../../README.md#install", f"{page.name}"]
+    good = ["https://saliency.tuebingen.ai", "../21_core.ipynb#Prediction", "../../README.md#install", f"{page.name}"]
     assert not [(target, fault_of(target, page)) for target in good if fault_of(target, page)]
     text = "[a](b.ipynb) ![c](d.png \"e\") `[f](g)` <img src='h.png'> [i [j]](k(l).md) see https://m.org/n."
     assert links_of(text) == ["b.ipynb", "d.png", "k(l).md", "h.png", "https://m.org/n"]
