@@ -81,7 +81,8 @@ def early(x):
 
 
 @pytest.mark.parametrize("name,value,largest,mean", [
-    ("upsample_twofold", half_pixel, 0.27, 0.065), ("upsample_twofold", corners, 0.30, 0.046), ("MEANS", msi_net.MEANS[::-1], 0.28, 0.07),
+    ("upsample_twofold", half_pixel, 0.27, 0.065), ("upsample_twofold", corners, 0.30, 0.046),
+    ("MEANS", msi_net.MEANS[::-1], 0.28, 0.07),
     ("max_pool_same", early, 0.49, 0.08)])
 def test_a_slip_is_caught(stored, net, monkeypatch, name, value, largest, mean):
     "Each gives the difference that the authors' graph shows when it is changed in this way."
