@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import machine, painted_images, table
+from common import machine, table
 
 SITUATIONS: dict[str, dict[str, Any]] = {
     "plain": {"models": ["center_bias", "spectral_residual"]},
@@ -43,6 +43,13 @@ run = sp.benchmark(json.loads(sys.argv[1]))
 assert not run.errors.size, run.errors
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2 ** 20)
 """
+PAINT = """
+import sys
+from pathlib import Path
+from common import painted_images
+folder, n, height, width = sys.argv[1:]
+painted_images(Path(folder), int(n), (int(height), int(width)), observers=5)
+"""
 
 
 def peak(situation: str, folder: Path, limit: int) -> float:
@@ -62,7 +69,9 @@ def peak(situation: str, folder: Path, limit: int) -> float:
 def measure(few: int, many: int, size: tuple[int, int]) -> dict[str, tuple[float, float]]:
     "Situation -> MiB at the peak with few and with many images."
     with tempfile.TemporaryDirectory() as folder:
-        painted_images(Path(folder, "painted"), many, size, observers=5)
+        # in a process of its own: a child's peak counts what its parent held when it was made
+        subprocess.run([sys.executable, "-c", PAINT, str(Path(folder, "painted")), str(many), *map(str, size)],
+                       cwd=Path(__file__).parent, check=True)
         return {situation: (peak(situation, Path(folder), few), peak(situation, Path(folder), many))
                 for situation in SITUATIONS}
 
