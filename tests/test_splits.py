@@ -15,7 +15,7 @@ from saliency_playground.errors import DatasetError
 from saliency_playground.finetune.splits import check_split, groups_of, make_split
 
 hypothesis = pytest.importorskip("hypothesis", reason="the property tests need hypothesis, which is not installed")
-from hypothesis import assume, given, settings  # noqa: E402
+from hypothesis import HealthCheck, assume, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 # an image: its category, its group, what it shows
@@ -23,7 +23,8 @@ PICTURES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, Non
                               st.integers(0, 200)), min_size=3, max_size=40)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+# many draws cannot be split at all (a group too large for the holdout) and are refused, which is another test's subject
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
 @given(PICTURES, st.integers(1, 12), st.integers(2, 5), st.integers(0, 3), st.randoms(use_true_random=False))
 def test_nothing_leaks(pictures, test_count, folds, seed, random):
     items = [{"image_id": f"{category}/{i}", "image": np.full((2, 2, 3), shows, np.uint8), "meta": {"group": group}}
