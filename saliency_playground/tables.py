@@ -11,9 +11,9 @@ import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from . import files
 from .errors import InputError, MissingFileError
@@ -38,13 +38,14 @@ def write_table(path: Path, header: list[str], rows: Iterable[list]) -> Path:
 _WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "error"]
 
 
-def read_scores(path: str | Path) -> pd.DataFrame:
+def read_scores(path: str | Path) -> Any:
     """A table that a run wrote, as a pandas DataFrame.
 
     path: the CSV file. Columns of words are strings, `n`, `n_undefined` and `n_fixations` are integers, all others
     float64, NaN where empty.
     Raises FileNotFoundError naming the file, ValueError with the line that is torn.
     """
+    import pandas as pd
     if not Path(path).is_file():
         raise MissingFileError(f"there is no {Path(path).name} in {Path(path).parent}.")
     with open(path, newline="", encoding="utf-8") as file:

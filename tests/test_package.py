@@ -45,14 +45,14 @@ def test_disorder_is_noticed(tmp_path, monkeypatch):
     "An import upwards, one of the face, one of an adapter and a circle, written into a copy of the package."
     copy = shutil.copytree(PACKAGE, tmp_path / "saliency_playground", ignore=shutil.ignore_patterns("__pycache__"))
     for module, line in {"files.py": "from .core import Sample", "maps.py": "from saliency_playground import benchmark",
-                         "models/gbvs.py": "from .bms import bms", "stats.py": "from . import bench"}.items():
+                         "models/bms.py": "from .gbvs import Gbvs", "stats.py": "from . import bench"}.items():
         with open(copy / module, "a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
     monkeypatch.setattr(floors, "PACKAGE", copy)
     monkeypatch.setattr(floors, "MODULES", sorted(copy.rglob("*.py")))
     wrong = "\n".join(faults())
     assert "files imports core, which comes after it" in wrong and "maps imports the package's face" in wrong
-    assert ("models.gbvs imports models.bms, another adapter" in wrong
+    assert ("models.bms imports models.gbvs, another adapter" in wrong
             and any({"core", "files"} <= set(group) for group in circles()))
 
 
