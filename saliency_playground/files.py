@@ -67,7 +67,10 @@ def read_array(source: str | Path | io.BytesIO, key: str | None = None) -> np.nd
 
 
 def array_bytes(array: np.ndarray) -> bytes:
-    "An array as a `.npy` file. Raises ValueError for an array of Python objects, which would need pickle."
+    "An array as a `.npy` file. Raises InputError for an array of Python objects, which would need pickle."
+    if np.asarray(array).dtype.hasobject:
+        raise InputError("an array of Python objects cannot be saved: reading it would mean running code. "
+                         "Make it an array of numbers.")
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from . import files, maps
-from .errors import InputError
+from .errors import InputError, OccupiedError
 
 # %% ../nbs/31_toy.ipynb #faf22148
 _Choice = TypeVar("_Choice")
@@ -514,7 +514,7 @@ def _write_tables(root: Path, records: list[dict[str, Any]]) -> None:
 def _check_folder(root: Path, n_images: int) -> set[str]:
     """The names of the toy files in `root`.
 
-    Raises FileExistsError if anything else lies there; hidden files do not count.
+    Raises OccupiedError if anything else lies there; hidden files do not count.
     """
     present = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()
                and not path.name.startswith(".")}
@@ -524,8 +524,8 @@ def _check_folder(root: Path, n_images: int) -> set[str]:
         earlier = 0
     strangers = sorted(present - (_toy_names(max(n_images, earlier)) if earlier else set()))
     if strangers:
-        raise FileExistsError(f"{root} holds {len(strangers)} file(s) that are not toy data, {strangers[0]} first. "
-                              "Give the toy data a folder of its own.")
+        raise OccupiedError(f"{root} holds {len(strangers)} file(s) that are not toy data, {strangers[0]} first. "
+                            "Give the toy data a folder of its own.")
     return present
 
 def _clear(root: Path, names: set[str]) -> None:
@@ -543,7 +543,7 @@ def make_toy(root: str | Path = "data/toy", n_images: int = 12, seed: int = 0) -
 
     root: the folder, new, empty, or holding toy data, which it replaces. n_images: how many scenes; six kinds take
     turns. seed: another one gives other scenes and other scanpaths.
-    Returns root. Raises FileExistsError if the folder holds anything that is not toy data, ValueError for n_images
+    Returns root. Raises OccupiedError if the folder holds anything that is not toy data, ValueError for n_images
     below 1.
     The layout is the table in nbs/31_toy.ipynb; coordinates are 0-based pixels, times ms. Free of rights (CC0).
     """

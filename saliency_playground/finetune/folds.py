@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import files, metrics, stats
-from ..datasets.points import natural_key
+from ..datasets.listing import natural_key
 from ..errors import InputError, MissingFileError
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #43fee44a

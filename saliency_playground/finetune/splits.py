@@ -18,7 +18,8 @@ import pandas as pd
 
 from .. import files
 from ..core import SaliencyDataset, as_sample
-from ..datasets.points import natural_key, nfc, read_csv_columns
+from ..datasets.csv_tables import read_csv_columns
+from ..datasets.listing import natural_key, nfc
 from ..errors import DatasetError
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #8811b37f

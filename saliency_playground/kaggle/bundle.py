@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .. import files
-from ..errors import InputError, MissingFileError
+from ..errors import InputError, MissingFileError, OccupiedError
 from ..version import __version__
 
 # %% ../../nbs/62_kaggle/02_bundle.ipynb #aea563fe
@@ -82,12 +82,12 @@ def write_bundle(out: str | Path, user: str, title: str = "saliency-playground",
 
     out: the folder; it must not be there, or be an earlier bundle. user, title: the dataset's owner and title. weights,
     configs: files to put in. packages: what Kaggle's image lacks and is to be packed; "name" or "name==version".
-    Returns the bundle's files. Raises ValueError for a name that Kaggle refuses, FileExistsError if `out` is something
+    Returns the bundle's files. Raises ValueError for a name that Kaggle refuses, OccupiedError if `out` is something
     else, FileNotFoundError for a file that is not there, RuntimeError if a wheel cannot be had.
     """
     out, dataset_id = Path(out), kaggle_id(user, title)
     if out.exists() and not (out/SUMS).is_file():
-        raise FileExistsError(f"{out} is there and is no bundle. Name another folder.")
+        raise OccupiedError(f"{out} is there and is no bundle. Name another folder.")
     paths = [Path(path) for path in [*weights, *configs]]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:

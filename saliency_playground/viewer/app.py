@@ -15,7 +15,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ..datasets.points import natural_key
+from ..datasets.listing import natural_key
 from ..report.reading import RunFiles, datasets_of, models_of
 from ..report.run import Run
 from .browse import image_list
