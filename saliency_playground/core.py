@@ -20,7 +20,7 @@ import numpy as np
 
 from . import files, images, maps
 from .ceilings import FixationPool
-from .errors import InputError, UnknownNameError
+from .errors import Finding, InputError, UnknownNameError
 
 # %% ../nbs/21_core.ipynb #91d214c2
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,8 @@ class Sample:
     participant_maps: (participants, height, width) or None. nonfix: Fixations on other images, for shuffled AUC, or
     None.
     px_per_dva: pixels per degree of visual angle. sigma_px: the blur in pixels that makes `gt_map` from fixations.
-    meta: anything else; `prepare_sample` adds "gt_map" (what the map was made from), "gt" (that, with its blur) and
-    "outside" (points dropped).
+    meta: anything else; "findings" lists what should be said of its files (`Finding`). `prepare_sample` adds "gt_map"
+    (what the map was made from), "gt" (that, with its blur) and "outside" (points dropped).
     """
     image_id: str
     image: np.ndarray
@@ -397,6 +397,10 @@ class SaliencyDataset:
         """
         return dict(self._known(i).digests)
 
+    def findings(self) -> list[Finding]:
+        "What should be said of its files before any sample is read. None, unless an adapter says some."
+        return []
+
     def nonfix(self, i: int) -> Fixations | None:
         """The fixations on all *other* images, rescaled to the size of image i: the negatives of shuffled AUC.
 
@@ -459,6 +463,10 @@ class _Part(SaliencyDataset):
     def fixations_of(self, i: int) -> Fixations | None:
         "The fixations on image i."
         return self.whole.fixations_of(self.positions[i])
+
+    def findings(self) -> list[Finding]:
+        "What should be said of the files of the whole."
+        return self.whole.findings()
 
     def fingerprint(self, i: int) -> dict[str, str]:
         "What sample i was read from."

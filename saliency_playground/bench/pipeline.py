@@ -233,5 +233,6 @@ def _record_image(cell: Cell, result: ImageResult, cell_result: CellResult) -> N
     if result.scores is not None:
         sample = result.sample
         cell.rows.put(image_id, key=task.row_key, scores=result.scores, observers=result.observers,
-                      n=0 if sample.fixations is None else len(sample.fixations), gt=sample.meta["gt"])
+                      n=0 if sample.fixations is None else len(sample.fixations), gt=sample.meta["gt"],
+                      findings=[vars(finding) for finding in sample.meta.get("findings", [])])
         cell_result.n_scored += 1

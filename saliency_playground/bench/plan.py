@@ -7,13 +7,13 @@ __all__ = ['SurveyedImage', 'survey', 'Cell', 'Task', 'pending', 'overlapping_id
 
 # %% ../../nbs/40_bench/02_plan.ipynb #dd935d1f
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from .. import files, heatmaps, images, maps, metrics
 from ..core import SaliencyDataset, SaliencyModel
-from ..errors import RunError, describe_error
+from ..errors import Finding, RunError, describe_error
 from ..predictions import PredictionStore, recipe
 from .config import Config
 
@@ -64,6 +64,7 @@ class Cell:
     config: Config
     baseline: SaliencyModel | None = None      # what IG gains upon, fitted to the dataset; None: IG is empty
     by_observer: bool = False                  # score every observer by itself too
+    findings: list[Finding] = field(default_factory=list)      # what should be said of the dataset
 
     @property
     def name(self) -> str:

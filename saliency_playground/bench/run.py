@@ -14,7 +14,8 @@ from typing import Any
 
 from .. import files, metrics
 from ..core import Ceiling, SaliencyDataset, SaliencyModel
-from ..errors import InputError, RunError, describe_error
+from ..datasets.checks import dataset_findings
+from ..errors import Finding, InputError, RunError, describe_error
 from ..progress import is_watched
 from ..registry import create
 from ..tables import write_table
@@ -68,13 +69,14 @@ def _cells(config: Config) -> list[Cell]:
             items = survey(dataset, config.limit_images)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
+        findings = _check_findings(dataset, entry.as_)
         _check_figure_names(config, items)
         models = {name: _bind_ceiling(model, dataset, entry.as_) for name, model in created.items()}
         if not config.predict_only:
             _check_training_overlap(entry.as_, models, items)
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
         baseline = _baseline(config, dataset)
-        cells += [Cell(entry.as_, name, dataset, model, items, config, baseline, single)
+        cells += [Cell(entry.as_, name, dataset, model, items, config, baseline, single, findings)
                   for name, model in models.items()]
     return cells
 
@@ -139,6 +141,14 @@ def _has_kept(config: Config, model: ConfigEntry) -> bool:
     return any(path.exists() for entry in config.datasets for path in (
         Path(config.prediction_cache_dir, entry.as_, model.as_, "images.jsonl"),
         Path(config.output_dir, ".rows", f"{entry.as_}__{model.as_}.jsonl")))
+
+
+def _check_findings(dataset: SaliencyDataset, dataset_as: str) -> list[Finding]:
+    "What should be said of a dataset. Raises RunError if something is plainly wrong with it."
+    findings = dataset_findings(dataset)
+    if wrong := [finding for finding in findings if finding.severity == "error"]:
+        raise RunError("\n".join(f"dataset {dataset_as}: {finding}" for finding in wrong))
+    return findings
 
 
 def _check_figure_names(config: Config, items: list[SurveyedImage]) -> None:

@@ -10,7 +10,7 @@ __all__ = ['split_ids', 'FileOptions', 'ImageRecord', 'select_records', 'ground_
 import inspect
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..errors import DatasetError
+from ..errors import DatasetError, Finding
 from .listing import nfc
 from .participants import participant_files, read_participants, resize_gt_map
 from .points import load_npy, read_fixations
@@ -315,12 +315,14 @@ class FileDataset(SaliencyDataset):
     """A dataset of files. An adapter's `__init__(self, root, …, **options)` finds its records and calls this one's.
 
     records: what was found. options: as for `FileOptions`. root: the folder that errors name, and in which
-    `participant_maps` is looked for before the working directory. Raises DatasetError if no record is left.
+    `participant_maps` is looked for before the working directory. found: what the adapter noticed while looking for
+    the records, which `findings` gives. Raises DatasetError if no record is left.
     """
     __signature__: ClassVar[inspect.Signature]              # of an adapter: its own parameters and `FileOptions`
 
-    def __init__(self, records: list[ImageRecord], options: dict[str, Any], root: str | Path) -> None:
-        self.reading, self.root = FileOptions(**options), Path(root)
+    def __init__(self, records: list[ImageRecord], options: dict[str, Any], root: str | Path,
+                 found: Iterable[Finding] = ()) -> None:
+        self.reading, self.root, self._found = FileOptions(**options), Path(root), list(found)
         self.records = select_records(records, self.reading, root)
         _check_order(self.records, self.reading)
         map_folders = self.reading.participant_maps
@@ -344,6 +346,10 @@ class FileDataset(SaliencyDataset):
     def ids(self) -> list[str]:
         "The image ids in order."
         return [record.image_id for record in self.records]
+
+    def findings(self) -> list[Finding]:
+        "What was noticed when the files were found."
+        return list(self._found)
 
     def size_of(self, i: int) -> tuple[int, int]:
         "(height, width) of image i in pixels, from its header. Raises ImageError."

@@ -18,7 +18,6 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from .. import comparisons
-from ..datasets.checks import fixation_warnings
 from .comparison import format_number, format_table
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
@@ -140,8 +139,10 @@ def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
         message, times = Counter(failed.error).most_common(1)[0]
         n = f"{len(failed)} image{'s' if len(failed) > 1 else ''} failed, see errors.csv"
         sentences.append(f"{n}: {message}" if times == len(failed) else f"{n}. {times} of them: {message}")
-    for name, facts in run.about["datasets"].items():
-        sentences += fixation_warnings(name, facts) if dataset in (None, name) else []
+    for name, about in run.about["datasets"].items():
+        if dataset in (None, name):
+            sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
+                          for finding in about.get("findings", [])]
     return sentences + [sentence for sentence in leak_warnings(run)
                         if dataset is None or f" on {dataset} in " in sentence]
 
