@@ -32,8 +32,8 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     config: a Config, a packaged config's name, a path, or a dict. strict: stop at the first image that fails.
     quiet: no progress bars; None: bars if somebody watches, see `progress.is_watched`.
     Returns a RunResult; the tables lie in its output_dir, and its `exit_code` says whether anything is missing. Raises
-    ConfigError for faults of the config, RunError for what is missing or empty, TimeoutError if another run is writing to the same output_dir. If it raises one of them
-    before anything is computed, nothing is left on the disk.
+    ConfigError for faults of the config, RunError for what is missing or empty, TimeoutError if another run is writing
+    to the same output_dir. If it raises one of them before anything is computed, nothing is left on the disk.
     """
     config = config if isinstance(config, Config) else load_config(config)
     if absent := missing_inputs(config):
