@@ -209,7 +209,7 @@ def adapter_hint(path: Path) -> str:
         return ""
     suffix, at = path.suffix.lower(), path.as_posix()
     if suffix == ".json" and re.search(r'"(X|FIX_X)"\s*:\s*\[', head):
-        return f" It is a list of scanpaths: the dataset `scanpath_json` reads it, with `json: {at}`."
+        return f" It is a list of scanpaths: the dataset `scanpath_json` reads it, with `root: {at}`."
     if suffix == ".json" and '"annotations"' in head:
         return f" It may be SALICON's: the dataset `salicon` reads that, with `root: {path.parent.as_posix()}`."
     columns = {name.strip(" \"'").lower() for name in re.split(r"[,;\t]", head.partition("\n")[0])}
