@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..errors import DatasetError, Finding, InputError
+from ..errors import DatasetError, Finding
 from .listing import TABLE_SUFFIXES, nfc
 from .participants import participant_files, read_participants, resize_gt_map
 from .points import load_npy, read_fixations
@@ -86,11 +86,11 @@ class FileOptions:
     fold: int | None = None                     # which fold of split_file, from 1
     categories: list | None = None              # only images of these categories
     min_fixations: int | None = None            # only images with at least so many fixations on them; reads them all
+    observers: list | None = None               # only what these people looked at, by their labels; reads them all
     # which points
     # drop: leave out every observer's first, which the fixation cross made
     first_fixation: Literal["keep", "drop"] = "keep"
     index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
-    observers: list | None = None               # only what these people looked at, by their labels; reads them all
     # the ground-truth map
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
     px_per_dva: float | None = None  # pixels per degree of visual angle; without sigma_px, one degree is the blur
@@ -109,12 +109,6 @@ class FileOptions:
             if value not in values:
                 hint = " It draws another participant each time: only for training." if value == "random" else ""
                 raise DatasetError(f"{name} is {' or '.join(map(repr, values))}, not {value!r}.{hint}")
-        for name in ("sigma_px", "px_per_dva"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and 0 < value < np.inf):
-                raise DatasetError(f"{name} is a number of pixels above 0, not {value!r}.")
-        if self.fold is not None and self.split_file is None:
-            raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
         for name in ("categories", "observers"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, (list, tuple)) and value):
@@ -122,6 +116,12 @@ class FileOptions:
         least = self.min_fixations
         if least is not None and (isinstance(least, bool) or not isinstance(least, int) or least < 1):
             raise DatasetError(f"min_fixations is a whole number from 1, not {least!r}.")
+        for name in ("sigma_px", "px_per_dva"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, (int, float)) and 0 < value < np.inf):
+                raise DatasetError(f"{name} is a number of pixels above 0, not {value!r}.")
+        if self.fold is not None and self.split_file is None:
+            raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
 
 # %% ../../nbs/30_datasets/06_base.ipynb #044bb214
 @dataclass(frozen=True)
@@ -416,14 +416,14 @@ class FileDataset(SaliencyDataset):
         selected = select_records(records, replace(self.reading, categories=None), root)
         self.records = select_records(records, self.reading, root)
         _check_order(self.records, self.reading)
+        map_folders = self.reading.participant_maps
+        self.participants = (None if map_folders is None
+                             else participant_files(_find_map_folders(self.root, map_folders), self.ids))
         self._sizes: dict[int, tuple[int, int]] = {}
         self._fixations: dict[int, Fixations | None] = {}
         if self.reading.observers is not None or self.reading.min_fixations is not None:
             self._filter()
         self._found += filter_findings(selected, self.records, self.reading)
-        map_folders = self.reading.participant_maps
-        self.participants = (None if map_folders is None
-                             else participant_files(_find_map_folders(self.root, map_folders), self.ids))
 
     def _filter(self) -> None:
         "Keep the images with enough fixations on them. Raises DatasetError if there is none, or an unknown observer."
@@ -432,7 +432,7 @@ class FileDataset(SaliencyDataset):
         for i, record in enumerate(self.records):
             try:
                 whole, size = record_fixations(record, self.size_of(i), self.reading), self.size_of(i)
-            except (InputError, OSError):                    # a run names it, once it comes to this image
+            except (ValueError, OSError):                    # a run names it, once it comes to this image
                 kept.append(i)
                 continue
             labels |= set(map(str, whole.observers)) if whole is not None else set()
