@@ -90,14 +90,18 @@ def copied(table):
     return pd.concat([table[table.image_id != ids[1]], table[table.image_id == ids[0]].assign(image_id=ids[1])])
 
 
+def in_two_cases(table):
+    return table.assign(observer=[f"{'sS'[i % 2]}{label}" for i, label in enumerate(table.observer)])
+
+
 TABLES = {                                   # fault -> (the table with it, words of which one kind's name must be made)
     "y counts from the bottom": (lambda t: plant(t, y=lambda x, y: HEIGHT - 1 - y), "content y-up origin"),
     "x counts from the right": (lambda t: plant(t, x=lambda x, y: WIDTH - 1 - x), "content mirrored"),
     "x and y exchanged": (lambda t: plant(t, lambda x, y: y, lambda x, y: x), "swap"),
     "shares": (lambda t: plant(t, lambda x, y: x / WIDTH, lambda x, y: y / HEIGHT), "share"),
-    "percent": (lambda t: plant(t, lambda x, y: 100 * x / WIDTH, lambda x, y: 100 * y / HEIGHT), "percent content scale"),
+    "percent": (lambda t: plant(t, lambda x, y: 100 * x / WIDTH, lambda x, y: 100 * y / HEIGHT), "percent"),
     "from the centre": (lambda t: plant(t, lambda x, y: x - WIDTH / 2, lambda x, y: y - HEIGHT / 2), "centre origin"),
-    "PsychoPy's norm": (lambda t: plant(t, lambda x, y: 2 * x / WIDTH - 1, lambda x, y: 1 - 2 * y / HEIGHT), "centre norm"),
+    "PsychoPy's norm": (lambda t: plant(t, lambda x, y: 2 * x / WIDTH - 1, lambda x, y: 1 - 2 * y / HEIGHT), "norm"),
     "on the screen": (lambda t: plant(t, lambda x, y: x + 440, lambda x, y: y + 362), "screen outside"),
     "at twice the scale": (lambda t: plant(t, lambda x, y: 2 * x, lambda x, y: 2 * y), "scale outside"),
     "lost as 0, 0": (with_zeros, "lost zero corner"),
@@ -105,8 +109,7 @@ TABLES = {                                   # fault -> (the table with it, word
     "samples": (samples, "sample repeat"),
     "images shifted by one": (shifted, "content"),
     "durations in seconds": (lambda t: t.assign(duration=t.duration / 1000), "durations"),
-    "labels in two cases": (lambda t: t.assign(observer=[f"S{o}" if i % 2 else f"s{o}" for i, o in enumerate(t.observer)]),
-                            "label case"),
+    "labels in two cases": (in_two_cases, "label case"),
     "labels missing": (lambda t: t.assign(observer=t.observer.where(t.observer.isin(t.observer.unique()[3:]), "")),
                        "label unlabel"),
     "one observer in shares": (lambda t: of_observer(t, lambda xy: xy / [WIDTH, HEIGHT]), "observer share"),
@@ -115,14 +118,15 @@ TABLES = {                                   # fault -> (the table with it, word
     "one observer twice": (twin, "copied-observers"),
     "fixations of another image": (copied, "copied-fixations"),
     "the fixation cross": (with_crosses, "first-fixations"),
-    "rows lost of one image": (lambda t: t[(t.image_id != t.image_id.iloc[0]) | (np.arange(len(t)) < 4)], "few-fixations"),
+    "rows lost of an image": (lambda t: t[(t.image_id != t.image_id[0]) | (np.arange(len(t)) < 4)], "few-fixations"),
 }
 
 
 @pytest.mark.parametrize("fault", TABLES)
 def test_a_fault_of_the_table_is_found(fault, sound, tmp_path):
     change, words = TABLES[fault]
-    change(pd.read_csv(sound / "fixations.csv", dtype={"image_id": str})).to_csv(tmp_path / "fixations.csv", index=False)
+    table = pd.read_csv(sound / "fixations.csv", dtype={"image_id": str})
+    change(table).to_csv(tmp_path / "fixations.csv", index=False)
     found = checked(tmp_path, images_dir=sound / "images")
     assert any(word in kind for kind in found for word in words.split()), {kind: str(f) for kind, f in found.items()}
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from .. import heatmaps
+from .. import heatmaps, maps
 from .facts import ImageFacts
 from .gaze_checks import center_bias, center_bias_bits
 
@@ -32,6 +32,6 @@ def draw_center_biases(datasets: Mapping[str, list[ImageFacts]]) -> np.ndarray:
     "The center biases of several datasets side by side, on one scale, as a drawing (uint8)."
     densities = {name: center_bias(facts) for name, facts in datasets.items()}
     top = max(density.max() for density in densities.values())
-    figures = [heatmaps.colorize(np.kron(density / top, np.ones((8, 8)))) for density in densities.values()]
+    figures = [heatmaps.colorize(maps.resize(density / top, (256, 256))) for density in densities.values()]
     return heatmaps.image_grid(figures, columns=min(4, len(figures)), captions=list(densities),
                                width=260 * min(4, len(figures)))

@@ -98,8 +98,8 @@ def duplicate_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
     pairs = [pair for pair in _near_pairs(facts) if (pair[0].image_id, pair[1].image_id) not in exact]
     if groups:
         names = [" = ".join(image.image_id for image in group[:3]) for group in groups]
-        yield Finding("warning", "duplicates", f"{sum(map(len, groups))} images are {len(groups)} files under several "
-                      f"names: {name_some(names)}.", "Each counts as an image of its own: leave all but one out.",
+        yield Finding("warning", "duplicates", f"{sum(map(len, groups))} images are copies, to the byte: "
+                      f"{name_some(names)}.", "Each counts as an image of its own: leave all but one out.",
                       where=tuple(image.image_id for group in groups for image in group)[:6])
     if pairs:
         names = [f"{a.image_id} ≈ {b.image_id}" for a, b in pairs]

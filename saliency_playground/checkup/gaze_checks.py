@@ -134,18 +134,19 @@ def content_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
                 "if they are turned by 180°": gaze[:, ::-1, ::-1],
                 "on the image after theirs": np.roll(gaze, 1, axis=0),
                 "on the image before theirs": np.roll(gaze, -1, axis=0)}
-    plain, best, best_t = _fit_to_content(contrast, gaze), "", 5.0
+    plain, best, best_t, gain = _fit_to_content(contrast, gaze), "", 5.0, np.zeros(len(looked))
     for how, reading in readings.items():
         fit = _fit_to_content(contrast, reading)
         t = t_value(fit - plain)
         if t > best_t and t_value(fit) > 5:
-            best, best_t = how, t
+            best, best_t, gain = how, t, fit - plain
     if best:
         yield Finding("warning", "content", f"the fixations fit what the images show better {best} (t = {best_t:.0f} "
                       f"over {len(looked)} images).",
                       "Are image names and fixations off by one?" if "theirs" in best else
                       "Does y count from the bottom, or x from the right?",
-                      {"origin": "bottom-left"} if "upside" in best else {})
+                      {"origin": "bottom-left"} if "upside" in best else {},
+                      tuple(looked[i].image_id for i in np.argsort(-gain)[:3]))
 
 
 def _shares(image: ImageFacts) -> np.ndarray:

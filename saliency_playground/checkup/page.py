@@ -56,6 +56,7 @@ _BODY = """
 .dr .error { border-color: #c0392b; } .dr .warning { border-color: #d68910; }
 .dr b { font-size: .8rem; letter-spacing: .04em; text-transform: uppercase; }
 .dr table { border-collapse: collapse; } .dr th, .dr td { padding: .2rem .7rem; text-align: right; }
+.dr th:first-child { text-align: left; }
 .dr .wide { overflow-x: auto; } .dr code { font-size: .9em; }
 @media (max-width: 40rem) { .dr dl { grid-template-columns: 1fr; } .dr dd { margin-bottom: .4rem; } }
 </style>

@@ -7,6 +7,7 @@ __all__ = ['dataset_entries', 'mended_config', 'doctor']
 
 # %% ../../nbs/70_cli/04_doctor.ipynb #05395141
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def mended_config(entries: list[dict[str, Any]], checkups: list["Checkup"]) -> s
     for entry, checkup in zip(entries, checkups, strict=True):
         for finding in checkup.findings:
             if finding.options:
-                lines += [f"# {line}" for line in str(finding).splitlines()]
+                lines += textwrap.wrap(str(finding), 100, initial_indent="# ", subsequent_indent="# ")
         written = yaml.safe_dump(entry | checkup.options, sort_keys=False, allow_unicode=True).splitlines()
         lines += [f"{'- ' if i == 0 else '  '}{line}" for i, line in enumerate(written)]
     return "\n".join([*lines, "models: [center_bias, spectral_residual]", ""])
