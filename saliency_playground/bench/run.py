@@ -6,6 +6,7 @@
 __all__ = ['run']
 
 # %% ../../nbs/40_bench/06_run.ipynb #e5d8c7b6
+import csv
 import os
 import time
 from copy import copy
@@ -30,9 +31,9 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
 
     config: a Config, a packaged config's name, a path, or a dict. strict: stop at the first image that fails.
     quiet: no progress bars; None: bars if somebody watches, see `progress.is_watched`.
-    Returns a RunResult; the tables lie in its output_dir. Raises ConfigError for faults of the config, RunError for
-    what is missing or empty, TimeoutError if another run is writing to the same output_dir. If it raises one of them
-    before anything is computed, nothing is left on the disk.
+    Returns a RunResult; the tables lie in its output_dir, and its `exit_code` says whether anything is missing. Raises
+    ConfigError for faults of the config, RunError for what is missing or empty, TimeoutError if another run is writing
+    to the same output_dir. If it raises one of them before anything is computed, nothing is left on the disk.
     """
     config = config if isinstance(config, Config) else load_config(config)
     if absent := missing_inputs(config):
@@ -49,11 +50,23 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
             cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet))
             if not config.predict_only:
                 summary += cell_tables(cell_results[-1])
-        result = RunResult(output_dir, cell_results, time.perf_counter() - start)
+        forgotten = () if config.predict_only else _forgotten_cells(output_dir/"ALL_SUMMARY.csv", summary)
+        result = RunResult(output_dir, cell_results, time.perf_counter() - start, forgotten)
         if not config.predict_only:
             write_table(output_dir/"ALL_SUMMARY.csv", SUMMARY, summary)
         write_records(result, config)
     return result
+
+
+def _forgotten_cells(table: Path, summary: list[list]) -> tuple[str, ...]:
+    "The cells of the table that an earlier run has left, dataset × model, which are not in this run's summary."
+    try:
+        with open(table, encoding="utf-8", newline="") as file:
+            earlier = dict.fromkeys(f"{row['dataset']} × {row['model']}" for row in csv.DictReader(file))
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return ()
+    now = {f"{row[0]} × {row[1]}" for row in summary}
+    return tuple(cell for cell in earlier if cell not in now)
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1c00002
 def _cells(config: Config) -> list[Cell]:

@@ -281,18 +281,19 @@ def run(config: str, sets: tuple[str, ...], limit_images: int | None, overwrite:
       saliency-playground run --config baseline --set models.blur_baseline.ksize=21
 
     \b
-    Exit code: 0 all is well, 1 images failed, 2 the config or a path is at fault.
+    Exit code: 0 all is well, 1 images failed or most have nothing to score against, 2 the config or a path is at
+    fault.
     """
     from saliency_playground.bench.config import load_config
     settings = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
     settings = [f"{key}={value}" for key, value in settings.items() if value is not None]
     loaded = load_config(config, [*sets, *settings])
     result = _run_config(loaded, strict, quiet)
-    if not quiet or result.n_errors:
+    if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
-    if not (quiet or loaded.predict_only):
+    if not (quiet or loaded.predict_only or result.nothing_scored):
         click.echo(f'The leaderboard: saliency-playground report "{result.output_dir.as_posix()}"')
-    sys.exit(1 if result.n_errors else 0)
+    sys.exit(result.exit_code)
 
 # %% ../../nbs/70_cli/09_main.ipynb #8d2c1338
 @main.command()

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['split_ids', 'FileOptions', 'ImageRecord', 'select_records', 'ground_truth', 'cached_ground_truth', 'record_fixations',
-           'with_file_options', 'participants_of', 'read_sample', 'truth_digest', 'FileDataset']
+           'join_fixations', 'observers_fixations', 'keep_observers', 'filter_findings', 'with_file_options',
+           'participants_of', 'read_sample', 'truth_digest', 'FileDataset']
 
 # %% ../../nbs/30_datasets/06_base.ipynb #e992a804
 import inspect
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -19,8 +20,8 @@ import numpy as np
 
 from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..errors import DatasetError, Finding
-from .listing import nfc
+from ..errors import DatasetError, Finding, InputError
+from .listing import TABLE_SUFFIXES, nfc
 from .participants import participant_files, read_participants, resize_gt_map
 from .points import load_npy, read_fixations
 
@@ -83,10 +84,13 @@ class FileOptions:
     split: str | None = None                    # train, val, test, or what the dataset calls its parts; None: all
     split_file: str | Path | None = None        # a split made once, see `split_ids`; it decides, not the dataset's own
     fold: int | None = None                     # which fold of split_file, from 1
+    categories: list | None = None              # only images of these categories
+    min_fixations: int | None = None            # only images with at least so many fixations on them; reads them all
     # which points
     # drop: leave out every observer's first, which the fixation cross made
     first_fixation: Literal["keep", "drop"] = "keep"
     index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
+    observers: list | None = None               # only what these people looked at, by their labels; reads them all
     # the ground-truth map
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
     px_per_dva: float | None = None  # pixels per degree of visual angle; without sigma_px, one degree is the blur
@@ -111,6 +115,13 @@ class FileOptions:
                 raise DatasetError(f"{name} is a number of pixels above 0, not {value!r}.")
         if self.fold is not None and self.split_file is None:
             raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
+        for name in ("categories", "observers"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, (list, tuple)) and value):
+                raise DatasetError(f"{name} is a list of those to keep, [a, b], not {value!r}.")
+        least = self.min_fixations
+        if least is not None and (isinstance(least, bool) or not isinstance(least, int) or least < 1):
+            raise DatasetError(f"min_fixations is a whole number from 1, not {least!r}.")
 
 # %% ../../nbs/30_datasets/06_base.ipynb #044bb214
 @dataclass(frozen=True)
@@ -121,7 +132,8 @@ class ImageRecord:
     """
     image_id: str
     image: Path
-    fixations: Path | Fixations | None = None           # a file, or points already read, counted as the files count
+    # a file; a file for each observer, by their labels; or points already read, counted as the files count
+    fixations: Path | Mapping[str, Path] | Fixations | None = None
     gt_map: Path | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
@@ -142,11 +154,11 @@ def _select_listed(records: list[ImageRecord], wanted: list[str], split_file: ob
 
 
 def select_records(records: list[ImageRecord], options: FileOptions, where: object) -> list[ImageRecord]:
-    """The records that `split`, `split_file` and `fold` ask for, in their order.
+    """The records that `split`, `split_file`, `fold` and `categories` ask for, in their order.
 
     where: what errors call the dataset. A split file may name images with or without their suffix.
-    Raises DatasetError if an id stands twice, if nothing is left, or if the split file names an image that is not
-    there.
+    Raises DatasetError if an id stands twice, if nothing is left, or if the split file or `categories` name what is
+    not there.
     """
     if options.split is not None and options.split_file is None:
         records = _select_split(records, str(options.split), where)
@@ -154,10 +166,21 @@ def select_records(records: list[ImageRecord], options: FileOptions, where: obje
     if twice:
         raise DatasetError(f"{where}: {twice[0]!r} is the id of more than one image ({len(twice)} such ids). Ids must "
                            "differ.")
-    if options.split_file is None:
-        return records
-    return _select_listed(records, split_ids(options.split_file, options.split, options.fold),
-                          options.split_file, where)
+    if options.split_file is not None:
+        records = _select_listed(records, split_ids(options.split_file, options.split, options.fold),
+                                 options.split_file, where)
+    return records if options.categories is None else _select_categories(records, options.categories, where)
+
+
+def _select_categories(records: list[ImageRecord], wanted: Sequence, where: object) -> list[ImageRecord]:
+    "The records of some categories. Raises DatasetError if there is none of one of them."
+    there = Counter(str(record.meta["category"]) for record in records if "category" in record.meta)
+    for category in map(str, wanted):
+        if category not in there:
+            listed = ", ".join(f"{name} ({n})" for name, n in sorted(there.items())[:25])
+            raise DatasetError(f"{where}: no image has the category {category!r}.{files.did_you_mean(category, there)} "
+                               f"There is: {listed or 'no category at all; leave `categories` out'}.")
+    return [record for record in records if str(record.meta.get("category")) in set(map(str, wanted))]
 
 
 def _select_split(records: list[ImageRecord], split: str, where: object) -> list[ImageRecord]:
@@ -222,6 +245,8 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
     size: (height, width) of its image. Raises DatasetError or MapError naming the file or image.
     """
     fixations = record.fixations
+    if isinstance(fixations, Mapping):
+        return observers_fixations(record, size, options)
     if isinstance(fixations, Fixations):
         fixations = replace(fixations, x=fixations.x - options.index_base, y=fixations.y - options.index_base)
     elif fixations is not None:
@@ -232,6 +257,70 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
         raise DatasetError(f"image {record.image_id}, first_fixation: drop: which fixation came first is not known. "
                            "Only a table with a column `observer` says it.")
     return fixations[fixations.order > 0]
+
+# %% ../../nbs/30_datasets/06_base.ipynb #9d39675f
+def join_fixations(parts: Sequence[Fixations]) -> Fixations:
+    "Several fixations as one. What a part does not know is NaN where it is a number, else unknown for all."
+    columns: dict[str, Any] = {}
+    for name in (column.name for column in fields(Fixations)):
+        values = [getattr(part, name) for part in parts]
+        known = [value for value in values if value is not None]
+        if known and len(known) < len(values) and known[0].dtype.kind == "f":
+            values = [np.full(len(part), np.nan) if value is None else value
+                      for part, value in zip(parts, values, strict=True)]
+        columns[name] = None if any(value is None for value in values) else np.concatenate(values)
+    return Fixations(**columns)
+
+
+def observers_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
+    "`record_fixations` where every observer has a file: its label is the observer, unless a column says who looked."
+    assert isinstance(record.fixations, Mapping)
+    parts, keep = [], replace(options, first_fixation="keep")
+    for observer, path in record.fixations.items():
+        points = record_fixations(replace(record, fixations=path), size, keep)
+        if points is not None and len(points):
+            order = np.arange(len(points)) if path.suffix.lower() in TABLE_SUFFIXES else None
+            labelled = replace(points, observer=np.full(len(points), observer), order=order)
+            parts.append(points if points.observer is not None else labelled)
+    if not parts:
+        return Fixations(np.empty(0), np.empty(0))
+    return record_fixations(replace(record, fixations=join_fixations(parts)), size,
+                            FileOptions(first_fixation=options.first_fixation))
+
+# %% ../../nbs/30_datasets/06_base.ipynb #67c51ace
+def keep_observers(fixations: Fixations | None, wanted: Sequence | None) -> Fixations | None:
+    "The fixations of some observers, by their labels as text; all of them if `wanted` is None."
+    if wanted is None or fixations is None:
+        return fixations
+    labels = np.full(len(fixations), "") if fixations.observer is None else fixations.observer.astype(str)
+    return fixations[np.isin(labels, [str(label) for label in wanted])]
+
+
+def _check_observers(wanted: Sequence | None, labels: set[str], where: object) -> None:
+    "Refuse to keep an observer whom no fixation names."
+    for label in map(str, wanted or ()):
+        if label not in labels:
+            listed = ", ".join(sorted(labels)[:12])
+            raise DatasetError(f"{where}: no fixation is by the observer {label!r}."
+                               f"{files.did_you_mean(label, labels)} There are: "
+                               f"{listed or 'none; no file says who looked, so leave `observers` out'}.")
+
+
+def filter_findings(before: list[ImageRecord], after: list[ImageRecord], options: FileOptions) -> list[Finding]:
+    "What the options that choose images and people have left out."
+    found = []
+    if options.categories is not None or options.min_fixations is not None:
+        asked = [f"{name}: {value}" for name, value in [("categories", options.categories),
+                                                        ("min_fixations", options.min_fixations)] if value is not None]
+        found.append(Finding("note", "filtered", f"{' and '.join(asked)} left out {len(before) - len(after)} of "
+                             f"{len(before)} images."))
+    if options.observers is not None:
+        found.append(Finding("note", "filtered", f"only the fixations of {len(options.observers)} observers are kept "
+                             f"({', '.join(map(str, options.observers))})."))
+        if any(record.gt_map for record in after) and options.participant_maps is None:
+            found.append(Finding("warning", "observers-maps", "`observers` keeps some people's fixations, but the maps "
+                                 "in files are of everybody.", "CC, KL and SIM are still against all of them."))
+    return found
 
 # %% ../../nbs/30_datasets/06_base.ipynb #7653dc79
 def with_file_options(init: Callable) -> inspect.Signature:
@@ -245,8 +334,9 @@ def with_file_options(init: Callable) -> inspect.Signature:
 
 def _check_order(records: list[ImageRecord], options: FileOptions) -> None:
     "Refuse to drop first fixations where a file cannot say which they are, before any is read."
-    unordered = [record.fixations for record in records
-                 if isinstance(record.fixations, Path) and record.fixations.suffix.lower() != ".csv"]
+    own = [path for record in records if isinstance(record.fixations, Mapping) for path in record.fixations.values()]
+    unordered = [path for path in [*(record.fixations for record in records), *own]
+                 if isinstance(path, Path) and path.suffix.lower() not in TABLE_SUFFIXES]
     if options.first_fixation == "drop" and unordered:
         raise DatasetError(f"first_fixation: drop cannot be done: {unordered[0]} does not say which fixation came "
                            "first. Only a table with a column `observer` does.")
@@ -323,13 +413,38 @@ class FileDataset(SaliencyDataset):
     def __init__(self, records: list[ImageRecord], options: dict[str, Any], root: str | Path,
                  found: Iterable[Finding] = ()) -> None:
         self.reading, self.root, self._found = FileOptions(**options), Path(root), list(found)
+        selected = select_records(records, replace(self.reading, categories=None), root)
         self.records = select_records(records, self.reading, root)
         _check_order(self.records, self.reading)
+        self._sizes: dict[int, tuple[int, int]] = {}
+        self._fixations: dict[int, Fixations | None] = {}
+        if self.reading.observers is not None or self.reading.min_fixations is not None:
+            self._filter()
+        self._found += filter_findings(selected, self.records, self.reading)
         map_folders = self.reading.participant_maps
         self.participants = (None if map_folders is None
                              else participant_files(_find_map_folders(self.root, map_folders), self.ids))
-        self._sizes: dict[int, tuple[int, int]] = {}
-        self._fixations: dict[int, Fixations | None] = {}
+
+    def _filter(self) -> None:
+        "Keep the images with enough fixations on them. Raises DatasetError if there is none, or an unknown observer."
+        labels: set[str] = set()
+        kept = []
+        for i, record in enumerate(self.records):
+            try:
+                whole, size = record_fixations(record, self.size_of(i), self.reading), self.size_of(i)
+            except (InputError, OSError):                    # a run names it, once it comes to this image
+                kept.append(i)
+                continue
+            labels |= set(map(str, whole.observers)) if whole is not None else set()
+            self._fixations[i] = points = keep_observers(whole, self.reading.observers)
+            if (0 if points is None else len(points.inside(size))) >= (self.reading.min_fixations or 0):
+                kept.append(i)
+        _check_observers(self.reading.observers, labels, self.root)
+        if not kept:
+            raise DatasetError(f"{self.root}: min_fixations: {self.reading.min_fixations} leaves no image.")
+        self.records = [self.records[i] for i in kept]
+        self._sizes = {n: self._sizes[i] for n, i in enumerate(kept) if i in self._sizes}
+        self._fixations = {n: self._fixations[i] for n, i in enumerate(kept) if i in self._fixations}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -360,7 +475,8 @@ class FileDataset(SaliencyDataset):
     def fixations_of(self, i: int) -> Fixations | None:
         "The fixations on image i, those beside it too. Raises DatasetError or MapError naming the file."
         if i not in self._fixations:
-            self._fixations[i] = record_fixations(self.records[i], self.size_of(i), self.reading)
+            whole = record_fixations(self.records[i], self.size_of(i), self.reading)
+            self._fixations[i] = keep_observers(whole, self.reading.observers)
         return self._fixations[i]
 
     def fingerprint(self, i: int) -> dict[str, str]:

@@ -17,7 +17,7 @@ from .. import files, images
 from ..core import Fixations
 from ..errors import DatasetError
 from .csv_tables import parse_floats, read_csv_columns
-from .listing import FIXATION_SUFFIXES
+from .listing import FIXATION_SUFFIXES, TABLE_SUFFIXES
 
 # %% ../../nbs/30_datasets/03_points.ipynb #87b4b6c5
 def points_from_array(values: np.ndarray, size: tuple[int, int], index_base: int = 0,
@@ -174,13 +174,14 @@ def load_npy(path: str | Path) -> np.ndarray:
 def read_fixations(path: str | Path, size: tuple[int, int], index_base: int = 0) -> Fixations:
     """Fixations on one image from a file.
 
-    path: `.npy` (points or counts), `.csv` (`x,y[,observer,t,duration]`), `.mat`, or a gray image of points.
+    path: `.npy` (points or counts), `.csv`, `.tsv` or `.txt` (`x,y[,observer,t,duration]`), `.mat`, or a gray image of
+    points.
     size: (height, width) of the image. index_base: 1 if points in the file are counted from 1.
     Points may lie outside the image: here nothing is dropped. Raises DatasetError or MapError naming the file.
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix == ".csv":
+    if suffix in TABLE_SUFFIXES:
         return points_from_columns(*read_csv_columns(path, needs=("x", "y")), index_base, source=path)
     if suffix == ".mat":
         return points_from_array(load_mat(path, size), size, index_base, source=path)

@@ -14,6 +14,7 @@ from typing import Any
 from ..bench.config import Config, load_config, read_config
 from ..bench.run import run
 from ..core import SaliencyDataset, SaliencyModel
+from ..errors import RunError
 from .run import Run
 
 # %% ../../nbs/50_report/13_benchmark.ipynb #3002e7b5
@@ -25,9 +26,11 @@ def benchmark(config: str | Path | Mapping[str, Any] | Config = "baseline", *,
     config: a packaged config's name, a path to a YAML file, or a dict. models, datasets: what is compared and on what:
     names, mappings `{"name": …, "as": …, options}`, classes, objects, and functions image → map. changes: further keys
     of the config, e.g. `preset="deepgaze"`, `output_dir="outputs/mine"`. All of them replace the config's own.
-    Raises ConfigError with every fault of the config, RunError for what is missing; an image that fails costs that
-    image only, see `Run.errors`. Warns of fixations outside their images, of models scored on images that steered their
-    training, and of models whose predictions cannot be kept.
+    Raises ConfigError with every fault of the config, RunError for what is missing, and if not a single score could be
+    computed (the tables are written nevertheless; `predict_only=True` asks for predictions alone). An image that fails
+    costs that image only, see `Run.errors`. Warns of what is odd about a dataset, of models scored on images that
+    steered their training, of models whose predictions cannot be kept, and of an earlier run's cells that are no longer
+    in the tables.
     """
     objects = {"models": models, "datasets": datasets}
     changes |= {key: list(items) for key, items in objects.items() if items is not None}
@@ -37,4 +40,6 @@ def benchmark(config: str | Path | Mapping[str, Any] | Config = "baseline", *,
     result = run(load_config(config))
     for warning in result.warnings():
         warnings.warn(warning, stacklevel=2)
+    if result.nothing_scored:
+        raise RunError("nothing could be scored: " + " ".join(result.warnings()))
     return Run(result.output_dir)
