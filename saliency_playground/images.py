@@ -98,7 +98,8 @@ def _orientation(image: "PIL.Image.Image") -> int:
 
 def _is_deep(image: "PIL.Image.Image") -> bool:
     "Whether an image holds more than a byte a channel: 16 or 32 bits, fractions."
-    raw_modes = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in image.tile[:1] if tile[3]]
+    raw_modes = [tile[3] if isinstance(tile[3], str) else tile[3][0]
+                 for tile in getattr(image, "tile", [])[:1] if tile[3]]
     return image.mode.startswith(("I", "F")) or any(";16" in mode for mode in raw_modes if isinstance(mode, str))
 
 
@@ -183,8 +184,8 @@ def _check_numbers(values: np.ndarray, white: float, path: str | Path) -> None:
         raise ImageError(f"{path}: {np.count_nonzero(~finite)} of {values.size} numbers are NaN or infinite. Fill them "
                          "in, or leave the image out.")
     if (least := values.min(initial=0)) < -0.01 * white:
-        raise ImageError(f"{path}: it holds numbers from {least:g} to {values.max():g}, but an image begins at 0, which "
-                         "is black. Shift it, or save it as 8 bits.")
+        raise ImageError(f"{path}: it holds numbers from {least:g} to {values.max():g}, but an image begins at "
+                         "0, which is black. Shift it, or save it as 8 bits.")
 
 
 def _to_bytes(values: np.ndarray, white: float, path: str | Path) -> np.ndarray:
@@ -361,9 +362,10 @@ def _settle_alpha(rgb: np.ndarray, opaque: np.ndarray, top: int, alpha: str | No
     if (opaque == 1).all():
         return rgb
     if alpha is None:
-        seems = " (it seems so: the colour is one and the same)" if np.ptp(rgb.reshape(-1, 3), axis=0).max() == 0 else ""
-        raise MapError(f"{path}: {np.mean(opaque < 1):.0%} of its pixels are transparent, and what they count depends on "
-                       "what lies behind them. Save the map without transparency, or say `alpha: black` or "
+        seems = (" (it seems so: the colour is one and the same)"
+                 if np.ptp(rgb.reshape(-1, 3), axis=0).max() == 0 else "")
+        raise MapError(f"{path}: {np.mean(opaque < 1):.0%} of its pixels are transparent, and what they count "
+                       "depends on what lies behind them. Save the map without transparency, or say `alpha: black` or "
                        f"`alpha: white` for what lies behind, `alpha: value` if the transparency is the map{seems}.")
     return rgb * opaque[:, :, None] + (0 if alpha == "black" else top) * (1 - opaque[:, :, None])
 
@@ -422,7 +424,8 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
         raise MapError(f"{path}: not a whole {suffix} file ({error}).") from None
     squeezed = np.squeeze(values) if np.ndim(values) > 2 else np.asarray(values)
     if squeezed.ndim != 2 or squeezed.dtype.kind not in "buif":
-        layers = " Its last axis may be colours or transparency: keep one." if np.shape(values)[-1:] in [(2,), (4,)] else ""
+        layers = (" Its last axis may be colours or transparency: keep one."
+                  if np.shape(values)[-1:] in [(2,), (4,)] else "")
         raise MapError(f"{path}: a map is a two-dimensional array of numbers, this is {squeezed.dtype} of shape "
                        f"{np.shape(values)}.{layers}")
     return squeezed.astype(float)
