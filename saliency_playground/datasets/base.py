@@ -20,9 +20,10 @@ import numpy as np
 from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError, Finding
+from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
 from .listing import nfc
 from .participants import participant_files, read_participants, resize_gt_map
-from .points import load_npy, read_fixations
+from .points import load_npy
 
 # %% ../../nbs/30_datasets/06_base.ipynb #d08523f9
 def split_ids(split_file: str | Path, split: str | None = None, fold: int | None = None) -> list[str]:
@@ -87,6 +88,14 @@ class FileOptions:
     # drop: leave out every observer's first, which the fixation cross made
     first_fixation: Literal["keep", "drop"] = "keep"
     index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
+    # where the points lie, see `Coordinates`; a picture of points, or of counts, has no unit
+    unit: str | None = None                     # px, share, percent, norm or height; px: they are pixels, do not ask
+    origin: str | None = None                   # top-left (y counts down), bottom-left or centre (y up), centre-y-down
+    swap_xy: bool = False                       # the points are y, x
+    scale: float = 1                            # pixels are multiplied by it: 2 if they count on images half the size
+    screen: list | None = None                  # [width, height] of the screen whose pixels, or shares, the points are
+    shown: str | list | None = None             # where on it the image was: centre, fit or [left, top, width, height]
+    lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
     # the ground-truth map
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
     px_per_dva: float | None = None  # pixels per degree of visual angle; without sigma_px, one degree is the blur
@@ -111,6 +120,12 @@ class FileOptions:
                 raise DatasetError(f"{name} is a number of pixels above 0, not {value!r}.")
         if self.fold is not None and self.split_file is None:
             raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
+        _ = self.coordinates                                   # refuses what is not allowed
+
+    @property
+    def coordinates(self) -> Coordinates:
+        "How the files' numbers say where a point lies. Raises DatasetError for what is not allowed."
+        return Coordinates(**{name: getattr(self, name) for name in Coordinates.__dataclass_fields__})
 
 # %% ../../nbs/30_datasets/06_base.ipynb #044bb214
 @dataclass(frozen=True)
@@ -217,15 +232,16 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
 
 # %% ../../nbs/30_datasets/06_base.ipynb #3190d356
 def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
-    """The fixations of a record as the options want them: 0-based, first ones dropped or kept; None if it has none.
+    """The fixations of a record as the options want them: in pixels, first ones dropped or kept; None if it has none.
 
     size: (height, width) of its image. Raises DatasetError or MapError naming the file or image.
     """
     fixations = record.fixations
     if isinstance(fixations, Fixations):
-        fixations = replace(fixations, x=fixations.x - options.index_base, y=fixations.y - options.index_base)
+        x, y = to_pixels(fixations.x, fixations.y, size, options.coordinates)
+        fixations = replace(fixations, x=x, y=y)
     elif fixations is not None:
-        fixations = read_fixations(fixations, size, options.index_base)
+        fixations = file_fixations(fixations, size, options.coordinates)
     if fixations is None or options.first_fixation == "keep" or not len(fixations):
         return fixations
     if fixations.order is None:
@@ -325,6 +341,7 @@ class FileDataset(SaliencyDataset):
         self.reading, self.root, self._found = FileOptions(**options), Path(root), list(found)
         self.records = select_records(records, self.reading, root)
         _check_order(self.records, self.reading)
+        check_pictures((record.fixations for record in self.records), self.reading.coordinates)
         map_folders = self.reading.participant_maps
         self.participants = (None if map_folders is None
                              else participant_files(_find_map_folders(self.root, map_folders), self.ids))
