@@ -24,9 +24,10 @@ from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError, Finding, InputError, PlaygroundError
 from ..stimuli import Stimuli, fixation_misfits
+from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
 from .listing import TABLE_SUFFIXES, nfc
 from .participants import participant_files, read_gt_map, read_participants
-from .points import load_npy, read_fixations
+from .points import load_npy
 
 # %% ../../nbs/30_datasets/06_base.ipynb #d08523f9
 def split_ids(split_file: str | Path, split: str | None = None, fold: int | None = None) -> list[str]:
@@ -98,6 +99,14 @@ class FileOptions:
     exif: Literal["apply", "ignore"] | None = None         # a camera's flag that turns images; None: as fixations tell
     white: float | None = None                  # the number that is white where more than 8 bits are stored
     max_pixels: int | None = None               # refuse a larger image; None: `images.MAX_PIXELS`
+    # where the points lie, see `Coordinates`; a picture of points, or of counts, has no unit
+    unit: str | None = None                     # px, share, percent, norm or height; px: they are pixels, do not ask
+    origin: str | None = None                   # top-left (y counts down), bottom-left or centre (y up), centre-y-down
+    swap_xy: bool = False                       # the points are y, x
+    scale: float = 1                            # pixels are multiplied by it: 2 if they count on images half the size
+    screen: list | None = None                  # [width, height] of the screen whose pixels, or shares, the points are
+    shown: str | list | None = None             # where on it the image was: centre, fit or [left, top, width, height]
+    lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
     # the ground-truth map
     # made from what; None: participants' maps if they are given, else map files, else fixations
     gt: Literal["file", "fixations", "participants"] | None = None
@@ -136,6 +145,12 @@ class FileOptions:
         least = self.min_fixations
         if least is not None and (isinstance(least, bool) or not isinstance(least, int) or least < 1):
             raise DatasetError(f"min_fixations is a whole number from 1, not {least!r}.")
+        _ = self.coordinates                                   # refuses what is not allowed
+
+    @property
+    def coordinates(self) -> Coordinates:
+        "How the files' numbers say where a point lies. Raises DatasetError for what is not allowed."
+        return Coordinates(**{name: getattr(self, name) for name in Coordinates.__dataclass_fields__})
 
 # %% ../../nbs/30_datasets/06_base.ipynb #044bb214
 @dataclass(frozen=True)
@@ -277,7 +292,7 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
 
 # %% ../../nbs/30_datasets/06_base.ipynb #3190d356
 def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
-    """The fixations of a record as the options want them: 0-based, first ones dropped or kept; None if it has none.
+    """The fixations of a record as the options want them: in pixels, first ones dropped or kept; None if it has none.
 
     size: (height, width) of its image. Raises DatasetError or MapError naming the file or image.
     """
@@ -285,9 +300,10 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
     if isinstance(fixations, Mapping):
         return observers_fixations(record, size, options)
     if isinstance(fixations, Fixations):
-        fixations = replace(fixations, x=fixations.x - options.index_base, y=fixations.y - options.index_base)
+        x, y = to_pixels(fixations.x, fixations.y, size, options.coordinates)
+        fixations = replace(fixations, x=x, y=y)
     elif fixations is not None:
-        fixations = read_fixations(fixations, size, options.index_base)
+        fixations = file_fixations(fixations, size, options.coordinates)
     if fixations is None or options.first_fixation == "keep" or not len(fixations):
         return fixations
     if fixations.order is None:
@@ -508,6 +524,7 @@ class FileDataset(SaliencyDataset):
         selected = select_records(records, replace(self.reading, categories=None), root)
         self.records = select_records(records, self.reading, root)
         _check_order(self.records, self.reading)
+        check_pictures((record.fixations for record in self.records), self.reading.coordinates)
         self.stimuli = self._open_stimuli()
         self._fixations: dict[int, Fixations | None] = {}
         if self.reading.observers is not None or self.reading.min_fixations is not None:
