@@ -3,6 +3,7 @@
 The names below are the package's face; each is imported when it is first used, so `import saliency_playground` stays
 quick.
 """
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -14,10 +15,11 @@ _FACE = {"create": "registry", "names": "registry", "list_datasets": "registry",
          "SaliencyModel": "core", "Ceiling": "core", "as_dataset": "core", "as_model": "core", "prepare_sample": "core",
          "score": "scores", "make_toy": "toy", "load_config": "bench.config", "Run": "report.run",
          "leaderboard": "report.reading", "explainable": "report.explainable", "compare": "report.comparison",
-         "export": "report.export", "benchmark": "report.benchmark"}
-_MODULES = ("bench", "ceilings", "comparisons", "core", "datasets", "deepgaze", "errors", "files", "finetune",
-            "heatmaps", "images", "maps", "metrics", "models", "predictions", "registry", "report", "stats", "toy",
-            "viewer", "weights")
+         "export": "report.export", "benchmark": "report.benchmark",
+         "doctor": "checkup.doctor"}
+_MODULES = ("bench", "ceilings", "checkup", "comparisons", "core", "datasets", "deepgaze", "errors", "files",
+            "finetune", "heatmaps", "images", "maps", "metrics", "models", "predictions", "registry", "report", "stats",
+            "toy", "viewer", "weights")
 __all__ = ["view", *_FACE]                 # noqa: PLE0604 - the face's names, written once
 
 
@@ -40,9 +42,18 @@ def view(run: Any, **start: Any) -> Any:
     return Viewer(run, **start)
 
 
+def _doctor(dataset: Any, **options: Any) -> Any:
+    "What is wrong with this dataset, and what mends it: `ds.doctor()` is `doctor(ds)`, see `checkup.doctor`."
+    from .checkup.doctor import doctor
+    return doctor(dataset, **options)
+
+
 def __getattr__(name: str) -> Any:
     if name in _FACE:
-        return getattr(import_module(f"{__name__}.{_FACE[name]}"), name)
+        value = getattr(import_module(f"{__name__}.{_FACE[name]}"), name)
+        if core := sys.modules.get(f"{__name__}.core"):                # the type knows nothing of who examines it
+            core.SaliencyDataset.doctor = _doctor
+        return value
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

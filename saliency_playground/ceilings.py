@@ -323,13 +323,24 @@ class MixtureFit(NamedTuple):
     bandwidth: float                        # of the kernels around observers' fixations, pixels
     weights: tuple[float, float, float]     # of observers, center bias, uniform
     center_bandwidth: float                 # of the center bias, share of the image
+    side: float | None = None               # the longer side, in pixels, of an image with this bandwidth; None: any has
+
+    def bandwidth_on(self, size: tuple[int, int]) -> float:
+        "The bandwidth in pixels on an image of this size (height, width)."
+        return _bandwidth_on(size, self.bandwidth, self.side)
+
+
+def _bandwidth_on(size: tuple[int, int], bandwidth: float, side: float | None) -> float:
+    "The bandwidth on an image of this size if it is `bandwidth` where the longer side is `side`, or anywhere (None)."
+    return bandwidth if side is None else bandwidth * (max(size) / side)
 
 
 def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray], images: Sequence[int],
-                        center: np.ndarray, alone: bool) -> Callable[[float], np.ndarray]:
+                        center: np.ndarray, alone: bool, side: float | None = None) -> Callable[[float], np.ndarray]:
     """A function of the bandwidth that gives the densities to be mixed, (cases, 3).
 
-    They are those of observers, center bias and uniform at each fixation, by each predictor that scores it.
+    They are those of observers, center bias and uniform at each fixation, by each predictor that scores it. side: of
+    which image the bandwidth is that of, see `MixtureFit`.
     """
     mixture_parts = []
     for i in images:
@@ -340,7 +351,7 @@ def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray],
         size = int(on_image.height[0]), int(on_image.width[0])
         mixture_parts.append((on_image.x, on_image.y, size, panel, np.stack([beside, np.ones(len(beside))], axis=1)))
     return lambda bandwidth: np.concatenate(
-        [np.column_stack([predictors_at(x, y, size, bandwidth, panel)[~panel], beside])
+        [np.column_stack([predictors_at(x, y, size, _bandwidth_on(size, bandwidth, side), panel)[~panel], beside])
          for x, y, size, panel, beside in mixture_parts])
 
 # %% ../nbs/12_ceilings.ipynb #81ad4d9c
@@ -365,6 +376,7 @@ def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray]
     absent.
     alone: each predicts all others (single observer), instead of all others predicting each (gold standard).
     bandwidth (pixels), weights (observers, center bias, uniform), center_bandwidth: given, not fitted, where not None.
+    A fitted bandwidth is a share of the longer side, so that images of other sizes count alike; a given one is not.
     uniform: as in `fit_bandwidth`. most: at most so many images are scored, drawn with `seed`.
     Raises ValueError where something must be fitted and no image was seen by two observers, and as `fit_bandwidth`.
     Source: Kümmerer, Wallis & Bethge, PNAS 112 (2015): gold standard, regularised by center bias and uniform.
@@ -381,8 +393,10 @@ def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray]
     if bandwidth is not None and fixed is not None:
         return MixtureFit(float(bandwidth), fixed, float(center_bandwidth))
     images = _subsample(able, most, seed)
+    longest = float(max(pool.width.max(), pool.height.max()))
+    side = longest if bandwidth is None else None
     components = _mixture_components(pool, observers, images,
-                                     center_bias_at(pool, center_bandwidth, uniform, images), alone)
+                                     center_bias_at(pool, center_bandwidth, uniform, images), alone, side)
 
     def best_weights(densities: np.ndarray) -> np.ndarray:
         return fit_mixture_weights(densities) if fixed is None else np.asarray(fixed)
@@ -392,10 +406,9 @@ def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray]
         return np.log2(densities @ best_weights(densities)).mean()
 
     if bandwidth is None:
-        longest = max(pool.width.max(), pool.height.max())
         bandwidth = _maximize(bits, 0.004 * longest, 0.25 * longest)
     observer_weight, center_weight, uniform_weight = best_weights(components(bandwidth)).tolist()
-    return MixtureFit(float(bandwidth), (observer_weight, center_weight, uniform_weight), float(center_bandwidth))
+    return MixtureFit(float(bandwidth), (observer_weight, center_weight, uniform_weight), float(center_bandwidth), side)
 
 # %% ../nbs/12_ceilings.ipynb #602cec49
 def mix_observers(observers: np.ndarray | None, center: np.ndarray, weights: Sequence[float]) -> np.ndarray:
@@ -431,7 +444,7 @@ class ObserverMixture:
         "The log density for image i from its fixations, or from those in a mask (n,), with center bias and uniform."
         own = self.pool[self.pool.image == i]
         rows, columns = pool_pixels(own if part is None else own[part], size)
-        kernel = _kernel_sum(rows, columns, size, self.fits[i].bandwidth) / len(rows) if len(rows) else None
+        kernel = _kernel_sum(rows, columns, size, self.fits[i].bandwidth_on(size)) / len(rows) if len(rows) else None
         return mix_observers(kernel, self._center(i, tuple(size)), self.fits[i].weights)
 
     def leave_one_out(self, i: int, size: tuple[int, int]) -> list[tuple[list, np.ndarray]]:

@@ -187,8 +187,8 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     item: a Sample or a dict as for `as_sample`. Returns a new Sample; completing it again changes nothing.
     meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform". meta["gt"]: the
     same in the words of a metric's definition, `sigma24` say.
-    sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional or not
-    finite.
+    sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional, not
+    finite, or of another aspect than the image.
     """
     sample = as_sample(item)
     if "outside" in sample.meta and "gt_map" in sample.meta:
@@ -201,11 +201,12 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     blur = f"sigma{sample.sigma_px:g}" if sample.sigma_px else usual
     try:
         if sample.gt_map is not None:
-            source, gt_map = "file", maps.normalize_map(maps.resize(sample.gt_map, size))
+            source, gt_map = "file", maps.normalize_map(_of_the_image(sample.gt_map, size))
         elif sample.participant_maps is not None:
             source, gt_map = ("participants",
                               maps.aggregate_maps(
-                                  [maps.resize(participant_map, size) for participant_map in sample.participant_maps]))
+                                  [_of_the_image(participant_map, size)
+                                   for participant_map in sample.participant_maps]))
         elif kept is not None and len(kept):
             source, gt_map = "fixations", maps.density(kept.x, kept.y, size, sigma_px)
         else:
@@ -216,6 +217,14 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     return replace(sample, fixations=kept, gt_map=gt_map, nonfix=nonfix, sigma_px=sigma_px,
                    meta={"gt_map": source, "gt": blur if source == "fixations" else source} | sample.meta
                    | {"outside": outside})
+
+
+def _of_the_image(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    "A ground-truth map at the size of its image. Raises ValueError for another aspect, see `maps.check_aspect`."
+    values = np.asarray(values, dtype=float)
+    if values.ndim == 2 and values.size:
+        maps.check_aspect(values, size, "the map")
+    return maps.resize(values, size)
 
 # %% ../nbs/21_core.ipynb #a18809a5
 KINDS = ("density", "map")
@@ -519,6 +528,7 @@ class _ModelDescription:
     n_parameters: int | None = None
     runtime_options: frozenset[str] = frozenset()
     depends_on: Sequence[str | Path] = ()
+    reads_image = True
 
     def unavailable_reason(self) -> str:
         """What it lacks to predict, say weights, in a sentence with the cure.
@@ -577,11 +587,7 @@ def resize_prediction(values: Any, size: tuple[int, int], kind: str, fed: tuple[
     if values is None or values.ndim != 2 or values.size == 0:
         got = "nothing (None)" if values is None else f"shape {values.shape}"
         raise InputError(f"a model's answer is a map of shape (height, width), got {got}.")
-    (h, w), (height, width) = values.shape, fed or size
-    if abs(h * width - w * height) > max(0.1 * h * width, h, w, height, width):
-        raise InputError(f"the model's map has the shape {values.shape}, the image (height, width) {tuple(size)}: "
-                         + ("height and width are exchanged." if values.shape == tuple(size)[::-1]
-                            else "another aspect."))
+    maps.check_aspect(values, fed or size, "the model's map")
     if values.shape == tuple(size) or kind == "map":
         return maps.resize(values, size)
     _check_logarithms(values)
@@ -601,7 +607,8 @@ class SaliencyModel(_ModelDescription):
     card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt;
     None: unknown.
     runtime_options: names of options that change how a prediction is computed, not what it is (device, batch size); a
-    stored prediction is used whatever they are.
+    stored prediction is used whatever they are. reads_image: whether a prediction depends on the image; that of a
+    center bias does not, and nobody wonders that its predictions are all one map.
     """
     requires_size: tuple[int, int] | None = None
     batch_size = 1
@@ -696,7 +703,9 @@ class Ceiling(SaliencyModel):
     """
     kind = "density"
     role = "baseline"
+    reads_image = False
     ready = False                             # whether `fit` has been done
+    unfit = ""                                # why it could not be done
 
     def bind(self, dataset: SaliencyDataset) -> None:
         """Note the dataset that it will be fitted to, without the fit itself; stored predictions are keyed by it.

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SMALL', 'normalize_map', 'normalize_log_density', 'check_log_density', 'resize', 'pixels', 'counts', 'gaussian_blur',
-           'compiled_loops', 'density', 'default_sigma', 'aggregate_maps']
+           'compiled_loops', 'density', 'aspect_misfit', 'aspect_fault', 'unpadded', 'check_aspect', 'default_sigma',
+           'aggregate_maps']
 
 # %% ../nbs/09_maps.ipynb #151a2039
 import functools
@@ -236,6 +237,62 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
     loops = compiled_loops() if blurred.size >= SMALL else None
     (loops.splat if loops else _splat)(rows[order], columns[order], bell / total, bell, blurred)
     return blurred
+
+# %% ../nbs/09_maps.ipynb #69801eb7
+def aspect_misfit(shape: tuple[int, int], size: tuple[int, int]) -> float:
+    """How far a map's aspect is from the image's, in pixels of the longer side; up to 1 is rounding.
+
+    Both (height, width).
+    """
+    return abs(shape[0] * size[1] - shape[1] * size[0]) / max(*shape, *size)
+
+
+def aspect_fault(shape: tuple[int, int], size: tuple[int, int]) -> str:
+    """What is wrong with the aspect of a map of this shape for an image of this size, in words; empty if nothing is.
+
+    shape, size: (height, width).
+    """
+    straight, exchanged = aspect_misfit(shape, size), aspect_misfit(shape[::-1], size)
+    if (exchanged <= 1 < straight) or shape == tuple(size)[::-1] != tuple(size):
+        return "height and width are exchanged. Transpose it."
+    if straight * max(*shape, *size) > max(0.1 * shape[0] * size[1], *shape, *size):
+        return "another aspect. Make it of the same one, whatever the size."
+    return ""
+
+
+def unpadded(values: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice] | None:
+    """The rows and columns of a padded map that show the image; None if it does not seem to be padded.
+
+    values: (height, width) of another aspect than the image of this size (height, width). Padding is one value on one
+    or both sides, in the middle or at either end, around a part that has the image's aspect.
+    """
+    shape = values.shape
+    scale = min(shape[0] / size[0], shape[1] / size[1])
+    kept = [min(side, max(1, round(length * scale))) for side, length in zip(shape, size, strict=True)]
+    axis = int(shape[1] - kept[1] > shape[0] - kept[0])
+    along, spare = np.moveaxis(values, axis, 0), shape[axis] - kept[axis]
+    for start in (spare // 2, spare - spare // 2, 0, spare):
+        end = start + kept[axis]
+        around = np.concatenate([along[:start], along[end:]])
+        if len(around) and np.ptp(around) == 0 and (along[start:end] != around.flat[0]).any():
+            part = slice(start, end)
+            return (slice(None), part) if axis else (part, slice(None))
+    return None
+
+
+def check_aspect(values: np.ndarray, size: tuple[int, int], what: str = "the map") -> None:
+    """Refuse a map of another aspect than its image.
+
+    values: (h, w). size: (height, width) of the image. what: what the message calls the map.
+    Raises ValueError saying how the aspect differs, and which part of a padded map shows the image.
+    """
+    if not (fault := aspect_fault(values.shape, size)):
+        return
+    if fault.startswith("another") and (part := unpadded(values, size)):
+        axis = int(part[0] == slice(None))
+        fault = (f"it seems to be padded: its {('rows', 'columns')[axis]} {part[axis].start} to {part[axis].stop - 1} "
+                 "have the image's aspect, around them is one value. Crop it to them.")
+    raise InputError(f"{what} has the shape {values.shape}, the image (height, width) {tuple(size)}: {fault}")
 
 # %% ../nbs/09_maps.ipynb #95eafd91
 def default_sigma(size: tuple[int, int], px_per_dva: float | None = None) -> float:

@@ -88,8 +88,8 @@ def _cells(config: Config) -> list[Cell]:
         if not config.predict_only:
             _check_training_overlap(entry.as_, models, items)
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
-        baseline = _baseline(config, dataset)
-        cells += [Cell(entry.as_, name, dataset, model, items, config, baseline, single, findings)
+        baseline, lacks = _baseline(config, dataset)
+        cells += [Cell(entry.as_, name, dataset, model, items, config, baseline, single, findings + lacks)
                   for name, model in models.items()]
     return cells
 
@@ -107,14 +107,21 @@ def _bind_ceiling(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: st
     return model
 
 
-def _baseline(config: Config, dataset: SaliencyDataset) -> SaliencyModel | None:
-    "What IG gains upon, fitted; None if no metric wants it, or if the dataset does not allow it: IG is empty then."
-    if not any({"baseline", "baseline_map"} & set(metric.needs) for metric in metrics.columns(config.metrics).values()):
-        return None
+def _baseline(config: Config, dataset: SaliencyDataset) -> tuple[SaliencyModel | None, list[Finding]]:
+    """What IG gains upon, not yet fitted.
+
+    None if no metric wants it, or if the dataset does not allow it, which is said.
+    """
+    wanted = [name for name, metric in metrics.columns(config.metrics).items()
+              if {"baseline", "baseline_map"} & set(metric.needs)]
+    if not wanted:
+        return None, []
     try:
-        return _bind_ceiling(create("model", config.baseline.name, **config.baseline.options), dataset, dataset.name)
-    except ValueError:
-        return None
+        model = create("model", config.baseline.name, **config.baseline.options)
+        return _bind_ceiling(model, dataset, dataset.name), []
+    except ValueError as error:
+        return None, [Finding("warning", "no-baseline", f"{', '.join(wanted)} is empty: it is measured over "
+                              f"{config.baseline.as_}, which could not be made. {error}")]
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800004
 def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[str, str], Any]:

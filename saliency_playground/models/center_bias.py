@@ -23,7 +23,7 @@ class CenterBias(SaliencyModel):
     at.
     Raises ValueError if sigma_ratio is not positive.
     """
-    kind = "density"
+    kind, reads_image = "density", False
     card = {"citation": "Tatler, Journal of Vision 7 (2007)", "licence": "public domain", "input": "the image's size"}
 
     def __init__(self, sigma_ratio: float = 0.22, requires_size: Sequence[int] | None = None):

@@ -23,7 +23,7 @@ class ObserverCeiling(Ceiling):
     alone = False
 
     def __init__(self,
-                 bandwidth: float | None = None,         # of the kernels, in pixels; None: fitted
+                 bandwidth: float | None = None,         # of the kernels, in pixels; None: fitted, a share of the image
                  weights: Sequence[float] | None = None,  # of observers, center bias, uniform, sum 1; None: fitted
                  center_bandwidth: float | None = None,  # of the center bias, as a share of the image; None: fitted
                  uniform: float = 0.01,                  # the uniform density's share in the center bias

@@ -23,7 +23,7 @@ from ..images import IMAGE_SUFFIXES
 from ..registry import register
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #c34449c4
-_SUFFIXES = (".npy", ".npz", ".png", ".jpg", ".jpeg", ".mat", ".h5", ".hdf5")
+_SUFFIXES = (".npy", ".npz", ".mat", ".h5", ".hdf5", *IMAGE_SUFFIXES)
 
 
 def index_names(names: Iterable[str]) -> dict[str, list[str]]:
@@ -94,16 +94,16 @@ def stored_names(path: Path) -> list[str]:
                   if PurePosixPath(name).suffix.lower() in _SUFFIXES and not PurePosixPath(name).name.startswith("."))
 
 
-def read_stored(path: Path, name: str, key: str | None) -> np.ndarray:
-    "The numbers stored under one of the `stored_names`. Raises MapError naming the file."
+def read_stored(path: Path, name: str, key: str | None, alpha: str | None = None) -> np.ndarray:
+    "The numbers stored under one of the `stored_names`, see `images.read_map`. Raises MapError naming the file."
     if path.is_dir():
-        return images.read_map(path/name, key)
+        return images.read_map(path/name, key, alpha)
     if path.suffix.lower() != ".zip":
         return images.read_map(path, name.removesuffix(".npy"))
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
         member = Path(folder, "member" + PurePosixPath(name).suffix.lower())  # a name of ours: a zip's are not trusted
         member.write_bytes(archive.read(name))
-        return images.read_map(member, key)
+        return images.read_map(member, key, alpha)
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #86a66103
 @register("model", "precomputed")
@@ -111,14 +111,18 @@ class Precomputed(SaliencyModel):
     """Predictions from files: a folder, a zip, or one npz or hdf5, marked map, density or log_density.
 
     path: where they are. kind: "map", "density" (sum 1) or "log_density" (natural log). key: the array's name where a
-    file holds several.
-    Raises ValueError if path is not there or kind is none of the three.
+    file holds several. alpha: what transparency means, one of `images.ALPHAS`. stretch: whether maps that are not
+    square may have another aspect than their images.
+    Raises ValueError if path is not there, or kind or alpha is none of those.
     """
     card = {"citation": "whoever made the predictions", "licence": "theirs",
             "input": "files named by image id, nothing is computed"}
 
-    def __init__(self, path: str | Path, kind: str = "map", key: str | None = None):
-        self.path, self.stored_as, self.key = Path(path), kind, key
+    def __init__(self, path: str | Path, kind: str = "map", key: str | None = None, alpha: str | None = None,
+                 stretch: bool = False):
+        self.path, self.stored_as, self.key, self.alpha, self.stretch = Path(path), kind, key, alpha, stretch
+        if alpha not in (None, *images.ALPHAS):
+            raise InputError(f"precomputed: alpha is one of {', '.join(images.ALPHAS)}, not {alpha!r}.")
         if kind not in ("map", "density", "log_density"):
             raise InputError(f"precomputed: kind is map, density or log_density, not {kind!r}.")
         if not self.path.exists():
@@ -133,7 +137,8 @@ class Precomputed(SaliencyModel):
 
     def _values(self, image_id: str) -> np.ndarray:
         "The stored numbers of an image."
-        return read_stored(self.path, find_stored(image_id, self._indexed, str(self.path)), self.key)
+        name = find_stored(image_id, self._indexed, str(self.path))
+        return read_stored(self.path, name, self.key, self.alpha)
 
     def fingerprint(self, image_id: str) -> str:
         "A digest of the numbers stored for this image."
@@ -144,18 +149,24 @@ class Precomputed(SaliencyModel):
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "What is stored for each sample, brought to its image's size."
-        return [as_prediction(self._values(sample.image_id), self.stored_as, sample.size) for sample in samples]
+        return [as_prediction(self._values(sample.image_id), self.stored_as, sample.size, self.stretch)
+                for sample in samples]
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #0358f51e
-def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int]) -> Prediction:
+def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int], stretch: bool = False) -> Prediction:
     """Stored numbers as a Prediction of the image's size.
 
-    values: (h, w). stored_as: "map", "density" or "log_density". size: (height, width) of the image.
+    values: (h, w) of the image's aspect, or a square, or if `stretch` of any. stored_as: "map", "density" or
+    "log_density". size: (height, width) of the image.
     Raises ValueError if what is called a density does not sum to 1 within a thousandth, if values are negative, NaN or
-    infinite, or if they have height and width exchanged.
+    infinite, or of another aspect.
     """
-    if values.shape == size[::-1] != tuple(size):
-        raise InputError(f"stored as {values.shape} for an image of (height, width) {tuple(size)}: transpose it.")
+    if not stretch and values.shape[0] != values.shape[1]:
+        try:
+            maps.check_aspect(values, size, "the stored map")
+        except InputError as error:
+            raise InputError(f"{error} If a network squeezed every image into one shape, say "
+                             "`stretch: true`.") from None
     if stored_as == "map":
         return Prediction.of(maps.resize(values, size), "map")
     if stored_as == "density" and (values < 0).any():

@@ -15,7 +15,7 @@ from ..registry import register
 @register("model", "uniform")
 class Uniform(SaliencyModel):
     "Every pixel equally likely: the zero of every scale."
-    kind = "density"
+    kind, reads_image = "density", False
     card = {"citation": "none", "licence": "public domain", "input": "the image's size"}
 
     def predict(self, image: np.ndarray) -> np.ndarray:

@@ -153,7 +153,11 @@ def _ensure_split(training: FinetuneConfig, n: int | None, parameters: dict[str,
         if n is None:
             raise RunError(f"there is no split yet in {training.split_file}. Say into how many folds it is to be cut "
                            "(`--n`).")
-        tell(f"split: {execute('holdout_split', out, parameters | {'n_folds': n})}")
+        try:
+            tell(f"split: {execute('holdout_split', out, parameters | {'n_folds': n})}")
+        except RunError:                                  # nothing was split: its notebook says no more than its error
+            out.unlink(missing_ok=True)
+            raise
     return folds_of(training, n)
 
 # %% ../../nbs/61_notebooks/04_folds.ipynb #70d72beb

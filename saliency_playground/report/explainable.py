@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .. import comparisons, stats
+from ..errors import InputError
 from ..metrics import Metric
 from .reading import RunFiles, cells_of, datasets_of, models_of, readable
 
@@ -183,8 +184,11 @@ def explainable(run: RunFiles) -> pd.DataFrame:
 
     Returns a table: index (dataset, model), a column a metric, in the run's order. NaN where undefined, see
     `explainable_rows`, which has the intervals too; a column that is NaN throughout is there, but not shown, see
-    `reading.readable`.
+    `reading.readable`. Raises InputError if no dataset of the run has both a baseline and a gold standard.
     """
+    if not any(all(anchor_models(run, dataset)) for dataset in datasets_of(run)):
+        raise InputError("no dataset of this run was scored on both a baseline and a gold standard, which are 0 % and "
+                         "100 %. Add `center_bias_crossval` and `gold_standard` to its models.")
     rows = explainable_rows(run)
     table = rows.pivot(index=["dataset", "model"], columns="metric", values="percent")[list(run.columns)]
     table.columns.name = None
