@@ -19,7 +19,7 @@ from .. import files, images
 from ..errors import DatasetError, Finding
 from . import listing
 from .base import FileDataset, ImageRecord
-from .listing import list_entries, nfc, stems_of, walk_files
+from .listing import list_entries, list_files, nfc, walk_files
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #1eaccc59
 USUAL_NAMES = {
@@ -177,33 +177,44 @@ def find_image_files(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
 
     Raises DatasetError if there is none, or if two share an id.
     """
-    inside = list_entries(folder)
-    direct = stems_of(inside, images.IMAGE_SUFFIXES)
-    subfolders = [path for path, is_folder in inside if is_folder]
-    found = unread_files([path for path, is_folder in inside
-                          if not is_folder and path.suffix.lower() not in images.IMAGE_SUFFIXES],
-                         folder, images.IMAGE_SUFFIXES)
-    if not direct and len(subfolders) == 1 and subfolders[0].name.casefold() == folder.name.casefold():
-        return find_image_files(subfolders[0])                                     # unpacked once too often
-    split_like = any(_SPLIT_NAMES.fullmatch(path.name) for path in subfolders)
-    categories = [] if direct or split_like else [path for path in subfolders if path.name.lower() != "output"]
-    by_id = direct or {f"{nfc(category.name)}/{stem}": path for category in categories
-                       for stem, path in stems_of(list_entries(category), images.IMAGE_SUFFIXES).items()}
+    everything = walk_files(folder, None, depth=4)
+    pictures = [(name, path) for name, path in everything if path.suffix.lower() in images.IMAGE_SUFFIXES]
+    direct = [(name, path) for name, path in pictures if "/" not in name]
+    subfolders = list(dict.fromkeys(name.partition("/")[0] for name, _ in everything if "/" in name))
+    if not direct and len(subfolders) == 1 and subfolders[0].casefold() == folder.name.casefold():
+        return find_image_files(next(path for path, is_folder in list_entries(folder) if is_folder))  # unpacked twice
+    split_like = any(map(_SPLIT_NAMES.fullmatch, subfolders))
+    categories = [(name, path) for name, path in pictures
+                  if name.count("/") == 1 and not split_like and not name.lower().startswith("output/")]
+    by_id: dict[str, Path] = {}
+    for name, path in direct or categories:
+        if name in by_id:
+            raise DatasetError(f"{by_id[name].name} and {path.name} in {path.parent} are both {name!r}. Move or rename "
+                               "one, so that it is clear which is meant.")
+        by_id[name] = path
     if not by_id:
-        listed = [path.name for path, _ in inside[:5]] + (["…"] if len(inside) > 5 else [])
+        inside = [path.name for path in list_files(folder)]
+        listed = inside[:5] + (["…"] if len(inside) > 5 else [])
         hint = " For a folder in it, give `split`." if subfolders else ""
         raise DatasetError(f"{folder}: there is no image in it "
                            f"({', '.join(suffix[1:] for suffix in images.IMAGE_SUFFIXES)}). "
                            f"It holds {', '.join(listed) or 'nothing'}.{hint}")
-    deeper = subfolders if direct else [path for category in categories
-                                        for path, is_folder in list_entries(category) if is_folder]
-    for path in deeper:
-        if (n := len(walk_files(path, images.IMAGE_SUFFIXES))):
-            said = (f"{count_of(n, 'image')} in {path.parent.name}/{path.name}/ not read, because images lie in "
-                    f"{'' if direct else 'the folders of '}{folder.name}/ itself.")
-            found.append(Finding("note" if path.name.lower() == "output" else "warning", "folder-unread", said,
-                                 "Give it as a dataset of its own, or move its images up.", where=(path.name,)))
-    return by_id, found
+    return by_id, _beside_images(folder, everything, set(by_id.values()), bool(direct))
+
+
+def _beside_images(folder: Path, everything: list[tuple[str, Path]], used: set[Path], direct: bool) -> list[Finding]:
+    "That files in the folder of images were not read: those of other endings, and images on another level."
+    rest = [path for _, path in everything if path not in used]
+    found = unread_files([path for path in rest if path.suffix.lower() not in images.IMAGE_SUFFIXES], folder,
+                         images.IMAGE_SUFFIXES)
+    level = "" if direct else "the folders of "
+    for place, n in Counter(path.parent for path in rest if path.suffix.lower() in images.IMAGE_SUFFIXES).items():
+        quiet = "output" in place.relative_to(folder).as_posix().lower().split("/")
+        where = place.relative_to(folder.parent).as_posix()
+        said = f"{count_of(n, 'image')} in {where}/ not read, because images lie in {level}{folder.name}/ itself."
+        found.append(Finding("note" if quiet else "warning", "folder-unread", said,
+                             "Give it as a dataset of its own, or move its images up.", where=(place.name,)))
+    return found
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #96d95626
 def adapter_hint(path: Path) -> str:
