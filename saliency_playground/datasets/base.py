@@ -10,7 +10,7 @@ __all__ = ['split_ids', 'FileOptions', 'ImageRecord', 'select_records', 'ground_
 import inspect
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -20,6 +20,7 @@ import numpy as np
 from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError, Finding
+from .csv_tables import check_column_names, read_fixation_table
 from .listing import nfc
 from .participants import participant_files, read_participants, resize_gt_map
 from .points import load_npy, read_fixations
@@ -87,6 +88,7 @@ class FileOptions:
     # drop: leave out every observer's first, which the fixation cross made
     first_fixation: Literal["keep", "drop"] = "keep"
     index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
+    columns: Mapping[str, str] | None = None    # what tables call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
     px_per_dva: float | None = None  # pixels per degree of visual angle; without sigma_px, one degree is the blur
@@ -109,6 +111,7 @@ class FileOptions:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, (int, float)) and 0 < value < np.inf):
                 raise DatasetError(f"{name} is a number of pixels above 0, not {value!r}.")
+        check_column_names(self.columns)
         if self.fold is not None and self.split_file is None:
             raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
 
@@ -225,7 +228,9 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
     if isinstance(fixations, Fixations):
         fixations = replace(fixations, x=fixations.x - options.index_base, y=fixations.y - options.index_base)
     elif fixations is not None:
-        fixations = read_fixations(fixations, size, options.index_base)
+        fixations = (read_fixation_table(fixations, options.index_base, options.columns)
+                     if options.columns and fixations.suffix.lower() in (".csv", ".tsv", ".txt")
+                     else read_fixations(fixations, size, options.index_base))
     if fixations is None or options.first_fixation == "keep" or not len(fixations):
         return fixations
     if fixations.order is None:
