@@ -94,25 +94,25 @@ def in_two_cases(table):
     return table.assign(observer=[f"{'sS'[i % 2]}{label}" for i, label in enumerate(table.observer)])
 
 
-TABLES = {                                   # fault -> (the table with it, words of which one kind's name must be made)
-    "y counts from the bottom": (lambda t: plant(t, y=lambda x, y: HEIGHT - 1 - y), "content y-up origin"),
-    "x counts from the right": (lambda t: plant(t, x=lambda x, y: WIDTH - 1 - x), "content mirrored"),
+TABLES = {                                   # fault -> (the table with it, words of which one must be in a finding)
+    "y counts from the bottom": (lambda t: plant(t, y=lambda x, y: HEIGHT - 1 - y), "content upside"),
+    "x counts from the right": (lambda t: plant(t, x=lambda x, y: WIDTH - 1 - x), "mirrored"),
     "x and y exchanged": (lambda t: plant(t, lambda x, y: y, lambda x, y: x), "swap"),
     "shares": (lambda t: plant(t, lambda x, y: x / WIDTH, lambda x, y: y / HEIGHT), "share"),
     "percent": (lambda t: plant(t, lambda x, y: 100 * x / WIDTH, lambda x, y: 100 * y / HEIGHT), "percent"),
-    "from the centre": (lambda t: plant(t, lambda x, y: x - WIDTH / 2, lambda x, y: y - HEIGHT / 2), "centre origin"),
+    "from the centre": (lambda t: plant(t, lambda x, y: x - WIDTH / 2, lambda x, y: y - HEIGHT / 2), "middle centre"),
     "PsychoPy's norm": (lambda t: plant(t, lambda x, y: 2 * x / WIDTH - 1, lambda x, y: 1 - 2 * y / HEIGHT), "norm"),
-    "on the screen": (lambda t: plant(t, lambda x, y: x + 440, lambda x, y: y + 362), "screen outside"),
-    "at twice the scale": (lambda t: plant(t, lambda x, y: 2 * x, lambda x, y: 2 * y), "scale outside"),
-    "lost as 0, 0": (with_zeros, "lost zero corner"),
-    "rows twice": (lambda t: pd.concat([t, t.iloc[: len(t) // 3]]), "double duplicate repeat"),
-    "samples": (samples, "sample repeat"),
+    "on the screen": (lambda t: plant(t, lambda x, y: x + 440, lambda x, y: y + 362), "screen"),
+    "at twice the scale": (lambda t: plant(t, lambda x, y: 2 * x, lambda x, y: 2 * y), "twice"),
+    "lost as 0, 0": (with_zeros, "lost"),
+    "rows twice": (lambda t: pd.concat([t, t.iloc[: len(t) // 3]]), "twice"),
+    "samples": (samples, "sample"),
     "images shifted by one": (shifted, "content"),
-    "durations in seconds": (lambda t: t.assign(duration=t.duration / 1000), "durations"),
-    "labels in two cases": (in_two_cases, "label case"),
+    "durations in seconds": (lambda t: t.assign(duration=t.duration / 1000), "durations-seconds"),
+    "labels in two cases": (in_two_cases, "case capital"),
     "labels missing": (lambda t: t.assign(observer=t.observer.where(t.observer.isin(t.observer.unique()[3:]), "")),
-                       "label unlabel"),
-    "one observer in shares": (lambda t: of_observer(t, lambda xy: xy / [WIDTH, HEIGHT]), "observer share"),
+                       "label"),
+    "one observer in shares": (lambda t: of_observer(t, lambda xy: xy / [WIDTH, HEIGHT]), "share"),
     "one observer upside down": (lambda t: of_observer(t, lambda xy: xy * [1, -1] + [0, HEIGHT - 1]), "observer"),
     "one observer looks anywhere": (lambda t: of_observer(t, strays), "odd-observer"),
     "one observer twice": (twin, "copied-observers"),
@@ -128,7 +128,8 @@ def test_a_fault_of_the_table_is_found(fault, sound, tmp_path):
     table = pd.read_csv(sound / "fixations.csv", dtype={"image_id": str})
     change(table).to_csv(tmp_path / "fixations.csv", index=False)
     found = checked(tmp_path, images_dir=sound / "images")
-    assert any(word in kind for kind in found for word in words.split()), {kind: str(f) for kind, f in found.items()}
+    said = "\n".join(f"{kind}: {finding}" for kind, finding in found.items())
+    assert any(word in said for word in words.split()), said
 
 
 def duplicate(images):

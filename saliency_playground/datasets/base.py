@@ -25,6 +25,7 @@ from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError, Finding, InputError, PlaygroundError
 from ..stimuli import Stimuli, fixation_misfits
 from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
+from .csv_tables import check_column_names
 from .listing import TABLE_SUFFIXES, nfc
 from .participants import participant_files, read_gt_map, read_participants
 from .points import load_npy
@@ -107,6 +108,7 @@ class FileOptions:
     screen: list | None = None                  # [width, height] of the screen whose pixels, or shares, the points are
     shown: str | list | None = None             # where on it the image was: centre, fit or [left, top, width, height]
     lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
+    columns: Mapping[str, str] | None = None    # what tables call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
     # made from what; None: participants' maps if they are given, else map files, else fixations
     gt: Literal["file", "fixations", "participants"] | None = None
@@ -136,6 +138,7 @@ class FileOptions:
                 raise DatasetError(f"{name} is a number of pixels above 0, not {value!r}.")
         if self.gt == "participants" and self.participant_maps is None:
             raise DatasetError("gt: participants needs their maps. Say where they are: `participant_maps: FOLDER`.")
+        check_column_names(self.columns)
         if self.fold is not None and self.split_file is None:
             raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
         for name in ("categories", "observers"):
@@ -303,7 +306,7 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
         x, y = to_pixels(fixations.x, fixations.y, size, options.coordinates)
         fixations = replace(fixations, x=x, y=y)
     elif fixations is not None:
-        fixations = file_fixations(fixations, size, options.coordinates)
+        fixations = file_fixations(fixations, size, options.coordinates, options.columns)
     if fixations is None or options.first_fixation == "keep" or not len(fixations):
         return fixations
     if fixations.order is None:

@@ -19,6 +19,7 @@ from ..tables import NameTable
 from . import readings
 from .coordinates import LOST_WORDS, Coordinates, from_pixels
 from .readings import READINGS, SURE, Crowd, Evidence, Points, Reading
+from .rows import row_findings
 
 # %% ../../nbs/30_datasets/09_checks.ipynb #41b4d018
 def describe_dataset(dataset: SaliencyDataset) -> NameTable:
@@ -328,5 +329,5 @@ def fixation_findings(dataset: SaliencyDataset) -> list[Finding]:
 
 
 def dataset_findings(dataset: SaliencyDataset) -> list[Finding]:
-    "What should be said of a dataset before it is scored: what its adapter noticed, then what its fixations show."
-    return [*dataset.findings(), *fixation_findings(dataset)]
+    "What should be said of a dataset before it is scored: what its adapter noticed, what its fixations and rows show."
+    return [*dataset.findings(), *fixation_findings(dataset), *row_findings(dataset)]

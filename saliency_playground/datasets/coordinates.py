@@ -7,7 +7,7 @@ __all__ = ['LOST_WORDS', 'UNITS', 'ORIGINS', 'lost_points', 'Coordinates', 'to_p
            'check_pictures', 'file_fixations']
 
 # %% ../../nbs/30_datasets/04_coordinates.ipynb #64ec57e8
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -205,16 +205,18 @@ def check_pictures(paths: Iterable[object], how: Coordinates) -> None:
             _refuse_pixels(path, how)
 
 
-def file_fixations(path: str | Path, size: tuple[int, int], how: Coordinates) -> Fixations:
+def file_fixations(path: str | Path, size: tuple[int, int], how: Coordinates,
+                   columns: Mapping[str, Any] | None = None) -> Fixations:
     """The fixations in a file, in pixels of its image.
 
-    path: see `read_fixations`. size: (height, width) of the image. Points may lie outside it: nothing is dropped.
+    path, columns: see `read_fixations`. size: (height, width) of the image. Points may lie outside it: nothing is
+    dropped.
     Raises DatasetError or MapError naming the file.
     """
     path = Path(path)
     if not _moving(how):
-        return read_fixations(path, size, how.index_base)
-    points = read_fixations(path, size)
+        return read_fixations(path, size, how.index_base, columns)
+    points = read_fixations(path, size, 0, columns)
     may_be_counts = path.suffix.lower() in (".npy", ".mat") and len(points)
     if path.suffix.lower() in images.IMAGE_SUFFIXES or (
             may_be_counts and np.array_equal(read_fixations(path, size, 1).x, points.x, equal_nan=True)):

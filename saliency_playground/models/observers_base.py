@@ -9,7 +9,7 @@ __all__ = ['ObserverCeiling']
 from collections.abc import Sequence
 
 from .. import ceilings
-from ..core import Ceiling, Prediction, SaliencyDataset, Sample, observer_labels
+from ..core import Ceiling, Prediction, SaliencyDataset, Sample, labelled_pool
 from ..errors import InputError
 
 # %% ../../nbs/34_models/07_observers_base.ipynb #8e2c3f49
@@ -37,8 +37,9 @@ class ObserverCeiling(Ceiling):
         Raises ValueError for options out of range, or if no image was seen by two who are told apart.
         """
         self.bind(dataset)
+        pool, labels = labelled_pool(dataset)
         self.mixture = ceilings.ObserverMixture(
-            dataset.pool, observer_labels(dataset), len(dataset), alone=self.alone, uniform=self.uniform,
+            pool, labels, len(dataset), alone=self.alone, uniform=self.uniform,
             folds=self.folds, bandwidth=self.bandwidth, weights=self.weights, center_bandwidth=self.center_bandwidth)
 
     def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
