@@ -101,8 +101,14 @@ class _BesideFinder:
 
 
 def _lies_in(folder: Path, name: str) -> bool:
-    "Whether a module of this name lies in a folder."
-    return (folder/f"{name}.py").is_file() or (folder/name/"__init__.py").is_file()
+    "Whether a module or package of this name lies in a folder."
+    return (folder/f"{name}.py").is_file() or (folder/name).is_dir() and any((folder/name).glob("*.py"))
+
+
+def _source_of(module: Any) -> Path | None:
+    "The file of a module, or the folder of a package without one; None if it has neither."
+    source = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
+    return Path(source).resolve() if source else None
 
 
 _beside = _BesideFinder()
@@ -117,26 +123,22 @@ def files_beside(path: Path) -> Iterator[None]:
     if folder not in _beside.folders:
         _beside.folders.append(folder)
     own = {place.stem for place in folder.iterdir() if _lies_in(folder, place.stem)} - {"__init__", "__main__"}
-    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in own
-              and (source := getattr(module, "__file__", None)) and not _is_installed(Path(source).resolve())
-              and not Path(source).resolve().is_relative_to(folder)}
-    for name in hidden:
-        del sys.modules[name]
+    hidden = {name: source for name, module in list(sys.modules.items()) if name.partition(".")[0] in own
+              and (source := _source_of(module)) and not _is_installed(source) and not source.is_relative_to(folder)}
+    others = {name: sys.modules.pop(name) for name in hidden}
     outer, _beside.folder, before = _beside.folder, folder, set(sys.modules)
     try:
         yield
     finally:
         _beside.folder = outer
-        for name, module in list(sys.modules.items()):
-            source, first = getattr(module, "__file__", None), name.partition(".")[0]
-            if (first in own and name not in before and source and Path(source).resolve().is_relative_to(folder)
-                and _is_ambiguous(first)):
+        for name in [name for name in sys.modules if name not in before]:
+            source, first = _source_of(sys.modules[name]), name.partition(".")[0]
+            if first in own and source and source.is_relative_to(folder) and _is_ambiguous(first):
                 del sys.modules[name]
-        for name, module in hidden.items():
-            source, first = Path(module.__file__ or "").resolve(), name.partition(".")[0]
-            roots = [Path(root).resolve() for root in sys.path]                  # where a plain import finds it too
+        for name, source in hidden.items():
+            first, roots = name.partition(".")[0], [Path(root).resolve() for root in sys.path]
             if any(source == root/f"{first}.py" or source.is_relative_to(root/first) for root in roots):
-                sys.modules.setdefault(name, module)
+                sys.modules.setdefault(name, others[name])           # a plain import finds it too
 
 
 def _is_ambiguous(name: str) -> bool:

@@ -745,10 +745,14 @@ def missing_inputs(config: Config) -> list[str]:
         if problem:
             lines.append(config._document.line(entry.paths.get("", ()), problem))
             continue
+        # a folder of images may be named from the folder of the dataset
+        home = Path(str(entry.options.get("root") or Path(str(entry.options.get("index_csv") or "")).parent))
+        home = home.parent if home.is_file() else home
         for option in _INPUTS:
             paths_given = entry.options.get(option)
             for path in paths_given if isinstance(paths_given, list) else [paths_given]:
-                if isinstance(path, str) and "://" not in path and not Path(path).exists():
+                places = [Path(str(path)), *([home/str(path)] if option == "images_dir" else [])]
+                if isinstance(path, str) and "://" not in path and not any(place.exists() for place in places):
                     lines.append(config._document.line(entry.paths.get(option, ()), _no_such_path(path)))
     for name, metric in _metrics.columns(config.metrics).items():
         if metric.library and find_spec(metric.library) is None:

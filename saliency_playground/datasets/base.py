@@ -373,9 +373,10 @@ def filter_findings(before: list[ImageRecord], after: list[ImageRecord], options
     if options.observers is not None:
         found.append(Finding("note", "filtered", f"only the fixations of {len(options.observers)} observers are kept "
                              f"({', '.join(map(str, options.observers))})."))
-        if any(record.gt_map for record in after) and options.participant_maps is None:
+        if any(record.gt_map for record in after) and options.participant_maps is None and options.gt != "fixations":
             found.append(Finding("warning", "observers-maps", "`observers` keeps some people's fixations, but the maps "
-                                 "in files are of everybody.", "CC, KL and SIM are still against all of them."))
+                                 "in files are of everybody.", "`gt: fixations` makes them of the fixations kept.",
+                                 {"gt": "fixations"}))
     return found
 
 # %% ../../nbs/30_datasets/06_base.ipynb #7653dc79
