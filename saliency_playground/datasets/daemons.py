@@ -99,8 +99,8 @@ class Daemons(PublishedDataset):
             "licence": "see osf.io/ewr5u", "url": "https://osf.io/ewr5u/", "images": "2,400 (2,000 train, 200 val, 200 "
             "test without fixations)", "reads": "250 observers, order, durations"}
     defaults = {"px_per_dva": 60.0}
-    published = (Published(2_000, 492_367, 970.4675494139849, 518.878915815939, "train"),
-                 Published(200, 247_042, 975.5040282161087, 513.185525755272, "val"))
+    numbers = (Published(2_000, 492_367, 970.4675494139849, 518.878915815939, "train"),
+               Published(200, 247_042, 975.5040282161087, 513.185525755272, "val"))
 
     def __init__(self, root: str | Path, forced: Literal["keep", "drop"] = "keep", **options: Any) -> None:
         if forced not in ("keep", "drop"):
@@ -139,4 +139,4 @@ class Daemons(PublishedDataset):
 
     def published_numbers(self) -> tuple[Published, ...]:
         "The published numbers, which count forced fixations too."
-        return self.published if self.forced == "keep" else ()
+        return self.numbers if self.forced == "keep" else ()

@@ -33,7 +33,7 @@ class DutOmron(PublishedDataset):
             "licence": "not known to us, ask its authors", "url": "http://saliencydetection.net/dut-omron",
             "images": "5,168", "reads": "5 observers, order"}
     defaults = {"sigma_px": 16.0}
-    published = (Published(5_168, 797_542, 182.16198519952553, 147.622566585835),)
+    numbers = (Published(5_168, 797_542, 182.16198519952553, 147.622566585835),)
 
     def __init__(self, root: str | Path, **options: Any) -> None:
         found = find_files(root)

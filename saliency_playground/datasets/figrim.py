@@ -66,7 +66,7 @@ class Figrim(PublishedDataset):
             "licence": "not known to us, ask its authors", "url": "http://figrim.mit.edu",
             "images": "2,793", "reads": "observers, order, by sight; scenes; pooled points and maps; a memory task"}
     defaults = {"px_per_dva": 33.0}
-    published = (Published(2_793, 424_712, 504.64437312814323, 512.8821982896645),)
+    numbers = (Published(2_793, 424_712, 504.64437312814323, 512.8821982896645),)
 
     def __init__(self, root: str | Path, sight: Literal["enc", "rec", "rec2", "all"] = "enc", **options: Any) -> None:
         if sight not in (*SIGHTS, "all"):
@@ -106,4 +106,4 @@ class Figrim(PublishedDataset):
 
     def published_numbers(self) -> tuple[Published, ...]:
         "The published numbers, which count all sights."
-        return self.published if self.sights == SIGHTS else ()
+        return self.numbers if self.sights == SIGHTS else ()

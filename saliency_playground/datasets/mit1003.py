@@ -80,7 +80,7 @@ class Mit1003(NestedDataset):
             "url": "https://people.csail.mit.edu/tjudd/WherePeopleLook/", "images": "1,003",
             "reads": "maps; pooled points; 15 observers, order and durations from the copy of NUS"}
     defaults = {"px_per_dva": 35.0}
-    published = (Published(1003, 104_171, 487.13683496521253, 392.72728829760155, counted_from=1),)
+    numbers = (Published(1003, 104_171, 487.13683496521253, 392.72728829760155, counted_from=1),)
 
     def __init__(self, root: str | Path, fixations_mat: str | Path | None = None, **options: Any) -> None:
         found = find_files(root)
@@ -126,4 +126,4 @@ class Mit1003(NestedDataset):
 
     def published_numbers(self) -> Sequence[Published]:
         "The published numbers, which are those of the nested file."
-        return self.published if self.nested_path is not None else ()
+        return self.numbers if self.nested_path is not None else ()

@@ -30,7 +30,7 @@ class Osie(NestedDataset):
             "licence": "MIT; the photographs come from the web",
             "url": "https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels", "images": "700",
             "reads": "15 observers, order, durations; maps if there are any"}
-    published = (Published(700, 98_321, 401.466024552232, 283.58293548682377, counted_from=1),)
+    numbers = (Published(700, 98_321, 401.466024552232, 283.58293548682377, counted_from=1),)
     defaults = {"px_per_dva": 24.0, "sigma_px": 24.0}
     frame = (600, 800)
 

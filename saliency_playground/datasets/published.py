@@ -99,12 +99,12 @@ class PublishedDataset(FileDataset):
     """A published dataset. An adapter's `__init__(self, root, …, **options)` finds its records and calls this one's.
 
     records, options, root, found: as for `FileDataset`. sources: by image id, whatever `read_points` needs to read the
-    fixations of that image. card: citation, licence, url, images, reads. published: its numbers, see `Published`.
+    fixations of that image. card: citation, licence, url, images, reads. numbers: the published ones, see `Published`.
     defaults: its own values of shared options. frame: (height, width) of every image, if they all have one size.
     Raises DatasetError.
     """
     card: ClassVar[dict[str, str]] = {}
-    published: ClassVar[tuple[Published, ...]] = ()
+    numbers: ClassVar[tuple[Published, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     frame: ClassVar[tuple[int, int] | None] = None
 
@@ -152,7 +152,7 @@ class PublishedDataset(FileDataset):
 
     def published_numbers(self) -> Sequence[Published]:
         "The published numbers of what was asked for."
-        return self.published
+        return self.numbers
 
     def _frame_findings(self) -> list[Finding]:
         "Images of another size than the one in whose pixels the fixations are: many lie outside, but on the frame."

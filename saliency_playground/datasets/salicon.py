@@ -113,14 +113,14 @@ class Salicon(PublishedDataset):
             "reads": "50 workers an image, order; fixations or mouse samples; maps"}
     defaults = {"sigma_px": 19.0}
     frame = (480, 640)
-    published = (Published(10_000, 3_171_533, 310.93839540689, 217.7589979356986, "train", "2015"),
-                 Published(5_000, 1_662_655, 308.64650213062845, 217.97772358065865, "val", "2015"),
-                 Published(10_000, 4_598_112, 314.62724265959594, 228.43566163677613, "train", "2017"),
-                 Published(5_000, 2_576_914, 312.8488630198757, 227.6883237081253, "val", "2017"))
-    published_mouse = (Published(10_000, 68_992_355, 313.0925573565361, 229.669921428251, "train", "2015"),
-                       Published(5_000, 38_846_998, 311.44141923141655, 229.10522205602607, "val", "2015"),
-                       Published(10_000, 215_286_274, 314.91750797871686, 232.38085973332957, "train", "2017"),
-                       Published(5_000, 121_898_426, 313.3112383249313, 231.8708303160281, "val", "2017"))
+    numbers = (Published(10_000, 3_171_533, 310.93839540689, 217.7589979356986, "train", "2015"),
+               Published(5_000, 1_662_655, 308.64650213062845, 217.97772358065865, "val", "2015"),
+               Published(10_000, 4_598_112, 314.62724265959594, 228.43566163677613, "train", "2017"),
+               Published(5_000, 2_576_914, 312.8488630198757, 227.6883237081253, "val", "2017"))
+    numbers_mouse = (Published(10_000, 68_992_355, 313.0925573565361, 229.669921428251, "train", "2015"),
+                     Published(5_000, 38_846_998, 311.44141923141655, 229.10522205602607, "val", "2015"),
+                     Published(10_000, 215_286_274, 314.91750797871686, 232.38085973332957, "train", "2017"),
+                     Published(5_000, 121_898_426, 313.3112383249313, 231.8708303160281, "val", "2017"))
 
     def __init__(self, root: str | Path, points: Literal["fixations", "mouse"] = "fixations", **options: Any) -> None:
         if points not in ("fixations", "mouse"):
@@ -168,7 +168,7 @@ class Salicon(PublishedDataset):
 
     def published_numbers(self) -> tuple[Published, ...]:
         "The published numbers of the fixations, or of the mouse samples."
-        return self.published if self.points == "fixations" else self.published_mouse
+        return self.numbers if self.points == "fixations" else self.numbers_mouse
 
     def later_findings(self) -> list[Finding]:
         "How many points were moved to an edge, and what tells the edition of a part of the dataset."

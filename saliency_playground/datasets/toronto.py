@@ -42,7 +42,7 @@ class Toronto(PublishedDataset):
             "licence": "not known to us, ask its authors",
             "url": "http://www-sop.inria.fr/members/Neil.Bruce/", "images": "120",
             "reads": "pooled fixations; maps of copies that have them"}
-    published = (Published(120, 11_199, 345.7466738101616, 244.11393874453077),)
+    numbers = (Published(120, 11_199, 345.7466738101616, 244.11393874453077),)
 
     def __init__(self, root: str | Path, **options: Any) -> None:
         found = find_files(root)
