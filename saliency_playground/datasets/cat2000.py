@@ -140,6 +140,7 @@ class Cat2000(PublishedDataset):
     card = {"citation": "Borji & Itti, arXiv:1505.03581 (2015)", "licence": "not known to us, ask its authors",
             "url": "http://saliency.mit.edu", "images": "4,000 (2,000 train, 2,000 test without fixations)",
             "reads": "18 observers and order from allFixData.mat, else pooled points; categories; maps"}
+    defaults = {"exif": "ignore"}                         # the flag of Pattern/134 is wrong
     numbers = (Published(2_000, 667_804, 977.048229720098, 535.7335899455527, "train", inside=True),)
 
     def __init__(self, root: str | Path, **options: Any) -> None:
@@ -158,13 +159,11 @@ class Cat2000(PublishedDataset):
         paths = dict.fromkeys(record.meta["table"] for record in self.sources.values())
         return {image: scanpaths for path in paths for image, scanpaths in read_observers(path).items()}
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i from allFixData.mat; where that does not speak of it, the pooled ones."
-        if self.ids[i] not in self.sources:
-            return None
-        scanpaths = self.observers.get(self.ids[i].lower())
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image from allFixData.mat; where that does not speak of it, the pooled ones."
+        scanpaths = self.observers.get(image_id.lower())
         if scanpaths is None:
-            return self.sources[self.ids[i]].fixations
+            return self.sources[image_id].fixations
         return join_scanpaths((who, *without_repeats(points, size).T, None) for who, points in scanpaths)
 
 

@@ -125,17 +125,13 @@ def nothing_found(root: str | Path, wanted: str, found: Sequence[FoundFile]) -> 
                         f"{' and '.join(parts) or 'nothing'}.{cure}")
 
 # %% ../../nbs/30_datasets/20_copies.ipynb #7b6a09cd
-def coverage(records: Sequence[ImageRecord], with_points: Iterable[str]) -> list[Finding]:
-    """What the images of each part have and lack, as findings.
-
-    with_points: the ids of the images whose fixations the adapter reads by itself.
-    """
-    own, found = set(with_points), []
+def coverage(records: Sequence[ImageRecord]) -> list[Finding]:
+    "What the images of each part have and lack, as findings."
+    found = []
     for part in dict.fromkeys(record.meta.get("split") for record in records):
         members = [record for record in records if record.meta.get("split") == part]
         of_part = "" if part is None else f" of {part}"
-        lacking = {"fixations": [record.image_id for record in members
-                                 if record.fixations is None and record.image_id not in own],
+        lacking = {"fixations": [record.image_id for record in members if record.fixations is None],
                    "map": [record.image_id for record in members if record.gt_map is None]}
         have = ", ".join(f"{len(members) - len(without)} with {'a map' if what == 'map' else what}"
                          for what, without in lacking.items())

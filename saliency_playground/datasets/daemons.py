@@ -98,7 +98,7 @@ class Daemons(PublishedDataset):
     card = {"citation": "Schwetlick, Backhaus & Engbert, Psychological Review (2022)",
             "licence": "see osf.io/ewr5u", "url": "https://osf.io/ewr5u/", "images": "2,400 (2,000 train, 200 val, 200 "
             "test without fixations)", "reads": "250 observers, order, durations"}
-    defaults = {"px_per_dva": 60.0}
+    defaults = {"px_per_dva": 60.0, "exif": "ignore"}
     numbers = (Published(2_000, 492_367, 970.4675494139849, 518.878915815939, "train"),
                Published(200, 247_042, 975.5040282161087, 513.185525755272, "val"))
 
@@ -129,13 +129,11 @@ class Daemons(PublishedDataset):
         return {image: trials for path in dict.fromkeys(self.sources.values())
                 for image, trials in daemons_scanpaths(path, self.forced).items()}
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i in pixels, y downwards."
-        if self.ids[i] not in self.sources:
-            return None
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image in pixels, y downwards."
         height, degree = size[0], size[1] / _WIDTH_DEGREES
         return join_scanpaths((who, x * degree, height - y * degree, duration)
-                              for who, x, y, duration in self.scanpaths.get(self.ids[i], []))
+                              for who, x, y, duration in self.scanpaths.get(image_id, []))
 
     def published_numbers(self) -> tuple[Published, ...]:
         "The published numbers, which count forced fixations too."

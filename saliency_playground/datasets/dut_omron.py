@@ -49,10 +49,10 @@ class DutOmron(PublishedDataset):
                           for name in names], options, root,
                          {name: points[name].path for name in names if name in points})
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i, an observer after the other; a file without `s` is read for what is marked in it."
-        path = self.sources.get(self.ids[i])
-        rows = matfiles.read_mat(path).get("s") if path is not None and path.suffix.lower() == ".mat" else None
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image, an observer after the other; a file without `s` is read for what is marked in it."
+        path = self.sources[image_id]
+        rows = matfiles.read_mat(path).get("s") if path.suffix.lower() == ".mat" else None
         if rows is None:
             return path
         rows = np.asarray(rows, float)

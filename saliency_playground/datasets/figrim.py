@@ -99,9 +99,9 @@ class Figrim(PublishedDataset):
         "The scanpaths of every image in the MATLAB files. Read once, when first needed."
         return {name: lists for path in self.tables for name, lists in figrim_scanpaths(path, self.sights).items()}
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i, a scanpath after the other; None if the MATLAB files do not speak of it."
-        name = self.sources.get(self.ids[i])
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image, a scanpath after the other; None if the MATLAB files do not speak of it."
+        name = self.sources[image_id]
         return join_scanpaths(self.scanpaths[name]) if name in self.scanpaths else None
 
     def published_numbers(self) -> tuple[Published, ...]:

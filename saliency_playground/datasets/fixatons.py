@@ -116,7 +116,6 @@ class FixaTons(PublishedDataset):
                 sources[image_id] = scanpaths[name]
         super().__init__(records, options, root, sources)
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i, an observer's file after the other."
-        paths = self.sources.get(self.ids[i])
-        return None if paths is None else join_scanpaths((who, *read_scanpath(path)) for who, path in paths)
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image, an observer's file after the other."
+        return join_scanpaths((who, *read_scanpath(path)) for who, path in self.sources[image_id])

@@ -74,10 +74,10 @@ class Koehler(PublishedDataset):
                                f"are {'×'.join(map(str, x.shape))} and {'×'.join(map(str, y.shape))}.")
         return x, y
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i, an observer (from 0) after the other; None if the file ends before it."
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image, an observer (from 0) after the other; None if the file ends before it."
         x, y = self.arrays
-        place = int(self.ids[i].rpartition("_")[2]) - 1
+        place = int(image_id.rpartition("_")[2]) - 1
         if place >= x.shape[1]:
             return None
         there = np.isfinite(x[:, place]) & np.isfinite(y[:, place])

@@ -111,12 +111,12 @@ class Mit1003(NestedDataset):
                         f"{remark}{read}", "For observers, put data/mit/eye/fixations.mat of "
                         "github.com/NUS-VIP/ksvd-saliency beside the images.")]
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i from the nested file, or from marked gaze, an observer a file."
-        if self.nested_path is not None or self.ids[i] not in self.sources:
-            return super().read_points(i, size)
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image from the nested file, or from marked gaze, an observer a file."
+        if self.nested_path is not None:
+            return super().read_points(image_id, size)
         scanpaths = []
-        for observer, path in self.sources[self.ids[i]]:
+        for observer, path in self.sources[image_id]:
             marked = marked_fixations(path)
             if marked is None:
                 raise DatasetError(f"{path}: no fixations are marked in this gaze, in others they are. Run "

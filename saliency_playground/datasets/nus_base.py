@@ -110,9 +110,9 @@ class NestedDataset(PublishedDataset):
         by_image = {} if self.nested_path is None else read_nested(self.nested_path)
         return {os.path.splitext(name)[0].lower(): fixations for name, fixations in by_image.items()}
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i from the nested file."
-        return self.nested.get(self.ids[i].lower())
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image from the nested file."
+        return self.nested.get(image_id.lower())
 
     def later_findings(self) -> list[Finding]:
         "Images that the nested file does not speak of, and how many it speaks of that are not here."

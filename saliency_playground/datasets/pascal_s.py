@@ -62,9 +62,9 @@ class PascalS(PublishedDataset):
         cells = [] if self.table is None else matfiles.read_mat(self.table, ["fixCell"])["fixCell"]
         return [np.asarray(cell, float) for cell in matfiles.as_list(cells)]
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i, an observer after the other; None if the file ends before it."
-        place = int(self.ids[i]) - 1
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image, an observer after the other; None if the file ends before it."
+        place = int(image_id) - 1
         if place >= len(self.cells):
             return None
         cell = self.cells[place]

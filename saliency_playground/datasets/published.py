@@ -6,6 +6,7 @@
 __all__ = ['join_scanpaths', 'Published', 'published_findings', 'PublishedDataset']
 
 # %% ../../nbs/30_datasets/21_published.ipynb #bee5576c
+import functools
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..core import Fixations, all_fixations
 from ..errors import DatasetError, Finding
-from .base import FileDataset, FileOptions, ImageRecord, record_fixations
+from .base import FileDataset, FileOptions, ImageRecord
 from .copies import coverage
 
 # %% ../../nbs/30_datasets/21_published.ipynb #58e58856
@@ -54,8 +55,9 @@ class Published(NamedTuple):
     inside: bool = False                  # those beside their image were left out before counting
 
 
-_HARMLESS = {"split", "sigma_px", "px_per_dva", "participant_maps", "gt_aggregate", "gt_resize_interp", "gt_cache_dir",
-             "provide_sauc_nonfix"}            # options that neither add nor remove a fixation
+# options that neither add nor remove a fixation
+_HARMLESS = {"split", "exif", "white", "max_pixels", "gt", "alpha", "sigma_px", "px_per_dva", "participant_maps",
+             "gt_aggregate", "gt_resize_interp", "gt_cache_dir", "provide_sauc_nonfix"}
 
 
 def published_findings(dataset: FileDataset, published: Iterable[Published]) -> list[Finding]:
@@ -113,10 +115,12 @@ class PublishedDataset(FileDataset):
         if options.get("index_base"):
             raise DatasetError(f"{root}: index_base {options['index_base']} is not needed. From where this dataset "
                                "counts is known, and its fixations are given counted from 0. Leave it out.")
-        own = {name: value for name, value in self.defaults.items() if options.get(name) is None}
-        super().__init__(records, options | own, root, found)
+        self.own = {name: value for name, value in self.defaults.items() if options.get(name) is None}
         self.sources = dict(sources or {})
-        self._found += coverage(self.records, self.sources)
+        records = [replace(record, fixations=functools.partial(self.read_points, record.image_id))
+                   if record.image_id in self.sources else record for record in records]
+        super().__init__(records, options | self.own, root, found)
+        self._found += coverage(self.records)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -125,21 +129,12 @@ class PublishedDataset(FileDataset):
             [parameter.replace(default=cls.defaults.get(parameter.name, parameter.default))
              for parameter in signature.parameters.values()])
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        """The fixations on image i of size (height, width), counted from 0, or a file of them; the adapter's own part.
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        """The fixations on an image of size (height, width), counted from 0, or a file of them; the adapter's own part.
 
-        None: read the file that its record names, if it names one. Raises DatasetError naming the file.
+        Asked only for images that have a source. None: there are none. Raises DatasetError naming the file.
         """
-        return None
-
-    def fixations_of(self, i: int) -> Fixations | None:
-        "The fixations on image i, those beside it too. Raises DatasetError or MapError naming the file."
-        if i not in self._fixations:
-            record, size = self.records[i], self.size_of(i)
-            points = self.read_points(i, size)
-            record = record if points is None else replace(record, fixations=points)
-            self._fixations[i] = record_fixations(record, size, self.reading)
-        return self._fixations[i]
+        raise TypeError(f"dataset {self.name or type(self).__name__} has no read_points(image_id, size) method.")
 
     def later_findings(self) -> list[Finding]:
         "What shows only when the fixations are read; for the adapter to say."
@@ -147,7 +142,9 @@ class PublishedDataset(FileDataset):
 
     def findings(self) -> list[Finding]:
         "What was noticed when the files were found and read, and how the whole compares with what was published."
-        return [*self._found, *self._frame_findings(), *self.later_findings(),
+        own_blur = bool(self.own.keys() & {"sigma_px", "px_per_dva"})                  # nobody asked for it
+        found = [finding for finding in super().findings() if not own_blur or finding.kind != "blur-not-used"]
+        return [*found, *self._frame_findings(), *self.later_findings(),
                 *published_findings(self, self.published_numbers())]
 
     def published_numbers(self) -> Sequence[Published]:

@@ -133,7 +133,7 @@ class Salicon(PublishedDataset):
         gaze = by_name(file for file in found if file.kind != "maps" and (file.suffix == ".mat" or (
             file.kind == "fixations" and file.suffix in FIXATION_SUFFIXES)))
         self.points = points
-        self.moved: dict[int, int] = {}                             # how many points of each image were moved
+        self.moved: dict[str, int] = {}                             # how many points of each image were moved
         self.tables = [] if gaze else [file.path for file in found
                                        if file.suffix == ".json" and "fixation" in file.stem.lower()]
         records, sources = [], {}
@@ -150,20 +150,16 @@ class Salicon(PublishedDataset):
         "What the JSON files say of each image. Read once, when first needed."
         return {name: scanpaths for path in self.tables for name, scanpaths in json_scanpaths(path).items()}
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The fixations on image i, or the samples; from a file without `gaze`, what is marked in it."
-        source = self.sources.get(self.ids[i])
-        if source is None:
-            return None
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The fixations on an image, or the samples; from a file without `gaze`, what is marked in it."
+        source = self.sources[image_id]
         if isinstance(source, list):
-            scanpaths = self.annotations.get(self.ids[i])
+            scanpaths = self.annotations.get(image_id)
         else:
             scanpaths = gaze_scanpaths(source, size, self.points) if source.suffix.lower() == ".mat" else None
-            if scanpaths is None:
-                return source
         if scanpaths is None:
-            return None
-        fixations, self.moved[i] = clip_scanpaths(scanpaths, size)
+            return None if isinstance(source, list) else source
+        fixations, self.moved[image_id] = clip_scanpaths(scanpaths, size)
         return fixations
 
     def published_numbers(self) -> tuple[Published, ...]:
@@ -175,7 +171,7 @@ class Salicon(PublishedDataset):
         counts = [len(fixations) for fixations in self._fixations.values() if fixations is not None and len(fixations)]
         total, moved, found = sum(counts), sum(self.moved.values()), []
         if moved:
-            where = tuple(self.ids[i] for i, n in self.moved.items() if n)[:5]
+            where = tuple(image_id for image_id, n in self.moved.items() if n)[:5]
             found.append(Finding("note" if moved < 0.1 * total else "warning", "moved to the edge", f"{moved} of "
                                  f"{total} points lay outside their images and were moved to the edge, as is usual for "
                                  "the mouse samples of 2017.", where=where))

@@ -67,13 +67,13 @@ class Toronto(PublishedDataset):
         return [(matrix.shape, points_from_array(matrix != 0, matrix.shape[:2], source=f"{self.table}, white{{{k}}}"))
                 for k, matrix in enumerate(matrices, start=1)]
 
-    def read_points(self, i: int, size: tuple[int, int]) -> Fixations | Path | None:
-        "The points on image i; None if the file ends before it."
-        place = int(self.ids[i]) - 1
+    def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "The points on an image; None if the file ends before it."
+        place = int(image_id) - 1
         if place >= len(self.matrices):
             return None
         shape, points = self.matrices[place]
         if shape != tuple(size):
-            raise DatasetError(f"{self.table}: white{{{place + 1}}} is {shape[1]}×{shape[0]}, image {self.ids[i]} has "
+            raise DatasetError(f"{self.table}: white{{{place + 1}}} is {shape[1]}×{shape[0]}, image {image_id} has "
                                f"{size[1]}×{size[0]} pixels. Take the image as it was published.")
         return points
