@@ -16,7 +16,7 @@ from ..core import Fixations
 from ..errors import DatasetError
 from ..registry import register
 from .base import ImageRecord
-from .copies import by_name, find_files, nothing_found
+from .copies import by_name, find_files, nothing_found, unused
 from .listing import FIXATION_SUFFIXES, MAP_SUFFIXES, natural_key
 from .published import Published, PublishedDataset, join_scanpaths
 
@@ -41,13 +41,14 @@ class DutOmron(PublishedDataset):
         image_files = by_name([file for file in pictures if file.kind == "images"] or pictures)
         if not image_files:
             raise nothing_found(root, "DUT-OMRON-image/*.jpg", found)
-        points = by_name(file for file in found if file.stem in image_files and (
-            file.suffix == ".mat" or (file.kind == "fixations" and file.suffix in FIXATION_SUFFIXES)))
+        points = by_name(file for file in found if file.suffix == ".mat" or (file.kind == "fixations"
+                                                                             and file.suffix in FIXATION_SUFFIXES))
         truths = by_name(file for file in found if file.kind == "maps" and file.suffix in MAP_SUFFIXES)
         names = sorted(image_files, key=natural_key)
         super().__init__([ImageRecord(name, image_files[name].path, None, truths[name].path if name in truths else None)
                           for name in names], options, root,
-                         {name: points[name].path for name in names if name in points})
+                         {name: points[name].path for name in names if name in points},
+                         unused(names, fixations=points, maps=truths))
 
     def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
         "The fixations on an image, an observer after the other; a file without `s` is read for what is marked in it."

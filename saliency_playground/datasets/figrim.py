@@ -18,7 +18,7 @@ from ..errors import DatasetError
 from ..registry import register
 from .base import ImageRecord
 from .copies import FoundFile, by_name, find_files, nothing_found
-from .listing import FIXATION_SUFFIXES, MAP_SUFFIXES, natural_key
+from .listing import FIXATION_SUFFIXES, MAP_SUFFIXES, natural_key, nfc
 from .published import Published, PublishedDataset, join_scanpaths
 
 # %% ../../nbs/30_datasets/29_figrim.ipynb #e1c8ab33
@@ -48,7 +48,7 @@ def figrim_scanpaths(path: str | Path, sights: tuple[str, ...]) -> dict[str, lis
 # %% ../../nbs/30_datasets/29_figrim.ipynb #8d181e26
 def _scene(file: FoundFile) -> str:
     "The scene of a file: the folder that it lies in."
-    return file.path.parent.name
+    return nfc(file.folder.name)
 
 
 @register("dataset", "figrim")

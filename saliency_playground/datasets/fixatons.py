@@ -49,7 +49,7 @@ def read_scanpath(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray 
 # %% ../../nbs/30_datasets/34_fixatons.ipynb #ae16858d
 def _set_of(file: FoundFile) -> str:
     "The set that a file belongs to: the folder above STIMULI, SCANPATHS, …"
-    place = file.path.parent.parent if len(file.folders) > 1 and file.folders[-2] == "scanpaths" else file.path.parent
+    place = file.folder.parent if len(file.folders) > 1 and file.folders[-2] == "scanpaths" else file.folder
     return nfc(place.parent.name)
 
 
@@ -59,17 +59,16 @@ def _name_in_set(file: FoundFile) -> str:
 
 
 def _in(file: FoundFile, folder: str) -> bool:
-    "Whether a file lies in this folder, or for scanpaths in one that does; the root itself may be it."
-    names = (file.path.parent.name.lower(), file.path.parent.parent.name.lower())
-    return names[0] == folder or (folder == "scanpaths" and names[1] == folder)
+    "Whether a file lies in this folder, or for scanpaths in one that does."
+    return file.folders[-1:] == (folder,) or (folder == "scanpaths" and file.folders[-2:-1] == (folder,))
 
 
 def _observer(file: FoundFile) -> tuple[str, str]:
     "The image and the observer of a scanpath's file, in either layout."
-    if file.path.parent.name.lower() == "scanpaths":
-        image, _, observer = nfc(file.path.name).partition("_subject_")
+    if file.folders[-1] == "scanpaths":
+        image, _, observer = nfc(file.name).partition("_subject_")
         return image, observer.removesuffix(".txt")
-    return nfc(file.path.parent.name), nfc(file.path.name).removesuffix(".txt")
+    return nfc(file.folder.name), nfc(file.name).removesuffix(".txt")
 
 
 @register("dataset", "fixatons")

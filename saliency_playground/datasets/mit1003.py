@@ -18,7 +18,7 @@ from ..core import Fixations
 from ..errors import DatasetError, Finding
 from ..registry import register
 from .base import ImageRecord
-from .copies import FoundFile, by_name, find_files, nothing_found
+from .copies import FoundFile, by_name, find_files, nothing_found, unused
 from .listing import MAP_SUFFIXES, natural_key
 from .nus_base import NestedDataset, find_nested
 from .published import Published, join_scanpaths
@@ -62,7 +62,7 @@ def _gaze_files(found: Sequence[FoundFile], image_ids: set[str]) -> dict[str, li
     by_image: dict[str, list[tuple[str, Path]]] = {}
     for file in found:
         if file.suffix == ".mat" and file.stem in image_ids and file.folders and file.kind is None:
-            by_image.setdefault(file.stem, []).append((file.path.parent.name, file.path))
+            by_image.setdefault(file.stem, []).append((file.folder.name, file.path))
     return by_image
 
 
@@ -98,8 +98,9 @@ class Mit1003(NestedDataset):
                                points[name].path if name in points and not nested and not marked else None,
                                truths[name].path if name in truths else None)
                    for name, file in sorted(image_files.items(), key=lambda item: natural_key(item[0]))]
+        found_too = [] if nested or marked else self._pooled(points, gaze)
         super().__init__(records, nested, options, root, gaze if marked else None,
-                         [] if nested or marked else self._pooled(points, gaze))
+                         [*found_too, *unused(image_files, fixations=points, maps=truths)])
 
     @staticmethod
     def _pooled(points: dict[str, FoundFile], gaze: dict[str, list]) -> list[Finding]:

@@ -20,7 +20,7 @@ from ..core import Fixations
 from ..errors import DatasetError, Finding
 from ..registry import register
 from .base import ImageRecord
-from .copies import FoundFile, by_name, find_files, nothing_found
+from .copies import FoundFile, by_name, find_files, nothing_found, unused
 from .listing import FIXATION_SUFFIXES, MAP_SUFFIXES, natural_key
 from .published import Published, PublishedDataset, join_scanpaths
 
@@ -143,7 +143,7 @@ class Salicon(PublishedDataset):
                                        {} if part is None else {"split": part}))
             if name in gaze or (self.tables and part != "test"):
                 sources[name] = gaze[name].path if name in gaze else self.tables
-        super().__init__(records, options, root, sources)
+        super().__init__(records, options, root, sources, unused(image_files, fixations=gaze, maps=truths))
 
     @functools.cached_property
     def annotations(self) -> dict[str, list[tuple]]:
