@@ -261,7 +261,7 @@ def download(published: PublishedFile, to: str | Path, quiet: bool | None = None
 
 def _download_parts(transfer: _Transfer) -> None:
     "Attempts until the file is complete, or until several bring nothing. Raises InputError then."
-    pauses = list(PAUSES)
+    pauses, problem = list(PAUSES), ""
     for _ in range(_MOST_ATTEMPTS):
         before, problem = transfer.kept, ""
         if before and before == transfer.total:
