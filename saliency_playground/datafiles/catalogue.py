@@ -120,16 +120,19 @@ def read_catalogue(path: str | Path | None = None) -> dict[str, DataEntry]:
         raise InputError(f"catalogue {source}: it holds no table of datasets.")
     return {str(name): _entry(str(name), facts) for name, facts in table.items()}
 
-# %% ../../nbs/37_datafiles/01_catalogue.ipynb #89296990
+# %% ../../nbs/37_datafiles/01_catalogue.ipynb #67af2eda
 def adapter_cards() -> dict[str, Mapping[str, str]]:
-    "The card of every dataset that has one, by the dataset's name. Imports them; one that cannot be is left out."
+    """The cards of the datasets that have one, by their names. Imports them; one that cannot be is left out.
+
+    An adapter for a form rather than for one dataset says no number of images, and is left out as well.
+    """
     cards = {}
     for name in registry.names("dataset"):
         try:
             card = getattr(registry.adapter_class("dataset", name), "card", None)
         except Exception:                                      # an extra that is not installed, a file of the user's
             continue
-        if card:
+        if card and "images" in card:
             cards[name] = card
     return cards
 
@@ -144,8 +147,7 @@ def list_data(pattern: str = "*", catalogue: Mapping[str, DataEntry] | None = No
     known = {entry.adapter for entry in entries.values()}
     for name, card in adapter_cards().items():
         if name not in rows and name not in known:
-            title = card.get("title") or card.get("images") or registry.names("dataset")[name]
-            rows[name] = f"{'by hand':<14}  {title}"
+            rows[name] = f"{'by hand':<14}  {card.get('title') or registry.names('dataset')[name]}"
     return NameTable(sorted((item for item in rows.items() if fnmatch.fnmatchcase(item[0], pattern)),
                             key=lambda item: item[0].lower()))
 
