@@ -19,6 +19,7 @@ import numpy as np
 from .. import files, images
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..datasets.base import FileDataset
+from ..datasets.embedded import EmbeddedDataset
 from ..datasets.packed import CARRIED, COLUMNS, FORMAT, LABELS, VERSION, label_texts, manifest_digest
 from ..datasets.parquet import require_pyarrow
 from ..errors import OccupiedError
@@ -52,9 +53,9 @@ def image_files(dataset: SaliencyDataset, i: int) -> ImageFiles:
     "The files of image i of any dataset."
     if isinstance(dataset, FileDataset):
         record = dataset.records[i]
-        suffix = record.gt_map.suffix.lower() if record.gt_map else ""
-        return ImageFiles(record.image, record.image.suffix.lower(), record.gt_map, suffix,
-                          (dataset.participants or {}).get(record.image_id))
+        stored, suffix = _stored_image(dataset, i)
+        map_suffix = record.gt_map.suffix.lower() if record.gt_map else ""
+        return ImageFiles(stored, suffix, record.gt_map, map_suffix, (dataset.participants or {}).get(record.image_id))
     sample: Sample = dataset[i]
     own_map, drawn = sample.gt_map, images.png_bytes(sample.image)
     if own_map is None and sample.participant_maps is not None:
@@ -62,6 +63,14 @@ def image_files(dataset: SaliencyDataset, i: int) -> ImageFiles:
     if own_map is None or sample.meta.get("gt_map") in ("fixations", "uniform"):
         return ImageFiles(drawn, ".png")
     return ImageFiles(drawn, ".png", files.array_bytes(own_map), ".npy")
+
+
+def _stored_image(dataset: FileDataset, i: int) -> tuple[Path | bytes, str]:
+    "Image i of a dataset of files: its file, or what the table holds in the place of one; with its suffix."
+    record = dataset.records[i]
+    if isinstance(dataset, EmbeddedDataset) and not record.image.is_file():
+        return dataset.image_file(i) or (images.png_bytes(dataset.image_of(i)), ".png")
+    return record.image, record.image.suffix.lower()
 
 # %% ../../nbs/37_datafiles/04_pack.ipynb #9a22934c
 def plain_meta(meta: dict[str, Any]) -> dict[str, Any]:
