@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['decode_image', 'as_image', 'EmbeddedDataset']
 
-# %% ../../nbs/30_datasets/38_embedded.ipynb #88e91c45
+# %% ../../nbs/30_datasets/38_embedded.ipynb #b5f08731
 import functools
 import os
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,21 +19,26 @@ from ..core import Sample, prepare_sample
 from ..errors import DatasetError, Finding, ImageError
 from .base import FileDataset, ground_truth, participants_of, truth_digest
 
-# %% ../../nbs/30_datasets/38_embedded.ipynb #5ff86451
+# %% ../../nbs/30_datasets/38_embedded.ipynb #a5ed6112
+def _read_as_file(read: Callable[[str], Any], content: bytes, suffix: str, where: str) -> Any:
+    "What a function reads of the file that these bytes are. where: for the message. Raises ImageError."
+    handle, name = tempfile.mkstemp(suffix=suffix if suffix.isascii() and suffix[1:].isalnum() else "")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        return read(name)
+    except ImageError as error:
+        raise ImageError(str(error).replace(name, where)) from None
+    finally:
+        os.unlink(name)
+
+
 def decode_image(content: bytes, suffix: str, where: str) -> np.ndarray:
     """An image from the bytes of its file, as `images.read_image` reads the file.
 
     where: for the message. Returns (height, width, 3) uint8. Raises ImageError.
     """
-    handle, name = tempfile.mkstemp(suffix=suffix if suffix.isascii() and suffix[1:].isalnum() else "")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        return images.read_image(name)
-    except ImageError as error:
-        raise ImageError(str(error).replace(name, where)) from None
-    finally:
-        os.unlink(name)
+    return _read_as_file(images.read_image, content, suffix, where)
 
 
 def as_image(pixels: Any, where: str) -> np.ndarray:
@@ -80,7 +86,10 @@ class EmbeddedDataset(FileDataset):
     def size_of(self, i: int) -> tuple[int, int]:
         "(height, width) of image i in pixels. Raises ImageError or DatasetError."
         if i not in self._known_sizes:
-            height, width = self.image_of(i).shape[:2]
+            stored = self.image_file(i)
+            where = f"{self.root}, image {self.ids[i]}"
+            height, width = (self.image_of(i).shape[:2] if stored is None
+                             else _read_as_file(images.image_size, *stored, where))
             self._known_sizes[i] = height, width
         return self._known_sizes[i]
 
