@@ -96,10 +96,10 @@ def _by_text(path: Path, head: bytes) -> tuple[str, str]:
     text = decode(head if len(head) < 65536 else head[:cut - cut % 2], path)[0]
     lines = [line for line in text.splitlines() if line.strip()]
     if any(line.startswith(("EFIX ", "SFIX ", "MSG\t", "** CONVERTED FROM")) for line in lines):
-        return "eyelink_asc", "lines of edf2asc (MSG, EFIX)"
+        return "eyelink_asc", "lines MSG and EFIX"
     if any(line.startswith(("Table Header for Fixations", "Fixation L\t", "Fixation R\t", "## [iView]"))
            for line in lines):
-        return "smi", "lines of SMI's event detector"
+        return "smi", "lines Fixation L or R"
     first = lines[0] if lines else ""
     mark = next((mark for mark in "\t;," if mark in first), ",")
     names = {plain_name(name): name.strip(' "\ufeff') for name in first.split(mark)}
@@ -156,14 +156,24 @@ class Conversion:
                 "t": f"ms from {found.clock}", "notes": list(found.notes)}
 
     def __repr__(self) -> str:
-        lines = [f"{Path(one['path']).name}: {one['title']} ({one['seen']}), {one['rows']:,} {one['what']}"
-                 for one in self.inputs[:8]]
+        names = _short_names([one["path"] for one in self.inputs])
+        lines = [f"{name}: {one['title']} ({one['seen']}), {one['rows']:,} {one['what']}"
+                 for name, one in zip(names[:8], self.inputs, strict=False)]
         lines += [f"and {len(self.inputs) - 8} files more"] if len(self.inputs) > 8 else []
         lines += [f"left out: {count:,} {reason}" for reason, count in self.recording.dropped.items() if count]
         lines += self.recording.notes
         images_, observers = (len(set(values)) for values in (self.recording.image, self.recording.observer))
         lines += [f"{_count(len(self), 'fixation')} of {_count(observers, 'observer')} on {_count(images_, 'picture')}"]
         return "\n".join(lines)
+
+
+def _short_names(paths: list[str]) -> list[str]:
+    "Paths without the folders that all of them share."
+    parts = [Path(path).parts for path in paths]
+    shared = 0
+    while all(len(one) > shared + 1 and one[shared] == parts[0][shared] for one in parts):
+        shared += 1
+    return ["/".join(one[shared:]) for one in parts]
 
 
 def _count(number: int, thing: str) -> str:
@@ -191,7 +201,7 @@ def read_export(paths: str | Path | Sequence[str | Path], *, tracker: str | None
     parts, inputs, known = [], [], dict[str, Path]()
     for path in files_:
         name, seen = (tracker, "as you say") if tracker else _recognised(path, chosen)
-        found = TRACKERS[name].read(path, chosen)
+        found = TRACKERS[name].read(path, _for_file(chosen, path))
         digest = files.sha256(path)
         if digest in known:
             raise DatasetError(f"{path} is the same as {known[digest]}. Each would count twice: name it once.")
@@ -213,6 +223,15 @@ def _options(options: dict[str, Any]) -> ExportOptions:
         raise OptionError(f"there is no option {strange[0]!r}.{files.did_you_mean(strange[0], names)} There are: "
                           f"tracker, images, {', '.join(names)}.")
     return ExportOptions(**options)
+
+
+def _for_file(options: ExportOptions, path: Path) -> ExportOptions:
+    "The options for one file: `{file}` and `{folder}` in `image` and `observer` are its name and that of its folder."
+    names = {"{file}": path.stem, "{folder}": path.absolute().parent.name}
+    given = {name: value for name in ("image", "observer") if (value := getattr(options, name)) is not None}
+    for mark, text in names.items():
+        given = {name: value.replace(mark, text) for name, value in given.items()}
+    return replace(options, **given)
 
 
 def _recognised(path: Path, options: ExportOptions) -> tuple[str, str]:

@@ -35,7 +35,8 @@ def read_pupil_cloud(path: str | Path, options: ExportOptions) -> Recording:
     on_surface = table.find("x", "fixation x [px]") is None
     x, y = ("fixation x [normalized]", "fixation y [normalized]") if on_surface else ("fixation x [px]",
                                                                                       "fixation y [px]")
-    sections = _sections(Path(path).with_name("sections.csv"))
+    folder = Path(path).absolute().parent
+    sections = _sections(folder/"sections.csv")
     keys = table.text(table.find("", "section id", "recording id"))
     starts = [_nanoseconds(cell, path, line) for cell, line in zip(
         table.text(table.need("t", "start timestamp [ns]")), table.lines, strict=True)]
@@ -46,10 +47,11 @@ def read_pupil_cloud(path: str | Path, options: ExportOptions) -> Recording:
         "x": table.numbers(table.need("x", x)), "y": table.numbers(table.need("y", y)), "line": table.lines,
         "t": [(start - begin[key]) / 1e6 for start, key in zip(starts, keys, strict=True)],
         "duration": table.numbers(table.find("duration", "duration [ms]")), "trial": keys,
-        "image": options.image or _reference_image(Path(path)),
-        "observer": [options.observer or sections.get(key, ("", None))[0] or name or Path(path).parent.name
+        "image": options.image or folder.name,
+        "observer": [options.observer or sections.get(key, ("", None))[0] or name or folder.name
                      for key, name in zip(keys, recordings, strict=True)]},
         "picture share" if on_surface else "picture px",
+        notes=() if options.image else ("The pictures are called as the folders of their exports.",),
         clock="the start of the section" if sections else "the first fixation")
     yes = np.array([cell.casefold() in ("true", "1") for cell in table.text(detected)], dtype=bool)
     return found.keep(yes, "not on the picture")
@@ -74,15 +76,6 @@ def _sections(path: Path) -> dict[str, tuple[str, int | None]]:
     starts = cells.get("section start time [ns]") or [""] * n
     return {key: (name, int(start) if start.isdigit() else None)
             for key, name, start in zip(cells.get("section id", []), names, starts, strict=True)}
-
-
-def _reference_image(path: Path) -> str:
-    "The name of the picture of a Cloud export. Raises DatasetError if none lies beside it."
-    beside = sorted(path.parent.glob("reference_image.*"))
-    if not beside:
-        raise DatasetError(f"{path}: it does not name the picture, and no reference_image.jpeg lies beside it. Say "
-                           "what it is: `--image NAME`.")
-    return beside[0].name
 
 # %% ../../nbs/36_trackers/12_pupil.ipynb #531d6d78
 def read_pupil_core(path: str | Path, options: ExportOptions) -> Recording:

@@ -132,7 +132,8 @@ class ExportOptions:
     "What the reading of an export can be told. Raises OptionError for a value that is not allowed."
     # what the file does not say
     eye: Literal["left", "right"] | None = None      # whose fixations count, where both eyes were recorded
-    image: str | None = None                    # the picture of all rows, where the file names none
+    # the picture of all rows, where the file names none; {file} and {folder} are the file's name and its folder's
+    image: str | None = None
     observer: str | None = None                 # who looked, where the file does not say; by default the file's name
     columns: Mapping[str, str] = field(default_factory=dict)    # our name -> the file's, such as {"x": "gx"}
     # messages of EyeLink, SMI, ioHub and BIDS, as regular expressions

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError
-from .messages import Message, pictures_or_refuse
-from .recording import ExportOptions, Recording, TextTable, read_lines, recording
+from .messages import Message, assign_pictures, pictures_or_refuse, shown_pictures
+from .recording import ExportOptions, Recording, TextTable, join, read_lines, recording
 
 # %% ../../nbs/36_trackers/14_smi.ipynb #aac885a0
 _AREA = re.compile(r"Calibration Area:\s*(\d+)\s+(\d+)")
@@ -37,20 +37,33 @@ def read_smi(path: str | Path, options: ExportOptions) -> Recording:
         elif parts[0] == "UserEvent":
             _long_enough(parts, 5, line, path, number)
             text = re.sub(r"^#?\s*Message:\s*", "", parts[4])
-            messages.append(Message(_number(parts[3], line, path, number) / 1000, text))
+            messages.append((parts[1], Message(_number(parts[3], line, path, number) / 1000, text)))
         elif re.fullmatch(r"Fixation [LRB]", parts[0]):
             _long_enough(parts, 8, line, path, number)
             start, _, duration, x, y = (_number(part, line, path, number) for part in parts[3:8])
-            rows.append((EYES[parts[0][-1]], start / 1000, duration / 1000, x, y, number))
+            rows.append((EYES[parts[0][-1]], start / 1000, duration / 1000, x, y, number, parts[1]))
     if not rows:
         raise DatasetError(f"{path}: there is no fixation, no line `Fixation L` or `Fixation R`. Export the events, "
                            "not the samples.")
-    eye, t, duration, x, y, line_numbers = (list(column) for column in zip(*rows, strict=True))
-    found = recording({"x": x, "y": y, "t": t, "duration": duration, "eye": eye, "line": line_numbers,
+    eye, t, duration, x, y, line_numbers, trial = (list(column) for column in zip(*rows, strict=True))
+    found = recording({"x": x, "y": y, "t": t, "duration": duration, "eye": eye, "line": line_numbers, "trial": trial,
                        "observer": options.observer or re.sub(r"[ _-]*events?$", "", Path(path).stem,
                                                               flags=re.IGNORECASE)},
                       "screen px", screen=screen, notes=tuple(notes))
-    return pictures_or_refuse(found, messages, options, path)
+    shown = pictures_or_refuse(found, [message for _, message in messages], options, path)
+    trials = list(dict.fromkeys(trial))
+    return shown if options.image is not None or len(trials) == 1 else _by_trial(found, messages, trials, options)
+
+
+def _by_trial(found: Recording, messages: Sequence[tuple[str, Message]], trials: Sequence[str],
+              options: ExportOptions) -> Recording:
+    "The recording with the pictures of each of the tracker's trials; a picture does not outlast its trial."
+    parts = []
+    for trial in trials:
+        shown = shown_pictures([message for number, message in messages if number == trial], options)
+        shown = [row._replace(trial=trial) for row in shown]
+        parts.append(assign_pictures(found.keep(found.trial == trial), shown))
+    return join(parts)
 
 
 def _long_enough(parts: Sequence[str], count: int, line: str, path: object, number: int) -> None:
@@ -88,14 +101,15 @@ def read_begaze(path: str | Path, options: ExportOptions) -> Recording:
     if not len(table):
         raise DatasetError(f"{path}: there is no fixation, no row of the Category Fixation or Visual Intake.")
     who = table.text(table.find("observer", "Participant"))
-    sides = [cell[-1:].upper() for cell in table.text(table.find("eye", "Eye L/R", "Eye"))]
-    sides = [side or kind[-2:].strip() for side, kind in zip(sides, np.array(kinds)[rows], strict=True)]
+    sides = [cell[:1].upper() for cell in table.text(table.find("eye", "Eye L/R", "Eye"))]
+    kinds = [kind for kind, yes in zip(kinds, rows, strict=True) if yes]
+    sides = [side or kind.rpartition(" ")[2] for side, kind in zip(sides, kinds, strict=True)]     # `Fixation L`
     found = recording({
         "x": table.numbers(x), "y": table.numbers(y), "line": table.lines,
         "t": table.numbers(table.find("t", "Event Start Trial Time [ms]")),
         "duration": table.numbers(table.find("duration", "Event Duration [ms]")),
         "image": options.image or table.text(picture), "trial": table.text(table.find("trial", "Trial")),
-        "eye": [EYES.get({"T": ""}.get(side, side), "") for side in sides],
+        "eye": [EYES.get(side, "") for side in sides],
         "observer": [options.observer or name or Path(path).stem for name in who]}, "screen px",
         clock="the start of the trial")
     return found.keep(first_time(found), "written twice (a row for each area of interest)")
