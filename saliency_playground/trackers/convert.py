@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['TRACKERS', 'COLUMNS', 'Tracker', 'recognise', 'Conversion', 'read_export', 'convert', 'list_trackers']
 
-# %% ../../nbs/36_trackers/20_convert.ipynb #84babc4d
+# %% ../../nbs/36_trackers/20_convert.ipynb #22de9d18
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -59,7 +59,7 @@ TRACKERS = {
                       ("fixationpositionxpx", "visualintakepositionxpx")),
     "iohub": Tracker("PsychoPy ioHub, HDF5", "iohub:read_iohub"),
     "bids": Tracker("BIDS eye movements", "bids:read_bids"),
-    "columns": Tracker("any table, by --columns", "columns:read_columns")}
+    "columns": Tracker("any table of fixations, with --columns", "columns:read_columns")}
 _BINARY = {b"SR_RESEARCH": "an EyeLink recording (.edf). Turn it into text with SR Research's `edf2asc`, and give that",
            b"PK\x03\x04": "a packed file, or a spreadsheet (.xlsx). Unpack it, or save the sheet as text with tabs",
            b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture"}
@@ -95,7 +95,7 @@ def _by_text(path: Path, head: bytes) -> tuple[str, str]:
     cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 2           # whole lines; in UTF-16 a line end has two bytes
     text = decode(head if len(head) < 65536 else head[:cut - cut % 2], path)[0]
     lines = [line for line in text.splitlines() if line.strip()]
-    if any(line.startswith(("EFIX ", "SFIX ", "MSG\t", "** CONVERTED FROM")) for line in lines):
+    if any(line.startswith(("EFIX ", "SFIX ", "MSG\t", "MSG ", "PRESCALER\t", "** CONVERTED FROM")) for line in lines):
         return "eyelink_asc", "lines MSG and EFIX"
     if any(line.startswith(("Table Header for Fixations", "Fixation L\t", "Fixation R\t", "## [iView]"))
            for line in lines):
@@ -156,15 +156,27 @@ class Conversion:
                 "t": f"ms from {found.clock}", "notes": list(found.notes)}
 
     def __repr__(self) -> str:
-        names = _short_names([one["path"] for one in self.inputs])
-        lines = [f"{name}: {one['title']} ({one['seen']}), {one['rows']:,} {one['what']}"
-                 for name, one in zip(names[:8], self.inputs, strict=False)]
-        lines += [f"and {len(self.inputs) - 8} files more"] if len(self.inputs) > 8 else []
+        lines = _described(self.inputs)
         lines += [f"left out: {count:,} {reason}" for reason, count in self.recording.dropped.items() if count]
         lines += self.recording.notes
         images_, observers = (len(set(values)) for values in (self.recording.image, self.recording.observer))
         lines += [f"{_count(len(self), 'fixation')} of {_count(observers, 'observer')} on {_count(images_, 'picture')}"]
         return "\n".join(lines)
+
+
+def _described(inputs: list[dict[str, Any]]) -> list[str]:
+    "What was read, a line a file; more than four files of a kind share one."
+    names = _short_names([one["path"] for one in inputs])
+    kinds: dict[tuple[str, str, str], list[int]] = {}
+    for i, one in enumerate(inputs):
+        kinds.setdefault((one["title"], one["seen"], one["what"]), []).append(i)
+    lines = []
+    for (title, seen, what), members in kinds.items():
+        shares = [members] if len(members) > 4 else [[i] for i in members]
+        for share in shares:
+            who = names[share[0]] if len(share) == 1 else f"{len(share)} files, {names[share[0]]} first"
+            lines.append(f"{who}: {title} ({seen}), {sum(inputs[i]['rows'] for i in share):,} {what}")
+    return lines
 
 
 def _short_names(paths: list[str]) -> list[str]:
@@ -180,8 +192,8 @@ def _count(number: int, thing: str) -> str:
     "`1 picture`, `2 pictures`."
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
-# %% ../../nbs/36_trackers/20_convert.ipynb #8f3dd2ec
-def read_export(paths: str | Path | Sequence[str | Path], *, tracker: str | None = None,
+# %% ../../nbs/36_trackers/20_convert.ipynb #f9f884eb
+def read_export(paths: str | Path | Iterable[str | Path], *, tracker: str | None = None,
                 images: str | Path | None = None, **options: Any) -> Conversion:
     """The fixations of one or more exports of eye trackers, in pixels of the pictures.
 
@@ -240,7 +252,7 @@ def _recognised(path: Path, options: ExportOptions) -> tuple[str, str]:
         return recognise(path)
     except DatasetError:
         if {"x", "y"} <= options.columns.keys() and path.is_file():
-            return "columns", "by --columns"
+            return "columns", "by the names you gave"
         raise
 
 
@@ -269,8 +281,8 @@ def _sorted(found: Recording) -> Recording:
                                                      np.nan_to_num(found.t[i]), i))
     return found.keep(np.array(order, dtype=int))
 
-# %% ../../nbs/36_trackers/20_convert.ipynb #b0f05239
-def convert(paths: str | Path | Sequence[str | Path], to: str | Path, *, overwrite: bool = False,
+# %% ../../nbs/36_trackers/20_convert.ipynb #2f949da6
+def convert(paths: str | Path | Iterable[str | Path], to: str | Path, *, overwrite: bool = False,
             **options: Any) -> Conversion:
     """Read exports and write `fixations.csv` and `conversion.json` into a folder, which `csv_indexed` opens.
 
@@ -288,7 +300,7 @@ def convert(paths: str | Path | Sequence[str | Path], to: str | Path, *, overwri
                                 "`--overwrite`.")
     if folder.exists() and not folder.is_dir():
         raise OccupiedError(f"{folder} is a file, not a folder.")
-    result = read_export(paths, **options)
+    result = read_export(given, **options)
     files.write_text(targets[1], json.dumps(result.report(), indent=2, ensure_ascii=False) + "\n")
     columns = result.columns()
     write_table(targets[0], list(columns), (list(row) for row in zip(*columns.values(), strict=True)))

@@ -223,7 +223,7 @@ def parse_shown(text: Any) -> str | tuple[float, float, float, float] | None:
         raise OptionError(f"shown {text!r}: the width and height of a picture are above 0.")
     return x, y, width, height
 
-# %% ../../nbs/36_trackers/01_recording.ipynb #d48fe315
+# %% ../../nbs/36_trackers/01_recording.ipynb #b234228f
 def plain_name(name: str) -> str:
     "A column's name by its letters and digits alone, small: `Fixation point X [MCS norm]` is fixationpointxmcsnorm."
     return "".join(mark for mark in unicodedata.normalize("NFKC", name).casefold() if mark.isalnum())
@@ -275,7 +275,9 @@ class TextTable:
         "A column as text, what stands for a missing value as empty; all empty if there is no such column."
         if name is None:
             return [""] * len(self)
-        return ["" if cell.casefold() in MISSING else cell for cell in self.cells[name]]
+        cells = self.cells[name]
+        missing = {cell for cell in set(cells) if cell.casefold() in MISSING}
+        return ["" if cell in missing else cell for cell in cells]
 
     def numbers(self, name: str | None, scale: float = 1) -> np.ndarray:
         """A column as float64, times `scale`; NaN where it is missing, or all NaN if there is no such column.
