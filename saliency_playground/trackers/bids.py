@@ -18,7 +18,8 @@ import numpy as np
 from ..datasets.csv_tables import parse_floats, read_csv_columns
 from ..errors import DatasetError
 from .messages import Message, Shown, assign_pictures, pictures_or_refuse, shown_pictures
-from .recording import MISSING, ExportOptions, Recording, decode, read_json, recording
+from .recording import ExportOptions, Recording, recording
+from .text import MISSING, decode, read_json
 
 # %% ../../nbs/36_trackers/16_bids.ipynb #81da7191
 def read_bids(path: str | Path, options: ExportOptions) -> Recording:

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['read_columns']
 
-# %% ../../nbs/36_trackers/17_columns.ipynb #328a4c82
+# %% ../../nbs/36_trackers/17_columns.ipynb #7bf9c929
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DatasetError
-from .recording import ExportOptions, Recording, Space, TextTable, recording
+from .recording import ExportOptions, Recording, Space, recording
+from .text import TextTable
 
 # %% ../../nbs/36_trackers/17_columns.ipynb #a3fef2ae
 def read_columns(path: str | Path, options: ExportOptions) -> Recording:

@@ -22,7 +22,8 @@ from ..tables import NameTable, write_table
 from ..version import __version__
 from .detect import detect_fixations
 from .place import to_pictures
-from .recording import ExportOptions, Recording, check_recording, decode, join, plain_name
+from .recording import ExportOptions, Recording, check_recording, join
+from .text import decode, plain_name
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #94695cb0
 @dataclass(frozen=True)

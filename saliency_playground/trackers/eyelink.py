@@ -15,10 +15,11 @@ import numpy as np
 
 from ..errors import DatasetError
 from .messages import Message, pictures_or_refuse
-from .recording import ExportOptions, Recording, TextTable, read_lines, recording
+from .recording import ExportOptions, Recording, recording
+from .text import TextTable, read_lines
 
-# %% ../../nbs/36_trackers/10_eyelink.ipynb #fa00da7c
-_BOUNDS = re.compile(r"(?:GAZE_COORDS|DISPLAY_COORDS)\s*=?\s*(-?[\d.]+)\s+(-?[\d.]+)\s+(-?[\d.]+)\s+(-?[\d.]+)")
+# %% ../../nbs/36_trackers/10_eyelink.ipynb #ad6e6f43
+_BOUNDS = re.compile(r"(?:GAZE_COORDS|DISPLAY_COORDS)\s*=?" + r"\s+(-?\d+(?:\.\d*)?)" * 4)
 EYES = {"L": "left", "R": "right"}
 
 
@@ -93,7 +94,7 @@ def _screen(messages: Sequence[Message]) -> tuple[int, int] | None:
         return None
     left, top, right, bottom = map(float, said[-1].groups())
     width, height = round(right - left) + 1, round(bottom - top) + 1
-    return width - width % 2, height - height % 2
+    return (width - width % 2, height - height % 2) if min(width, height) > 1 else None
 
 
 def _fixations(rows: Sequence[tuple[str, float, float, float, float, int]], path: Path, options: ExportOptions,

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['read_gazepoint']
 
-# %% ../../nbs/36_trackers/13_gazepoint.ipynb #0b6ddb54
+# %% ../../nbs/36_trackers/13_gazepoint.ipynb #b905fda4
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DatasetError
-from .recording import ExportOptions, Recording, TextTable, recording
+from .recording import ExportOptions, Recording, recording
+from .text import TextTable
 
 # %% ../../nbs/36_trackers/13_gazepoint.ipynb #91c8261f
 def read_gazepoint(path: str | Path, options: ExportOptions) -> Recording:

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['EVENTS', 'TABLES', 'Rows', 'read_iohub']
 
-# %% ../../nbs/36_trackers/15_iohub.ipynb #0eec489f
+# %% ../../nbs/36_trackers/15_iohub.ipynb #f733ed02
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from ..datasets.coordinates import Coordinates, to_pixels
 from ..errors import DatasetError
 from .messages import Message, pictures_or_refuse
 from .recording import ExportOptions, Recording, join, recording
@@ -121,13 +122,10 @@ def _on_screen(columns: dict[str, np.ndarray], who: str, samples: bool, options:
     if screen is None:
         raise DatasetError(f"{path}: places are counted from the middle of the screen, and its size is not in the "
                            "file. Say it: `--screen 1920x1080`.")
-    width, height = screen
     unit = options.unit or "px"
     farthest = np.nanmax(np.abs([columns["x"], columns["y"]]), initial=0)
     if unit == "px" and farthest <= 2:
         raise DatasetError(f"{path}: all places lie within 2 pixels of the middle of the screen, so they are not "
                            "pixels. Say what they are: `--unit norm` (−1 to 1) or `--unit height`.")
-    across, up = {"px": (1.0, 1.0), "norm": (width / 2, height / 2), "height": (height, height),
-                  "share": (width, height)}[unit]
-    return recording({**columns, "x": width / 2 + columns["x"] * across, "y": height / 2 - columns["y"] * up,
-                      "observer": who}, "screen px", screen=screen, samples=samples)
+    x, y = to_pixels(columns["x"], columns["y"], screen[::-1], Coordinates(unit=unit, origin="centre"))
+    return recording({**columns, "x": x, "y": y, "observer": who}, "screen px", screen=screen, samples=samples)

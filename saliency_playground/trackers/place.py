@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import images
+from ..datasets.coordinates import Coordinates, to_pixels
 from ..datasets.listing import nfc, walk_files
 from ..errors import DatasetError, ImageError
 from .recording import ExportOptions, Place, Recording
@@ -155,11 +156,10 @@ def _moved(found: Recording, options: ExportOptions, pictures: Mapping[str, Pict
         if size is None:
             raise DatasetError(f"{path}: places are {_WORDS[found.space]}, and to turn them into pixels of the picture "
                                "its size is needed. Say where the pictures are: `--images FOLDER`.")
-        if found.space == "picture share":
-            x[rows], y[rows] = x[rows] * size[0], y[rows] * size[1]
-        else:
-            left, top, width, height = _placed(options.shown or place, size, found, path)
-            x[rows], y[rows] = (x[rows] - left) * size[0] / width, (y[rows] - top) * size[1] / height
+        on_picture = found.space == "picture share"
+        where = None if on_picture else _placed(options.shown or place, size, found, path)
+        how = Coordinates(unit="share" if on_picture else "px")
+        x[rows], y[rows] = to_pixels(x[rows], y[rows], size[::-1], how, where)
     return replace(found, x=x, y=y, space="picture px", places=None)
 
 

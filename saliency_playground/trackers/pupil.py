@@ -14,7 +14,8 @@ import numpy as np
 
 from ..datasets.csv_tables import read_csv_columns
 from ..errors import DatasetError
-from .recording import ExportOptions, Recording, TextTable, recording
+from .recording import ExportOptions, Recording, recording
+from .text import TextTable
 
 # %% ../../nbs/36_trackers/12_pupil.ipynb #241d7b5b
 MAPPED = ("fixation detected in reference image", "fixation detected on surface")

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..errors import DatasetError
 from .messages import Message, assign_pictures, pictures_or_refuse, shown_pictures
-from .recording import ExportOptions, Recording, TextTable, join, read_lines, recording
+from .recording import ExportOptions, Recording, join, recording
+from .text import TextTable, read_lines
 
 # %% ../../nbs/36_trackers/14_smi.ipynb #aac885a0
 _AREA = re.compile(r"Calibration Area:\s*(\d+)\s+(\d+)")

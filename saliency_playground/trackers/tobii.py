@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['KIND', 'TIME', 'DURATION', 'PICTURE', 'POINTS', 'WHERE', 'read_tobii']
 
-# %% ../../nbs/36_trackers/11_tobii.ipynb #c73451a6
+# %% ../../nbs/36_trackers/11_tobii.ipynb #9b4df5da
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DatasetError
-from .recording import ExportOptions, Place, Recording, Space, TextTable, recording
+from .recording import ExportOptions, Place, Recording, Space, recording
+from .text import TextTable
 
 # %% ../../nbs/36_trackers/11_tobii.ipynb #757b17a2
 KIND = ("Eye movement type", "GazeEventType")
