@@ -19,7 +19,7 @@ _FACE = {"create": "registry", "names": "registry", "list_datasets": "registry",
          "doctor": "checkup.doctor"}
 _MODULES = ("bench", "ceilings", "checkup", "comparisons", "core", "datasets", "deepgaze", "errors", "files",
             "finetune", "heatmaps", "images", "maps", "metrics", "models", "predictions", "registry", "report", "stats",
-            "toy", "viewer", "weights")
+            "toy", "trackers", "viewer", "weights")
 __all__ = ["view", *_FACE]                 # noqa: PLE0604 - the face's names, written once
 
 

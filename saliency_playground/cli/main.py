@@ -19,6 +19,8 @@ from ..errors import InputError, UnknownNameError
 from ..files import did_you_mean
 from ..version import __version__
 from .base import CONTEXT_SETTINGS, CommandGroup, file_option, write_output
+from .convert import convert as convert_exports
+from .data import data
 from .doctor import doctor
 from .finetune import finetune, folds, split
 from .kaggle import kaggle
@@ -494,5 +496,5 @@ def convert(saved_model: Path, out: Path) -> None:
                f"tensors, sha256 {converted['sha256']}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #ca9d901a
-for command in (split, finetune, folds, kaggle, doctor):
+for command in (split, finetune, folds, kaggle, doctor, data, convert_exports):
     main.add_command(command)

@@ -172,8 +172,9 @@ class ImageRecord:
     """
     image_id: str
     image: Path
-    # a file; a file for each observer, by their labels; or points already read, counted as the files count
-    fixations: Path | Mapping[str, Path] | Fixations | None = None
+    # a file; a file for each observer, by their labels; points already read, counted as the files count; or what reads
+    # them when they are needed: a function of the image's (height, width)
+    fixations: Path | Mapping[str, Path] | Fixations | Callable[[tuple[int, int]], Any] | None = None
     gt_map: Path | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
@@ -324,6 +325,8 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
     size: (height, width) of its image. Raises DatasetError or MapError naming the file or image.
     """
     fixations = record.fixations
+    if callable(fixations):
+        return record_fixations(replace(record, fixations=fixations(size)), size, options)
     if isinstance(fixations, Mapping):
         return observers_fixations(record, size, options)
     if isinstance(fixations, Fixations):

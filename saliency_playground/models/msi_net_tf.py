@@ -19,8 +19,8 @@ from types import ModuleType
 
 import numpy as np
 
-from .. import weights
 from ..core import Prediction, SaliencyModel
+from ..downloads import hub_forbidden
 from ..errors import InputError, MissingPackageError
 from ..registry import register
 from .msi_net_base import crop_from_frame, frame_of, pad_to_frame
@@ -76,7 +76,7 @@ def saved_model_unavailable_reason(repo_id: str, revision: str | None = None,
         graph = Path(local_dir).expanduser()/GRAPH
         return ("" if graph.is_file() else f"local_dir: there is no {graph}. Give the folder that holds the {GRAPH} of "
                 f"{repo_id}.")
-    forbidden = weights.hub_forbidden()
+    forbidden = hub_forbidden()
     if not forbidden or cached_saved_model(repo_id, revision):
         return ""
     return (f"{repo_id}{f' at {revision}' if revision else ''} is not in Hugging Face's cache, and {forbidden} forbids "
