@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['split_ids', 'FileOptions', 'ImageRecord', 'select_records', 'truth_source', 'ground_truth', 'cached_ground_truth',
-           'record_fixations', 'join_fixations', 'observers_fixations', 'keep_observers', 'filter_findings',
-           'with_file_options', 'participants_of', 'read_sample', 'truth_digest', 'count_misfits', 'truth_findings',
-           'FileDataset']
+           'keep_early', 'record_fixations', 'join_fixations', 'observers_fixations', 'keep_observers',
+           'filter_findings', 'with_file_options', 'participants_of', 'read_sample', 'truth_digest', 'count_misfits',
+           'truth_findings', 'FileDataset']
 
 # %% ../../nbs/30_datasets/06_base.ipynb #e992a804
 import functools
@@ -25,7 +25,7 @@ from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError, Finding, InputError, PlaygroundError
 from ..stimuli import Stimuli, fixation_misfits
 from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
-from .csv_tables import check_column_names
+from .csv_tables import check_column_names, fixation_order, scanpath_codes
 from .listing import TABLE_SUFFIXES, nfc
 from .participants import participant_files, read_gt_map, read_participants
 from .points import load_npy
@@ -96,6 +96,7 @@ class FileOptions:
     first_fixation: Literal["keep", "drop"] = "keep"
     index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
     observers: list | None = None               # only what these people looked at, by their labels; reads them all
+    max_duration: float | None = None           # only what begins at most so many ms after its scanpath's first
     # the images
     exif: Literal["apply", "ignore"] | None = None         # a camera's flag that turns images; None: as fixations tell
     white: float | None = None                  # the number that is white where more than 8 bits are stored
@@ -141,19 +142,26 @@ class FileOptions:
         check_column_names(self.columns)
         if self.fold is not None and self.split_file is None:
             raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
-        for name in ("categories", "observers"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, (list, tuple)) and value):
-                raise DatasetError(f"{name} is a list of those to keep, [a, b], not {value!r}.")
-        least = self.min_fixations
-        if least is not None and (isinstance(least, bool) or not isinstance(least, int) or least < 1):
-            raise DatasetError(f"min_fixations is a whole number from 1, not {least!r}.")
+        _check_filters(self)
         _ = self.coordinates                                   # refuses what is not allowed
 
     @property
     def coordinates(self) -> Coordinates:
         "How the files' numbers say where a point lies. Raises DatasetError for what is not allowed."
         return Coordinates(**{name: getattr(self, name) for name in Coordinates.__dataclass_fields__})
+
+
+def _check_filters(options: FileOptions) -> None:
+    "Refuse what the options that choose images, people and fixations cannot be. Raises DatasetError."
+    for name in ("categories", "observers"):
+        value = getattr(options, name)
+        if value is not None and not (isinstance(value, (list, tuple)) and value):
+            raise DatasetError(f"{name} is a list of those to keep, [a, b], not {value!r}.")
+    least, longest = options.min_fixations, options.max_duration
+    if least is not None and (isinstance(least, bool) or not isinstance(least, int) or least < 1):
+        raise DatasetError(f"min_fixations is a whole number from 1, not {least!r}.")
+    if longest is not None and (type(longest) not in (int, float) or not 0 < longest < np.inf):
+        raise DatasetError(f"max_duration is a number of milliseconds above 0, not {longest!r}.")
 
 # %% ../../nbs/30_datasets/06_base.ipynb #044bb214
 @dataclass(frozen=True)
@@ -295,6 +303,22 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
     return truth
 
 # %% ../../nbs/30_datasets/06_base.ipynb #3190d356
+def keep_early(fixations: Fixations | None, max_duration: float | None, image_id: str) -> Fixations | None:
+    """The fixations that begin at most `max_duration` ms after the first of their scanpath; all if it is None.
+
+    Raises DatasetError naming the image if no fixation has a time.
+    """
+    if max_duration is None or fixations is None or not len(fixations):
+        return fixations
+    if fixations.t is None:
+        raise DatasetError(f"image {image_id}, max_duration: when a fixation began is not known. Only a table with a "
+                           "column `t` says it.")
+    codes = np.broadcast_to(scanpath_codes(fixations.observer, fixations.trial), len(fixations))
+    first = np.full(codes.max() + 1, np.inf)
+    np.fmin.at(first, codes, fixations.t)
+    return fixations[fixations.t - first[codes] <= max_duration]             # a time that is NaN is not early
+
+
 def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
     """The fixations of a record as the options want them: in pixels, first ones dropped or kept; None if it has none.
 
@@ -310,6 +334,7 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
         fixations = replace(fixations, x=x, y=y)
     elif fixations is not None:
         fixations = file_fixations(fixations, size, options.coordinates, options.columns)
+    fixations = keep_early(fixations, options.max_duration, record.image_id)
     if fixations is None or options.first_fixation == "keep" or not len(fixations):
         return fixations
     if fixations.order is None:
@@ -334,17 +359,19 @@ def join_fixations(parts: Sequence[Fixations]) -> Fixations:
 def observers_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
     "`record_fixations` where every observer has a file: its label is the observer, unless a column says who looked."
     assert isinstance(record.fixations, Mapping)
-    parts, keep = [], replace(options, first_fixation="keep")
+    parts, keep = [], replace(options, first_fixation="keep", max_duration=None)
     for observer, path in record.fixations.items():
         points = record_fixations(replace(record, fixations=path), size, keep)
         if points is not None and len(points):
-            order = np.arange(len(points)) if path.suffix.lower() in TABLE_SUFFIXES else None
-            labelled = replace(points, observer=np.full(len(points), observer), order=order)
+            labels = np.full(len(points), observer)
+            in_order = path.suffix.lower() in TABLE_SUFFIXES
+            labelled = replace(points, observer=labels,
+                               order=fixation_order(labels, points.t, points.trial) if in_order else None)
             parts.append(points if points.observer is not None else labelled)
     if not parts:
         return Fixations(np.empty(0), np.empty(0))
     return record_fixations(replace(record, fixations=join_fixations(parts)), size,
-                            FileOptions(first_fixation=options.first_fixation))
+                            FileOptions(first_fixation=options.first_fixation, max_duration=options.max_duration))
 
 # %% ../../nbs/30_datasets/06_base.ipynb #67c51ace
 def keep_observers(fixations: Fixations | None, wanted: Sequence | None) -> Fixations | None:
@@ -373,6 +400,9 @@ def filter_findings(before: list[ImageRecord], after: list[ImageRecord], options
                                                         ("min_fixations", options.min_fixations)] if value is not None]
         found.append(Finding("note", "filtered", f"{' and '.join(asked)} left out {len(before) - len(after)} of "
                              f"{len(before)} images."))
+    if options.max_duration is not None:
+        found.append(Finding("note", "filtered", f"only fixations that begin within {options.max_duration:g} ms of "
+                             "their scanpath's first are kept."))
     if options.observers is not None:
         found.append(Finding("note", "filtered", f"only the fixations of {len(options.observers)} observers are kept "
                              f"({', '.join(map(str, options.observers))})."))

@@ -230,20 +230,25 @@ def image_folders(root: Path, given: Any) -> list[Path]:
     return [path for path, is_folder in list_entries(root)
             if is_folder and (folder_kind(path.name) == "images" or "images" in path.name.lower())] or [root]
 
-# %% ../../nbs/30_datasets/15_scanpath_json.ipynb #5e022eed
+# %% ../../nbs/30_datasets/15_scanpath_json.ipynb #e5b17487
 def join_scanpaths(scanpaths: list[Scanpath]) -> Fixations:
-    "The fixations of several scanpaths on one image; every scanpath begins with order 0."
+    """The fixations of several scanpaths on one image; every scanpath begins with order 0.
+
+    Where somebody saw it more than once, `trial` says which time it was, from 0.
+    """
     counts = [len(scanpath.x) for scanpath in scanpaths]
     subjects: list[Any] = [scanpath.subject for scanpath in scanpaths]
     if not all(isinstance(subject, int) for subject in subjects):
         subjects = [str(subject) for subject in subjects] if None not in subjects else []
+    times = [subjects[:i].count(subject) for i, subject in enumerate(subjects)]
     durations = [np.full(n, np.nan) if scanpath.duration is None else scanpath.duration
                  for n, scanpath in zip(counts, scanpaths, strict=True)]
     return Fixations(np.concatenate([scanpath.x for scanpath in scanpaths]),
                      np.concatenate([scanpath.y for scanpath in scanpaths]),
                      np.repeat(subjects, counts) if subjects else None,
                      np.concatenate([np.arange(n) for n in counts]),
-                     np.concatenate(durations) if any(s.duration is not None for s in scanpaths) else None)
+                     np.concatenate(durations) if any(s.duration is not None for s in scanpaths) else None,
+                     np.repeat(times, counts) if any(times) else None)
 
 
 def _common(scanpaths: list[Scanpath]) -> dict[str, Any]:
