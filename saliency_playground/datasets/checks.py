@@ -353,7 +353,10 @@ def fixation_findings(dataset: SaliencyDataset) -> list[Finding]:
     points, labels = readings.gather_points(dataset)
     if not len(points):
         return []
-    reading = getattr(getattr(dataset, "whole", dataset), "reading", None)
+    source: Any = dataset
+    while hasattr(source, "whole"):                        # a slice, of a slice, of the dataset that was read
+        source = source.whole
+    reading = getattr(source, "reading", None)
     now = getattr(reading, "coordinates", None) or Coordinates()
     x, y = from_pixels(points.x, points.y, points.size, now)
     points = Points(x, y, points.width, points.height, points.image, points.who)
