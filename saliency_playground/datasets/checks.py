@@ -123,37 +123,52 @@ def _where(points: Points, evidence_outside: np.ndarray, now: Coordinates) -> st
             f"{np.quantile(v, 0.98):.0%} of their images")
 
 
+def _inside(points: Points, how: Coordinates) -> int:
+    "How many points lie on their images if they are read so."
+    u, v = points.read_as(how)
+    return int(((u >= 0) & (u < 1) & (v >= 0) & (v < 1)).sum())
+
+
 def _screen_words(how: Coordinates) -> str:
     "A screen and the images on it, in words."
     width, height = how.screen or (0, 0)
     return f"{width}×{height} with the images " + ("in its middle" if how.shown == "centre" else "enlarged to fit")
 
 
-def _reading_finding(case: _Case, evidence: Evidence, names: list[str]) -> Finding | None:
-    "What should be said of all points together; names: readings that explain them better, the best first."
-    points, outside = case.points, evidence.outside
-    how = READINGS[names[0]].how if names else case.now
-    words = READINGS[names[0]].what if names else ""
-    options, also = _options(how, case.now), [_options(READINGS[name].how, case.now) for name in names[1:]]
-    if outside.sum() >= max(3, 0.05 * len(points)) and (screens := readings.usual_screens(points, how)):
-        rivals = [other for gain, other in screens[1:3] if gain > screens[0][0] - SURE]
-        how, words = screens[0][1], f"pixels of a screen of {_screen_words(screens[0][1])}"
-        options, also = _options(how, case.now), [_options(other, case.now) for other in rivals]
-    elif not names:
-        return None
-    u, v = points.read_as(how)
-    fine = int(((u >= 0) & (u < 1) & (v >= 0) & (v < 1)).sum())
-    cure = f"If so, say {_said(options)}" + "".join(f" (or {_said(other)})" for other in also)
+def _common_finding(case: _Case, evidence: Evidence, ways: list[tuple[str, Coordinates]]) -> Finding:
+    "What should be said of all points together. ways: what else they may be, in words and options, the best first."
+    (words, how), points = ways[0], case.points
+    fine = _inside(points, how)
+    options, also = _options(how, case.now), [_options(other, case.now) for _, other in ways[1:4]]
+    cure = f"If so, say {_said(options)}" + "".join(f", or else {_said(other)}" for other in also)
     if how.unit in ("share", "percent"):
-        cure += ", and `origin: bottom-left` if y counts from the bottom (1 − y)"
+        cure += "; add `origin: bottom-left` if y counts from the bottom (1 − y)"
     elif how.from_middle:
         cure += "; if y counts downwards, `origin: centre-y-down`"
     if case.now.unit is None:
         cure += "; if they are pixels as they stand, `unit: px`"
-    where = _where(points, outside, case.now)
-    plain = outside.mean() > 0.5 or "first pixel" in where
+    where = _where(points, evidence.outside, case.now)
+    plain = evidence.outside.mean() > 0.5 or "first pixel" in where
     return Finding(case.severity(plain), "coordinates", f"{where}. Read as {words}, {fine} lie inside.", f"{cure}.",
                    {} if also else options)
+
+
+def _common_ways(case: _Case, evidence: Evidence, by_reading: dict[str, list[int]]) -> list[tuple[str, Coordinates]]:
+    "What all points may be instead, in words and options, the best first; readings, or else screens."
+    points = case.points
+    names = readings.best_readings(evidence, points.image, np.zeros(len(points), int), SURE)[0]
+    if names and not _is_common(case, evidence, names[0]):
+        names = []
+    if evidence.outside.sum() >= max(3, 0.05 * len(points)):
+        likely = readings.log_likelihood(points, case.now)
+        for name, people in ({names[0]: range(-1, len(case.labels))} if names else by_reading).items():
+            likely = likely + evidence.gain[evidence.names.index(name)] * np.isin(points.who, list(people))
+        screens = readings.usual_screens(points, likely)
+        fine = evidence.inside[evidence.names.index(names[0])].sum() if names else 0
+        if screens and _inside(points, screens[0][1]) >= fine:
+            return [(f"pixels of a screen of {_screen_words(how)}", how) for gain, how in screens
+                    if gain > screens[0][0] - SURE]
+    return [(READINGS[name].what, READINGS[name].how) for name in names]
 
 # %% ../../nbs/30_datasets/09_checks.ipynb #a2d4a7c6
 def _mend(case: _Case, reading: Reading, differs: np.ndarray) -> str:
@@ -185,13 +200,29 @@ def _observer_findings(case: _Case, evidence: Evidence, by_reading: dict[str, li
     return found
 
 
+_APART = ("pixels", "share", "norm", "height", "centre")   # readings far from any other
 _TURNED = {"upside down": ("turned upside down", "x, height − 1 − y"), "mirrored": ("mirrored", "width − 1 − x, y"),
            "turned by half": ("turned by half", "width − 1 − x, height − 1 − y")}
 
 
-def _agreement_findings(case: _Case, trusted: np.ndarray) -> list[Finding]:
-    "What should be said of observers whose points lie on the images, but agree with nobody's."
-    odd = readings.odd_observers(case.points, case.now, trusted)
+def _ask_others(case: _Case, by_reading: dict[str, list[int]]) -> tuple[dict[str, list[int]], dict[int, str]]:
+    """Readings of single observers, but for those whom the others can judge; and how these agree with the others.
+
+    A point in percent may lie on its image, one in shares does not come near to where the others looked.
+    """
+    sure = {name: people for name, people in by_reading.items() if name in _APART}
+    believed = (case.points.who >= 0) & ~np.isin(case.points.who, sum(sure.values(), []))
+    odd = readings.odd_observers(case.points, case.now, believed)
+    for name in by_reading.keys() - sure.keys():
+        crowd = Crowd(case.points, *case.points.read_as(case.now), believed)
+        alone = [who for who in by_reading[name] if not crowd.gains(who, {"now": (crowd.u, crowd.v)})]
+        if alone:
+            sure[name] = alone
+    return sure, odd
+
+
+def _agreement_findings(case: _Case, odd: dict[int, str]) -> list[Finding]:
+    "What should be said of observers whose points agree with the others' in another way."
     one_of = "one of " if len(odd) == 2 == len(case.labels) else ""
     ways = _TURNED | {name: (f"read as {reading.what}", reading.mend) for name, reading in READINGS.items()}
     found = []
@@ -214,7 +245,7 @@ def _image_findings(case: _Case, evidence: Evidence, left: np.ndarray) -> tuple[
     enough = np.bincount(image) >= 5
     by_reading: dict[str, list[int]] = {}
     for i, names in enumerate(readings.best_readings(evidence[left], image, image, SURE + np.log(len(used)))):
-        if enough[i] and names and names[0] in ("share", "norm", "height", "centre", "pixels"):
+        if enough[i] and names and names[0] in _APART:
             by_reading.setdefault(names[0], []).append(int(used[i]))
     found = []
     for name, indices in by_reading.items():
@@ -272,12 +303,25 @@ def _by_observer(case: _Case, evidence: Evidence) -> dict[str, list[int]]:
     points, known = case.points, case.points.who >= 0
     if not known.any() or len(case.labels) < 2:
         return {}
+    sure, n = SURE + np.log(len(case.labels)), np.bincount(points.who[known])
+    each = readings.best_readings(evidence[known], points.image[known], points.who[known], sure)
+    named = {who: names for who, names in enumerate(each) if names and n[who] >= 5}
     people: dict[str, list[int]] = {}
-    sure, enough = SURE + np.log(len(case.labels)), np.bincount(points.who[known]) >= 5
-    for who, names in enumerate(readings.best_readings(evidence[known], points.image[known], points.who[known], sure)):
-        if names and enough[who]:
-            people.setdefault(names[0], []).append(who)
+    for who, names in named.items():
+        name = names[0] if len(names) == 1 else _agreed(case, who, names, known & ~np.isin(points.who, list(named)))
+        people.setdefault(name, []).append(who)
     return people
+
+
+def _agreed(case: _Case, who: int, names: list[str], believed: np.ndarray) -> str:
+    "Of several readings of an observer's points the one that agrees best with the others'; the first if none can tell."
+    crowd = Crowd(case.points, *case.points.read_as(case.now), believed)
+    ways: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name in names:
+        u, v = (values[crowd.rows] for values in case.points.read_as(READINGS[name].how))
+        ways |= {name: (u, v), f"{name} turned": (u, 1 - v)}
+    gains = crowd.gains(who, ways)
+    return max(gains, key=lambda way: gains[way]).removesuffix(" turned") if gains else names[0]
 
 
 def _is_common(case: _Case, evidence: Evidence, name: str) -> bool:
@@ -291,20 +335,14 @@ def _position_findings(case: _Case) -> list[Finding]:
     "What should be said of where the points lie."
     points, evidence = case.points, readings.weigh_readings(case.points, case.now)
     by_reading = _by_observer(case, evidence)
-    names = readings.best_readings(evidence, points.image, np.zeros(len(points), int), SURE)[0]
-    if names and not _is_common(case, evidence, names[0]):
-        names = []
-    if names or not by_reading:
-        finding = _reading_finding(case, evidence, names)
-        if finding is not None:
-            return [finding]
+    if ways := _common_ways(case, evidence, by_reading):
+        return [_common_finding(case, evidence, ways)]
+    by_reading, odd = _ask_others(case, by_reading)
     differ = np.isin(points.who, sum(by_reading.values(), []))
     by_image, left = _image_findings(case, evidence, ~differ)
     outside = _outside_finding(case, left, evidence.outside)
-    found = _observer_findings(case, evidence, by_reading) + by_image
-    if outside is None or outside.severity != "error":
-        found += _agreement_findings(case, left & (points.who >= 0))
-    return found + ([outside] if outside else [])
+    found = _observer_findings(case, evidence, by_reading) + by_image + ([outside] if outside else [])
+    return found if outside and outside.severity == "error" else found + _agreement_findings(case, odd)
 
 
 def fixation_findings(dataset: SaliencyDataset) -> list[Finding]:
@@ -315,7 +353,10 @@ def fixation_findings(dataset: SaliencyDataset) -> list[Finding]:
     points, labels = readings.gather_points(dataset)
     if not len(points):
         return []
-    reading = getattr(getattr(dataset, "whole", dataset), "reading", None)
+    source: Any = dataset
+    while hasattr(source, "whole"):                        # a slice, of a slice, of the dataset that was read
+        source = source.whole
+    reading = getattr(source, "reading", None)
     now = getattr(reading, "coordinates", None) or Coordinates()
     x, y = from_pixels(points.x, points.y, points.size, now)
     points = Points(x, y, points.width, points.height, points.image, points.who)
