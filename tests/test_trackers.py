@@ -63,8 +63,6 @@ def test_each_text_in_another_encoding(name, encoding, tmp_path, stimuli):
     paths = painted(name, tmp_path)
     for path in paths:
         path.write_bytes(path.read_bytes().decode().replace("\n", "\r\n").encode(encoding))
-    if encoding == "utf-16" and name not in ("eyelink_asc", "smi"):
-        pytest.importorskip("saliency_playground.datasets.text_files")          # tables in other encodings
     found = read_export(paths, images=stimuli, **EXAMPLES[name].options)
     assert len(found) == len(LOOKS)
 
