@@ -125,6 +125,22 @@ def test_two_eyes(name, left, right, tmp_path, stimuli):
     assert len(read_export(paths, eye="left", **given)) == len(read_export(paths, eye="right", **given)) == len(LOOKS)
 
 
+def test_a_file_for_each_eye(tmp_path, stimuli):
+    "BIDS keeps the eyes apart, in files of one subject."
+    paths = painted("bids", tmp_path)
+    for path in list(tmp_path.glob("*recording-eye1*")):
+        twin = path.with_name(path.name.replace("eye1", "eye2"))
+        twin.write_bytes(path.read_bytes().replace(b'"right"', b'"left"'))
+    paths += [path.with_name(path.name.replace("eye1", "eye2")) for path in paths]
+    for path in paths:                                     # not the same bytes: that would be another refusal
+        text = gzip.decompress(path.read_bytes()).decode() + f"900000\tn/a\tn/a\t{path.name}\n"
+        path.write_bytes(gzip.compress(text.encode()))
+    given = {"images": stimuli, **EXAMPLES["bids"].options}
+    assert "both eyes of ann" in refusal(read_export, paths, **given)
+    assert len(read_export(paths, eye="left", **given)) == len(read_export(paths, eye="right", **given)) == len(LOOKS)
+    assert "Mend `--eye`" in refusal(read_export, paths[:2], eye="left", **given)
+
+
 @pytest.mark.parametrize("name,column", [("eyelink_report", "image"), ("tobii", "Presented Stimulus name"),
                                          ("gazepoint", "MEDIA_NAME"), ("begaze", "Stimulus")])
 def test_no_column_of_pictures(name, column, tmp_path, stimuli):
