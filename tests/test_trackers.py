@@ -63,8 +63,6 @@ def test_each_text_in_another_encoding(name, encoding, tmp_path, stimuli):
     paths = painted(name, tmp_path)
     for path in paths:
         path.write_bytes(path.read_bytes().decode().replace("\n", "\r\n").encode(encoding))
-    if encoding == "utf-16" and name not in ("eyelink_asc", "smi"):
-        pytest.importorskip("saliency_playground.datasets.text_files")          # tables in other encodings
     found = read_export(paths, images=stimuli, **EXAMPLES[name].options)
     assert len(found) == len(LOOKS)
 
@@ -125,6 +123,22 @@ def test_two_eyes(name, left, right, tmp_path, stimuli):
     given = {"images": stimuli, **EXAMPLES[name].options}
     assert "--eye left" in refusal(read_export, paths, **given)
     assert len(read_export(paths, eye="left", **given)) == len(read_export(paths, eye="right", **given)) == len(LOOKS)
+
+
+def test_a_file_for_each_eye(tmp_path, stimuli):
+    "BIDS keeps the eyes apart, in files of one subject."
+    paths = painted("bids", tmp_path)
+    for path in list(tmp_path.glob("*recording-eye1*")):
+        twin = path.with_name(path.name.replace("eye1", "eye2"))
+        twin.write_bytes(path.read_bytes().replace(b'"right"', b'"left"'))
+    paths += [path.with_name(path.name.replace("eye1", "eye2")) for path in paths]
+    for path in paths:                                     # not the same bytes: that would be another refusal
+        text = gzip.decompress(path.read_bytes()).decode() + f"900000\tn/a\tn/a\t{path.name}\n"
+        path.write_bytes(gzip.compress(text.encode()))
+    given = {"images": stimuli, **EXAMPLES["bids"].options}
+    assert "both eyes of ann" in refusal(read_export, paths, **given)
+    assert len(read_export(paths, eye="left", **given)) == len(read_export(paths, eye="right", **given)) == len(LOOKS)
+    assert "Mend `--eye`" in refusal(read_export, paths[:2], eye="left", **given)
 
 
 @pytest.mark.parametrize("name,column", [("eyelink_report", "image"), ("tobii", "Presented Stimulus name"),

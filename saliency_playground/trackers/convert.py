@@ -224,6 +224,7 @@ def read_export(paths: str | Path | Iterable[str | Path], *, tracker: str | None
                        "what": "samples" if found.samples else "fixations", "sha256": digest})
         parts.append(_one_export(found, path, chosen, images))
     together = _sorted(join(parts))
+    _check_eyes(together)
     said = chosen.chosen() | ({"images": Path(images).as_posix()} if images is not None else {})
     return Conversion(together, inputs, said)
 
@@ -260,6 +261,8 @@ def _recognised(path: Path, options: ExportOptions) -> tuple[str, str]:
 def _one_export(found: Recording, path: Path, options: ExportOptions, images: str | Path | None) -> Recording:
     "What a reader found, as fixations in pixels of their pictures. Raises DatasetError if nothing is left."
     found = check_recording(found, path, options)
+    if not len(found) and any(reason.startswith("of the other eye") for reason in found.dropped):
+        return replace(found, space="picture px", places=None, samples=False)      # a file of its own for each eye
     if found.samples:
         found = detect_fixations(found, options, path)
     elif options.detect:
@@ -273,6 +276,19 @@ def _one_export(found: Recording, path: Path, options: ExportOptions, images: st
         raise DatasetError(f"{path}: no fixation is left ({lost}). If messages say what was shown when, name them with "
                            "`--image-message` and `--onset-message`.")
     return found
+
+
+def _check_eyes(found: Recording) -> None:
+    "Raise DatasetError if somebody's two eyes are in two files, or if nothing is left of all of them."
+    eyes: dict[str, set[str]] = {}
+    for observer, eye in zip(found.observer, found.eye, strict=True):
+        eyes.setdefault(observer, set()).add(eye)
+    both = [observer for observer, sides in eyes.items() if {"left", "right"} <= sides]
+    if both:
+        raise DatasetError(f"both eyes of {both[0]} were recorded, in a file each. Each look would count twice: say "
+                           "which, `--eye left` or `--eye right`.")
+    if not len(found):
+        raise DatasetError("no fixation is left: all are of the other eye. Mend `--eye`.")
 
 
 def _sorted(found: Recording) -> Recording:

@@ -87,7 +87,8 @@ def i2mc(x: np.ndarray, y: np.ndarray, t: np.ndarray, *, screen: tuple[int, int]
     facts = {"xres": screen[0], "yres": screen[1], "freq": rate, "missingx": lost, "missingy": lost,
              "minFixDur": min_duration, "downsamples": _downsamples(rate), "downsampFilter": rate >= 200}
     try:
-        found = I2MC(table, facts, logging=False)
+        with np.errstate(divide="ignore", invalid="ignore"):       # where nothing moves at all
+            found = I2MC(table, facts, logging=False)
     except Exception as error:                              # another's code on somebody's data: anything may be raised
         raise DatasetError(f"I2MC could not find fixations in {len(t):,} samples at {rate:g} a second: {error}. "
                            "Try `--detect ivt`.") from error
