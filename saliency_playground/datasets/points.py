@@ -88,8 +88,8 @@ def _not_counts(values: np.ndarray, levels: np.ndarray) -> str:
             return (f"the numbers 1 to {len(marks)}, each once. As counts that would be many fixations. If they are "
                     "their order, save x,y as CSV in that order.")
         few_above = len(marks) >= 100 and (marks > 50).mean() < 0.02 and top <= 1000
-        few_marks = len(marks) < _FEW
-        if (top <= 50 or few_above) and (few_marks or (np.median(marks) <= 3 and not (top >= 4 and smooth > 0.4))):
+        small = top <= _FEW if len(marks) < _FEW else np.median(marks) <= 3 and (top <= 50 or few_above)
+        if small and not (top >= 4 and smooth > 0.4):
             return ""
     if share > 0.2:
         return (f"{len(levels)} gray levels on {share:.0%} of the pixels: that is a blurred map, not a mask of "
