@@ -142,9 +142,11 @@ def points_of_counts(counts: np.ndarray) -> Fixations:
 def _which_shape(values: np.ndarray, is_counts: bool) -> str:
     if is_counts:
         return "could be points or counts. Save the points as CSV."
-    if values.ndim == 2 and 2 < values.shape[1] < 20 and values.shape[0] != values.shape[1]:
+    if values.ndim == 2 and 2 < values.shape[1] < 20 and values.shape[0] > 2:
         return ("may be points with further columns. Say which column is what, counted from 1: "
                 "`columns: {x: 1, y: 2, observer: 3}`.")
+    if values.ndim == 2 and values.shape[0] == 2:
+        return "may be points with x and y in rows. Transpose it: a fixation is a row."
     return "is neither points (n, 2) nor counts as large as the image. Another image's, or transposed?"
 
 # %% ../../nbs/30_datasets/03_points.ipynb #540da32c
@@ -250,6 +252,8 @@ def load_npy(path: str | Path) -> np.ndarray:
         raise DatasetError(f"{path}: not a whole .npy file of numbers ({error}).") from None
     if not isinstance(values, np.ndarray):
         raise DatasetError(f"{path}: this is an .npz, renamed. Save one array with numpy.save.")
+    if values.dtype == bool and (values.view(np.uint8) > 1).any():
+        raise DatasetError(f"{path}: not a whole .npy file (truth values that are neither 0 nor 1).")
     return values
 
 
