@@ -88,8 +88,8 @@ def _not_counts(values: np.ndarray, levels: np.ndarray) -> str:
             return (f"the numbers 1 to {len(marks)}, each once. As counts that would be many fixations. If they are "
                     "their order, save x,y as CSV in that order.")
         few_above = len(marks) >= 100 and (marks > 50).mean() < 0.02 and top <= 1000
-        few_marks = len(marks) < _FEW
-        if (top <= 50 or few_above) and (few_marks or (np.median(marks) <= 3 and not (top >= 4 and smooth > 0.4))):
+        small = top <= _FEW if len(marks) < _FEW else np.median(marks) <= 3 and (top <= 50 or few_above)
+        if small and not (top >= 4 and smooth > 0.4):
             return ""
     if share > 0.2:
         return (f"{len(levels)} gray levels on {share:.0%} of the pixels: that is a blurred map, not a mask of "
@@ -142,9 +142,11 @@ def points_of_counts(counts: np.ndarray) -> Fixations:
 def _which_shape(values: np.ndarray, is_counts: bool) -> str:
     if is_counts:
         return "could be points or counts. Save the points as CSV."
-    if values.ndim == 2 and 2 < values.shape[1] < 20 and values.shape[0] != values.shape[1]:
+    if values.ndim == 2 and 2 < values.shape[1] < 20 and values.shape[0] > 2:
         return ("may be points with further columns. Say which column is what, counted from 1: "
                 "`columns: {x: 1, y: 2, observer: 3}`.")
+    if values.ndim == 2 and values.shape[0] == 2:
+        return "may be points with x and y in rows. Transpose it: a fixation is a row."
     return "is neither points (n, 2) nor counts as large as the image. Another image's, or transposed?"
 
 # %% ../../nbs/30_datasets/03_points.ipynb #540da32c
@@ -250,6 +252,8 @@ def load_npy(path: str | Path) -> np.ndarray:
         raise DatasetError(f"{path}: not a whole .npy file of numbers ({error}).") from None
     if not isinstance(values, np.ndarray):
         raise DatasetError(f"{path}: this is an .npz, renamed. Save one array with numpy.save.")
+    if values.dtype == bool and (values.view(np.uint8) > 1).any():
+        raise DatasetError(f"{path}: not a whole .npy file (truth values that are neither 0 nor 1).")
     return values
 
 

@@ -130,8 +130,8 @@ def _looks_of_struct(value: dict[str, Any], columns: Mapping[str, Any], source: 
     if len(groups) == 1:
         inner = value[lower[groups[0]]]
         return looks_of(as_list(inner) if groups[0] in _OBSERVERS else inner, columns, f"{source}.{lower[groups[0]]}")
-    raise DatasetError(f"{source}: which of its fields hold the fixations? It has {', '.join(names) or 'none'}. "
-                       "Say it with `columns: {x: …, y: …}`.")
+    raise DatasetError(f"{source}: which of its fields hold the fixations? It has {', '.join(names) or 'none'}. Name "
+                       "the field: `columns: {variable: NAME.FIELD}`, or two: `columns: {x: FIELD, y: FIELD}`.")
 
 
 def _looks_of_vectors(value: dict[str, Any], x: str, y: str, columns: Mapping[str, Any], source: object) -> list[Look]:
@@ -152,7 +152,7 @@ def _looks_of_vectors(value: dict[str, Any], x: str, y: str, columns: Mapping[st
 def _named(look: Look, value: dict[str, Any], columns: Mapping[str, Any]) -> Look:
     "A look with the durations, times and the observer that its struct tells."
     names, found = list(value), dict[str, Any]()
-    for what in ("duration", "t"):
+    for what in ("duration", "t") if "location" not in value else ():                     # SALICON's are of the samples
         part = value.get(_field(names, what, columns) or "")
         if getattr(look, what) is None and isinstance(part, np.ndarray) and part.size == len(look.values):
             found[what] = part.ravel()
@@ -183,7 +183,8 @@ def _candidates(contents: dict[str, tuple[tuple[int, ...], str]], size: tuple[in
         if "." in name or "{" in name or name.lower() in _SIZES:
             continue
         if kind in ("struct", "object") or (kind == "cell" and first != "char"):
-            found["nested"].append(name)
+            if _could_hold(contents, name):
+                found["nested"].append(name)
         elif kind not in _NO_NUMBERS and len(shape) == 2:
             if shape == tuple(size):
                 found["counts"].append(name)
@@ -194,26 +195,38 @@ def _candidates(contents: dict[str, tuple[tuple[int, ...], str]], size: tuple[in
     return found
 
 
+def _could_hold(contents: dict[str, tuple[tuple[int, ...], str]], name: str) -> bool:
+    "Whether a struct or cell could hold fixations: not if all that is below it are texts and single numbers."
+    below = {place: entry for place, entry in contents.items() if place.startswith((f"{name}.", f"{name}{{"))}
+    if not below:
+        return True
+    ends = {place: entry for place, entry in below.items()
+            if not any(other.startswith((f"{place}.", f"{place}{{")) for other in below)}
+    return any(kind not in ("char", "function") and shape != (1, 1) or kind in ("cell", "struct", "object")
+               for shape, kind in ends.values())
+
+
 def _side_by_side(contents: dict[str, tuple[tuple[int, ...], str]], columns: Mapping[str, Any]) -> list[str]:
     "The variables that are x, y and what else a fixation has, if they are vectors side by side; else none."
     vectors = [name for name, (shape, kind) in contents.items() if kind not in _NO_NUMBERS and 1 in shape]
     found = {what: _field(vectors, what, columns) for what in _FIELDS}
     if not found["x"] or not found["y"]:
         return []
+    names = [*found.values(), columns.get("observer"), *(name for name in vectors if name.lower() in _LABELS)]
     length = max(contents[found["x"]][0])
-    return [name for name in found.values() if name and max(contents[name][0]) == length]
+    return list(dict.fromkeys(name for name in names if name in vectors and max(contents[name][0]) == length))
 
 
 def mat_variables(path: str | Path, size: tuple[int, int], columns: Mapping[str, Any] | None = None) -> list[str]:
     """The variables of a MATLAB file that hold the fixations on an image: one, or vectors side by side.
 
-    size: (height, width) of the image. columns: its `variable` decides, if given.
+    size: (height, width) of the image. columns: its `variable` decides, if given; within a struct `gaze.points`.
     Raises DatasetError listing what there is, if there are none or several that could.
     """
     contents, columns = mat_contents(path), columns or {}
     chosen = columns.get("variable")
-    if chosen is not None and chosen in contents:
-        return [chosen]
+    if chosen is not None and (root := re.split(r"[.{]", str(chosen))[0]) in contents:
+        return [root]
     known = [name for name in MAT_NAMES if name in contents]
     vectors = _side_by_side(contents, columns)
     found = _candidates({name: entry for name, entry in contents.items() if name not in vectors}, size)
@@ -227,20 +240,32 @@ def mat_variables(path: str | Path, size: tuple[int, int], columns: Mapping[str,
         return found["counts"]
     if chosen is None and len(names) == 1:
         return names
-    raise DatasetError(f"{path}: {_question(found, names, chosen)} There are: {listed(contents)}. Say it with "
-                       f"`columns: {{variable: {(names or list(contents) or ['NAME'])[0]}}}`, or call it fixations.")
+    raise DatasetError(f"{path}: {_question(found, names, chosen)} There are: {listed(contents)}.")
 
 
 def _question(found: dict[str, list[str]], names: list[str], chosen: object) -> str:
+    "What is not clear, and how to say it."
+    if not names and found["tables"] and chosen is None:
+        return (f"{found['tables'][0]} may hold the fixations; say which of its columns is what, counted from 1: "
+                "`columns: {x: 1, y: 2, observer: 3}`.")
+    cure = "Call the right one fixations, or name it: `columns: {variable: NAME}`."
     if chosen is not None:
         return f"there is no variable {chosen!r}."
     if found["nested"] and found["lists"]:
         return (f"which variable holds the fixations? {found['lists'][0]} has the shape of points, and "
-                f"{found['nested'][0]} may hold them.")
-    if not names and found["tables"]:
-        return (f"{found['tables'][0]} may hold the fixations; say which of its columns is what: "
-                "`columns: {x: 1, y: 2, observer: 3}`.")
-    return "which variable holds the fixations?"
+                f"{found['nested'][0]} may hold them. {cure}")
+    return f"which variable holds the fixations? {cure}"
+
+
+def _within(value: Any, fields: list[str], source: object) -> Any:
+    "The field of a field … of a struct; of an array of structs that of each."
+    for name in fields:
+        parts = as_list(value)
+        if not all(isinstance(part, dict) and name in part for part in parts):
+            raise DatasetError(f"{source}: there is no field {name!r} where `columns` says. There are: "
+                               f"{listed(mat_contents(str(source)))}.")
+        value = [part[name] for part in parts] if isinstance(value, list) else parts[0][name]
+    return value
 
 
 def read_looks(path: str | Path, size: tuple[int, int], columns: Mapping[str, Any] | None = None) -> list[Look]:
@@ -252,7 +277,7 @@ def read_looks(path: str | Path, size: tuple[int, int], columns: Mapping[str, An
     values = read_mat(path, names)
     if len(names) > 1:
         return looks_of(values, columns or {}, path)
-    value = values[names[0]]
+    value = _within(values[names[0]], str((columns or {}).get("variable", "")).split(".")[1:], path)
     if isinstance(value, dict) and {"fixations", "timestamp"} <= value.keys():           # SALICON, of one worker
         value = [value]
     return looks_of(value, columns or {}, f"{path}: {names[0]}")
