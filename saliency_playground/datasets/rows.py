@@ -83,8 +83,9 @@ def gather_looks(dataset: SaliencyDataset) -> Looks:
     codes, labels = label_codes(who)
     nobody = np.array([is_nobody(label) for label in labels], bool)
     observer = np.where(nobody[codes], -1, codes) if len(codes) else codes
-    looks = Looks(**joined, observer=observer, person=scanpath_codes(joined["image"], observer),
-                  path=scanpath_codes(joined["image"], observer, trials), labels=labels)
+    image = joined.pop("image").astype(int)
+    looks = Looks(**joined, image=image, observer=observer, person=scanpath_codes(image, observer + 1),
+                  path=scanpath_codes(image, observer + 1, trials), labels=labels)
     placed = np.isfinite(looks.x) & np.isfinite(looks.y) & ~((looks.x <= 0) & (looks.y <= 0))
     return looks[placed]
 
@@ -267,8 +268,7 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
 def row_findings(dataset: SaliencyDataset) -> list[Finding]:
     "What the rows and labels of a dataset's fixations show: samples, copies, showings, people. Nothing on clean data."
     looks = gather_looks(dataset)
-    samples = sample_findings(looks) if len(looks) else []
-    rows = samples or [*doubled_findings(looks), *trial_findings(looks)] if len(looks) else []
+    rows = sample_findings(looks) or [*doubled_findings(looks), *trial_findings(looks)]
     return [*rows, *label_findings(dataset)]
 
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d0001d
