@@ -231,9 +231,11 @@ def _cut_cells(data: bytes, separator: str, n: int, places: list[int], floats: C
 def _is_plain(values: np.ndarray) -> bool:
     "Whether numbers are finite or missing, and none looks as if its point stood between thousands (1.024 beside 512)."
     known = np.abs(values[~np.isnan(values)])
+    if not (known < _LARGEST).all():
+        return False
     parts = known[known % 1 != 0]
     between = len(parts) and ((parts >= 1) & (parts < 100)).all() and ((known >= 100) & (known < 1000)).any()
-    return bool((known < _LARGEST).all() and not between)
+    return not between
 
 
 def _blank_rows(columns: Sequence[Any]) -> list[int]:
