@@ -182,9 +182,9 @@ class CsvIndexed(FileDataset):
     def __init__(self, index_csv: str | Path, images_dir: str | Path | None = None, **options: Any) -> None:
         path, columns = Path(index_csv), dict(FileOptions(**options).columns or {})
         names = {name.lower() for name in table_names(path)}
-        if columns.get("x", "x").lower() not in names and columns.get("image_path", "image_path").lower() in names:
-            # for its fix_path
-            columns = {ours: theirs for ours, theirs in columns.items() if ours not in POINT_COLUMNS}
+        x, image_path = (str(columns.get(name, name)).lower() for name in ("x", "image_path"))
+        if x not in names and image_path in names:           # what is said of fixations is for the files in fix_path
+            columns = {ours: theirs for ours, theirs in columns.items() if ours not in (*POINT_COLUMNS, "variable")}
         table = read_table(path, ["image_id"], columns, POINT_NUMBERS)
         if not table.lines:
             raise DatasetError(f"{path}: there is no row below the column names.")

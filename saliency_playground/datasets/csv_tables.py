@@ -66,12 +66,12 @@ def suggested_columns(names: Iterable[str]) -> dict[str, str]:
     return {ours: theirs for ours, theirs in mapped.items() if ours not in there}
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b0000a
-def choose_columns(names: Sequence[str], needs: Iterable[str] = (), columns: Mapping[str, str] | None = None,
+def choose_columns(names: Sequence[str], needs: Iterable[str] = (), columns: Mapping[str, Any] | None = None,
                    path: object = "the table") -> dict[str, int]:
     """Which column of a file is which: our name, or the file's in lower case -> its place; nameless ones are left out.
 
-    names: as the file writes them. needs: columns that must be there. columns: our name -> the file's.
-    Raises DatasetError naming what is missing, or there twice.
+    names: as the file writes them. needs: columns that must be there. columns: our name -> the file's, or its number
+    from 1. Raises DatasetError naming what is missing, or there twice.
     """
     places: dict[str, list[int]] = {}
     for i, name in enumerate(names):
@@ -79,7 +79,8 @@ def choose_columns(names: Sequence[str], needs: Iterable[str] = (), columns: Map
             places.setdefault(name.lower(), []).append(i)
     chosen: dict[str, int] = {}
     for ours, theirs in (columns or {}).items():
-        at = [i for i, name in enumerate(names) if name == theirs] or places.get(theirs.strip().lower(), [])
+        at = ([i for i, name in enumerate(names) if theirs in (name, i + 1)]
+              or places.get(str(theirs).strip().lower(), []))
         if not at:
             raise DatasetError(f"{path}: `columns` says that {ours} is {theirs!r}, and there is no such column."
                                f"{files.did_you_mean(theirs, names)} There are: {_listed(names)}.")
@@ -102,13 +103,14 @@ def check_column_names(columns: object) -> None:
     "Refuse an option `columns` that is no mapping, or maps what we have no name for. Raises DatasetError."
     if columns is None:
         return
-    if not isinstance(columns, Mapping) or not all(isinstance(name, str) for pair in columns.items() for name in pair):
+    if not isinstance(columns, Mapping) or not all(isinstance(name, str) or type(name) is int and name >= 1
+                                                   for name in columns.values()):
         raise DatasetError(f"columns says what a table calls its columns, {{x: FPOGX, y: FPOGY}} for example, not "
                            f"{columns!r}.")
     for ours in columns:
-        if ours not in COLUMNS:
-            raise DatasetError(f"columns: {ours!r} is none of our names.{files.did_you_mean(ours, COLUMNS)} They are: "
-                               f"{', '.join(COLUMNS)}. Ours stands before the colon, the file's behind it.")
+        if ours not in (*COLUMNS, "variable"):           # of a MATLAB file, the variable that has the columns
+            raise DatasetError(f"columns: {ours!r} is none of our names.{files.did_you_mean(str(ours), COLUMNS)} "
+                               f"They are: {', '.join(COLUMNS)}. Ours stands before the colon, the file's behind it.")
     if twice := [name for name in columns.values() if list(columns.values()).count(name) > 1]:
         raise DatasetError(f"columns: {twice[0]!r} is given for two of our names.")
 
@@ -177,7 +179,7 @@ def _open_table(path: str | Path, names: Iterable[str] = ()) -> tuple[bytes, str
         raise DatasetError(f"{path}: the file is empty. A table without rows still names its columns.")
     end = data.find(b"\n", 1 << 16)
     separator = separator or find_separator(data if end < 0 else data[:end + 1],
-                                            {name.strip().lower() for name in (*names, *COLUMNS)})
+                                            {str(name).strip().lower() for name in (*names, *COLUMNS)})
     return data, encoding, separator, above[0].count(b"\n") if above else 0
 
 
@@ -260,7 +262,7 @@ class TextTable(NamedTuple):
     encoding: str
 
 
-def read_table(path: str | Path, needs: Iterable[str] = (), columns: Mapping[str, str] | None = None,
+def read_table(path: str | Path, needs: Iterable[str] = (), columns: Mapping[str, Any] | None = None,
                numbers: Collection[str] = ()) -> TextTable:
     """A table of text of any encoding and separator; empty rows are left out, and spaces at the ends of cells.
 
@@ -295,7 +297,7 @@ def read_table(path: str | Path, needs: Iterable[str] = (), columns: Mapping[str
 
 
 def read_csv_columns(path: str | Path, needs: Iterable[str] = (),
-                     columns: Mapping[str, str] | None = None) -> tuple[dict[str, list[str]], Sequence[int]]:
+                     columns: Mapping[str, Any] | None = None) -> tuple[dict[str, list[str]], Sequence[int]]:
     "The columns of a table as text, by name, and for each row the line it begins on; see `read_table`."
     return read_table(path, needs, columns)[:2]
 
@@ -441,7 +443,7 @@ def points_from_columns(columns: Mapping[str, Any], lines: Sequence[int], index_
     return Fixations(numbers["x"] - index_base, numbers["y"] - index_base, observer, order, duration, trial, t)
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b00018
-def read_fixation_table(path: str | Path, index_base: int = 0, columns: Mapping[str, str] | None = None) -> Fixations:
+def read_fixation_table(path: str | Path, index_base: int = 0, columns: Mapping[str, Any] | None = None) -> Fixations:
     """Fixations on one image from a table of text with columns x and y, see `points_from_columns`.
 
     columns: our name -> the file's; those that are not about fixations are passed over. Raises DatasetError.

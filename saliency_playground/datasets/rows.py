@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -274,7 +275,7 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
     return found
 
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d0001d
-def table_findings(table: TextTable, path: Path, used: Iterable[str] = (), columns: Mapping[str, str] | None = None
+def table_findings(table: TextTable, path: Path, used: Iterable[str] = (), columns: Mapping[str, Any] | None = None
                    ) -> list[Finding]:
     """What should be said of a table of fixations: columns that were not used, and an encoding that was guessed.
 
