@@ -109,7 +109,7 @@ class FileOptions:
     screen: list | None = None                  # [width, height] of the screen whose pixels, or shares, the points are
     shown: str | list | None = None             # where on it the image was: centre, fit or [left, top, width, height]
     lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
-    columns: Mapping[str, str] | None = None    # what tables call their columns: our name (x, y, observer …) -> theirs
+    columns: Mapping[str, Any] | None = None    # what files call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
     # made from what; None: participants' maps if they are given, else map files, else fixations
     gt: Literal["file", "fixations", "participants"] | None = None

@@ -21,6 +21,7 @@ from .listing import nfc, walk_files
 from .rows import table_findings
 from saliency_playground.datasets.csv_tables import (
     POINT_COLUMNS,
+    POINT_NUMBERS,
     label_codes,
     missing_cure,
     points_from_columns,
@@ -109,11 +110,12 @@ def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, 
     return {image_id: found.get(image_id, (image_id, Path(folder)/image_id)) for image_id in ids}
 
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #40947dae
-def _columns_by_image(path: Path, columns: Mapping[str, Sequence[str]], lines: Sequence[int]
-                      ) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _columns_by_image(path: Path, columns: Mapping[str, Any], lines: Sequence[int]
+                      ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """The images of a long table in the order in which they first appear, and its rows sorted by them.
 
-    Returns (ids, row numbers (n,) with those of one image together, where each image begins in them).
+    Returns (ids, which image a row is of (n,), row numbers (n,) with those of one image together, where each image
+    begins in them).
     """
     written, labels = label_codes(columns["image_id"])
     if "" in labels:
@@ -122,7 +124,7 @@ def _columns_by_image(path: Path, columns: Mapping[str, Sequence[str]], lines: S
     same, ids = label_codes([nfc(label) for label in labels])            # two spellings of an ä are one image
     codes = same[written]
     sizes = np.bincount(codes, minlength=len(ids))
-    return ids, np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
+    return ids, codes, np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
 
 
 def _constant_columns(columns: Mapping[str, Sequence[str]], by_image: np.ndarray, begins: np.ndarray
@@ -137,7 +139,7 @@ def _constant_columns(columns: Mapping[str, Sequence[str]], by_image: np.ndarray
     return constant
 
 
-def long_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Sequence[int],
+def long_records(path: Path, columns: Mapping[str, Any], lines: Sequence[int],
                  images_dir: str | Path | None = None) -> list[ImageRecord]:
     """The records of a long table: a row a fixation; images in the order in which they first appear.
 
@@ -145,7 +147,7 @@ def long_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Sequen
     directory or else from the table's folder; None is `images` there, unless a column image_path says it. Raises
     DatasetError.
     """
-    ids, by_image, begins = _columns_by_image(path, columns, lines)
+    ids, codes, by_image, begins = _columns_by_image(path, columns, lines)
     if images_dir is None and "image_path" in columns:
         named = {image_id: (image_id, _resolve_cell(path.parent, columns["image_path"][by_image[begin]]))
                  for image_id, begin in zip(ids, begins, strict=True)}
@@ -155,7 +157,7 @@ def long_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Sequen
             raise DatasetError(f"there is no folder {folder}, where the images of {path.name} would be. Say "
                                "where they are with `images_dir`.")
         named = find_images(folder if folder.is_dir() else path.parent/folder, ids)
-    points = points_from_columns(columns, lines, source=path)[by_image]
+    points = points_from_columns(dict(columns) | {"image_id": codes}, lines, source=path)[by_image]
     extra = _constant_columns({name: values for name, values in columns.items()
                                if name not in ("image_id", "image_path", *POINT_COLUMNS)}, by_image, begins)
     records = []
@@ -180,10 +182,10 @@ class CsvIndexed(FileDataset):
     def __init__(self, index_csv: str | Path, images_dir: str | Path | None = None, **options: Any) -> None:
         path, columns = Path(index_csv), dict(FileOptions(**options).columns or {})
         names = {name.lower() for name in table_names(path)}
-        if columns.get("x", "x").lower() not in names and columns.get("image_path", "image_path").lower() in names:
-            # for its fix_path
-            columns = {ours: theirs for ours, theirs in columns.items() if ours not in POINT_COLUMNS}
-        table = read_table(path, ["image_id"], columns)
+        x, image_path = (str(columns.get(name, name)).lower() for name in ("x", "image_path"))
+        if x not in names and image_path in names:           # what is said of fixations is for the files in fix_path
+            columns = {ours: theirs for ours, theirs in columns.items() if ours not in (*POINT_COLUMNS, "variable")}
+        table = read_table(path, ["image_id"], columns, POINT_NUMBERS)
         if not table.lines:
             raise DatasetError(f"{path}: there is no row below the column names.")
         if {"x", "y"} <= table.columns.keys():
@@ -192,7 +194,8 @@ class CsvIndexed(FileDataset):
         elif "image_path" in table.columns:
             records, used = index_records(path, table.columns, table.lines), set(table.columns)
         else:
+            others = [name for name in table.names if name.lower() != "image_id"]
+            cure = missing_cure("y" if "x" in table.columns else "x", others) or missing_cure("image_path", others)
             raise DatasetError(f"{path}: one row a fixation needs the columns x and y, one row an image needs "
-                               f"image_path.{missing_cure('image_path', table.names)} It has: "
-                               f"{', '.join(table.names)}.")
+                               f"image_path.{cure} It has: {', '.join(table.names)}.")
         super().__init__(records, options, path.parent, table_findings(table, path, used, columns))

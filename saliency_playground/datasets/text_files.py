@@ -135,8 +135,8 @@ def find_rows(data: bytes, separator: str, block: int = 1 << 22) -> Rows:
         newline, split = part == _NEWLINE, part == ord(separator)
         newlines.append(begin + np.flatnonzero(newline))
         if quoted:                                      # 8 bits overflow, and still tell odd from even
-            within = (np.cumsum(part == _QUOTE, dtype=np.uint8) + inside) % 2 == 1
-            newline, split, inside = newline & ~within, split & ~within, int(within[-1])
+            outside = ((np.cumsum(part == _QUOTE, dtype=np.uint8) + np.uint8(inside + 1)) & 1).view(bool)
+            newline, split, inside = newline & outside, split & outside, int(not outside[-1])
         stop, at = np.flatnonzero(newline), np.flatnonzero(split)
         stops.append(begin + stop)
         splits.append(passed + np.searchsorted(at, stop))
@@ -146,8 +146,9 @@ def find_rows(data: bytes, separator: str, block: int = 1 << 22) -> Rows:
         splits.append(np.array([passed]))
     ends = np.concatenate(stops)
     starts = np.concatenate([[0], ends[:-1] + 1])
-    lines = (np.searchsorted(np.concatenate([[-1], *newlines]), starts) if quoted
-             else np.arange(1, len(starts) + 1))
+    lines = np.arange(1, len(starts) + 1)
+    if sum(map(len, newlines)) >= len(starts):          # some cell goes over several lines
+        lines = np.searchsorted(np.concatenate([[-1], *newlines]), starts)
     return Rows(starts, ends, np.diff(np.concatenate(splits), prepend=0) + 1, lines)
 
 
