@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from . import files
-from .errors import DatasetError, Finding, ImageError, InputError, MapError, PlaygroundError
+from .errors import Finding, ImageError, InputError, MapError, PlaygroundError
 from .matfiles.read import read_mat
 
 if TYPE_CHECKING:
@@ -428,9 +428,7 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
             values = _read_gray(path, alpha)
     except FileNotFoundError:
         raise MapError(f"{path}: there is no such file.") from None
-    except MapError:
-        raise
-    except (ImageError, DatasetError) as error:
+    except PlaygroundError as error:                                    # which names the file
         raise MapError(str(error)) from None
     except ValueError as error:
         raise MapError(f"{path}: {error}") from None
