@@ -11,8 +11,6 @@ __all__ = ['IMAGE_SUFFIXES', 'MAX_PIXELS', 'RANGES', 'ALPHAS', 'ImageHeader', 'i
 import io
 import threading
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 
 from . import files
 from .errors import Finding, ImageError, InputError, MapError, PlaygroundError
+from .matfiles.read import read_mat
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 # %% ../nbs/08_images.ipynb #79b46d16
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".avif")
 MAX_PIXELS = 180_000_000               # a larger image is refused until `max_pixels` allows it
+_MOST_PER_BYTE = 10_000                # pixels that a byte of a file can stand for; one white PNG of 1 bit has 8,000
 
 # %% ../nbs/08_images.ipynb #de144b5a
 _OPENING = threading.Lock()                                             # Pillow's limit is one variable for all threads
@@ -47,11 +47,7 @@ def _opened(path: str | Path, max_pixels: int | None = None) -> Iterator["PIL.Im
             finally:
                 PIL.Image.MAX_IMAGE_PIXELS = pillows_limit
         with opened as image:
-            width, height = image.size
-            if width * height > (max_pixels or MAX_PIXELS):
-                raise ImageError(f"{path}: {width}×{height} are {width * height / 1e6:,.0f} million pixels, more than "
-                                 f"the {(max_pixels or MAX_PIXELS) / 1e6:,.0f} million that are read. If the image is "
-                                 f"as large as that, say `max_pixels: {width * height}`.")
+            _check_pixels(image, path, max_pixels)
             yield image
     except PlaygroundError:
         raise
@@ -63,6 +59,19 @@ def _opened(path: str | Path, max_pixels: int | None = None) -> Iterator["PIL.Im
     except Exception as error:                                          # Pillow's decoders raise anything
         words = getattr(error, "strerror", None) or str(error).removesuffix(".") or type(error).__name__
         raise ImageError(f"{path}: not a whole picture ({words}). Copy or download the file again.") from None
+
+
+def _check_pixels(image: "PIL.Image.Image", path: str | Path, max_pixels: int | None) -> None:
+    "Refuse an image that is too large, and a small file whose header claims to be one."
+    width, height = image.size
+    pixels, most = width * height, max_pixels or MAX_PIXELS
+    cure = f"If the image is as large as that, say `max_pixels: {pixels}`."
+    if pixels > most:
+        raise ImageError(f"{path}: {width}×{height} are {pixels / 1e6:,.0f} million pixels, more than the "
+                         f"{most / 1e6:,.0f} million that are read. {cure}")
+    if max_pixels is None and pixels > 20_000_000 and pixels > _MOST_PER_BYTE * (length := Path(path).stat().st_size):
+        raise ImageError(f"{path}: its header claims {width}×{height} pixels, which {length} bytes do not hold. "
+                         f"Copy or download the file again. {cure}")
 
 # %% ../nbs/08_images.ipynb #a75ab1bd
 class ImageHeader(NamedTuple):
@@ -157,12 +166,14 @@ def _deep_values(image: "PIL.Image.Image", header: ImageHeader, path: str | Path
     if image.mode.startswith(("I", "F")):
         return _as_stored(np.asarray(image), image, header)
     from saliency_playground.opencv import cv2
-    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)     # Pillow keeps 8 bits of each channel
-    if values is None or values.dtype != np.uint16 or values.shape[:2] != header.size:
-        return _as_stored(np.asarray(image.convert("RGBA")), image, header).astype(np.uint16) * 257
-    if values.ndim == 2:
-        return values
-    return np.concatenate([values[:, :, 2::-1], values[:, :, 3:]], axis=2)
+    upper = _as_stored(np.asarray(image), image, header)                # Pillow keeps 8 bits of each channel
+    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is not None and values.ndim == 3:
+        values = np.concatenate([values[:, :, 2::-1], values[:, :, 3:]], axis=2)        # red first
+    if values is None or values.dtype != np.uint16 or values.shape[:2] != header.size or not np.array_equal(
+            values[..., 0] >> 8, upper[..., 0] if upper.ndim == 3 else upper):
+        raise ImageError(f"{path}: its 16 bits a channel cannot be read. Save it with 8, or as a whole file again.")
+    return values
 
 
 def deep_range(path: str | Path, max_pixels: int | None = None) -> tuple[float, bool] | None:
@@ -175,7 +186,13 @@ def deep_range(path: str | Path, max_pixels: int | None = None) -> tuple[float, 
         if not header.deep:
             return None
         values = _deep_values(image, header, path)
-        return float(np.max(values, where=np.isfinite(values), initial=0)), values.dtype.kind == "f"
+        return _largest(values), values.dtype.kind == "f"
+
+
+def _largest(values: np.ndarray) -> float:
+    "The largest number of an image; of its colours, if there is a fourth channel."
+    colours = values[:, :, :3] if values.ndim == 3 else values
+    return float(np.max(colours, where=np.isfinite(colours), initial=0))
 
 
 def _check_numbers(values: np.ndarray, white: float, path: str | Path) -> None:
@@ -220,7 +237,7 @@ def _frame_findings(image: "PIL.Image.Image", name: str) -> list[Finding]:
 
 def _depth_findings(values: np.ndarray, white: float, asked: bool, name: str) -> list[Finding]:
     "What should be said of the range of a deep image: what was taken for white, and that it is nearly black."
-    largest, found = float(values[..., :3].max(initial=0) if values.ndim == 3 else values.max(initial=0)), []
+    largest, found = _largest(values), []
     if not asked:
         usual = white in ((1, 255) if values.dtype.kind == "f" else (65535,))
         found.append(Finding("note" if usual else "warning", "depth", f"{name} holds numbers up to {largest:g} of more "
@@ -245,8 +262,7 @@ def decode_image(path: str | Path, exif: str = "ignore", white: float | None = N
         found = _frame_findings(image, name)
         if header.deep:
             values = _deep_values(image, header, path)
-            largest = float(np.max(values, where=np.isfinite(values), initial=0))
-            white = white if white is not None else white_of(largest, values.dtype.kind == "f")
+            white = white if white is not None else white_of(_largest(values), values.dtype.kind == "f")
             pixels = _to_bytes(values, white, path)
             found += _depth_findings(values, white, asked, name)
         else:
@@ -317,14 +333,9 @@ def _read_hdf5(path: str | Path, key: str | None) -> dict[str, np.ndarray]:
 
 
 def _read_mat(path: str | Path, key: str | None) -> dict[str, np.ndarray]:
-    "The arrays of a MATLAB file; version 7.3 is HDF5 underneath and stored transposed."
-    from scipy.io import loadmat
-    try:
-        arrays = loadmat(path)
-    except NotImplementedError:
-        return {name: array.T for name, array in _read_hdf5(path, key).items()}
-    return {name: array for name, array in arrays.items() if not name.startswith("__")
-            and isinstance(array, np.ndarray)}
+    "The arrays of a MATLAB file of any version."
+    return {name: values for name, values in read_mat(path, None if key is None else [key]).items()
+            if isinstance(values, np.ndarray)}
 
 # %% ../nbs/08_images.ipynb #3613e77e
 ALPHAS = ("black", "white", "value")                # what a map's transparency may mean
@@ -364,9 +375,10 @@ def _settle_alpha(rgb: np.ndarray, opaque: np.ndarray, top: int, alpha: str | No
     if alpha is None:
         seems = (" (it seems so: the colour is one and the same)"
                  if np.ptp(rgb.reshape(-1, 3), axis=0).max() == 0 else "")
-        raise MapError(f"{path}: {np.mean(opaque < 1):.0%} of its pixels are transparent, and what they count "
-                       "depends on what lies behind them. Save the map without transparency, or say `alpha: black` or "
-                       f"`alpha: white` for what lies behind, `alpha: value` if the transparency is the map{seems}.")
+        raise MapError(f"{path}: {np.count_nonzero(opaque < 1)} of {opaque.size} pixels are transparent, and what "
+                       "they count depends on what lies behind them. Save the map without transparency, or say `alpha: "
+                       "black` or `alpha: white` for what lies behind, `alpha: value` if the transparency is the "
+                       f"map{seems}.")
     return rgb * opaque[:, :, None] + (0 if alpha == "black" else top) * (1 - opaque[:, :, None])
 
 # %% ../nbs/08_images.ipynb #7a982981
@@ -416,11 +428,11 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
             values = _read_gray(path, alpha)
     except FileNotFoundError:
         raise MapError(f"{path}: there is no such file.") from None
-    except ImageError as error:
+    except PlaygroundError as error:                                    # which names the file
         raise MapError(str(error)) from None
     except ValueError as error:
-        raise (error if isinstance(error, MapError) else MapError(f"{path}: {error}")) from None
-    except (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise MapError(f"{path}: {error}") from None
+    except Exception as error:                                          # a damaged archive fails in many ways
         raise MapError(f"{path}: not a whole {suffix} file ({error}).") from None
     squeezed = np.squeeze(values) if np.ndim(values) > 2 else np.asarray(values)
     if squeezed.ndim != 2 or squeezed.dtype.kind not in "buif":

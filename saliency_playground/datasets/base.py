@@ -517,7 +517,7 @@ def truth_findings(dataset: "FileDataset") -> list[Finding]:
     options, records = dataset.reading, dataset.records
     participants = dataset.participants or {}
     sources = [options.gt or truth_source(record, participants.get(record.image_id), options) for record in records]
-    made = [i for i, source in enumerate(sources) if source != "fixations"]
+    made = [i for i, source in enumerate(sources) if source != "fixations" and records[i].fixations is not None]
     blurs = {name: value for name in ("sigma_px", "px_per_dva") if (value := getattr(options, name)) is not None}
     if not made or not blurs or (options.sigma_px and _is_so_blurred(dataset, made[0])):
         return []
