@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..core import Fixations, all_fixations
-from ..errors import DatasetError, Finding
+from ..errors import DatasetError, Finding, PlaygroundError
 from .base import FileDataset, FileOptions, ImageRecord
 from .copies import coverage
 
@@ -123,7 +123,7 @@ class PublishedDataset(FileDataset):
                                "counts is known, and its fixations are given counted from 0. Leave it out.")
         self.own = {name: value for name, value in self.defaults.items() if options.get(name) is None}
         self.sources = dict(sources or {})
-        records = [replace(record, fixations=functools.partial(self.read_points, record.image_id))
+        records = [replace(record, fixations=functools.partial(self._points_of, record.image_id))
                    if record.image_id in self.sources else record for record in records]
         super().__init__(records, options | self.own, root, found)
         self._found += coverage(self.records)
@@ -141,6 +141,17 @@ class PublishedDataset(FileDataset):
         Asked only for images that have a source. None: there are none. Raises DatasetError naming the file.
         """
         raise TypeError(f"dataset {self.name or type(self).__name__} has no read_points(image_id, size) method.")
+
+    def _points_of(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "`read_points`, whose failure on a file of an unforeseen form is this image's error."
+        try:
+            return self.read_points(image_id, size)
+        except PlaygroundError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            raise DatasetError(f"image {image_id}: the fixations of {self.name or type(self).__name__} have another form "
+                               f"here than in the original ({type(error).__name__}: {error}). Get the file again from "
+                               "its publisher.") from error
 
     def later_findings(self) -> list[Finding]:
         "What shows only when the fixations are read; for the adapter to say."
