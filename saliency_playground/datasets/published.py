@@ -149,9 +149,9 @@ class PublishedDataset(FileDataset):
         except PlaygroundError:
             raise
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-            raise DatasetError(f"image {image_id}: the fixations of {self.name or type(self).__name__} have another form "
-                               f"here than in the original ({type(error).__name__}: {error}). Get the file again from "
-                               "its publisher.") from error
+            raise DatasetError(f"image {image_id}: the fixations of {self.name or type(self).__name__} have another "
+                               f"form here than in the original ({type(error).__name__}: {error}). Get the file again "
+                               "from its publisher.") from error
 
     def later_findings(self) -> list[Finding]:
         "What shows only when the fixations are read; for the adapter to say."
