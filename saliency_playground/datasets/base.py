@@ -414,12 +414,17 @@ def filter_findings(before: list[ImageRecord], after: list[ImageRecord], options
 
 # %% ../../nbs/30_datasets/06_base.ipynb #7653dc79
 def with_file_options(init: Callable) -> inspect.Signature:
-    "The signature of an adapter's `__init__`, without self, its `**options` replaced by the fields of `FileOptions`."
+    """The signature of an adapter's `__init__`, without self, its `**options` replaced by the fields of `FileOptions`.
+
+    An option that the adapter names itself stays its own.
+    """
     parameters = list(inspect.signature(init).parameters.values())[1:]
     named = [parameter for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
     if len(named) == len(parameters):
         return inspect.Signature(parameters)
-    return inspect.Signature([*named, *inspect.signature(FileOptions).parameters.values()])
+    own = {parameter.name for parameter in named}
+    return inspect.Signature([*named, *(parameter for parameter in inspect.signature(FileOptions).parameters.values()
+                                        if parameter.name not in own)])
 
 
 def _check_order(records: list[ImageRecord], options: FileOptions) -> None:

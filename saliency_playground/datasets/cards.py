@@ -13,8 +13,15 @@ from .published import PublishedDataset
 # %% ../../nbs/30_datasets/43_cards.ipynb #7819b5bb
 def dataset_cards() -> dict[str, dict[str, str]]:
     "The cards of all published datasets by name: citation, licence, url, images, reads. Imports their adapters."
-    classes = {name: adapter_class("dataset", name) for name in names("dataset")}
-    return {name: dict(cls.card) for name, cls in classes.items() if issubclass(cls, PublishedDataset) and cls.card}
+    cards = {}
+    for name in names("dataset"):
+        try:
+            cls = adapter_class("dataset", name)
+        except ImportError:                              # one that needs an extra, none of these
+            continue
+        if issubclass(cls, PublishedDataset) and cls.card:
+            cards[name] = dict(cls.card)
+    return cards
 
 
 def dataset_table() -> NameTable:

@@ -8,6 +8,7 @@ __all__ = ['join_scanpaths', 'Published', 'published_findings', 'PublishedDatase
 # %% ../../nbs/30_datasets/21_published.ipynb #bee5576c
 import functools
 import inspect
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..core import Fixations, all_fixations
-from ..errors import DatasetError, Finding
+from ..errors import DatasetError, Finding, PlaygroundError
 from .base import FileDataset, FileOptions, ImageRecord
 from .copies import coverage
 
@@ -24,23 +25,28 @@ from .copies import coverage
 def join_scanpaths(scanpaths: Iterable[tuple[Any, np.ndarray, np.ndarray, np.ndarray | None]]) -> Fixations:
     """Fixations from (observer, x, y, duration in ms or None) a scanpath, each in the order in which they were made.
 
-    x, y: counted from 0. Durations are kept if every scanpath that is not empty has them.
+    x, y: counted from 0. Durations are kept if every scanpath that is not empty has them. trial is there if somebody
+    has several scanpaths, 0 for the first of them.
     Raises DatasetError if the lists of a scanpath differ in length.
     """
     whole = []
+    trials: Counter = Counter()                                           # how many scanpaths an observer has so far
     for observer, x, y, duration in scanpaths:
         lists = [np.ravel(np.asarray(values, float)) for values in (x, y, duration) if values is not None]
         if len({len(values) for values in lists}) > 1:
             raise DatasetError(f"observer {observer}: {' and '.join(str(len(values)) for values in lists)} values of "
                                "x, y and duration, which should be as many of each.")
         if len(lists[0]):
-            whole.append((observer, lists))
+            whole.append((observer, trials[observer], lists))
+            trials[observer] += 1
     if not whole:
         return Fixations(np.empty(0), np.empty(0), np.empty(0, int), np.empty(0, int))
-    columns = [np.concatenate([lists[k] for _, lists in whole]) for k in range(min(len(lists) for _, lists in whole))]
-    who = np.concatenate([np.full(len(lists[0]), observer) for observer, lists in whole])
-    order = np.concatenate([np.arange(len(lists[0])) for _, lists in whole])
-    return Fixations(columns[0], columns[1], who, order, columns[2] if len(columns) > 2 else None)
+    lengths = [len(lists[0]) for *_, lists in whole]
+    columns = [np.concatenate(column) for column in zip(*(lists for *_, lists in whole), strict=False)]
+    who = np.concatenate([np.full(n, observer) for (observer, *_), n in zip(whole, lengths, strict=True)])
+    trial = np.repeat([number for _, number, _ in whole], lengths) if max(trials.values()) > 1 else None
+    return Fixations(columns[0], columns[1], who, np.concatenate([np.arange(n) for n in lengths]),
+                     columns[2] if len(columns) > 2 else None, trial)
 
 # %% ../../nbs/30_datasets/21_published.ipynb #146a59a5
 class Published(NamedTuple):
@@ -56,8 +62,8 @@ class Published(NamedTuple):
 
 
 # options that neither add nor remove a fixation
-_HARMLESS = {"split", "exif", "white", "max_pixels", "gt", "alpha", "sigma_px", "px_per_dva", "participant_maps",
-             "gt_aggregate", "gt_resize_interp", "gt_cache_dir", "provide_sauc_nonfix"}
+_HARMLESS = {"split", "columns", "exif", "white", "max_pixels", "gt", "alpha", "sigma_px", "px_per_dva",
+             "participant_maps", "gt_aggregate", "gt_resize_interp", "gt_cache_dir", "provide_sauc_nonfix"}
 
 
 def published_findings(dataset: FileDataset, published: Iterable[Published]) -> list[Finding]:
@@ -117,7 +123,7 @@ class PublishedDataset(FileDataset):
                                "counts is known, and its fixations are given counted from 0. Leave it out.")
         self.own = {name: value for name, value in self.defaults.items() if options.get(name) is None}
         self.sources = dict(sources or {})
-        records = [replace(record, fixations=functools.partial(self.read_points, record.image_id))
+        records = [replace(record, fixations=functools.partial(self._points_of, record.image_id))
                    if record.image_id in self.sources else record for record in records]
         super().__init__(records, options | self.own, root, found)
         self._found += coverage(self.records)
@@ -135,6 +141,17 @@ class PublishedDataset(FileDataset):
         Asked only for images that have a source. None: there are none. Raises DatasetError naming the file.
         """
         raise TypeError(f"dataset {self.name or type(self).__name__} has no read_points(image_id, size) method.")
+
+    def _points_of(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
+        "`read_points`, whose failure on a file of an unforeseen form is this image's error."
+        try:
+            return self.read_points(image_id, size)
+        except PlaygroundError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            raise DatasetError(f"image {image_id}: the fixations of {self.name or type(self).__name__} have another "
+                               f"form here than in the original ({type(error).__name__}: {error}). Get the file again "
+                               "from its publisher.") from error
 
     def later_findings(self) -> list[Finding]:
         "What shows only when the fixations are read; for the adapter to say."
@@ -163,7 +180,12 @@ class PublishedDataset(FileDataset):
             return []
         others = np.unique(pool.image[resized])
         first = self.size_of(int(others[0]))
+        factors = {(*np.divide(self.size_of(int(i)), self.frame),) for i in others}
+        alike = len(factors) == 1 and len(others) == len(self) and len({*min(factors)}) == 1
+        scale = float(min(factors)[0]) if alike else None
         return [Finding("error", "resized", f"{len(others)} of {len(self)} images are not {width}×{height} pixels, "
                         f"{self.ids[others[0]]} first ({first[1]}×{first[0]}), and the fixations are pixels of "
                         f"{width}×{height}: {misfit.sum() / resized.sum():.0%} of those on them lie outside.",
-                        "Take the images as they were published.", where=tuple(self.ids[i] for i in others[:5]))]
+                        "Take the images as they were published"
+                        + (f", or say `scale: {scale:g}`." if scale else "."), {"scale": scale} if scale else {},
+                        tuple(self.ids[i] for i in others[:5]))]

@@ -10,6 +10,7 @@ import functools
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,7 +58,7 @@ def clip_scanpaths(scanpaths: Sequence[tuple], size: tuple[int, int]) -> tuple[F
     fixations, (height, width) = join_scanpaths(scanpaths), size
     x, y = np.clip(fixations.x, 0, width - 0.01), np.clip(fixations.y, 0, height - 0.01)
     moved = int(((x != fixations.x) | (y != fixations.y)).sum())
-    return Fixations(x, y, fixations.observer, fixations.order), moved
+    return replace(fixations, x=x, y=y), moved
 
 # %% ../../nbs/30_datasets/24_salicon.ipynb #cde2a056
 def json_scanpaths(path: str | Path) -> dict[str, list[tuple]]:
