@@ -175,7 +175,8 @@ def describe_data(name: str, catalogue: Mapping[str, DataEntry] | None = None) -
             raise
         return "\n\n".join([name, _rows(cards[name]), f"in a config\n  datasets:\n    - {{name: {name}, root: …}}"])
     keys = ("images", "observers", "fixations", "task", "px_per_dva", "licence", "citation", "page")
-    facts = dict(cards.get(entry.adapter, {})) | {key: getattr(entry, key) for key in keys if getattr(entry, key)}
+    card = {key: fact for key, fact in cards.get(entry.adapter, {}).items() if key != "url" or not entry.page}
+    facts = card | {key: getattr(entry, key) for key in keys if getattr(entry, key)}
     parts = [f"{entry.name}: {entry.title}", _rows(facts)]
     if entry.files:
         parts.append("files\n" + _rows({file.published.name: _describe_file(file) for file in entry.files}))

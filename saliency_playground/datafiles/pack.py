@@ -69,7 +69,7 @@ def _stored_image(dataset: FileDataset, i: int) -> tuple[Path | bytes, str]:
     "Image i of a dataset of files: its file, or what the table holds in the place of one; with its suffix."
     record = dataset.records[i]
     if isinstance(dataset, EmbeddedDataset) and not record.image.is_file():
-        return dataset.image_file(i) or (images.png_bytes(dataset.image_of(i)), ".png")
+        return dataset.image_file(i) or (images.png_bytes(dataset.stimuli.read(i)[0]), ".png")
     return record.image, record.image.suffix.lower()
 
 # %% ../../nbs/37_datafiles/04_pack.ipynb #9a22934c
@@ -98,7 +98,7 @@ class FixationWriter:
         import pyarrow.parquet as pq
         kinds = {name: pa.string() if name in LABELS else pa.float64() for name in COLUMNS} | {"order": pa.int64()}
         self.schema = pa.schema([("image", pa.int32()), *kinds.items()])
-        self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, self.schema, compression="zstd", write_page_checksum=True)
         self._waiting: list[Any] = []
         self._rows = 0
 

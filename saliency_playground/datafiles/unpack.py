@@ -5,16 +5,14 @@
 # %% auto #0
 __all__ = ['MOST_FILES', 'MOST_TIMES', 'MOST_ANYHOW', 'Member', 'check_members', 'unpack']
 
-# %% ../../nbs/37_datafiles/02_unpack.ipynb #c84d57c2
+# %% ../../nbs/37_datafiles/02_unpack.ipynb #03acd2fe
+import errno
 import functools
-import gzip
-import lzma
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -124,8 +122,9 @@ def unpack(archive: str | Path, to: str | Path, quiet: bool | None = None) -> Pa
         raise DatasetError(f"{archive}: {error} Nothing was unpacked.") from None
     except InputError:
         raise
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError,
-            NotImplementedError, ValueError) as error:
+    except Exception as error:                                  # Python's readers raise anything for a damaged archive
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):      # the disk's, not the archive's
+            raise
         raise DatasetError(f"{archive}: it is damaged, or no archive ({str(error).removesuffix('.')}). Nothing was "
                            "unpacked.") from None
     finally:

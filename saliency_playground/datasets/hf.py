@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['Rows', 'ParquetRows', 'ListedRows', 'find_parquet', 'stored_image', 'group_rows', 'HuggingFace']
 
-# %% ../../nbs/30_datasets/42_hf.ipynb #9b60a07b
+# %% ../../nbs/30_datasets/42_hf.ipynb #41f6f1bf
+import functools
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +21,8 @@ from ..downloads import download_from_hub
 from ..errors import DatasetError, Finding, InputError
 from ..images import IMAGE_SUFFIXES
 from ..registry import register
-from .base import ImageRecord, record_fixations
-from .embedded import EmbeddedDataset, as_image
+from .base import ImageRecord
+from .embedded import EmbeddedDataset
 from .listing import natural_key, nfc
 from .parquet import ParquetTable, require_pyarrow
 from .table_rows import join_rows, match_columns
@@ -54,14 +55,13 @@ class ParquetRows:
 
     def column(self, name: str) -> list:
         "All cells of a column."
-        return [cell for table in self.tables for cell in table.rows(0, table.n_rows, [name])[name].to_pylist()]
+        return [cell for table in self.tables for cell in table.cells(0, table.n_rows, name)]
 
     def row(self, i: int, names: Sequence[str]) -> dict[str, Any]:
         "Cells of row i."
         which = bisect_right(self._starts, i) - 1
         start = i - self._starts[which]
-        read = self.tables[which].rows(start, start + 1, names)
-        return {name: read[name][0].as_py() for name in names}
+        return {name: self.tables[which].cells(start, start + 1, name)[0] for name in names}
 
 
 class ListedRows:
@@ -179,8 +179,7 @@ class HuggingFace(EmbeddedDataset):
     def __init__(self, root: str | Path | Iterable[Mapping] | None = None, repo_id: str | None = None,
                  files: str | Sequence[str] = (),          # of the repository, data/train-00000-of-00001.parquet say
                  revision: str | None = None,              # a commit or tag of it; null: main, which may change
-                 columns: Mapping[str, str] | None = None, images_dir: str | Path | None = None, **options: Any
-                 ) -> None:
+                 images_dir: str | Path | None = None, **options: Any) -> None:
         if (root is None) == (repo_id is None):
             raise DatasetError("hf: give either root, a folder or a .parquet file, or repo_id.")
         found: list[Finding] = []
@@ -195,7 +194,7 @@ class HuggingFace(EmbeddedDataset):
                 self.images_folder = self.images_folder or (Path(root) if Path(root).is_dir() else Path(root).parent)
         else:
             self.table, self.where = ListedRows(root), "rows"
-        self.columns = match_columns(self.table.names, columns, self.where)
+        self.columns = match_columns(self.table.names, options.pop("columns", None), self.where)
         if "image" not in self.columns:
             raise DatasetError(f"{self.where}: which column holds the images? Say it with `columns: {{image: …}}`. "
                                f"There is: {', '.join(self.table.names)}.")
@@ -203,7 +202,7 @@ class HuggingFace(EmbeddedDataset):
             del self.columns["image_id"]
         grouped = group_rows(self.table, self.columns, self.where)
         self._rows = grouped
-        of_images = ("image", "image_id", "split", "category", "width", "height")
+        of_images = ("image", "image_id", "split", "category")
         self._words = [word for word in self.columns if word not in of_images]
         found += self._look_at_columns()
         super().__init__(self._records(), options, str(self.where), found)
@@ -229,16 +228,13 @@ class HuggingFace(EmbeddedDataset):
         "The records, without fixations, which are read later."
         further = {word: self.table.column(self.columns[word]) for word in ("split", "category")
                    if word in self.columns}
-        sizes = ([self.table.column(self.columns[word]) for word in ("height", "width")]
-                 if {"width", "height"} <= self.columns.keys() else None)
         records = []
         for image_id, numbers in self._rows.items():
             first = numbers[0]
             part = {"split": self.table.part_of[first]} if self.table.part_of[first] else {}
             meta = part | {word: cells[first] for word, cells in further.items() if cells[first] is not None}
-            if sizes and all(isinstance(cells[first], int) and cells[first] > 0 for cells in sizes):
-                meta["size"] = [cells[first] for cells in sizes]
-            records.append(ImageRecord(image_id, Path(str(self.where), image_id), meta=meta))
+            read = functools.partial(self._read_fixations, image_id)
+            records.append(ImageRecord(image_id, Path(str(self.where), image_id), read, meta=meta))
         return records
 
     def image_file(self, i: int) -> tuple[bytes, str] | None:
@@ -246,10 +242,9 @@ class HuggingFace(EmbeddedDataset):
         stored = self._stored(i)
         return stored if isinstance(stored, tuple) else None
 
-    def image_of(self, i: int) -> np.ndarray:
-        "Image i, (height, width, 3) uint8. Raises ImageError or DatasetError."
-        stored = self._stored(i)
-        return super().image_of(i) if isinstance(stored, tuple) else as_image(stored, f"image {self.ids[i]}")
+    def image_pixels(self, i: int) -> np.ndarray:
+        "Image i, where the table holds pixels. Raises DatasetError."
+        return np.asarray(self._stored(i))
 
     def _stored(self, i: int) -> tuple[bytes, str] | np.ndarray:
         "What the table holds of image i."
@@ -257,21 +252,12 @@ class HuggingFace(EmbeddedDataset):
         cell = self.table.row(self._rows[self.ids[i]][0], [name])[name]
         return stored_image(cell, self.images_folder, f"{self.where}, image {self.ids[i]}")
 
-    def size_of(self, i: int) -> tuple[int, int]:
-        "(height, width) of image i in pixels, as the table says, or as it is. Raises ImageError or DatasetError."
-        if "size" in self.records[i].meta:
-            height, width = self.records[i].meta["size"]
-            return height, width
-        return super().size_of(i)
-
-    def fixations_of(self, i: int) -> Fixations | None:
-        "The fixations on image i, those beside it too. Raises DatasetError naming the image and what is wrong."
-        image_id = self.ids[i]
+    def _read_fixations(self, image_id: str, size: tuple[int, int]) -> Fixations | None:
+        "The fixations on an image as the table has them. Raises DatasetError naming the image and what is wrong."
         names = [self.columns[word] for word in self._words]
         cells = [self.table.row(number, names) for number in self._rows[image_id]]
         rows = [{word: row[self.columns[word]] for word in self._words} for row in cells]
-        read = join_rows(rows, f"{self.where}, image {image_id}")
-        return record_fixations(ImageRecord(image_id, self.records[i].image, read), self.size_of(i), self.reading)
+        return join_rows(rows, f"{self.where}, image {image_id}")
 
 
 def _fetch_files(repo_id: str, names: str | Sequence[str], revision: str | None, found: list[Finding]) -> list[Path]:

@@ -6,9 +6,11 @@
 __all__ = ['COLUMNS', 'LABELS', 'FORMAT', 'VERSION', 'CARRIED', 'label_texts', 'label_array', 'number_array', 'manifest_digest',
            'read_manifest', 'packed_records', 'Packed']
 
-# %% ../../nbs/30_datasets/40_packed.ipynb #95330a33
+# %% ../../nbs/30_datasets/40_packed.ipynb #d351c22d
+import functools
 import json
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from .. import files
 from ..core import Fixations, Sample
 from ..errors import DatasetError, InputError
 from ..registry import register
-from .base import FileDataset, FileOptions, ImageRecord, record_fixations
+from .base import FileDataset, FileOptions, ImageRecord
 from .parquet import ParquetTable, require_pyarrow
 
 # %% ../../nbs/30_datasets/40_packed.ipynb #38de2495
@@ -65,7 +67,8 @@ def number_array(numbers: np.ndarray, dtype: str) -> np.ndarray:
 # %% ../../nbs/30_datasets/40_packed.ipynb #8c04b09c
 FORMAT, VERSION = "saliency_playground packed dataset", 1
 # what shapes images and ground truth, and is carried from the dataset that was packed
-CARRIED = ("sigma_px", "px_per_dva", "gt", "gt_aggregate", "gt_resize_interp", "exif", "alpha", "max_pixels")
+CARRIED = ("sigma_px", "px_per_dva", "gt", "gt_aggregate", "gt_resize_interp", "exif", "white", "alpha",
+           "max_pixels")
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:
@@ -93,12 +96,21 @@ def read_manifest(root: str | Path) -> dict[str, Any]:
     return manifest
 
 
-def packed_records(root: Path, manifest: dict[str, Any]) -> list[ImageRecord]:
-    "The records of a packed dataset; their fixations are read later. Raises DatasetError for a name that leads out."
+def packed_records(root: Path, manifest: dict[str, Any], read: Callable) -> list[ImageRecord]:
+    """The records of a packed dataset.
+
+    read: what gives the fixations of an image, for its entry in the manifest, its first row, and its size.
+    Raises DatasetError for a name that leads out of the folder.
+    """
+    start, records = 0, []
     try:
-        return [ImageRecord(entry["id"], files.path_inside(root, entry["image"]), None,
-                            files.path_inside(root, entry["map"]) if entry.get("map") else None, dict(entry["meta"]))
-                for entry in manifest["images"]]
+        for entry in manifest["images"]:
+            truth = files.path_inside(root, entry["map"]) if entry.get("map") else None
+            fixations = None if entry.get("rows") is None else functools.partial(read, entry, start)
+            records.append(ImageRecord(entry["id"], files.path_inside(root, entry["image"]), fixations, truth,
+                                       dict(entry["meta"])))
+            start += entry.get("rows") or 0
+        return records
     except (InputError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{root/'manifest.json'}: its list of images is damaged ({error}).") from None
 
@@ -118,16 +130,13 @@ class Packed(FileDataset):
         known = {known.name for known in fields(FileOptions)}
         carried = {name: value for name, value in dict(self.manifest.get("options") or {}).items()
                    if name in known and name in CARRIED}
-        super().__init__(packed_records(Path(root), self.manifest), carried | options, root)
-        entries = {entry["id"]: entry for entry in self.manifest["images"]}
-        starts = np.cumsum([0, *(entry.get("rows") or 0 for entry in self.manifest["images"])]).tolist()
-        first = dict(zip(entries, starts, strict=False))
-        self._entries = [(entries[image_id], first[image_id]) for image_id in self.ids]
         self._checked: set[str] = set()
-        if self.participants is None and any(entry.get("participants") for entry, _ in self._entries):
-            self.participants = {entry["id"]: {name: files.path_inside(self.root, file) for name, file
-                                               in entry["participants"].items()}
-                                 for entry, _ in self._entries if entry.get("participants")}
+        self.root = Path(root)
+        super().__init__(packed_records(self.root, self.manifest, self._read_fixations), carried | options, root)
+        people = {entry["id"]: entry["participants"] for entry in self.manifest["images"] if entry.get("participants")}
+        if self.participants is None and people:
+            self.participants = {image_id: {name: files.path_inside(self.root, file) for name, file in maps.items()}
+                                 for image_id, maps in people.items()}
 
     def check_file(self, path: Path) -> None:
         "Compare a file with the manifest, once. Raises DatasetError naming it if it is missing or changed."
@@ -165,16 +174,8 @@ class Packed(FileDataset):
         self.check_file(path)
         return ParquetTable(path)
 
-    def fixations_of(self, i: int) -> Fixations | None:
-        "The fixations on image i, those beside it too. Raises DatasetError naming the file."
-        record = replace(self.records[i], fixations=self._read_fixations(i))
-        return record_fixations(record, self.size_of(i), self.reading)
-
-    def _read_fixations(self, i: int) -> Fixations | None:
-        "The fixations on image i as they were packed."
-        entry, start = self._entries[i]
-        if entry.get("rows") is None:
-            return None
+    def _read_fixations(self, entry: dict[str, Any], start: int, size: tuple[int, int]) -> Fixations:
+        "The fixations on an image as they were packed. entry: in the manifest. start: their first row."
         dtypes = {name: dtype for name, dtype in entry["columns"].items() if name in COLUMNS}
         read = self.table.rows(start, start + entry["rows"], list(dtypes))
         try:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LARGEST_GROUP', 'require_pyarrow', 'ParquetTable']
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #3191997e
+# %% ../../nbs/30_datasets/39_parquet.ipynb #495585e5
 import functools
 import importlib.util
 import threading
@@ -18,13 +18,13 @@ import numpy as np
 
 from ..errors import DatasetError
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #82c66268
+# %% ../../nbs/30_datasets/39_parquet.ipynb #69f2a2da
 def require_pyarrow() -> None:
     "Raise ModuleNotFoundError, of which the registry makes the sentence that says what to install, without pyarrow."
     if importlib.util.find_spec("pyarrow") is None:
         raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow")
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #238c7d74
+# %% ../../nbs/30_datasets/39_parquet.ipynb #921c456b
 LARGEST_GROUP = 1 << 31                                          # bytes of a row group, unpacked
 
 
@@ -58,8 +58,11 @@ class ParquetTable:
             raise DatasetError(f"{self.path}: a group of its rows takes {info.total_byte_size / 1e9:.1f} GB. Write it "
                                "with smaller row groups.")
         try:
-            with pq.ParquetFile(self.path, metadata=self._metadata) as file:
-                return file.read_row_group(group, columns=list(columns), use_threads=False)
+            with pq.ParquetFile(self.path, metadata=self._metadata, page_checksum_verification=True) as file:
+                read = file.read_row_group(group, columns=list(columns), use_threads=False)
+            if read.num_rows != info.num_rows:
+                raise ValueError(f"there are {read.num_rows} of them, {info.num_rows} are announced")
+            return read
         except Exception as error:
             raise DatasetError(f"{self.path}: its rows {self._starts[group]} to {self._starts[group + 1] - 1} cannot "
                                f"be read ({_first_line(error)}).") from None
@@ -83,6 +86,15 @@ class ParquetTable:
                 break
             place = end
         return pa.concat_tables(parts)
+
+    def cells(self, start: int, stop: int, name: str) -> list:
+        "Rows start … stop - 1 of a column as plain Python. Raises DatasetError naming the file."
+        try:
+            return self.rows(start, stop, [name])[name].to_pylist()
+        except (ValueError, OverflowError) as error:                # a text that is none, a time beyond all years
+            if isinstance(error, DatasetError):
+                raise
+            raise DatasetError(f"{self.path}, column {name}: it cannot be read ({_first_line(error)}).") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -15,14 +15,15 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import files
-from ..core import Fixations, Sample
+from ..core import Fixations
 from ..errors import DatasetError, Finding
 from ..registry import register
+from ..stimuli import Stimuli
 from . import pysaliency_files
 from .base import FileDataset, ImageRecord
-from .embedded import EmbeddedDataset, as_image
+from .embedded import EmbeddedDataset
 from .listing import nfc
-from .pysaliency_files import FixationColumns, StimuliFile, h5_item, open_hdf5
+from .pysaliency_files import FixationColumns, StimuliFile, h5_array, open_hdf5
 
 # %% ../../nbs/30_datasets/41_pysaliency.ipynb #451983e9
 def unit_of(duration: np.ndarray) -> Literal["s", "ms"]:
@@ -42,7 +43,8 @@ def split_by_image(columns: FixationColumns, size: int, unit: str | None = None)
                            "the two files belong together?")
     duration = None if columns.duration is None else np.asarray(columns.duration, float)
     if duration is not None and (unit or unit_of(duration)) == "s":
-        duration = duration * 1000
+        with np.errstate(over="ignore"):
+            duration = duration * 1000
     values = {"x": columns.x, "y": columns.y, "observer": columns.subject, "order": columns.order, "duration": duration,
               "trial": _trials(columns), "t": columns.t}
     known = {name: column for name, column in values.items() if column is not None
@@ -201,38 +203,17 @@ class Pysaliency(EmbeddedDataset):
             records.append(ImageRecord(image_id, image, looks[i], meta=meta))
         return records
 
-    @property
-    def _in_files(self) -> bool:
-        "Whether the images are files."
-        return not self._places
-
-    def image_of(self, i: int) -> np.ndarray:
-        "Image i, (height, width, 3) uint8. Raises ImageError or DatasetError."
-        if self._in_files:
-            return super().image_of(i)
+    def image_pixels(self, i: int) -> np.ndarray:
+        "Image i, where it is an array. Raises DatasetError."
         holder, number = self._places[self.ids[i]]
         if not isinstance(holder, (str, Path)):
-            return as_image(holder.stimuli[number], f"image {self.ids[i]}")
+            return holder.stimuli[number]
         with open_hdf5(holder) as file:
-            item = h5_item(file, str(number))
-            if len(getattr(item, "shape", ())) not in (2, 3) or item.size > 1 << 30:
-                raise DatasetError(f"image {number} is no array of pixels.")
-            return as_image(item[()], f"{holder}, image {number}")
+            return h5_array(file, str(number))
 
-    def findings(self) -> list[Finding]:
-        "What was noticed when the files were found."
-        return FileDataset.findings(self) if self._in_files else super().findings()
-
-    def size_of(self, i: int) -> tuple[int, int]:
-        "(height, width) of image i in pixels. Raises ImageError or DatasetError."
-        return FileDataset.size_of(self, i) if self._in_files else super().size_of(i)
-
-    def __getitem__(self, i: int) -> Sample:  # type: ignore[override]
-        return FileDataset.__getitem__(self, i) if self._in_files else super().__getitem__(i)
-
-    def fingerprint(self, i: int) -> dict[str, str]:
-        "Digests of image i and of all it is scored against. Raises ImageError or DatasetError."
-        return FileDataset.fingerprint(self, i) if self._in_files else super().fingerprint(i)
+    def _open_stimuli(self) -> Stimuli:
+        "The images of its records: files, or arrays."
+        return super()._open_stimuli() if self._places else FileDataset._open_stimuli(self)
 
 
 def _columns(fixations: Any) -> FixationColumns:

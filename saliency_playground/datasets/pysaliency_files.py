@@ -18,8 +18,9 @@ import numpy as np
 
 from ..errors import DatasetError
 
-# %% ../../nbs/30_datasets/37_pysaliency_files.ipynb #b2cec05f
+# %% ../../nbs/30_datasets/37_pysaliency_files.ipynb #38d94174
 LARGEST = 1 << 31                                                          # bytes of one array
+_PACKED = 1100                                       # as much larger than its file can an array be that is compressed
 
 
 @contextmanager
@@ -56,9 +57,12 @@ def h5_array(group: Any, name: str) -> np.ndarray:
     item = h5_item(group, name)
     if not isinstance(item, h5py.Dataset):
         raise DatasetError(f"{name!r} is a group, expected an array.")
-    if item.size * item.dtype.itemsize > LARGEST:
+    if item.size * item.dtype.itemsize > min(LARGEST, _PACKED * group.file.id.get_filesize()):
         raise DatasetError(f"{name!r} announces {item.size:,} numbers, more than are read.")
-    if h5py.check_string_dtype(item.dtype) is not None or item.dtype.kind == "S":
+    is_text = h5py.check_string_dtype(item.dtype) is not None or item.dtype.kind == "S"
+    if is_text and item.size > group.file.id.get_filesize():
+        raise DatasetError(f"{name!r} announces {item.size:,} texts, more than its file can hold.")
+    if is_text:
         return np.array([text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
                          for text in item[()].ravel().tolist()], dtype=str).reshape(item.shape)
     if item.dtype.kind not in "biuf":

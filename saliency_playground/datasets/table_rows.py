@@ -29,9 +29,7 @@ USUAL_NAMES = {
     "trial": ("trial", "trial_id", "trial_index"),
     "t": ("t", "start", "start_time", "start_time_ms", "onset"),
     "split": ("split", "part", "subset"),
-    "category": ("category", "class", "scene"),
-    "width": ("width", "image_width"),
-    "height": ("height", "image_height")}
+    "category": ("category", "class", "scene")}
 NUMBERS = ("x", "y", "duration", "order", "t")
 
 
