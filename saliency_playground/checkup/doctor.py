@@ -129,8 +129,10 @@ def _numbers(facts: list[ImageFacts]) -> dict[str, str]:
     "What there is in a dataset, name -> text."
     sizes = Counter(image.size for image in facts if not image.error)
     shown = [f"{width}×{height} ({n})" for (height, width), n in sizes.most_common(3)]
+    if len(sizes) > 3:
+        shown.append("…")
     points = [image.fixations for image in facts if image.fixations is not None and len(image.fixations)]
-    numbers = {"images": str(len(facts)), "sizes": ", ".join(shown + ["…"] * (len(sizes) > 3))}
+    numbers = {"images": str(len(facts)), "sizes": ", ".join(shown)}
     if not points:
         return numbers | {"fixations": "none"}
     counts = np.array([len(of_image) for of_image in points])
