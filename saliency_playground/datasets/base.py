@@ -313,7 +313,9 @@ def keep_early(fixations: Fixations | None, max_duration: float | None, image_id
     if fixations.t is None:
         raise DatasetError(f"image {image_id}, max_duration: when a fixation began is not known. Only a table with a "
                            "column `t` says it.")
-    codes = np.broadcast_to(scanpath_codes(fixations.observer, fixations.trial), len(fixations))
+    codes = scanpath_codes(fixations.observer, fixations.trial)
+    if not len(codes):                                                     # nobody says who looked: one scanpath
+        codes = np.zeros(len(fixations), int)
     first = np.full(codes.max() + 1, np.inf)
     np.fmin.at(first, codes, fixations.t)
     return fixations[fixations.t - first[codes] <= max_duration]             # a time that is NaN is not early
