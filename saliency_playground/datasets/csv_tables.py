@@ -175,7 +175,7 @@ def _open_table(path: str | Path, names: Iterable[str] = ()) -> tuple[bytes, str
     above = re.match(rb'(?:[ \t]*\n)*(?:"?sep=([^\w\n"])"?[;,\t|]*\n(?:[ \t]*\n)*)?', data, re.IGNORECASE)
     separator = (above[1] or b"").decode("latin-1") if above else ""
     data = data[above.end():] if above and above.end() else data
-    if not data.strip():
+    if not data or data.isspace():
         raise DatasetError(f"{path}: the file is empty. A table without rows still names its columns.")
     end = data.find(b"\n", 1 << 16)
     separator = separator or find_separator(data if end < 0 else data[:end + 1],
@@ -205,7 +205,7 @@ def _cut_rows(data: bytes, rows: Rows, kept: np.ndarray, separator: str, places:
 def _cut_cells(data: bytes, separator: str, n: int, places: list[int], floats: Collection[int] = ()) -> dict[int, Any]:
     "Some columns of a checked table of n, by their places from 0, those in `floats` as numbers if all are plain."
     import pandas
-    if not data.strip():
+    if not data or data.isspace():
         return {place: [] for place in places}
     how: dict[str, Any] = {"sep": separator, "header": None, "names": range(n), "usecols": places, "encoding": "utf-8",
                            "keep_default_na": False, "na_filter": bool(floats),
@@ -235,7 +235,7 @@ def _is_plain(values: np.ndarray) -> bool:
     known = np.abs(values[~np.isnan(values)])
     if not (known < _LARGEST).all():
         return False
-    parts = known[known % 1 != 0]
+    parts = known[known != np.floor(known)]
     between = len(parts) and ((parts >= 1) & (parts < 100)).all() and ((known >= 100) & (known < 1000)).any()
     return not between
 
