@@ -116,9 +116,9 @@ def read_stimuli(path: str | Path) -> StimuliFile:
         if kind == "FileStimuli":
             filenames = tuple(h5_array(file, "filenames").ravel().tolist())
             size = len(filenames) if size < 0 else size
-        if size < 0 or (filenames is not None and len(filenames) != size):
-            raise DatasetError(f"it announces {size} images, and holds "
-                               f"{'no number' if filenames is None else len(filenames)}.")
+        there = len(filenames) if filenames is not None else sum(str(name).isdecimal() for name in file)
+        if size != there:
+            raise DatasetError(f"it announces {size} images, and holds {there}.")
         values = {name: h5_array(file, name) for name in h5_names(file)}
         attributes = {name: array.tolist() for name, array in values.items() if array.shape[:1] == (size,)}
         return StimuliFile(Path(path), size, filenames, version >= "2.0", attributes)
