@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['LARGEST_GROUP', 'require_pyarrow', 'ParquetTable']
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #3191997e
+# %% ../../nbs/30_datasets/39_parquet.ipynb #eba008fd
 import functools
-import importlib.util
+import importlib
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -18,11 +18,10 @@ import numpy as np
 
 from ..errors import DatasetError
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #82c66268
+# %% ../../nbs/30_datasets/39_parquet.ipynb #617cc6e4
 def require_pyarrow() -> None:
-    "Raise ModuleNotFoundError, of which the registry makes the sentence that says what to install, without pyarrow."
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow")
+    "Raise ImportError where pyarrow is not installed or is broken; the registry makes of it what to install."
+    importlib.import_module("pyarrow.parquet")
 
 # %% ../../nbs/30_datasets/39_parquet.ipynb #238c7d74
 LARGEST_GROUP = 1 << 31                                          # bytes of a row group, unpacked
