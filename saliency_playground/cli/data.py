@@ -164,8 +164,8 @@ def pack(source: str, to: Path, name: str | None, adapter: str | None, sets: tup
     about = {key: text for key, text in (("licence", licence), ("citation", citation)) if text}
     try:
         counts = write_pack(dataset, to, dict(getattr(dataset, "card", {})) | about, quiet or None)
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(f'packing needs {error.name}, which is not installed. pip install '
+    except ImportError as error:
+        raise MissingPackageError(f'packing needs pyarrow, which cannot be imported: {error}. pip install '
                                   '"saliency_playground[packed]".', name=error.name) from None
     if not quiet:
         click.echo(f"{counts['images']} images, {counts['fixations']:,} fixations, {counts['bytes'] / 1e6:,.1f} MB are "

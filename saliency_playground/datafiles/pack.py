@@ -145,7 +145,7 @@ def pack(dataset: SaliencyDataset, to: str | Path, about: dict[str, str] | None 
     dataset: any. to: the folder, which must not be there, or be empty. about: licence, citation and whatever else the
     manifest should say; None: what the dataset's card says. quiet: no progress bar; None: a bar if somebody watches.
     Returns the counts: images, fixations, observers, bytes.
-    Raises OccupiedError if the folder holds something, ModuleNotFoundError without pyarrow, and as the dataset does.
+    Raises OccupiedError if the folder holds something, ImportError without pyarrow, and as the dataset does.
     """
     require_pyarrow()
     to = Path(to)

@@ -55,13 +55,13 @@ class ParquetRows:
 
     def column(self, name: str) -> list:
         "All cells of a column."
-        return [cell for table in self.tables for cell in table.cells(0, table.n_rows, name)]
+        return [cell for table in self.tables for cell in table.cells(0, table.n_rows, [name])[name]]
 
     def row(self, i: int, names: Sequence[str]) -> dict[str, Any]:
         "Cells of row i."
         which = bisect_right(self._starts, i) - 1
         start = i - self._starts[which]
-        return {name: self.tables[which].cells(start, start + 1, name)[0] for name in names}
+        return {name: cells[0] for name, cells in self.tables[which].cells(start, start + 1, names).items()}
 
 
 class ListedRows:

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['LARGEST_GROUP', 'require_pyarrow', 'ParquetTable']
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #495585e5
+# %% ../../nbs/30_datasets/39_parquet.ipynb #eba008fd
 import functools
-import importlib.util
+import importlib
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -18,13 +18,12 @@ import numpy as np
 
 from ..errors import DatasetError
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #69f2a2da
+# %% ../../nbs/30_datasets/39_parquet.ipynb #617cc6e4
 def require_pyarrow() -> None:
-    "Raise ModuleNotFoundError, of which the registry makes the sentence that says what to install, without pyarrow."
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow")
+    "Raise ImportError where pyarrow is not installed or is broken; the registry makes of it what to install."
+    importlib.import_module("pyarrow.parquet")
 
-# %% ../../nbs/30_datasets/39_parquet.ipynb #921c456b
+# %% ../../nbs/30_datasets/39_parquet.ipynb #238c7d74
 LARGEST_GROUP = 1 << 31                                          # bytes of a row group, unpacked
 
 
@@ -87,14 +86,14 @@ class ParquetTable:
             place = end
         return pa.concat_tables(parts)
 
-    def cells(self, start: int, stop: int, name: str) -> list:
-        "Rows start … stop - 1 of a column as plain Python. Raises DatasetError naming the file."
+    def cells(self, start: int, stop: int, names: Sequence[str]) -> dict[str, list]:
+        "Rows start … stop - 1 of some columns as plain Python. Raises DatasetError naming the file."
+        read = self.rows(start, stop, names)
         try:
-            return self.rows(start, stop, [name])[name].to_pylist()
+            return {name: read[name].to_pylist() for name in names}
         except (ValueError, OverflowError) as error:                # a text that is none, a time beyond all years
-            if isinstance(error, DatasetError):
-                raise
-            raise DatasetError(f"{self.path}, column {name}: it cannot be read ({_first_line(error)}).") from None
+            raise DatasetError(f"{self.path}, columns {', '.join(names)}: a cell cannot be read ({_first_line(error)}"
+                               ").") from None
 
 
 def _first_line(error: Exception) -> str:
