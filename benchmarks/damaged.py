@@ -102,15 +102,51 @@ def picture(kind: str, **options: Any) -> Callable[[], bytes]:
     return make
 
 
-def npy() -> bytes:
+def npy(values: Callable[[], np.ndarray]) -> Callable[[], bytes]:
+    def make() -> bytes:
+        buffer = io.BytesIO()
+        np.save(buffer, values())
+        return buffer.getvalue()
+    return make
+
+
+def npz() -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, mask() > 0)
+    np.savez_compressed(buffer, saliency=smooth())
     return buffer.getvalue()
+
+
+def hdf5() -> bytes:
+    import h5py
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_dataset("saliency", data=smooth(), compression="gzip")
+    return buffer.getvalue()
+
+
+def smooth() -> np.ndarray:
+    y, x = np.mgrid[:SIZE[0], :SIZE[1]]
+    return np.exp(-((x - 50) ** 2 + (y - 40) ** 2) / 800).astype(np.float32)
+
+
+def table_of_fixations() -> bytes:
+    rows = np.random.default_rng(5).integers(0, 90, (40, 4))
+    return ("x,y,observer,t\n" + "".join(f"{x},{y}.5,s{who % 5},{t}\n" for x, y, who, t in rows)).encode()
 
 
 def read_all(path: Path) -> Any:
     from saliency_playground.matfiles import mat_contents, read_mat
     return mat_contents(path), read_mat(path)
+
+
+def read_map(path: Path) -> Any:
+    from saliency_playground.images import read_map
+    return read_map(path).tobytes()
+
+
+def read_image(path: Path) -> Any:
+    from saliency_playground.images import read_image
+    return read_image(path).tobytes()
 
 
 def read_points(path: Path) -> Any:
@@ -134,7 +170,15 @@ INPUTS = {
     "mask tiff, lzw": Input(".tif", picture("TIFF", compression="tiff_lzw"), read_points),
     "mask webp": Input(".webp", picture("WEBP", lossless=True), read_points),
     "mask bmp": Input(".bmp", picture("BMP"), read_points),
-    "mask npy": Input(".npy", npy, read_points),
+    "mask npy": Input(".npy", npy(lambda: mask() > 0), read_points),
+    "table csv": Input(".csv", table_of_fixations, read_points),
+    "map npy": Input(".npy", npy(smooth), read_map),
+    "map npz": Input(".npz", npz, read_map),
+    "map mat": Input(".mat", mat(lambda: {"saliency": smooth()}, do_compression=True), read_map),
+    "map hdf5": Input(".h5", hdf5, read_map),
+    "map png": Input(".png", picture("PNG"), read_map),
+    "image jpeg": Input(".jpg", picture("JPEG", quality=90), read_image),
+    "image tiff": Input(".tif", picture("TIFF"), read_image),
 }
 
 
