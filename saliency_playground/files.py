@@ -187,6 +187,8 @@ def sha256(content: str | Path | bytes) -> str:
 
 def _jsonable(value: object) -> Any:
     "What `digest` hashes in place of a value that JSON does not know."
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        return {"dtype": "object", "shape": value.shape, "values": value.ravel().tolist()}      # not their addresses
     if isinstance(value, np.ndarray):
         return {"dtype": value.dtype.str, "shape": value.shape, "sha256": sha256(np.ascontiguousarray(value).tobytes())}
     if isinstance(value, np.generic):

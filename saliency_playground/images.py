@@ -11,6 +11,7 @@ __all__ = ['IMAGE_SUFFIXES', 'MAX_PIXELS', 'RANGES', 'ALPHAS', 'ImageHeader', 'i
 import io
 import threading
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,19 @@ def _opened(path: str | Path, max_pixels: int | None = None) -> Iterator["PIL.Im
     except Exception as error:                                          # Pillow's decoders raise anything
         words = getattr(error, "strerror", None) or str(error).removesuffix(".") or type(error).__name__
         raise ImageError(f"{path}: not a whole picture ({words}). Copy or download the file again.") from None
+
+
+def _check_checksums(image: "PIL.Image.Image", path: str | Path) -> None:
+    "Refuse a PNG whose bytes have changed: each of its parts carries a checksum, which Pillow does not look at."
+    if image.format != "PNG":
+        return
+    data, at = Path(path).read_bytes(), 8
+    while at + 12 <= len(data):
+        kind, end = data[at + 4:at + 8], at + 8 + int.from_bytes(data[at:at + 4], "big")
+        if kind[:1].isupper() and zlib.crc32(data[at + 4:end]) != int.from_bytes(data[end:end + 4], "big"):
+            raise ImageError(f"{path}: not a whole picture (the checksum of its part {kind.decode('latin-1')} is "
+                             "wrong: bytes have changed). Copy or download the file again.")
+        at = end + 4
 
 
 def _check_pixels(image: "PIL.Image.Image", path: str | Path, max_pixels: int | None) -> None:
@@ -185,6 +199,7 @@ def deep_range(path: str | Path, max_pixels: int | None = None) -> tuple[float, 
         header = _header(image)
         if not header.deep:
             return None
+        _check_checksums(image, path)
         values = _deep_values(image, header, path)
         return _largest(values), values.dtype.kind == "f"
 
@@ -258,6 +273,7 @@ def decode_image(path: str | Path, exif: str = "ignore", white: float | None = N
     """
     _known_exif(exif)
     with _opened(path, max_pixels) as image:
+        _check_checksums(image, path)
         header, name = _header(image), Path(path).name
         found = _frame_findings(image, name)
         if header.deep:
@@ -344,6 +360,7 @@ ALPHAS = ("black", "white", "value")                # what a map's transparency 
 def _read_gray(path: str | Path, alpha: str | None = None) -> np.ndarray:
     "An image as one channel of numbers, at the depth it was stored with."
     with _opened(path) as image:
+        _check_checksums(image, path)
         header = _header(image)
         if header.deep:
             values, top = _deep_values(image, header, path), 65535

@@ -219,7 +219,7 @@ def file_fixations(path: str | Path, size: tuple[int, int], how: Coordinates,
     points = read_fixations(path, size, 0, columns)
     may_be_counts = path.suffix.lower() in (".npy", ".mat") and len(points)
     if path.suffix.lower() in images.IMAGE_SUFFIXES or (
-            may_be_counts and np.array_equal(read_fixations(path, size, 1).x, points.x, equal_nan=True)):
+            may_be_counts and np.array_equal(read_fixations(path, size, 1, columns).x, points.x, equal_nan=True)):
         _refuse_pixels(path, how)                          # counting from 1 did not move them
     x, y = to_pixels(points.x, points.y, size, how)
     return replace(points, x=x, y=y)
