@@ -147,7 +147,8 @@ def check_rows(data: bytes, rows: Rows, separator: str, path: object, above: int
     rows: as from `find_rows`. above: lines before the table. Raises DatasetError naming the line of a row with another
     number than the first, of a quotation mark out of place, and of a cell that holds whole rows.
     """
-    if (at := stray_quote(data, separator)) >= 0:
+    if rows.stray:
+        at = stray_quote(data, separator)
         near = data[at + 1:at + 24].partition(b"\n")[0].decode("utf-8", errors="ignore")
         raise DatasetError(f"{path}, line {data.count(10, 0, at) + 1 + above}: a quotation mark too many, before "
                            f"{near!r}. Delete it; one that belongs to the text is written twice, in a cell with marks "

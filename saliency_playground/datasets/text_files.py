@@ -119,23 +119,31 @@ class Rows(NamedTuple):
     """Where the rows of a table lie in its bytes, an entry a row.
 
     starts, ends: byte offsets, the end without its `\\n`. cells: how many it has. lines: the one it begins on, from 1.
+    stray: whether a quotation mark is out of place, see `stray_quote`; no row can be trusted then.
     """
     starts: np.ndarray
     ends: np.ndarray
     cells: np.ndarray
     lines: np.ndarray
+    stray: bool = False
 
 
 def find_rows(data: bytes, separator: str, block: int = 1 << 22) -> Rows:
     "The rows of a table, also empty ones. data: UTF-8. separator: a sign of ASCII. block: bytes at once."
     marks, newlines, stops, splits, passed = np.frombuffer(data, np.uint8), [], [], [], 0
-    quoted, inside = b'"' in data, 0
+    quoted, inside, stray = b'"' in data, 0, False
     for begin in range(0, len(marks), block):
         part = marks[begin:begin + block]
         newline, split = part == _NEWLINE, part == ord(separator)
         newlines.append(begin + np.flatnonzero(newline))
         if quoted:                                      # 8 bits overflow, and still tell odd from even
-            outside = ((np.cumsum(part == _QUOTE, dtype=np.uint8) + np.uint8(inside + 1)) & 1).view(bool)
+            quote = part == _QUOTE
+            outside = ((np.cumsum(quote, dtype=np.uint8) + np.uint8(inside + 1)) & 1).view(bool)
+            edge = np.ones(len(part) + 2, bool)
+            edge[1:-1] = newline | split | quote
+            edge[[0, -1]] = [at < 0 or at >= len(marks) or marks[at] in (_NEWLINE, _QUOTE, ord(separator))
+                             for at in (begin - 1, begin + len(part))]
+            stray = stray or bool((quote & ~np.where(outside, edge[2:], edge[:-2])).any())
             newline, split, inside = newline & outside, split & outside, int(not outside[-1])
         stop, at = np.flatnonzero(newline), np.flatnonzero(split)
         stops.append(begin + stop)
@@ -149,7 +157,7 @@ def find_rows(data: bytes, separator: str, block: int = 1 << 22) -> Rows:
     lines = np.arange(1, len(starts) + 1)
     if sum(map(len, newlines)) >= len(starts):          # some cell goes over several lines
         lines = np.searchsorted(np.concatenate([[-1], *newlines]), starts)
-    return Rows(starts, ends, np.diff(np.concatenate(splits), prepend=0) + 1, lines)
+    return Rows(starts, ends, np.diff(np.concatenate(splits), prepend=0) + 1, lines, stray or bool(inside))
 
 
 def row_text(data: bytes, rows: Rows, i: int) -> str:
@@ -198,6 +206,6 @@ def find_separator(head: bytes, wanted: Collection[str] = ()) -> str:
         rows = find_rows(head, separator)
         names = [name.lower() for name in split_cells(row_text(head, rows, 0), separator)]
         counts = rows.cells[rows.ends > rows.starts]
-        return (sum(name in names for name in wanted), stray_quote(head, separator) < 0,
+        return (sum(name in names for name in wanted), not rows.stray,
                 bool((counts == rows.cells[0]).all()), len(names))
     return max(_SEPARATORS, key=fitness)
