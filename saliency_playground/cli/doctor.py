@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError, MissingFileError
-from .base import file_option, write_output
+from .base import file_option, read_settings, write_output
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
 
 # %% ../../nbs/70_cli/04_doctor.ipynb #b77e8998
-def dataset_entries(target: str) -> list[dict[str, Any]]:
+def dataset_entries(target: str, dataset: str = "folder") -> list[dict[str, Any]]:
     """The datasets that a target names, as a config would write them: `name`, `as` and options.
 
-    target: a folder, a table of fixations, or a config. Raises MissingFileError if it is none of them, ConfigError.
+    target: a folder, a table of fixations, or a config. dataset: which adapter opens a folder. Raises MissingFileError
+    if it is none of them, ConfigError.
     """
     path = Path(target)
     if path.is_dir():
-        return [{"name": "folder", "as": path.resolve().name or "data", "root": target}]
+        return [{"name": dataset, "as": path.resolve().name or "data", "root": target}]
     if path.suffix.lower() in (".csv", ".tsv", ".txt") and path.is_file():
         return [{"name": "csv_indexed", "as": path.stem, "index_csv": target}]
     from saliency_playground.bench.config import load_config, packaged_configs
@@ -58,10 +59,14 @@ _EXIT_CODES = {"": 0, "note": 0, "warning": 1, "error": 2}
 @file_option("--html", "Write the checkup as one page, with the images that show what was found.")
 @file_option("--json", "Write the checkup for a program to read.")
 @file_option("--fix", "Write a config with the options that mend what was found; the data stay as they are.")
+@click.option("--dataset", default="folder", show_default=True, metavar="NAME",
+              help="What a folder is: salicon, osie, mit1003 …, see `list datasets`.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
+              help="An option of the dataset, split=train say; as often as needed.")
 @click.option("--limit-images", type=click.IntRange(min=1), metavar="N", help="Look at the first N images of each.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing; the exit code says it.")
-def doctor(targets: tuple[str, ...], html: Path | None, json: Path | None,
-           fix: Path | None, limit_images: int | None, quiet: bool) -> None:
+def doctor(targets: tuple[str, ...], html: Path | None, json: Path | None, fix: Path | None,
+           dataset: str, sets: tuple[str, ...], limit_images: int | None, quiet: bool) -> None:
     """Look at a dataset, every image of it, and say what is wrong.
 
     Finds fixations in another unit or from another corner, lost samples, observers who differ, images that stand
@@ -75,19 +80,21 @@ def doctor(targets: tuple[str, ...], html: Path | None, json: Path | None,
       saliency-playground doctor data/toy
       saliency-playground doctor fixations.csv --html checkup.html
       saliency-playground doctor mine.yaml --fix mended.yaml
+      saliency-playground doctor SALICON --dataset salicon --set split=train
     """
     from saliency_playground.checkup.doctor import doctor as examine
     from saliency_playground.checkup.doctor import worst_severity
     from saliency_playground.registry import create
-    entries = [entry for target in targets for entry in dataset_entries(target)]
+    options = read_settings(sets)
+    entries = [entry | options for target in targets for entry in dataset_entries(target, dataset)]
     names = [entry["as"] for entry in entries]
     if len(set(names)) < len(names):
         raise InputError(f"two of the datasets are called {max(names, key=names.count)}. Look at them one after the "
                          "other, or name them in a config (`as`).")
     checkups = []
     for entry in entries:
-        options = {name: value for name, value in entry.items() if name not in ("name", "as")}
-        checkups.append(examine(create("dataset", entry["name"], **options), entry["as"], limit_images,
+        chosen = {name: value for name, value in entry.items() if name not in ("name", "as")}
+        checkups.append(examine(create("dataset", entry["name"], **chosen), entry["as"], limit_images,
                                 quiet=True if quiet else None))
         if not quiet:
             click.echo(checkups[-1].text())
