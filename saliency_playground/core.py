@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'LEAVE_ONE_OUT_ROLES', 'is_nobody', 'Fixations', 'Sample', 'draw_sample', 'as_fixations', 'as_sample',
-           'prepare_sample', 'Prediction', 'all_fixations', 'pool_fixations', 'other_fixations', 'SampleFacts',
-           'SaliencyDataset', 'draw_dataset', 'as_dataset', 'resize_prediction', 'SaliencyModel', 'FunctionModel',
-           'as_model', 'labelled_pool', 'observer_labels', 'Ceiling']
+           'prepare_sample', 'Prediction', 'readable_fixations', 'all_fixations', 'pool_fixations', 'other_fixations',
+           'SampleFacts', 'SaliencyDataset', 'draw_dataset', 'as_dataset', 'resize_prediction', 'SaliencyModel',
+           'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'Ceiling']
 
 # %% ../nbs/21_core.ipynb #92d69235
 import functools
@@ -292,17 +292,26 @@ class Prediction:
         return images.png_bytes(heatmaps.colorize(heatmaps.to_brightness(self.density())))
 
 # %% ../nbs/21_core.ipynb #c0a1b2d4
+def readable_fixations(dataset: "SaliencyDataset") -> Iterator[tuple[int, Fixations, tuple[int, int]]]:
+    """(index, fixations, (height, width)) of each image that has fixations.
+
+    An image that cannot be read is passed over: a run names it, once it comes to it.
+    """
+    for i in range(len(dataset)):
+        try:
+            fixations, size = dataset.fixations_of(i), dataset.size_of(i)
+        except Exception:                                # an adapter of the user's own may raise anything
+            continue
+        if fixations is not None and len(fixations):
+            yield i, fixations, size
+
+
 def all_fixations(dataset: "SaliencyDataset") -> FixationPool:
     "Every fixation of a dataset, also those beside their image. An image that cannot be read has none."
     pools = []
-    for i in range(len(dataset)):
-        try:
-            fixations, (height, width) = dataset.fixations_of(i), dataset.size_of(i)
-        except Exception:                                # a run names it, once it comes to this image
-            continue
-        if fixations is not None and len(fixations):
-            n = len(fixations)
-            pools.append((fixations.x, fixations.y, np.full(n, float(width)), np.full(n, float(height)), np.full(n, i)))
+    for i, fixations, (height, width) in readable_fixations(dataset):
+        n = len(fixations)
+        pools.append((fixations.x, fixations.y, np.full(n, float(width)), np.full(n, float(height)), np.full(n, i)))
     none = np.empty(0)
     pools = pools or [(none, none, none, none, none.astype(int))]
     x, y, width, height, image = map(np.concatenate, zip(*pools, strict=True))

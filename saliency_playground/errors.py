@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['SEVERITIES', 'PlaygroundError', 'InputError', 'UnknownNameError', 'OptionError', 'MissingFileError', 'OccupiedError',
            'MissingPackageError', 'BusyError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError', 'RunError',
-           'FailedImageError', 'OutOfTime', 'describe_error', 'refusal', 'Finding']
+           'FailedImageError', 'OutOfTime', 'describe_error', 'refusal', 'Finding', 'join_findings']
 
 # %% ../nbs/00_errors.ipynb #9be5d257
 import re
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -160,3 +160,21 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.message} {self.cure}".rstrip()
+
+
+def join_findings(shown: Iterable[tuple[str, Finding]], n: int) -> list[Finding]:
+    """What single images showed, one finding a kind, in the order in which the kinds first appear.
+
+    shown: (image id, finding). n: of how many images. Each says how many images show it and what the first one says;
+    one that all n images share in the same words is said once.
+    """
+    by_kind: dict[str, list[tuple[str, Finding]]] = {}
+    for image_id, finding in shown:
+        by_kind.setdefault(finding.kind, []).append((image_id, finding))
+    joined = []
+    for same in by_kind.values():
+        first, ids = same[0][1], tuple(image_id for image_id, _ in same)
+        shared = len(ids) == n and len({finding.message for _, finding in same}) == 1
+        message = first.message if len(ids) == 1 or shared else f"{len(ids)} of {n} images, the first: {first.message}"
+        joined.append(replace(first, message=message, where=ids[:6]))
+    return joined

@@ -11,7 +11,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from .. import files, stats
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling
 from ..datasets.checks import fixation_facts
-from ..errors import Finding
+from ..errors import Finding, join_findings
 from ..metrics import density_maps
 from ..prediction_checks import prediction_findings
 from ..provenance import provenance
@@ -134,21 +134,10 @@ def _nothing_to_score(cell: Cell, unscored: dict[str, dict], n_images: int) -> F
 
 
 def _sample_findings(rows: dict[str, dict]) -> list[Finding]:
-    "What the files of single images showed, one finding a kind: how many images show it, and what the first one says."
-    by_kind: dict[str, list[tuple[str, Finding]]] = {}
-    for image_id, row in rows.items():
-        for fields in row.get("findings", []):
-            finding = Finding(**fields | {"where": tuple(fields["where"])})
-            if finding.severity != "note":
-                by_kind.setdefault(finding.kind, []).append((image_id, finding))
-    findings = []
-    for shown in by_kind.values():
-        first, ids = shown[0][1], [image_id for image_id, _ in shown]
-        of_all = len(ids) == len(rows) and len({finding.message for _, finding in shown}) == 1
-        message = (first.message if len(ids) == 1 or of_all
-                   else f"{len(ids)} of {len(rows)} images, the first: {first.message}")
-        findings.append(replace(first, message=message, where=tuple(ids[:3])))
-    return findings
+    "What the files of single images showed, one finding a kind, notes left out."
+    shown = ((image_id, Finding(**fields | {"where": tuple(fields["where"])}))
+             for image_id, row in rows.items() for fields in row.get("findings", []) if fields["severity"] != "note")
+    return join_findings(shown, len(rows))
 
 
 def dataset_warnings(*cell_results: CellResult) -> list[str]:

@@ -153,7 +153,7 @@ def _numbers(facts: list[ImageFacts]) -> dict[str, str]:
     bits = gaze_checks.center_bias_bits(facts)
     if np.isfinite(bits):
         numbers["center bias"] = f"{bits:.2f} bit/fixation better than uniform, learnt from the other images"
-    agreement = [score for of_image in gaze_checks.observer_agreement(facts).values() for score in of_image.values()]
+    agreement = [score for image in facts for score in image.agreement.values()]
     if agreement:
         numbers["agreement"] = f"NSS {np.mean(agreement):.2f} of an observer under the fixations of the others"
     return numbers

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..errors import Finding
+from ..errors import Finding, join_findings
 from .facts import ImageFacts
 
 # %% ../../nbs/38_checkup/02_file_checks.ipynb #4ea62594
@@ -33,14 +33,7 @@ def unreadable_images(facts: list[ImageFacts]) -> Iterator[Finding]:
 
 def reading_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
     "What reading the single images showed, one finding a kind."
-    by_kind: dict[str, list[tuple[str, Finding]]] = defaultdict(list)
-    for image in facts:
-        for finding in image.findings:
-            by_kind[finding.kind].append((image.image_id, finding))
-    for shown in by_kind.values():
-        ids, first = [image_id for image_id, _ in shown], shown[0][1]
-        message = first.message if len(ids) == 1 else f"{len(ids)} of {len(facts)} images, the first: {first.message}"
-        yield Finding(first.severity, first.kind, message, first.cure, first.options, tuple(ids[:6]))
+    yield from join_findings(((image.image_id, finding) for image in facts for finding in image.findings), len(facts))
 
 # %% ../../nbs/38_checkup/02_file_checks.ipynb #1753ee0d
 def size_findings(facts: list[ImageFacts]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['count_findings', 'copied_findings', 'duration_findings', 'first_fixation_findings', 't_value', 'content_findings',
-           'observer_agreement', 'agreement_findings', 'center_bias', 'center_bias_bits']
+           'agreement_findings', 'center_bias', 'center_bias_bits']
 
 # %% ../../nbs/38_checkup/03_gaze_checks.ipynb #d3053937
 from collections import Counter, defaultdict
@@ -161,41 +161,22 @@ def _fit_to_content(contrast: np.ndarray, gaze: np.ndarray) -> np.ndarray:
     return (contrast * (gaze - others)).sum(axis=(1, 2))
 
 # %% ../../nbs/38_checkup/03_gaze_checks.ipynb #98da4323
-def observer_agreement(facts: list[ImageFacts]) -> dict[str, dict[str, float]]:
-    """How well each observer is predicted by the others of the same image: observer -> image_id -> NSS.
-
-    The others' fixations are counted in 32 × 32 places and blurred by one of them, about a thirtieth of the image.
-    """
-    from scipy.ndimage import gaussian_filter
-    scores: dict[str, dict[str, float]] = defaultdict(dict)
-    for image in facts:
-        points = image.fixations
-        if points is None or len(points.observers) < 3:
-            continue
-        by_observer = {str(observer): count_grid(own.x, own.y, image.size)
-                       for observer in points.observers if len(own := points.of(observer))}
-        total = sum(by_observer.values())
-        for observer, counts in by_observer.items():
-            others = gaussian_filter(total - counts, 1.0, mode="constant")
-            if others.std() > 0:
-                scores[observer][image.image_id] = float(
-                    (counts * (others - others.mean()) / others.std()).sum() / counts.sum())
-    return dict(scores)
-
-
 def agreement_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
-    "An observer who agrees with nobody, where the others agree."
-    scores = observer_agreement(facts)
-    if len(scores) < 4:
+    "An observer who agrees with nobody, where the others agree, see `ImageFacts.agreement`."
+    own: dict[str, list[float]] = defaultdict(list)
+    lead: dict[str, list[float]] = defaultdict(list)                    # of an observer's score over the others' mean
+    for image in facts:
+        total, n = sum(image.agreement.values()), len(image.agreement)
+        for observer, score in image.agreement.items():
+            own[observer].append(score)
+            if n > 1:
+                lead[observer].append(score - (total - score) / (n - 1))
+    if len(own) < 4:
         return
-    means = {observer: float(np.mean(list(of_image.values()))) for observer, of_image in scores.items()}
+    means = {observer: float(np.mean(scores)) for observer, scores in own.items()}
     typical = float(np.median(list(means.values())))
     for observer, mean in means.items():
-        others = [np.mean([of_image[image_id] for other, of_image in scores.items()
-                           if other != observer and image_id in of_image] or [np.nan]) for image_id in scores[observer]]
-        differences = np.array(list(scores[observer].values())) - np.array(others)
-        differences = differences[np.isfinite(differences)]
-        if mean < 0.35 * typical and len(differences) >= 4 and t_value(differences) < -5:
+        if mean < 0.35 * typical and len(lead[observer]) >= 4 and t_value(np.array(lead[observer])) < -5:
             yield Finding("warning", "odd-observer", f"observer {observer} agrees with nobody: NSS under the others' "
                           f"fixations {mean:.2f}, of the others {typical:.2f}.",
                           "Another task, another calibration, other images? Look at this observer's fixations.")

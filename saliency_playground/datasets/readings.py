@@ -8,13 +8,12 @@ __all__ = ['READINGS', 'SURE', 'LOOKS', 'SCREENS', 'MIRRORED', 'Points', 'gather
            'odd_observers']
 
 # %% ../../nbs/30_datasets/07_readings.ipynb #e3b2a90e
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..core import SaliencyDataset
+from ..core import SaliencyDataset, is_nobody, readable_fixations
 from .coordinates import Coordinates, area_of_unit, to_pixels
 
 # %% ../../nbs/30_datasets/07_readings.ipynb #ebefa507
@@ -51,17 +50,12 @@ class Points:
         return x / self.width, y / self.height
 
 
-def _is_unknown(label: Any) -> bool:
-    "Whether a label says nothing: None, NaN or empty."
-    return label is None or label == "" or (isinstance(label, float) and math.isnan(label))
-
-
 def _places_of(labels: np.ndarray | None, n: int, known: dict[Any, int]) -> np.ndarray:
     "The places of n labels among those known, to which new ones are added; -1 for one that says nothing."
     if labels is None:
         return np.full(n, -1)
     who = labels.tolist()
-    places = {label: -1 if _is_unknown(label) else known.setdefault(label, len(known)) for label in dict.fromkeys(who)}
+    places = {label: -1 if is_nobody(label) else known.setdefault(label, len(known)) for label in dict.fromkeys(who)}
     return np.array([places[label] for label in who])
 
 
@@ -69,15 +63,10 @@ def gather_points(dataset: SaliencyDataset) -> tuple[Points, list[Any]]:
     "The points of a dataset, and the labels of its observers. An image that cannot be read has none."
     columns: list[tuple[np.ndarray, ...]] = [(np.empty(0),) * 4 + (np.empty(0, int),) * 2]
     known: dict[Any, int] = {}
-    for i in range(len(dataset)):
-        try:
-            fixations, (height, width) = dataset.fixations_of(i), dataset.size_of(i)
-        except Exception:                                # a run names it, once it comes to this image
-            continue
-        if fixations is not None and len(fixations):
-            n = len(fixations)
-            columns.append((fixations.x, fixations.y, np.full(n, float(width)), np.full(n, float(height)),
-                            np.full(n, i), _places_of(fixations.observer, n, known)))
+    for i, fixations, (height, width) in readable_fixations(dataset):
+        n = len(fixations)
+        columns.append((fixations.x, fixations.y, np.full(n, float(width)), np.full(n, float(height)), np.full(n, i),
+                        _places_of(fixations.observer, n, known)))
     return Points(*map(np.concatenate, zip(*columns, strict=True))), list(known)
 
 # %% ../../nbs/30_datasets/07_readings.ipynb #318cfa20

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import SaliencyDataset, is_nobody
+from ..core import SaliencyDataset, is_nobody, readable_fixations
 from ..errors import DatasetError, Finding
 from saliency_playground.datasets.csv_tables import (
     COLUMNS,
@@ -73,14 +73,8 @@ def gather_looks(dataset: SaliencyDataset) -> Looks:
     columns: dict[str, list] = {name: [] for name in ("x", "y", "t", "duration", "diagonal", "image")}
     who: list = []
     trials: list = []
-    for i in range(len(dataset)):
-        try:
-            fixations, size = dataset.fixations_of(i), dataset.size_of(i)
-        except Exception:                                # a run names it, once it comes to this image
-            continue
-        n = 0 if fixations is None else len(fixations)
-        if fixations is None or not n:
-            continue
+    for i, fixations, size in readable_fixations(dataset):
+        n = len(fixations)
         for name in ("x", "y", "t", "duration"):
             value = getattr(fixations, name)
             columns[name].append(np.full(n, np.nan) if value is None else value)
@@ -248,13 +242,8 @@ def _plain_label(label: object) -> str:
 def label_findings(dataset: SaliencyDataset) -> list[Finding]:
     "Whether observers' labels differ in spelling only, and how many fixations have none where others have."
     labels: Counter = Counter()
-    for i in range(len(dataset)):
-        try:
-            fixations = dataset.fixations_of(i)
-        except Exception:                                # a run names it, once it comes to this image
-            continue
-        if fixations is not None:
-            labels.update([None] * len(fixations) if fixations.observer is None else fixations.observer.tolist())
+    for _, fixations, _ in readable_fixations(dataset):
+        labels.update([None] * len(fixations) if fixations.observer is None else fixations.observer.tolist())
     people = [str(label) if isinstance(label, str) else label for label in labels if not is_nobody(label)]
     alike: dict[str, list] = {}
     for label in people:

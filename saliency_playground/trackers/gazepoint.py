@@ -23,7 +23,7 @@ def read_gazepoint(path: str | Path, options: ExportOptions) -> Recording:
     notebook. Raises DatasetError naming what is missing.
     """
     table = TextTable(path, options.columns)
-    media = _media(table, options)
+    media = table.pictures(options.image, "Export it from Gazepoint Analysis with MEDIA_NAME", "MEDIA_NAME")
     runs = np.cumsum([i > 0 and media[i] != media[i - 1] for i in range(len(media))]) + 1
     who = options.observer or Path(path).stem.removesuffix("_fixations").removesuffix("_all_gaze")
     if table.find("x", "FPOGX") is None:
@@ -44,17 +44,6 @@ def read_gazepoint(path: str | Path, options: ExportOptions) -> Recording:
         "duration": table.numbers(table.find("duration", "FPOGD"), 1000)[rows], "image": media[rows],
         "trial": runs[rows].astype(str), "line": np.array(table.lines)[rows], "observer": who}, "screen share",
         dropped={"marked invalid by the tracker": lost} if lost else {}, clock="the start of the picture, by FPOGS")
-
-
-def _media(table: TextTable, options: ExportOptions) -> np.ndarray:
-    "The picture of each row. Raises DatasetError if no column names it."
-    name = table.find("image_id", "MEDIA_NAME")
-    if name is None and options.image is None:
-        raise DatasetError(f"{table.path}: no column names the picture. Export it from Gazepoint Analysis with "
-                           "MEDIA_NAME, or say what all looked at, `--image NAME`.")
-    media = np.empty(len(table), dtype=object)
-    media[:] = options.image or table.text(name)
-    return media
 
 
 def _samples(table: TextTable, media: np.ndarray, runs: np.ndarray, who: str) -> Recording:

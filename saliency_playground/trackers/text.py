@@ -133,6 +133,20 @@ class TextTable:
         missing = {cell for cell in set(cells) if cell.casefold() in MISSING}
         return ["" if cell in missing else cell for cell in cells]
 
+    def pictures(self, image: str | None, cure: str, *known: str) -> np.ndarray:
+        """The picture of each row, (n,) of text, empty where none was shown.
+
+        image: the one that all looked at, if the user says so. known: what the column is called. Raises DatasetError,
+        with the cure, if no column names the picture and the user does not.
+        """
+        name = self.find("image_id", *known)
+        if name is None and image is None:
+            raise DatasetError(f"{self.path}: no column names the picture. {cure}, or say what all looked at, "
+                               "`--image NAME`.")
+        named = np.empty(len(self), dtype=object)
+        named[:] = image or self.text(name)
+        return named
+
     def numbers(self, name: str | None, scale: float = 1) -> np.ndarray:
         """A column as float64, times `scale`; NaN where it is missing, or all NaN if there is no such column.
 

@@ -81,13 +81,7 @@ def _points(table: TextTable, what: str, rows: np.ndarray) -> tuple[np.ndarray, 
 
 def _media(table: TextTable, options: ExportOptions) -> np.ndarray:
     "The picture of each row, empty where none was shown. Raises DatasetError if no column says it."
-    name = table.find("image_id", *PICTURE)
-    if name is None and options.image is None:
-        raise DatasetError(f"{table.path}: no column names the picture. Export `Presented Stimulus name` too, or say "
-                           "what all looked at, `--image NAME`.")
-    media = np.empty(len(table), dtype=object)
-    media[:] = options.image or table.text(name)
-    return media
+    return table.pictures(options.image, "Export `Presented Stimulus name` too", *PICTURE)
 
 
 def _screen(table: TextTable) -> tuple[int, int] | None:
