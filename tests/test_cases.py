@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
-LATER = {"helper_edited", "killed_then_report", "resume_absolute_path", "maps_changed_resume", "zero_map_training"}
+LATER = {"helper_edited", "killed_then_report", "resume_absolute_path", "maps_changed_resume"}
 
 
 def cases():

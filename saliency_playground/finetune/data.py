@@ -46,6 +46,10 @@ def loss_target(sample: Sample, loss: str, factor: int = 2) -> torch.Tensor:
     if loss != "kl":
         raise InputError(f"loss is kl or nll_fixations, not {loss!r}.")
     if sample.gt_map is None or sample.meta.get("gt_map") == "uniform":
+        if sample.fixations is not None and len(sample.fixations):
+            raise InputError(f"image {sample.image_id} has an empty map, the same everywhere, and loss kl learns from "
+                             "maps. Mend the map, leave the image out of the split, or learn from its fixations: "
+                             "`gt: fixations`, or loss nll_fixations.")
         raise InputError(f"image {sample.image_id} has neither a map nor fixations, so there is nothing to train on. "
                          "Leave it out of the split.")
     return sum_over_squares(sample.gt_map, factor)
