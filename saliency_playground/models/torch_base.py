@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from .. import files, images, weights
-from ..core import Prediction, SaliencyModel, Sample
+from ..core import Prediction, SaliencyModel, Sample, digest_property
 from ..errors import InputError
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #f2386b6a
@@ -145,8 +145,11 @@ def load_network(model: "NetworkModel") -> torch.nn.Module:
     """
     try:
         path = weights.fetch_weights(model.published, model.weights_path)
+        digest = files.remembered_sha256(path)
         net = model.build()
         model.fill(net, path)
+        if files.remembered_sha256(path) != digest:
+            raise InputError(f"{path} changed while it was read. Make the model anew.")
     except ValueError as error:
         raise InputError(f"{model.name or type(model).__name__}: {error}") from None
     net = net.eval().requires_grad_(False).to(pick_device(model.device))
@@ -226,13 +229,13 @@ class _WeightsModel(TorchOptions, SaliencyModel):
         "A digest of the weights and of every option that is a file."
         return files.digest([super().fingerprint(image_id), self._weights_sha256])
 
-    @functools.cached_property
+    @digest_property
     def _weights_sha256(self) -> str:
         "The SHA-256 of the weights, without reading those that are published."
         if self.weights_path is None and self.published and self.published.sha256:
             return self.published.sha256
         path = weights.find_weights(self.published, self.weights_path)
-        return files.sha256(path) if path and path.is_file() else "absent"
+        return files.remembered_sha256(path) if path and path.is_file() else "absent"
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #0558f83c
 class NetworkModel(_WeightsModel):
