@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOST_OBJECTS', 'is_users', 'Read', 'names_read', 'Dependencies', 'add_file']
 
-# %% ../nbs/26_dependencies.ipynb #67b5b60e
+# %% ../nbs/26_dependencies.ipynb #95a7ae30
 import ast
 import builtins
 import copyreg
@@ -25,7 +25,7 @@ import numpy as np
 from . import files
 from .userfiles import imported_user_files, is_installed
 
-# %% ../nbs/26_dependencies.ipynb #d36aba9f
+# %% ../nbs/26_dependencies.ipynb #ae0e2f0d
 def is_users(value: Any) -> bool:
     "Whether a function, a class or a module is the user's own: written in a notebook, or in a file not installed."
     code = getattr(value, "__code__", None)
@@ -38,7 +38,7 @@ def is_users(value: Any) -> bool:
     source = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
     return source is not None and not is_installed(Path(source))
 
-# %% ../nbs/26_dependencies.ipynb #98ff25f9
+# %% ../nbs/26_dependencies.ipynb #a5cb16ce
 _ABSENT = type("Absent", (), {"__repr__": lambda self: "not there"})()
 
 
@@ -68,7 +68,7 @@ def names_read(code: types.CodeType, outside: Mapping[str, Any]) -> Iterator[Rea
             if module is not None and step.argval != "__main__" and is_users(module):
                 yield Read(step.argval, module)
 
-# %% ../nbs/26_dependencies.ipynb #57c00217
+# %% ../nbs/26_dependencies.ipynb #be68f0dc
 _HIDING = {eval: "eval", exec: "exec", globals: "globals()"}
 _PAST_PYTHON = ("cv2.imread", "cv2.imreadmulti", "cv2.VideoCapture", "cv2.FileStorage", "cv2.dnn.readNet",
                 "cv2.dnn.readNetFromONNX", "cv2.dnn.readNetFromCaffe", "h5py.File", "netCDF4.Dataset",
@@ -102,17 +102,19 @@ def _hides(read: Read, attributes: Mapping[str, Any]) -> str:
         and isinstance(attributes.get(second.argval), (str, PurePath)))
     return "" if known else f"opens a file by {opener}, past Python, under a name that is made when it runs"
 
-# %% ../nbs/26_dependencies.ipynb #87c40e45
+# %% ../nbs/26_dependencies.ipynb #c5f5308d
 class Dependencies:
     """What objects depend on, part by part.
 
-    parts: name -> digest. untold: name -> why it cannot be told what is in it. `add` looks at one more object.
+    parts: name -> digest. untold: name -> why it cannot be told what is in it. caches: the functions among them that
+    remember what they gave (`lru_cache`), of which nobody can see what. `add` looks at one more object.
     """
     def __init__(self) -> None:
         self.parts: dict[str, str] = {}
         self.untold: dict[str, str] = {}
         self.attributes: Mapping[str, Any] = {}                 # of the model, if there is one
         self.files: set[Path] = set()                           # whose statements were looked at
+        self.caches: list[Any] = []                             # functions that remember what they gave (`lru_cache`)
         self._names: dict[tuple[str, int], str] = {}
         self._done: dict[int, str] = {}                         # digests of what was described, by its id
         self._open: list[int] = []                              # the ids of what is being described
@@ -182,7 +184,7 @@ class Dependencies:
 MOST_OBJECTS = 200_000
 _MAKING = ("__init__", "__post_init__", "__new__")
 
-# %% ../nbs/26_dependencies.ipynb #23931a76
+# %% ../nbs/26_dependencies.ipynb #eecc0ef7
 def _plain(value: Any) -> Any:
     "A value that holds nothing else, as something that JSON knows; None if it is no such value."
     if isinstance(value, PurePath) or type(value) is str:
@@ -203,7 +205,7 @@ def _content(text: str) -> list[str]:
     except (OSError, ValueError):
         return []
 
-# %% ../nbs/26_dependencies.ipynb #1e840f78
+# %% ../nbs/26_dependencies.ipynb #d6a902eb
 def _code(seen: Dependencies, code: types.CodeType, part: str) -> list:
     "The instructions of a function and of those inside it."
     n = code.co_argcount + code.co_kwonlyargcount
@@ -234,7 +236,7 @@ def _cell_content(cell: types.CellType) -> Any:
     except ValueError:
         return None
 
-# %% ../nbs/26_dependencies.ipynb #034c19c6
+# %% ../nbs/26_dependencies.ipynb #7626e1c3
 def _module_name(name: str | None) -> str:
     "What a module is called in the name of a part: nothing for a notebook's cells, a loose file by its own name."
     return "" if name in (None, "__main__") else re.sub(r"^_(adapter|named)_[0-9a-f]+_", "", str(name)) + "."
@@ -256,7 +258,7 @@ def _outside(seen: Dependencies, read: Read, function: types.FunctionType, part:
     where = function.__module__ if read.owner is None else read.owner.__name__
     return seen.add(_module_name(where) + read.name.rpartition(".")[2], read.value)
 
-# %% ../nbs/26_dependencies.ipynb #cbb490e7
+# %% ../nbs/26_dependencies.ipynb #cc191d5e
 def _class(seen: Dependencies, cls: type, part: str) -> list:
     "A class of the user's, or the name of one that was installed."
     if not is_users(cls):
@@ -276,7 +278,7 @@ def _class_parts(seen: Dependencies, cls: type, without: Iterable[str] = ()) -> 
     return ["class", cls.__qualname__, bases, [seen.add(f"{name}.{member}", value) for member, value in
                                                sorted(members.items())]]
 
-# %% ../nbs/26_dependencies.ipynb #940aae11
+# %% ../nbs/26_dependencies.ipynb #3af30d93
 def _module(seen: Dependencies, module: types.ModuleType, part: str) -> list:
     "A module of the user's, all of it, or the name of one that was installed."
     if not is_users(module):
@@ -313,7 +315,7 @@ def _statements(path: Path) -> str:
             body[0] = ast.Pass()
     return files.sha256(ast.dump(tree).encode(errors="surrogatepass"))
 
-# %% ../nbs/26_dependencies.ipynb #8102703f
+# %% ../nbs/26_dependencies.ipynb #37b1ec07
 def _describe_object(seen: Dependencies, value: Any, part: str) -> Any:
     "Any object, by what it holds. Raises whatever an object raises that does not say."
     cls, library = type(value), type(value).__module__.partition(".")[0]
@@ -321,6 +323,7 @@ def _describe_object(seen: Dependencies, value: Any, part: str) -> Any:
         return ["installed", "os", "environ"]                   # what is asked of it is seen when it is asked
     for wrapped in ("py_func", "__wrapped__"):                  # numba's, functools'
         if isinstance(inner := getattr(value, wrapped, None), types.FunctionType):
+            seen.caches += [value] if hasattr(value, "cache_info") else []
             return ["wraps", f"{cls.__module__}.{cls.__qualname__}", seen.digest(inner, part)]
     if hasattr(value, "get_weights") and hasattr(value, "to_json"):                                   # Keras
         return ["network", value.to_json(), seen.digest(value.get_weights(), part)]
@@ -339,7 +342,7 @@ def _describe_object(seen: Dependencies, value: Any, part: str) -> Any:
     return ["object", [seen.digest(one, part) for one in (
         made, arguments, state, None if items is None else list(items), None if pairs is None else list(pairs))]]
 
-# %% ../nbs/26_dependencies.ipynb #849ae926
+# %% ../nbs/26_dependencies.ipynb #3db863ec
 def _array(seen: Dependencies, value: Any, part: str) -> Any:
     "An array of NumPy: its numbers, or the objects in it."
     if value.dtype.hasobject:

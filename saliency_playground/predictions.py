@@ -11,8 +11,8 @@ import io
 import json
 import sys
 import uuid
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,17 @@ from .errors import InputError
 from .reads import Reads, digest_now, watch
 
 # %% ../nbs/35_predictions.ipynb #697e7a02
-def recipe(model: SaliencyModel) -> dict[str, Any]:
+def recipe(model: SaliencyModel, seen: Dependencies | None = None) -> dict[str, Any]:
     """What every prediction of a model depends on besides the image and the weights, as plain values.
 
-    model: made by `create`, which gave it `name` and `options`, or any other. Where it cannot be told what a model of
+    model: made by `create`, which gave it `name` and `options`, or any other. seen: what `look_at` saw, if that was
+    asked already. Where it cannot be told what a model of
     one's own depends on, the recipe says why, and is never the same twice; a `cache_key` of its author's stands for
     all of it. Raises InputError for a `cache_key` that is no plain value.
     """
     from saliency_playground.version import __version__
     key = cache_key(model)
-    seen = look_at(model) if is_own(model) and key is None else Dependencies()
+    seen = seen or (look_at(model) if is_own(model) and key is None else Dependencies())
     options = {name: _plain_option(seen, name, value) for name, value in model.options.items()
                if name not in model.runtime_options}
     code = {cls.__qualname__: source_digest(cls) for cls in type(model).__mro__
@@ -59,7 +60,7 @@ def source_digest(cls: type) -> str:
     source = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return files.remembered_sha256(source) if source and Path(source).is_file() else ""
 
-# %% ../nbs/35_predictions.ipynb #d413f3e2
+# %% ../nbs/35_predictions.ipynb #e7231a81
 _ELSEWHERE = {"name", "options", "users_code", "index_by_id", "_bound_digest", "ready", "unfit"}
 
 
@@ -103,8 +104,6 @@ def cache_key(model: SaliencyModel) -> Any:
 
 # %% ../nbs/35_predictions.ipynb #20a22076
 _settled: dict[str, str] = {}              # digest of a recipe after a run -> what it was when the run began
-_reads_of: dict[tuple, Reads] = {}         # what a class or function of somebody's has read in this process
-MOST_READS = 100
 
 
 class PredictionStore:
@@ -115,19 +114,14 @@ class PredictionStore:
     """
     def __init__(self, folder: str | Path, model: SaliencyModel):
         self.folder = Path(folder)
-        self.recipe = recipe(model)
+        self.looked_at = look_at(model) if is_own(model) and cache_key(model) is None else None
+        self.recipe = recipe(model, self.looked_at)
         self._model = model
         digest = files.digest(self.recipe)
         self.recipe_digest = _settled.get(digest, digest)
         self._described = False
         self._weights: dict[str, str] = {}                   # by image id: the fingerprint that its key is made of
-        self._reads = _reads_of.setdefault(_owner(model), Reads()) if self._is_looked_at else None
         self.journal = files.Journal(self.folder/"images.jsonl")
-
-    @property
-    def _is_looked_at(self) -> bool:
-        "Whether it must be found out what the model depends on."
-        return is_own(self._model) and "cache_key" not in self.recipe
 
     def path(self, image_id: str) -> Path:
         "Where the prediction for an image lies, or would lie."
@@ -148,7 +142,7 @@ class PredictionStore:
     def fingerprint(self, image_id: str) -> str:
         "The model's fingerprint for an image as it was when it was asked first."
         if image_id not in self._weights:
-            ask = self._model.fingerprint_now if self._is_looked_at else self._model.fingerprint
+            ask = self._model.fingerprint if self.looked_at is None else self._model.fingerprint_now
             self._weights[image_id] = ask(image_id)
         return self._weights[image_id]
 
@@ -173,29 +167,45 @@ class PredictionStore:
             self.journal.put(image_id, key=None)
         content = files.array_bytes(prediction.values)
         files.write_bytes(self.path(image_id), content)
+        more = {"reads": dict(reads)} if reads else {}
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
-                         weights=self.fingerprint(image_id), seconds=seconds, **({"reads": dict(reads)} if reads else {}))
+                         weights=self.fingerprint(image_id), seconds=seconds, **more)
 
-# %% ../nbs/35_predictions.ipynb #fd2ae345
+# %% ../nbs/35_predictions.ipynb #8cd3a28f
 def _key_of(recipe_digest: str, weights: Any, image: Any, reads: Mapping[str, str]) -> str:
     "The key of a prediction: its recipe, the model's fingerprint, the image's digest, and what was read besides."
     return files.digest([recipe_digest, weights, image, *([dict(reads)] if reads else [])])
 
 
-def _owner(model: SaliencyModel) -> tuple:
-    "Whose reading is noted together: that of a class, or of the functions that a model calls."
-    return tuple((getattr(thing, "__module__", ""), getattr(thing, "__qualname__", repr(type(thing))))
-                 for thing in (type(model), *model.users_code))
+_read_by: dict[int, tuple[Any, dict[str, str]]] = {}   # id of a class or function -> it, and what it read until now
+MOST_READS = 100
 
 
 class Watch:
-    "What becomes of a store's model while it predicts. store: the cell's predictions."
-    def __init__(self, store: PredictionStore) -> None:
-        self._store, self._model, self._reads = store, store._model, store._reads
+    """What becomes of a store's model while it predicts.
 
-    def predicting(self) -> AbstractContextManager[None]:
+    store: the cell's predictions. What a class, a function or a cache has read before, in an earlier run of this
+    process, counts as well: it may remember that.
+    """
+    def __init__(self, store: PredictionStore) -> None:
+        self._store, self._model = store, store._model
+        self._reads, self._known = None if store.looked_at is None else Reads(), []
+        if self._reads is not None and store.looked_at is not None:
+            own = [type(self._model)] if is_users(type(self._model)) else []
+            for reader in [*own, *self._model.users_code, *store.looked_at.caches]:
+                self._known.append(_read_by.setdefault(id(reader), (reader, {}))[1])
+                self._reads.digests.update(self._known[-1])
+
+    @contextmanager
+    def predicting(self) -> Iterator[None]:
         "Note what the model reads while the `with` block runs."
-        return nullcontext() if self._reads is None else watch(self._reads)
+        if self._reads is None:
+            yield
+            return
+        with watch(self._reads):
+            yield
+        for known in self._known:
+            known.update(self._reads.digests)
 
     def changed(self, image_id: str) -> bool:
         "Whether the model's files are others than when the key of this image was made."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['digest_now', 'Reads', 'watch']
 
-# %% ../nbs/27_reads.ipynb #7be821c8
+# %% ../nbs/27_reads.ipynb #a8458885
 import importlib.util
 import os
 import sys
@@ -19,7 +19,7 @@ from typing import Any
 from . import files
 from .userfiles import is_installed
 
-# %% ../nbs/27_reads.ipynb #5b3f1f78
+# %% ../nbs/27_reads.ipynb #a0159283
 def digest_now(name: str) -> str:
     """A digest of what stands behind a name that was noted, see `Reads`: `file:…`, `folder:…` or `env:…`.
 
@@ -38,7 +38,7 @@ def digest_now(name: str) -> str:
         return "absent"
     return "absent" if kind == "file" else uuid.uuid4().hex
 
-# %% ../nbs/27_reads.ipynb #57f38ebc
+# %% ../nbs/27_reads.ipynb #d37fc0d7
 class Reads:
     """What code has read while it was watched, see `watch`.
 
@@ -75,7 +75,7 @@ def _is_input(path: str) -> bool:
     return (not path.startswith(("/proc/", "/sys/", "/dev/")) and f"{os.sep}__pycache__{os.sep}" not in path
             and not is_installed(Path(path)) and (os.path.isfile(path) or not os.path.exists(path)))
 
-# %% ../nbs/27_reads.ipynb #7b6f9249
+# %% ../nbs/27_reads.ipynb #b9cee378
 _active: list[tuple[Reads, frozenset[int | None]]] = []      # who watches, and the threads that are none of theirs
 _busy = threading.local()                                    # the hook itself opens files, to digest them
 
@@ -125,7 +125,7 @@ def _hook(event: str, arguments: tuple) -> None:
     finally:
         _busy.now = False
 
-# %% ../nbs/27_reads.ipynb #69df69ec
+# %% ../nbs/27_reads.ipynb #f796620c
 def _asked_by_user() -> bool:
     "Whether the environment is asked by somebody's own code, and not by a library."
     frame: Any = sys._getframe(2)
