@@ -618,6 +618,10 @@ class _ModelDescription:
             del vars(again)[name]
         return again.fingerprint(image_id)
 
+    def changed_by_hand(self) -> dict[str, str]:
+        "What of it is no longer as its options and files make it, name -> digest; nothing, unless an adapter knows."
+        return {}
+
     @digest_property
     def _weights_digest(self) -> str:
         "A digest of the files that it was made with; read once."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOST_OBJECTS', 'is_users', 'Read', 'names_read', 'Dependencies', 'add_file']
 
-# %% ../nbs/26_dependencies.ipynb #95a7ae30
+# %% ../nbs/26_dependencies.ipynb #453b9794
 import ast
 import builtins
 import copyreg
@@ -25,7 +25,7 @@ import numpy as np
 from . import files
 from .userfiles import imported_user_files, is_installed
 
-# %% ../nbs/26_dependencies.ipynb #ae0e2f0d
+# %% ../nbs/26_dependencies.ipynb #218fbb6e
 def is_users(value: Any) -> bool:
     "Whether a function, a class or a module is the user's own: written in a notebook, or in a file not installed."
     code = getattr(value, "__code__", None)
@@ -38,7 +38,7 @@ def is_users(value: Any) -> bool:
     source = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
     return source is not None and not is_installed(Path(source))
 
-# %% ../nbs/26_dependencies.ipynb #a5cb16ce
+# %% ../nbs/26_dependencies.ipynb #3c84d44f
 _ABSENT = type("Absent", (), {"__repr__": lambda self: "not there"})()
 
 
@@ -68,7 +68,7 @@ def names_read(code: types.CodeType, outside: Mapping[str, Any]) -> Iterator[Rea
             if module is not None and step.argval != "__main__" and is_users(module):
                 yield Read(step.argval, module)
 
-# %% ../nbs/26_dependencies.ipynb #be68f0dc
+# %% ../nbs/26_dependencies.ipynb #9f00db48
 _HIDING = {eval: "eval", exec: "exec", globals: "globals()"}
 _PAST_PYTHON = ("cv2.imread", "cv2.imreadmulti", "cv2.VideoCapture", "cv2.FileStorage", "cv2.dnn.readNet",
                 "cv2.dnn.readNetFromONNX", "cv2.dnn.readNetFromCaffe", "h5py.File", "netCDF4.Dataset",
@@ -87,22 +87,23 @@ def _opener(value: Any) -> str:
     return ""
 
 
-def _hides(read: Read, attributes: Mapping[str, Any]) -> str:
+def _hides(read: Read, outside: Mapping[str, Any], attributes: Mapping[str, Any]) -> str:
     """Why it cannot be told what a function reads by one of the names in it; empty if it can.
 
-    attributes: those of the model, of which `self.path` may name the file.
+    outside: its globals. attributes: those of the model, of which `self.path` may name the file.
     """
     if any(read.value is hiding for hiding in _HIDING):
         return f"calls {_HIDING[read.value]}, which may read anything"
     opener, (first, second) = _opener(read.value), [*read.after, None, None][:2]
     if not opener or first is None:
         return ""
-    known = first.opname in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_DEREF") or (
-        first.opname.startswith("LOAD_FAST") and second is not None and second.opname == "LOAD_ATTR"
-        and isinstance(attributes.get(second.argval), (str, PurePath)))
-    return "" if known else f"opens a file by {opener}, past Python, under a name that is made when it runs"
+    argument = (first.argval if first.opname == "LOAD_CONST" else outside.get(first.argval)
+                if first.opname == "LOAD_GLOBAL" else attributes.get(second.argval)
+                if second is not None and second.opname == "LOAD_ATTR" else None)
+    named = isinstance(argument, (str, PurePath)) and Path(argument).is_file()
+    return "" if named else f"opens a file by {opener}, past Python, under a name that is made when it runs"
 
-# %% ../nbs/26_dependencies.ipynb #c5f5308d
+# %% ../nbs/26_dependencies.ipynb #1a5b357a
 class Dependencies:
     """What objects depend on, part by part.
 
@@ -184,7 +185,7 @@ class Dependencies:
 MOST_OBJECTS = 200_000
 _MAKING = ("__init__", "__post_init__", "__new__")
 
-# %% ../nbs/26_dependencies.ipynb #eecc0ef7
+# %% ../nbs/26_dependencies.ipynb #b2c30a52
 def _plain(value: Any) -> Any:
     "A value that holds nothing else, as something that JSON knows; None if it is no such value."
     if isinstance(value, PurePath) or type(value) is str:
@@ -205,7 +206,7 @@ def _content(text: str) -> list[str]:
     except (OSError, ValueError):
         return []
 
-# %% ../nbs/26_dependencies.ipynb #d6a902eb
+# %% ../nbs/26_dependencies.ipynb #eaa86f04
 def _code(seen: Dependencies, code: types.CodeType, part: str) -> list:
     "The instructions of a function and of those inside it."
     n = code.co_argcount + code.co_kwonlyargcount
@@ -236,7 +237,7 @@ def _cell_content(cell: types.CellType) -> Any:
     except ValueError:
         return None
 
-# %% ../nbs/26_dependencies.ipynb #7626e1c3
+# %% ../nbs/26_dependencies.ipynb #f301f57b
 def _module_name(name: str | None) -> str:
     "What a module is called in the name of a part: nothing for a notebook's cells, a loose file by its own name."
     return "" if name in (None, "__main__") else re.sub(r"^_(adapter|named)_[0-9a-f]+_", "", str(name)) + "."
@@ -244,7 +245,7 @@ def _module_name(name: str | None) -> str:
 
 def _outside(seen: Dependencies, read: Read, function: types.FunctionType, part: str) -> Any:
     "What a function reads by one name: the name of the part that it becomes, or of what was installed."
-    if why := _hides(read, seen.attributes):
+    if why := _hides(read, function.__globals__, seen.attributes):
         return seen.refuse(part, why)
     if read.value is _ABSENT:
         return repr(_ABSENT)
@@ -258,7 +259,7 @@ def _outside(seen: Dependencies, read: Read, function: types.FunctionType, part:
     where = function.__module__ if read.owner is None else read.owner.__name__
     return seen.add(_module_name(where) + read.name.rpartition(".")[2], read.value)
 
-# %% ../nbs/26_dependencies.ipynb #cc191d5e
+# %% ../nbs/26_dependencies.ipynb #753d8d3c
 def _class(seen: Dependencies, cls: type, part: str) -> list:
     "A class of the user's, or the name of one that was installed."
     if not is_users(cls):
@@ -278,7 +279,7 @@ def _class_parts(seen: Dependencies, cls: type, without: Iterable[str] = ()) -> 
     return ["class", cls.__qualname__, bases, [seen.add(f"{name}.{member}", value) for member, value in
                                                sorted(members.items())]]
 
-# %% ../nbs/26_dependencies.ipynb #3af30d93
+# %% ../nbs/26_dependencies.ipynb #1766591d
 def _module(seen: Dependencies, module: types.ModuleType, part: str) -> list:
     "A module of the user's, all of it, or the name of one that was installed."
     if not is_users(module):
@@ -315,7 +316,7 @@ def _statements(path: Path) -> str:
             body[0] = ast.Pass()
     return files.sha256(ast.dump(tree).encode(errors="surrogatepass"))
 
-# %% ../nbs/26_dependencies.ipynb #37b1ec07
+# %% ../nbs/26_dependencies.ipynb #f5264383
 def _describe_object(seen: Dependencies, value: Any, part: str) -> Any:
     "Any object, by what it holds. Raises whatever an object raises that does not say."
     cls, library = type(value), type(value).__module__.partition(".")[0]
@@ -342,7 +343,7 @@ def _describe_object(seen: Dependencies, value: Any, part: str) -> Any:
     return ["object", [seen.digest(one, part) for one in (
         made, arguments, state, None if items is None else list(items), None if pairs is None else list(pairs))]]
 
-# %% ../nbs/26_dependencies.ipynb #3db863ec
+# %% ../nbs/26_dependencies.ipynb #1ee50bfe
 def _array(seen: Dependencies, value: Any, part: str) -> Any:
     "An array of NumPy: its numbers, or the objects in it."
     if value.dtype.hasobject:

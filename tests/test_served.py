@@ -515,3 +515,57 @@ def test_a_file_of_ones_own_model_replaced_while_it_predicts(lab, monkeypatch):
     assert second.n_predicted == 3 and nss() == fresh(config) and run(load_config(config)).n_predicted == 0
     np.save("prior.npy", np.eye(64))
     assert run(load_config(config)).n_predicted == 3
+
+
+def test_a_model_of_the_package_that_was_changed_by_hand(lab):
+    from saliency_playground.registry import create
+    model = create("model", "center_bias")
+    config = lab | {"models": [{"name": model, "as": "bias"}]}
+    assert run(load_config(config)).n_predicted == 3 and run(load_config(config)).n_predicted == 0
+    before, model.sigma_ratio = nss(), 0.9
+    assert run(load_config(config)).n_predicted == 3 and nss() != before
+    model.sigma_ratio = create("model", "center_bias").sigma_ratio
+    assert run(load_config(config)).n_predicted == 3 and nss() == before
+    torch = pytest.importorskip("torch")
+    from saliency_playground import weights
+    Path("net.py").write_text("import torch\ndef net(): return torch.nn.Conv2d(3, 1, 1)\n")
+    weights.write_state("net.pth", {"weight": torch.ones(1, 3, 1, 1) / 3, "bias": torch.zeros(1)})
+    net = create("model", "hf_torch", weights_path="net.pth", network="net.py:net")
+    config = lab | {"models": [{"name": net, "as": "net"}], "output_dir": "nets"}
+    assert run(load_config(config)).n_predicted == 3 and run(load_config(config)).n_predicted == 0
+    before = nss("nets")
+    net.net.weight.data *= -1
+    assert run(load_config(config)).n_predicted == 3 and float(nss("nets")["a"]) < 0 < float(before["a"])
+
+
+def test_what_is_read_past_python_is_told_by_its_name_or_not_served(tmp_path):
+    pytest.importorskip("cv2")
+    before = """
+        import cv2
+        def write(value): cv2.imwrite("prior.png", np.full((48, 64), value, np.uint8) * np.eye(48, 64, dtype=np.uint8))
+        write(100)
+        """
+    literal = MODEL.format("image[..., 0] * 0.1 + cv2.imread('prior.png', 0)")
+    hidden = MODEL.format("image[..., 0] * 0.1 + cv2.imread('prior' + str(image.shape[2])[:0] + '.png', 0)")
+    first, again, changed, *others = notebook(tmp_path, before, literal, BENCH, BENCH, "write(200)", BENCH, hidden,
+                                              BENCH, BENCH, "write(9)", BENCH)
+    assert (first[0], again[0], changed[0]) == (3, 0, 3) and first[1] != changed[1] and not changed[2]
+    assert [run[0] for run in others] == [3, 3, 3] and "cv2.imread" in others[1][2][0]
+    assert changed[1] == others[0][1] == others[1][1] != others[2][1]
+
+
+def test_threads_of_ones_own_are_listened_to(tmp_path):
+    before = """
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(2)
+        open("c", "w").write("0")
+        def ask(): return int(open("c").read())
+        """
+    model = """
+        @register("model", "g")
+        class G(SaliencyModel):
+            def cache_key(self): return None
+            def predict(self, image): return image[..., sys.modules["__main__"].pool.submit(ask).result()]
+        """
+    runs = notebook(tmp_path, before, model, BENCH, BENCH, "open('c', 'w').write('1')", BENCH, BENCH)
+    assert [run[0] for run in runs] == [3, 0, 3, 0] and runs[0][1] != runs[2][1] == runs[3][1]

@@ -23,6 +23,7 @@ from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, Finding, InputError, RunError, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
 from ..progress import progress
+from ..reads import OWN_THREADS
 from .plan import Cell, SurveyedImage, Task, pending, replace_keys
 from .scoring import measure
 
@@ -246,8 +247,8 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
         if todo:
             _fit(cell, rows=any(task.needs_row for task in tasks))
         load, score = (functools.partial(catch_errors, step, cell, strict) for step in (load_sample, score_image))
-        with ThreadPoolExecutor(workers) as pool, progress(len(todo), f"{cell.dataset_as} × {cell.model_as}",
-                                                           quiet=quiet or not todo, leave=True) as bar:
+        with (ThreadPoolExecutor(workers, OWN_THREADS) as pool,
+              progress(len(todo), f"{cell.dataset_as} × {cell.model_as}", quiet=quiet or not todo, leave=True) as bar):
             decoded = imap_ordered(pool, load, map(ImageResult, todo), workers + 2)
             predicted = predict_images(cell, decoded, strict)
             smallest = None                                 # of the images that were predicted just now and scored
