@@ -208,7 +208,7 @@ def digest(value: object) -> str:
     """
     return sha256(json.dumps(value, sort_keys=True, default=_jsonable).encode())
 
-# %% ../nbs/01_files.ipynb #dea1f0b4
+# %% ../nbs/01_files.ipynb #279fb265
 _known: dict[str, tuple[tuple[int, ...], str]] = {}          # path -> (what the file system says of it, its SHA-256)
 
 

@@ -62,7 +62,7 @@ def source_digest(cls: type) -> str:
     source = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return files.remembered_sha256(source) if source and Path(source).is_file() else ""
 
-# %% ../nbs/35_predictions.ipynb #d6c74d8a
+# %% ../nbs/35_predictions.ipynb #0e0e3b6d
 _ELSEWHERE = {"name", "options", "users_code", "index_by_id", "_bound_digest", "ready", "unfit", "_net_or_error",
               "_as_loaded"}
 
@@ -196,7 +196,7 @@ class PredictionStore:
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
                          weights=self.fingerprint(image_id), seconds=seconds, **more)
 
-# %% ../nbs/35_predictions.ipynb #63c473a2
+# %% ../nbs/35_predictions.ipynb #bade8797
 def _key_of(recipe_digest: str, weights: Any, image: Any, reads: Mapping[str, str]) -> str:
     "The key of a prediction: its recipe, the model's fingerprint, the image's digest, and what was read besides."
     return files.digest([recipe_digest, weights, image, *([dict(reads)] if reads else [])])
