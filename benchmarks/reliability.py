@@ -16,6 +16,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import common
 
@@ -116,20 +117,28 @@ def leavings(folder: Path) -> dict[str, bytes]:
     return kept
 
 
-def differences(folder: Path, calm: dict[str, bytes]) -> list[str]:
+def differences(folder: Path, left: dict[str, bytes]) -> list[str]:
     "Names of files that differ from what an undisturbed command leaves, or that should not be there."
     now = leavings(folder)
     crumbs = [path.name for path in folder.rglob("*.part")]
-    return sorted(name for name in calm.keys() | now.keys() if calm.get(name) != now.get(name)) + crumbs
+    return sorted(name for name in left.keys() | now.keys() if left.get(name) != now.get(name)) + crumbs
 
 
 def is_sentence(text: str) -> bool:
     return bool(text.strip()) and "Traceback" not in text and len(text.strip().splitlines()) <= 4
 
 
-def killed(template: Path, calm: dict, commands: list[list], counts: list[int], kills: int, rng: random.Random,
-           scratch: Path) -> list[list]:
+class Calm(NamedTuple):
+    "What an undisturbed series of commands began with and left."
+    scratch: Path
+    template: Path              # the folder that every trial begins with
+    commands: list[list]
+    left: dict[str, bytes]
+
+
+def killed(calm: Calm, counts: list[int], kills: int, rng: random.Random) -> list[list]:
     "Kill each command in its turn; five kills, then the same command to its end."
+    scratch, template, commands, left = calm
     rows = []
     share = [max(5, kills * part // 100) for part in (40, 15, 5, 5, 35)]
     for k, (words, n, wanted) in enumerate(zip(commands, counts, share, strict=True)):
@@ -154,8 +163,8 @@ def killed(template: Path, calm: dict, commands: list[list], counts: list[int], 
                 continue
             for after in commands[k + 1:]:
                 assert command(*after, cwd=folder).returncode == 0
-            compared += len(calm)
-            faults += differences(folder, calm)
+            compared += len(left)
+            faults += differences(folder, left)
         print(words[0], died, compared, faults, flush=True)
         rows.append([f"killed: {words[0]}", str(died), str(compared), str(len(faults)), "; ".join(faults)[:300]])
     return rows
@@ -171,10 +180,10 @@ def mounted(place: Path, *options: str):
         subprocess.run(["umount", str(place)], check=True)
 
 
-def full_disks(template: Path, calm: dict, commands: list[list], disks: int, rng: random.Random,
-               scratch: Path) -> list[list]:
+def full_disks(calm: Calm, disks: int, rng: random.Random) -> list[list]:
     "All commands on disks too small; then room is made and they go on."
-    needs = sum(map(len, calm.values())) // 1024
+    scratch, template, commands, left = calm
+    needs = sum(map(len, left.values())) // 1024
     rows, faults, refused, compared = [], [], 0, 0
     for _ in range(disks):
         place = scratch/"disk"
@@ -194,8 +203,8 @@ def full_disks(template: Path, calm: dict, commands: list[list], disks: int, rng
                 done = command(*words, cwd=place)
                 if done.returncode:
                     faults.append(f"with room again, {words[0]} ended with {done.returncode}: {done.stderr[-300:]}")
-            compared += len(calm)
-            faults += differences(place, calm)
+            compared += len(left)
+            faults += differences(place, left)
         print("full disk", size, faults, flush=True)
     rows.append([f"full disks ({disks})", str(refused), str(compared), str(len(faults)), "; ".join(faults)[:600]])
     return rows
@@ -219,8 +228,8 @@ def read_only(finished: Path, scratch: Path) -> list[list]:
         "doctor": ["doctor", "toy"], "doctor --html": ["doctor", "toy", "--html", "new.html"],
         "doctor --fix": ["doctor", "toy", "--fix", "new.yaml"], "list": ["list"], "info": ["info", "center_bias"],
         "data list": ["data", "list"], "data pack": ["data", "pack", "toy", "--to", "new"],
-        "convert": ["convert", "toy/fixations/cards.csv", "--to", "new", "--columns", "x=x,y=y", "--images",
-                    "toy/images"],
+        "convert": ["convert", "toy/fixations/01_meadow.csv", "--to", "new", "--columns", "x=x,y=y,observer=observer",
+                    "--image", "01_meadow", "--images", "toy/images"],
         "kaggle bundle": ["kaggle", "bundle", "--out", "new", "--user", "ada"],
         "kaggle kernel": ["kaggle", "kernel", "--notebook", "evaluate", "--user", "ada", "--out", "new"],
         "merge": ["merge", "outputs", "outputs", "--out", "new"], "weights": ["weights"]}
@@ -236,8 +245,9 @@ def read_only(finished: Path, scratch: Path) -> list[list]:
     return rows
 
 
-def three_at_once(template: Path, calm: dict, commands: list[list], scratch: Path) -> list[list]:
+def three_at_once(calm: Calm) -> list[list]:
     "Three processes of one command, started together on one folder."
+    scratch, template, commands, left = calm
     folder, faults = scratch/"three", []
     shutil.copytree(template, folder)
     for words in commands:
@@ -248,9 +258,9 @@ def three_at_once(template: Path, calm: dict, commands: list[list], scratch: Pat
                    if code and not (code == 2 and is_sentence(text))]
         if not any(code == 0 for _, code in ends):
             faults.append(f"{words[0]}: none of the three came to its end")
-    faults += differences(folder, calm)
+    faults += differences(folder, left)
     print("three at once", faults, flush=True)
-    return [["three processes on one folder", "", str(len(calm)), str(len(faults)), "; ".join(faults)[:300]]]
+    return [["three processes on one folder", "", str(len(left)), str(len(faults)), "; ".join(faults)[:300]]]
 
 
 def main() -> None:
@@ -267,12 +277,12 @@ def main() -> None:
         finished = scratch/"calm"
         shutil.copytree(template, finished)
         counts = count_changes(finished, *commands)
-        calm = leavings(finished)
-        print("changes of the file system:", counts, "files compared:", len(calm), flush=True)
-        rows = killed(template, calm, commands, counts, options.kills, rng, scratch)
-        rows += three_at_once(template, calm, commands, scratch)
+        calm = Calm(scratch, template, commands, leavings(finished))
+        print("changes of the file system:", counts, "files compared:", len(calm.left), flush=True)
+        rows = killed(calm, counts, options.kills, rng)
+        rows += three_at_once(calm)
         if sys.platform == "linux" and os.geteuid() == 0:
-            rows += full_disks(template, calm, commands, options.disks, rng, scratch)
+            rows += full_disks(calm, options.disks, rng)
             rows += read_only(finished, scratch)
     page = f"# Killed, full, read-only\n\n{common.machine(['numpy', 'torch'], f'seed {options.seed}', __file__)}\n"
     page += ("What was killed or refused how often (for read-only folders: the exit code), how many files were then "
