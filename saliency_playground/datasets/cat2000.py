@@ -140,6 +140,7 @@ class Cat2000(PublishedDataset):
     card = {"citation": "Borji & Itti, arXiv:1505.03581 (2015)", "licence": "not known to us, ask its authors",
             "url": "http://saliency.mit.edu", "images": "4,000 (2,000 train, 2,000 test without fixations)",
             "reads": "18 observers and order from allFixData.mat, else pooled points; categories; maps"}
+    marks = ("trainSet/Stimuli/*/*.jpg", "testSet/Stimuli/*/*.jpg", "allFixData.mat", "Stimuli/LineDrawing/*.jpg")
     defaults = {"exif": "ignore"}                         # the flag of Pattern/134 is wrong
     numbers = (Published(2_000, 667_804, 977.048229720098, 535.7335899455527, "train", inside=True),)
 

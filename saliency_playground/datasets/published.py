@@ -109,12 +109,15 @@ class PublishedDataset(FileDataset):
     records, options, root, found: as for `FileDataset`. sources: by image id, whatever `read_points` needs to read the
     fixations of that image. card: citation, licence, url, images, reads. numbers: the published ones, see `Published`.
     defaults: its own values of shared options. frame: (height, width) of every image, if they all have one size.
-    Raises DatasetError.
+    marks: files of which one is enough to know the dataset by, as `FOLDER/*.mat`, capitals aside; `a & b` wants both.
+    any_of_form: it reads a form, and leaves a dataset to the adapter of its own. Raises DatasetError.
     """
     card: ClassVar[dict[str, str]] = {}
     numbers: ClassVar[tuple[Published, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     frame: ClassVar[tuple[int, int] | None] = None
+    marks: ClassVar[tuple[str, ...]] = ()
+    any_of_form: ClassVar[bool] = False
 
     def __init__(self, records: list[ImageRecord], options: dict[str, Any], root: str | Path,
                  sources: Mapping[str, Any] | None = None, found: Iterable[Finding] = ()) -> None:
