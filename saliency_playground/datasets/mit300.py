@@ -43,5 +43,5 @@ class Mit300(PublishedDataset):
         named = by_name(file for file in pictures if len(file.folders) == outermost)
         records = [ImageRecord(name, named[name].path) for name in sorted(named, key=natural_key)]
         super().__init__(records, options, root, found=[
-            Finding("note", "no fixations", "The fixations on these images are kept by the benchmark: maps can be "
+            Finding("note", "nothing-to-score", "The fixations on these images are kept by the benchmark: maps can be "
                                             "predicted, not scored.")])
