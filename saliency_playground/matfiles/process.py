@@ -7,6 +7,7 @@ __all__ = ['SECONDS', 'packed', 'unpacked', 'serve', 'stop_reader', 'ask']
 
 # %% ../../nbs/07_matfiles/04_process.ipynb #53a4c8c7
 import atexit
+import importlib
 import json
 import os
 import subprocess
@@ -49,7 +50,6 @@ def unpacked(value: Any, data: IO[bytes]) -> Any:
 # %% ../../nbs/07_matfiles/04_process.ipynb #8ca4ab2b
 def serve() -> None:
     "Answer requests, a line of JSON each, until there are no more."
-    from saliency_playground.matfiles.hdf5 import look
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)                                                     # whatever prints, prints elsewhere
     with suppress(ImportError, ValueError, OSError):
@@ -59,7 +59,9 @@ def serve() -> None:
     for line in sys.stdin.buffer:
         arrays: list[bytes] = []
         try:
-            answer = {"value": packed(look(**json.loads(line)), arrays)}
+            question = json.loads(line)
+            module, _, name = question.pop("function").partition(":")
+            answer = {"value": packed(getattr(importlib.import_module(module), name)(**question), arrays)}
         except Exception as error:
             arrays, answer = [], {"error": " ".join(str(error).split()) or type(error).__name__}
         text = json.dumps(answer).encode()
@@ -95,13 +97,15 @@ def stop_reader() -> None:
         reader.communicate()
 
 
-def ask(path: str | Path, names: list[str] | None = None, outline: bool = False, as_stored: bool = False) -> Any:
-    """What `look` finds in a file, from the second process.
+def ask(path: str | Path, function: str = "saliency_playground.matfiles.hdf5:look", **options: Any) -> Any:
+    """What a function of ours makes of a file, from the second process.
 
-    Raises Damaged if that process reports an error, dies, or takes too long; OSError if there is no such file.
+    function: `module:name`; it is called with the path and the options, which JSON must know, and returns what `packed`
+    knows. Raises Damaged if it raises an error, if that process dies, or takes too long; OSError if there is no such
+    file.
     """
     size = os.path.getsize(path)
-    question = json.dumps({"path": os.path.abspath(path), "names": names, "outline": outline, "as_stored": as_stored})
+    question = json.dumps({"function": function, "path": os.path.abspath(path), **options})
     with _lock:
         reader = _reader()
         late = threading.Timer(SECONDS + size / 1e7, reader.kill)
