@@ -24,10 +24,13 @@ from .level5 import MAX_BYTES, Damaged
 
 # %% ../../nbs/07_matfiles/04_process.ipynb #4354ec5b
 def packed(value: Any, arrays: list[bytes]) -> Any:
-    "A value as JSON can say it; the bytes of its arrays go to the list."
+    "A value as JSON can say it; the bytes of its arrays go to the list. Raises Damaged for an array of objects."
     if isinstance(value, np.ndarray):
-        arrays.append(np.ascontiguousarray(value).tobytes())
-        return {"array": [value.dtype.str, value.shape]}
+        if value.dtype.hasobject:
+            raise Damaged("texts of any length where numbers should be")
+        fields = [(name, value.dtype[name].base.str, value.dtype[name].shape) for name in value.dtype.names or ()]
+        arrays.append((value.astype(fields) if fields else np.ascontiguousarray(value)).tobytes())
+        return {"array": [fields or value.dtype.str, value.shape]}
     if isinstance(value, dict):
         return {"pairs": [[key, packed(item, arrays)] for key, item in value.items()]}
     if isinstance(value, (list, tuple)):
@@ -43,7 +46,8 @@ def unpacked(value: Any, data: IO[bytes]) -> Any:
         return value
     if "pairs" in value:
         return {key: unpacked(item, data) for key, item in value["pairs"]}
-    kind, shape = np.dtype(value["array"][0]), tuple(value["array"][1])
+    kind, shape = value["array"][0], tuple(value["array"][1])
+    kind = np.dtype(kind if isinstance(kind, str) else [(name, code, tuple(edges)) for name, code, edges in kind])
     count = int(np.prod(shape, dtype=np.int64))
     return np.frombuffer(data.read(count * kind.itemsize), kind, count).reshape(shape).copy()
 
