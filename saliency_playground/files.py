@@ -16,7 +16,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,13 +54,16 @@ _read_lock = threading.Lock()
 def read_array(source: str | Path | io.BytesIO, key: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
     """The array of a `.npy` file, or the arrays of an `.npz` file by name (with a key, that one only); never unpickled.
 
-    May be called from any thread. Raises as `numpy.load` does.
+    May be called from any thread. Raises as `numpy.load` does, and ValueError if something follows the array.
 
     NumPy reads a header with Python's parser, which in Python 3.11 can fail if two threads use it at once.
     """
-    with _read_lock:
-        content = np.load(source, allow_pickle=False)
+    with _read_lock, (nullcontext(source) if isinstance(source, io.BytesIO) else open(source, "rb")) as file:
+        content = np.load(file, allow_pickle=False)
         if isinstance(content, np.ndarray):
+            if file.read(1):
+                raise ValueError("more bytes than its header says: it is damaged, or two arrays were saved into one "
+                                 "file")
             return content
         with content:
             return {name: content[name] for name in content if key in (None, name)}
