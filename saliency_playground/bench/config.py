@@ -39,8 +39,9 @@ from pydantic_core import ErrorDetails
 from .. import metrics as _metrics
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError
-from ..files import RESERVED, did_you_mean, path_hint
+from ..files import RESERVED, did_you_mean, path_hint, read_text
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
+from ..settings import YamlFault, parse_settings
 
 # %% ../../nbs/40_bench/01_config.ipynb #ef654f57
 @dataclass
@@ -79,21 +80,9 @@ class Document:
             elsewhere = [fault for fault in self.faults if not isinstance(fault[0], int)]
             raise ConfigError(text for _, text in [*sorted(in_file, key=lambda fault: fault[0]), *elsewhere])
 
-# %% ../../nbs/40_bench/01_config.ipynb #eddba6b9
-class _Loader(yaml.SafeLoader):
-    "YAML in which a date stays text and 1e-4 is a number."
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
-
 # %% ../../nbs/40_bench/01_config.ipynb #f2cf9347
-def _collect(document: Document, node: yaml.Node, path: tuple = (), above: tuple = ()) -> None:
+def _collect(document: Document, node: yaml.Node, path: tuple = ()) -> None:
     "Note the line of everything below a YAML node, and the keys that are written twice."
-    if any(node is other for other in above):
-        raise ConfigError([document.line(path, "an alias (*) of something that it lies in.")])
     if isinstance(node, yaml.MappingNode):
         below = [(str(key.value), key.start_mark.line + 1, value) for key, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
@@ -105,27 +94,7 @@ def _collect(document: Document, node: yaml.Node, path: tuple = (), above: tuple
         first, document.marks[here] = document.marks.get(here), line
         if first is not None and step != "<<":
             document.fault(here, f"written twice, first in line {first}. Keep one.")
-        _collect(document, value, here, (*above, node))
-
-# %% ../../nbs/40_bench/01_config.ipynb #f3d9e508
-_YAML_WORDS = {                                       # what the parser says -> what it means
-    r"character '\\t'": "a tab. Indent with spaces.",
-    r"mapping values are not allowed": 'a ":" that cannot stand here. Mend the indent, or quote the text.',
-    r"expected <block end>": "indented unlike the lines around it, or a list where keys are expected.",
-    r"could not find expected ':'": 'neither "key: value" nor "- entry".',
-    r"expected ',' or": "a bracket that is not closed.",
-    r"unexpected end of stream": "a quote that is not closed.",
-    r"cannot start any token": "a character that needs quotes around the text.",
-}
-
-
-def _yaml_fault(error: yaml.MarkedYAMLError) -> tuple[int, str]:
-    "The line of a YAML error and what is wrong there."
-    words = next((words for pattern, words in _YAML_WORDS.items() if re.search(pattern, error.problem or "")),
-                 f"not YAML: {error.problem}.")
-    begun = re.search("flow|quoted|simple key", error.context or "")     # it shows later than it went wrong
-    mark = error.context_mark if begun else error.problem_mark or error.context_mark
-    return mark.line + 1, words
+        _collect(document, value, here)
 
 # %% ../../nbs/40_bench/01_config.ipynb #ba7bd0f0
 def parse_yaml(text: str, name: str = "") -> Document:
@@ -136,22 +105,13 @@ def parse_yaml(text: str, name: str = "") -> Document:
     """
     document = Document(name, marks={(): 1})
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is not None:
-            _collect(document, node)
-            document.data = loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        document.marks[()], words = _yaml_fault(error)
-        raise ConfigError([document.line((), words)]) from None
-    except yaml.reader.ReaderError as error:
-        document.marks[()] = text.count("\n", 0, error.position) + 1
-        words = f"a character that is no text (code {ord(text[error.position])})."
-        raise ConfigError([document.line((), words)]) from None
-    except ConfigError:
-        raise
-    except ValueError as error:                        # a tag such as !!float before a text that is none
-        raise ConfigError([document.line((), f"a value cannot be read: {error}.")]) from None
+        data, node = parse_settings(text)
+    except YamlFault as fault:
+        document.marks[()] = fault.line
+        raise ConfigError([document.line((), fault.words)]) from None
+    if node is not None:
+        _collect(document, node)
+        document.data = data
     if not isinstance(document.data, dict):
         raise ConfigError([document.line((), "expected keys such as `models:` and `datasets:`.")])
     return document
@@ -176,7 +136,7 @@ def read_config(source: str | Path | Mapping) -> Document:
         raise ConfigError([f"{name}: there is no such file, and no packaged config of that name "
                            f"({', '.join(shipped)}).{did_you_mean(path.stem, shipped)}"])
     try:
-        return parse_yaml(file.read_text(encoding="utf-8-sig"), name)
+        return parse_yaml(read_text(path, "utf-8-sig") if file is path else file.read_text(encoding="utf-8"), name)
     except (UnicodeDecodeError, OSError) as error:
         raise ConfigError([f"{source}: cannot be read as UTF-8 text: {error}."]) from None
 
@@ -208,7 +168,7 @@ def assign_setting(document: Document, assignment: str) -> None:
     the value is YAML.
     """
     keys, equals, text = assignment.partition("=")
-    where = f"--set {assignment}"
+    where = f"--set {assignment if len(assignment) <= 90 else assignment[:87] + '…'}"
     path: list[Any] = []                                                  # keys of dicts, indices of lists
     holder: Any = document.data
     try:
@@ -226,11 +186,11 @@ def assign_setting(document: Document, assignment: str) -> None:
             holder[path[-1]] = below
             holder = below
         path.append(_find_step(holder, last))
-        holder[path[-1]] = yaml.load(text, _Loader)
+        holder[path[-1]] = parse_settings(text)[0]
+    except YamlFault as fault:
+        document.faults.append((where, f"{where}: {fault.words}"))
     except ValueError as error:
         document.faults.append((where, f"{where}: {error}"))
-    except yaml.MarkedYAMLError as error:
-        document.faults.append((where, f"{where}: {_yaml_fault(error)[1]}"))
     else:
         written = tuple(map(str, path))
         others = {key: mark for key, mark in document.marks.items() if key[:len(written)] != written}
