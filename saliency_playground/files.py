@@ -100,7 +100,7 @@ def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
         file.write(data)
     return Path(path)
 
-# %% ../nbs/01_files.ipynb #c09fb254
+# %% ../nbs/01_files.ipynb #857861d9
 _NO_FILES = {stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISSOCK: "a socket"}
 
 
@@ -147,7 +147,7 @@ def read_json(path: str | Path) -> Any:
     except (ValueError, RecursionError) as error:      # no text, no JSON, brackets a thousand deep
         raise InputError(f"{path} is damaged, no whole JSON: {error}.") from None
 
-# %% ../nbs/01_files.ipynb #35e6046b
+# %% ../nbs/01_files.ipynb #682972ef
 MOST_BYTES = 2_000_000_000                             # that one member of an archive is unpacked to
 _BOMB = 200_000_000, 100                               # bytes, and how many times as large as packed
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from . import files
 from .core import Prediction, SaliencyModel
+from .errors import InputError
 from .userfiles import imported_user_files
 
 # %% ../nbs/35_predictions.ipynb #697e7a02
@@ -94,7 +95,7 @@ class PredictionStore:
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)
         content = files.array_bytes(prediction.values)
-        files.write_bytes(self.path(image_id), content)
+        files.write_bytes(self.path(image_id), content, durable=False)          # its digest is checked at every reading
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
                          weights=self._model.fingerprint(image_id), seconds=seconds)
 
@@ -109,8 +110,8 @@ def read_stored_prediction(folder: str | Path, image_id: str,
     entry = (journal or files.Journal(folder/"images.jsonl")).get(image_id) or {}
     path = files.path_inside(folder, image_id, ".npy")
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = files.read_bytes(path)
+    except (OSError, InputError):
         return None
     if not entry.get("key") or files.sha256(content) != entry.get("sha256"):
         return None
