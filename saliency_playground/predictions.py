@@ -11,6 +11,7 @@ import json
 import linecache
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,12 @@ def source_digest(cls: type) -> str:
 class PredictionStore:
     """The kept predictions of one model on one data set.
 
-    folder: `<prediction_cache_dir>/<dataset>/<model>`. model: as made by `create`.
+    folder: `<prediction_cache_dir>/<dataset>/<model>`. model: as made by `create`. shown: what the folder's record,
+    `cell.json`, says instead of the recipe itself, given that.
     Hold `files.lock(folder)` while writing.
     """
-    def __init__(self, folder: str | Path, model: SaliencyModel):
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, model: SaliencyModel, shown: Callable[[Any], Any] = dict):
+        self.folder, self._shown = Path(folder), shown
         self.recipe = recipe(model)
         self._model = model
         self.recipe_digest = files.digest(self.recipe)
@@ -90,7 +92,7 @@ class PredictionStore:
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         if not self._described:
-            files.write_text(self.folder/"cell.json", json.dumps(self.recipe, indent=1, default=str) + "\n")
+            files.write_text(self.folder/"cell.json", json.dumps(self._shown(self.recipe), indent=1, default=str) + "\n")
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)

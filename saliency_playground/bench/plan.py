@@ -96,7 +96,7 @@ class Cell:
     @functools.cached_property
     def store(self) -> PredictionStore:
         "Its predictions. Read only once the folder is held: another run may be adding to it."
-        return PredictionStore(self.folder, self.model)
+        return PredictionStore(self.folder, self.model, self.config.as_written)
 
     @functools.cached_property
     def rows(self) -> files.Journal:
