@@ -46,6 +46,7 @@ def _opened(path: str | Path, max_pixels: int | None = None,
     """
     import PIL.Image
     try:
+        files.regular_file(path)                                        # a pipe would be waited for, a device read for ever
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")                             # a damaged EXIF block is no reason to print
             pillows_limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
@@ -80,7 +81,7 @@ def _check_pixels(image: "PIL.Image.Image", path: str | Path, max_pixels: int | 
         raise ImageError(f"{path}: its header claims {width}×{height} pixels, which {length} bytes do not hold. "
                          f"Copy or download the file again. {cure}")
 
-# %% ../nbs/08_images.ipynb #e35fc45c
+# %% ../nbs/08_images.ipynb #71950331
 def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
     "The part of a PNG whose bytes do not match its checksum, which Pillow does not look at; empty if all do."
     at = 8
@@ -92,7 +93,7 @@ def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
     return ""
 
 
-# %% ../nbs/08_images.ipynb #2d14b335
+# %% ../nbs/08_images.ipynb #21b82302
 _MARKS = re.compile(rb"\xff+[^\x00\xff]")
 _RESTARTS, _ARITHMETIC = range(0xD0, 0xD8), range(0xC9, 0xCC)
 _MORE = bytes(range(1, 200, 3))
@@ -136,7 +137,7 @@ def _jpeg_fault(image: "PIL.Image.Image", data: bytes) -> str:
     with PIL.Image.open(io.BytesIO(_with_more(data, [place for place, _ in ends]))) as again:
         return "" if np.array_equal(np.asarray(again), pixels) else "its data end before the picture does"
 
-# %% ../nbs/08_images.ipynb #34834e90
+# %% ../nbs/08_images.ipynb #a0174c5f
 def _length_fault(there: int, needed: int) -> str:
     "That there are other than the needed bytes; up to four may fill up."
     return "" if needed <= there <= needed + 4 else f"{there} bytes where its header speaks of {needed}"
@@ -525,6 +526,7 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
     if alpha not in (None, *ALPHAS):
         raise InputError(f"alpha is one of {', '.join(ALPHAS)}, not {alpha!r}.")
     try:
+        files.regular_file(path)
         if suffix in (".npy", ".npz"):
             stored = files.read_array(path, key)
             values = _only_map(stored, key, path) if isinstance(stored, dict) else stored
@@ -536,8 +538,9 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
             values = _read_gray(path, alpha)
     except FileNotFoundError:
         raise MapError(f"{path}: there is no such file.") from None
-    except PlaygroundError as error:                                    # which names the file
-        raise MapError(str(error)) from None
+    except PlaygroundError as error:
+        named = str(path) in str(error)
+        raise MapError(str(error) if named else f"{path}: {error}") from None
     except ValueError as error:
         raise MapError(f"{path}: {error}") from None
     except Exception as error:                                          # a damaged archive fails in many ways
@@ -570,9 +573,9 @@ def png_text(path: str | Path, key: str) -> str | None:
     """
     from PIL import Image
     try:
-        with Image.open(path) as image:
+        with Image.open(files.regular_file(path)) as image:
             return image.info.get(key)
-    except OSError:
+    except Exception:                                                   # a damaged file says nothing
         return None
 
 # %% ../nbs/08_images.ipynb #07feb9ab

@@ -191,8 +191,8 @@ def _hold_folders(cell: Cell) -> Iterator[None]:
         if cell.config.heatmaps_png.enabled:
             folders.append(figure_dir)
         for folder in folders:
-            stack.enter_context(files.lock(folder))
-            files.remove_partials(folder)
+            if stack.enter_context(files.lock(folder, to_read=True)):
+                files.remove_partials(folder)
         try:
             yield
         finally:
@@ -242,7 +242,7 @@ def _record_image(cell: Cell, result: ImageResult, cell_result: CellResult) -> N
         cell_result.errors[image_id] = result.error
         return
     for path, png in result.figures.items():
-        files.write_bytes(path, png)
+        files.write_bytes(path, png, durable=False)
     if result.scores is not None:
         sample = result.sample
         cell.rows.put(image_id, key=task.row_key, scores=result.scores, observers=result.observers,
