@@ -6,7 +6,8 @@
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'write_bytes', 'regular_file',
            'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'read_member', 'write_text',
            'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock', 'refuse_link',
-           'path_inside', 'sha256', 'digest', 'Journal', 'did_you_mean', 'path_hint', 'is_path_option', 'fill_path']
+           'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal', 'did_you_mean', 'path_hint',
+           'is_path_option', 'fill_path']
 
 # %% ../nbs/01_files.ipynb #b59772c4
 import difflib
@@ -100,7 +101,7 @@ def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
         file.write(data)
     return Path(path)
 
-# %% ../nbs/01_files.ipynb #a7ae3954
+# %% ../nbs/01_files.ipynb #eb7bdcab
 _NO_FILES = {stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISSOCK: "a socket"}
 
 
@@ -147,7 +148,7 @@ def read_json(path: str | Path) -> Any:
     except (ValueError, RecursionError) as error:      # no text, no JSON, brackets a thousand deep
         raise InputError(f"{path} is damaged, no whole JSON: {error}.") from None
 
-# %% ../nbs/01_files.ipynb #ab5eb568
+# %% ../nbs/01_files.ipynb #c15c922d
 MOST_BYTES = 2_000_000_000                             # that one member of an archive is unpacked to
 _BOMB = 200_000_000, 100                               # bytes, and how many times as large as packed
 
@@ -416,6 +417,24 @@ def digest(value: object) -> str:
     """
     return sha256(json.dumps(value, sort_keys=True, default=_jsonable).encode())
 
+# %% ../nbs/01_files.ipynb #935cbb31
+_known: dict[str, tuple[tuple[int, ...], str]] = {}          # path -> (what the file system says of it, its SHA-256)
+
+
+def remembered_sha256(path: str | Path) -> str:
+    "The SHA-256 of a file, read again only if it may have changed. Raises OSError if the file cannot be read."
+    place, found = os.path.abspath(path), os.stat(path)
+    stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    known = _known.get(place)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    digest = sha256(place)
+    if abs(time.time_ns() - max(stamp[3:])) > 2_000_000_000:
+        _known[place] = stamp, digest
+    else:
+        _known.pop(place, None)
+    return digest
+
 # %% ../nbs/01_files.ipynb #5af1b9c7
 def _open_to_append(path: Path, size: int) -> BinaryIO:
     "A file opened for writing behind its first `size` bytes; it and its folder are made if need be."
@@ -497,7 +516,7 @@ def path_hint(path: str | Path) -> str:
     return ("Mend the path, or put the data there." if Path(path).is_absolute()
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 
-# %% ../nbs/01_files.ipynb #622e64d9
+# %% ../nbs/01_files.ipynb #ab031978
 PATH_OPTIONS = ("root", "path", "participant_maps", "plugins")         # settings that are paths,
 PATH_ENDINGS = ("_dir", "_path", "_file", "_csv")                      # as is what ends so: images_dir, weights_path, …
 
