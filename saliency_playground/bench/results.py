@@ -67,6 +67,8 @@ def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, 
         weights = [entry["n"] for entry in entries] if metric.average == "fixations" else None
         scores = [entry["scores"][name] for entry in entries]
         definition = metric.full_definition(**against)
+        if isinstance(cell.model, Ceiling) and cell.model.kernel:
+            definition = definition.removesuffix("]") + f",kernel={cell.model.kernel}]"
         if (cell.config.metric_maps == "auto" and cell.model.kind == "density"
             and density_maps.metrics_with_own_map(
                 [metric.base], others=cell.baseline is not None and "baseline" in cell.needs)):
@@ -76,9 +78,10 @@ def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, 
 
 def _ground_truth_kind(cell: Cell, entries: list[dict]) -> str:
     "What the ground-truth maps of a cell's rows were made from; `mixed` if not all were made from the same."
-    if isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES:
-        return "left-out observer"
     kinds = {entry["gt"] for entry in entries} - {"uniform"}
+    if isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES:
+        blurs = {kind for kind in kinds if kind.startswith("sigma")}     # of files it is not known
+        return ",".join(["left-out observer", *(blurs if len(kinds) == 1 else [])])
     if len(kinds) > 1:
         return "mixed"
     return kinds.pop() if kinds else "none"
@@ -94,7 +97,8 @@ def dataset_findings_of(*cell_results: CellResult) -> list[Finding]:
     unscored, n_images = unscored_rows(*cell_results)
     if unscored:
         findings.append(_nothing_to_score(cell_results[-1].cell, unscored, n_images))
-    return findings + _sample_findings(_rows(cell_results[-1]))
+    rows = {image_id: row for cell_result in cell_results for image_id, row in _rows(cell_result).items()}
+    return findings + _sample_findings(rows)
 
 
 def _rows(cell_result: CellResult) -> dict[str, dict]:
