@@ -116,7 +116,7 @@ def _by_text(path: Path, head: bytes) -> tuple[str, str]:
     raise DatasetError(f"{path}: no tracker is known that writes this. It begins with {first[:60]!r}. If it is a table "
                        "with a row a fixation, say what its columns are: `--columns x=NAME,y=NAME,image_id=NAME`.")
 
-# %% ../../nbs/36_trackers/20_convert.ipynb #011315be
+# %% ../../nbs/36_trackers/20_convert.ipynb #b8c14633
 _ENDINGS = (".tsv", ".txt", ".csv", ".asc", ".gz", ".hdf5", ".h5")
 
 
