@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['known_datasets', 'door_findings', 'export_said', 'refused_because']
 
-# %% ../../nbs/38_checkup/00_recognise.ipynb #fba17d92
+# %% ../../nbs/38_checkup/00_recognise.ipynb #4261ef88
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..images import IMAGE_SUFFIXES
 from ..registry import adapter_class, names
 from ..trackers.convert import TRACKERS, convert_command, find_exports, tracker_of
 
-# %% ../../nbs/38_checkup/00_recognise.ipynb #6568da87
+# %% ../../nbs/38_checkup/00_recognise.ipynb #86fa0349
 def _marked_by(marks: Iterable[str], paths: str) -> Path | None:
     "The file that shows one of these marks; None if none does. paths: of all files, a line each."
     for mark in marks:
@@ -57,15 +57,15 @@ def known_datasets(folder: str | Path) -> dict[str, Path]:
              and adapter_of(file.path) == "scanpath_json"]
     return datasets or forms or ({"scanpath_json": lists[0]} if lists else {})
 
-# %% ../../nbs/38_checkup/00_recognise.ipynb #5c1e77b6
+# %% ../../nbs/38_checkup/00_recognise.ipynb #f1e9df0d
 def door_findings(dataset: SaliencyDataset) -> list[Finding]:
     "What should be said of a dataset of plain folders that is a known one, or beside which an export lies unread."
     if not isinstance(dataset, FolderDataset):
         return []
     found, root = [], dataset.root
     for name, path in known_datasets(root).items():
-        found.append(Finding("warning", "known-dataset", f"{path.parent.name}/{path.name} is what {name} has, and its fixations may be "
-                             "counted and named in a way that plain folders do not know.",
+        found.append(Finding("warning", "known-dataset", f"{path.parent.name}/{path.name} is what {name} has, and its "
+                             "fixations may be counted and named in a way that plain folders do not know.",
                              f"Open it as that: `{{name: {name}, root: {root.as_posix()}}}`.", where=(path.name,)))
     if all(record.fixations is None for record in dataset.records):
         found += _export_findings(root)

@@ -273,7 +273,8 @@ class Crowd:
         known = self.cells[self.trusted & (self.cells >= 0)]
         self.counts = np.bincount(known, minlength=len(images) * _CELLS ** 2).reshape(-1, _CELLS, _CELLS)
 
-    def gains(self, who: int, readings: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, ...]]:
+    def gains(self, who: int, readings: dict[str, tuple[np.ndarray, np.ndarray]]
+              ) -> dict[str, tuple[float, float, float]]:
         """What other places of one observer's points gain over the present ones, by the points of the others.
 
         readings: name -> u, v of all points that `rows` lists. Returns name -> nats, the share of images on which it

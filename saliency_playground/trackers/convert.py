@@ -19,14 +19,20 @@ import numpy as np
 
 from .. import files
 from ..datasets.listing import list_entries, natural_key, walk_files
-from ..errors import (
-    DatasetError, InputError, OccupiedError, OptionError, PlaygroundError, UnknownNameError)
 from ..tables import NameTable, write_table
 from ..version import __version__
 from .detect import detect_fixations
 from .place import to_pictures
 from .recording import ExportOptions, Recording, check_recording, join
 from .text import decode, plain_name
+from saliency_playground.errors import (
+    DatasetError,
+    InputError,
+    OccupiedError,
+    OptionError,
+    PlaygroundError,
+    UnknownNameError,
+)
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #94695cb0
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ def _by_text(path: Path, head: bytes) -> tuple[str, str]:
     raise DatasetError(f"{path}: no tracker is known that writes this. It begins with {first[:60]!r}. If it is a table "
                        "with a row a fixation, say what its columns are: `--columns x=NAME,y=NAME,image_id=NAME`.")
 
-# %% ../../nbs/36_trackers/20_convert.ipynb #b8c14633
+# %% ../../nbs/36_trackers/20_convert.ipynb #5f71c378
 _ENDINGS = (".tsv", ".txt", ".csv", ".asc", ".gz", ".hdf5", ".h5")
 
 
