@@ -53,7 +53,7 @@ def salicon(folder: Path) -> dict[str, str]:
             gaze[k, 0] = (np.repeat(points, 3, axis=0), np.arange(3.0 * len(points))[:, None], points)
         (folder / f"fixations/{part}").mkdir(parents=True, exist_ok=True)
         scipy.io.savemat(folder / f"fixations/{part}/{ids[name]}.mat", {
-            "image": ids[name], "resolution": np.uint16([[HEIGHT, WIDTH]]), "gaze": gaze})
+            "image": ids[name], "resolution": np.array([[HEIGHT, WIDTH]], np.uint16), "gaze": gaze})
         save_map(folder / f"maps/{part}/{ids[name]}.png", name, 19)
     return ids
 

@@ -260,11 +260,11 @@ class RunResult:
 def write_records(result: RunResult, config: Config) -> None:
     "Write errors.csv and run.json."
     write_table(result.output_dir/"errors.csv", ["dataset", "model", "image_id", "error"],
-                ([cell_result.cell.dataset_as, cell_result.cell.model_as, image_id, error]
+                ([cell_result.cell.dataset_as, cell_result.cell.model_as, image_id, config.as_written(error)]
                  for cell_result in result.cells for image_id, error in cell_result.errors.items()))
-    about = provenance(config.experiment, config.as_dict(), config.seed)
-    about["datasets"] = {name: _dataset_record(cell_results) for name, cell_results in result.datasets.items()}
-    about["cells"] = [_cell_record(cell_result) for cell_result in result.cells]
+    about = provenance(config.experiment, config.as_written(), config.seed)
+    about["datasets"] = {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()}
+    about["cells"] = [config.as_written(_cell_record(cell_result)) for cell_result in result.cells]
     about["seconds"] = round(result.seconds, 3)
     files.write_text(result.output_dir/"run.json", json.dumps(about, indent=1, default=str) + "\n")
 

@@ -42,9 +42,8 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     quiet = not is_watched() if quiet is None else quiet
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
+        files.remove_partials(output_dir, deep=False)
         files.remove_partials(output_dir/".rows")
-        for partial in output_dir.glob(".*.part"):
-            partial.unlink()
         cell_results: list[CellResult] = []
         summary: list[list] = []
         for cell in _cells(config):

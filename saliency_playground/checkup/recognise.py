@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['known_datasets', 'door_findings', 'export_said', 'refused_because']
 
-# %% ../../nbs/38_checkup/00_recognise.ipynb #4261ef88
+# %% ../../nbs/38_checkup/00_recognise.ipynb #67aa2d9b
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..images import IMAGE_SUFFIXES
 from ..registry import adapter_class, names
 from ..trackers.convert import TRACKERS, convert_command, find_exports, tracker_of
 
-# %% ../../nbs/38_checkup/00_recognise.ipynb #86fa0349
+# %% ../../nbs/38_checkup/00_recognise.ipynb #be7c1fac
 def _marked_by(marks: Iterable[str], paths: str) -> Path | None:
     "The file that shows one of these marks; None if none does. paths: of all files, a line each."
     for mark in marks:
@@ -57,7 +57,7 @@ def known_datasets(folder: str | Path) -> dict[str, Path]:
              and adapter_of(file.path) == "scanpath_json"]
     return datasets or forms or ({"scanpath_json": lists[0]} if lists else {})
 
-# %% ../../nbs/38_checkup/00_recognise.ipynb #f1e9df0d
+# %% ../../nbs/38_checkup/00_recognise.ipynb #917f7f09
 def door_findings(dataset: SaliencyDataset) -> list[Finding]:
     "What should be said of a dataset of plain folders that is a known one, or beside which an export lies unread."
     if not isinstance(dataset, FolderDataset):

@@ -108,7 +108,7 @@ def _group_by_image(entries: Iterable[tuple[str, str, Path]]) -> dict[str, dict[
         grouped.setdefault(image, {})[participant] = path
     return grouped
 
-# %% ../../nbs/30_datasets/05_participants.ipynb #6a96ae02
+# %% ../../nbs/30_datasets/05_participants.ipynb #fc53c54a
 def keep_participants(participants: dict[str, dict[str, Path]], observers: Iterable[Any]
                       ) -> tuple[dict[str, dict[str, Path]], list[Finding]]:
     """The map files of these observers only, by image and participant, and what to say; all of them if no name fits.

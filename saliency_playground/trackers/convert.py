@@ -122,7 +122,7 @@ def _by_text(path: Path, head: bytes) -> tuple[str, str]:
     raise DatasetError(f"{path}: no tracker is known that writes this. It begins with {first[:60]!r}. If it is a table "
                        "with a row a fixation, say what its columns are: `--columns x=NAME,y=NAME,image_id=NAME`.")
 
-# %% ../../nbs/36_trackers/20_convert.ipynb #5f71c378
+# %% ../../nbs/36_trackers/20_convert.ipynb #2cc432a4
 _ENDINGS = (".tsv", ".txt", ".csv", ".asc", ".gz", ".hdf5", ".h5")
 
 
