@@ -166,11 +166,13 @@ def model_findings(cell_result: CellResult) -> list[Finding]:
 def origin_warnings(cell_result: CellResult) -> list[str]:
     "What should be said of a cell's model: that its predictions cannot be served again."
     cell = cell_result.cell
-    if cell.model.name or not cell.config.cache_predictions:
+    untold = cell.watch.untold()
+    if not untold or not cell.config.cache_predictions:
         return []
-    return [f"{cell.dataset_as} × {cell.model_as}: the model was given as a Python object, so what it depends on "
-            "cannot be told, and it predicts anew in every run. Register its class (`@register`) and give its name to "
-            "have predictions kept."]
+    more = f", and {len(untold) - 1} more" if len(untold) > 1 else ""
+    return [f"{cell.dataset_as} × {cell.model_as}: what the model depends on cannot be told ({untold[0]}{more}), so it "
+            "predicts anew in every run. Give it a `cache_key`, an attribute or method whose value stands for all of "
+            "it, to have predictions kept."]
 
 
 def validation_overlap(cell_result: CellResult) -> list[str]:
