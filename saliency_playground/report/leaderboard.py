@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from .. import comparisons
+from ..bench.record import cells_beside
 from .comparison import format_number, format_table
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
@@ -132,7 +133,10 @@ def metric_definitions(run: RunFiles, dataset: str) -> dict[str, str]:
 
 
 def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
-    "Sentences about failed images, doubtful fixations, and models above the gold standard."
+    """Sentences about failed images, doubtful fixations, models above the gold standard, and what lies beside the run.
+
+    dataset: what is about this one only, and, with the first, what is about none.
+    """
     failed = run.errors if dataset is None else run.errors[run.errors.dataset == dataset]
     sentences = []
     if len(failed):
@@ -143,6 +147,9 @@ def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
         if dataset in (None, name):
             sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
                           for finding in about.get("findings", [])]
+    if dataset in (None, datasets_of(run)[0]) and (beside := cells_beside(run.output_dir, run.about["tables"])):
+        sentences.append(f"beside this run lie tables of another, which are not in it: "
+                         f"{', '.join(f'{name} × {model}' for name, model in beside)}.")
     return sentences + [sentence for sentence in leak_warnings(run)
                         if dataset is None or f" on {dataset} in " in sentence]
 

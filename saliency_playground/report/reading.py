@@ -8,7 +8,6 @@ __all__ = ['RunFiles', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_
 
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
 import functools
-import json
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from .. import metrics
-from ..errors import InputError, MissingFileError
+from ..bench.record import read_record, read_table
+from ..errors import InputError
 from ..files import did_you_mean
 from ..tables import read_scores
 
@@ -26,31 +26,12 @@ class RunFiles:
     "The tables of a finished run; `Run` is this and everything that can be said about them."
     def __init__(self, output_dir: str | Path):
         self.output_dir = Path(output_dir)
-        path = self.output_dir/"run.json"
-        if not path.is_file():
-            raise MissingFileError(f"{self.output_dir} holds no finished run: there is no run.json in it. "
-                                   "Give the output_dir of a run, or run it to its end.")
-        try:
-            about = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is damaged: {error}. Run again; what was computed is kept.") from None
-        missing = [key for key in ("config", "datasets", "cells") if not isinstance(about, dict) or key not in about]
-        if missing:
-            raise InputError(f"{path} is not from a run: it has no {', '.join(missing)}. Run again; what was computed "
-                             "is kept.")
-        self.about: dict[str, Any] = about
+        self.about: dict[str, Any] = read_record(self.output_dir)
         self.read = functools.lru_cache(self._read)
 
     def _read(self, name: str) -> pd.DataFrame:
         "Read a table by its file's name. It is shared: copy it before you change it."
-        try:
-            return read_scores(self.output_dir/name)
-        except FileNotFoundError as error:
-            reason = " The run was predict_only." if self.about["config"].get("predict_only") else ""
-            raise MissingFileError(f"{error}{reason}") from None
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.output_dir/name} is damaged: {error}. Run again; what was computed is kept."
-                             ) from None
+        return read_scores(self.output_dir/name, read_table(self.output_dir, self.about, name))
 
     @functools.cached_property
     def columns(self) -> dict[str, metrics.Metric]:
