@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Document', 'parse_yaml', 'packaged_configs', 'read_config', 'assign_setting', 'Block', 'Heatmaps', 'ConfigEntry',
            'Config', 'make_block', 'fill_paths', 'known_names', 'make_entry', 'check_entry_options', 'use_plugins',
-           'load_document', 'load_config', 'missing_inputs']
+           'load_document', 'name_experiment', 'load_config', 'missing_inputs']
 
 # %% ../../nbs/40_bench/01_config.ipynb #e35b6367
 import inspect
@@ -41,6 +41,7 @@ from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError
 from ..files import RESERVED, did_you_mean, path_hint
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
+from .record import is_path_option
 
 # %% ../../nbs/40_bench/01_config.ipynb #ef654f57
 @dataclass
@@ -275,7 +276,7 @@ class Heatmaps(Block):
         "max", description="full colour is: max, the map's own maximum; sum, ten times a uniform map; none, 1")
     colormap: Annotated[str, AfterValidator(_check_colormap)] = Field("jet", description="any of matplotlib's")
     alpha: float = Field(0.5, ge=0, le=1, description="opacity of the overlay")
-    out_dir: Path = Field(Path("outputs/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
+    out_dir: Path = Field(Path("outputs/benchmark/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
 
 # %% ../../nbs/40_bench/01_config.ipynb #044bb214
 @dataclass(frozen=True)
@@ -304,7 +305,7 @@ _BASELINE = ConfigEntry("center_bias_crossval", "center_bias_crossval")
 
 class Config(Block):
     "A checked config: what to run, on what, and where the results go. Made by `load_config`."
-    experiment: str = Field("benchmark", description="a title for the run")
+    experiment: str = Field("benchmark", description="a title for the run; null: the name of the config's file")
     # what runs on what
     datasets: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
     models: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
@@ -324,7 +325,8 @@ class Config(Block):
                                                 "each on its best map; null: all on the density")
     baseline: ConfigEntry = Field(_BASELINE, description="the model that IG gains upon; null: this one")
     # where it goes
-    output_dir: Path = Field(Path("outputs"), strict=False, description="tables, heatmaps and run.json")
+    output_dir: Path = Field(Path("outputs/benchmark"), strict=False,
+                             description="tables, heatmaps and run.json; null: outputs/<experiment>")
     cache_predictions: bool = Field(True, description="keep predictions for the next run")
     prediction_cache_dir: Path = Field(Path("predictions"), strict=False, description="where")
     heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as heatmaps, the block above")
@@ -388,10 +390,6 @@ def make_block(document: Document, schema: type[_AnyBlock], data: dict) -> _AnyB
     return None
 
 # %% ../../nbs/40_bench/01_config.ipynb #efbdc897
-_PATHS = ("root", "path", "participant_maps")
-_ENDINGS = ("_dir", "_path", "_file", "_csv")      # images_dir, weights_path, split_file, index_csv, …
-
-
 def _fill_variables(text: str) -> str:
     "A path with `~` and `${VAR}` filled in. Raises ValueError naming a variable that is not set."
     for name in re.findall(r"\$\{(\w+)\}", text):
@@ -409,7 +407,7 @@ def fill_paths(document: Document, value: Any, path: tuple = ()) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     key = next((str(step) for step in reversed(path) if not isinstance(step, int)), "")
-    if isinstance(value, str) and (key in (*_PATHS, "plugins") or key.endswith(_ENDINGS)):
+    if isinstance(value, str) and (key == "plugins" or is_path_option(key)):
         try:
             return _fill_variables(value)
         except ValueError as error:
@@ -683,15 +681,22 @@ def load_document(source: Any, sets: Iterable[str] = ()) -> Document:
     return document
 
 
+def name_experiment(document: Document) -> None:
+    "Call the experiment of a config after its file, if nothing else was said."
+    if document.name and document.data.get("experiment") is None:
+        document.data["experiment"] = Path(document.name).stem
+
+
 def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ()) -> Config:
     """Read, check and resolve a config.
 
     source: a YAML file, the name of a packaged config ("baseline"), a mapping, or a finished Config.
     sets: `key=value` texts that go over it, see `assign_setting`.
-    Returns a Config with paths expanded and `active_models`, `metrics`, `heatmaps_png.out_dir` filled in.
-    Raises ConfigError with every fault of the whole config.
+    Returns a Config with paths expanded and `experiment`, `active_models`, `metrics`, `output_dir`,
+    `heatmaps_png.out_dir` filled in. Raises ConfigError with every fault of the whole config.
     """
     document = load_document(source, sets)
+    name_experiment(document)
     data = document.data
     datasets = _entries(document, "dataset", data)
     models = _share_kwargs(document, _entries(document, "model", data), data.get("model_kwargs"))
@@ -718,8 +723,16 @@ def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
     return entry
 
 
+def _folder_name(title: str) -> str:
+    "A title as the name of a folder."
+    name = re.sub(r"[^\w .+()-]", "_", title)[:80].strip(" .")
+    return f"_{name}" if not name or RESERVED.fullmatch(name) else name
+
+
 def _resolve(config: Config, active: list[str], document: Document) -> Config:
     "The config with what it leaves open filled in."
+    if "output_dir" not in config.model_fields_set:
+        config = config.model_copy(update={"output_dir": Path("outputs", _folder_name(config.experiment))})
     heatmaps = config.heatmaps_png
     if "out_dir" not in heatmaps.model_fields_set:
         heatmaps = heatmaps.model_copy(update={"out_dir": config.output_dir/"heatmaps"})

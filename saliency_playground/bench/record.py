@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['RECORD', 'mark_unfinished', 'put_back', 'write_record', 'read_record', 'read_table', 'cells_beside', 'runs_in',
-           'resolve_path', 'changed_files']
+           'only_run', 'is_path_option', 'resolve_path', 'changed_files']
 
-# %% ../../nbs/40_bench/00_record.ipynb #4459fafa
+# %% ../../nbs/40_bench/00_record.ipynb #d49706eb
 import csv
 import json
 from collections.abc import Container, Iterable, Mapping
@@ -16,7 +16,7 @@ from typing import Any
 from .. import files
 from ..errors import InputError, MissingFileError, RunError
 
-# %% ../../nbs/40_bench/00_record.ipynb #ff539c65
+# %% ../../nbs/40_bench/00_record.ipynb #9d5b1be2
 RECORD = "run.json"
 
 
@@ -50,7 +50,7 @@ def write_record(output_dir: str | Path, about: Mapping[str, Any], tables: Itera
     record = {"finished": True, **about, "tables": listed}
     files.write_text(Path(output_dir, RECORD), json.dumps(record, indent=1, default=str) + "\n")
 
-# %% ../../nbs/40_bench/00_record.ipynb #4d7813da
+# %% ../../nbs/40_bench/00_record.ipynb #3c654069
 _KEPT = "Run again; what was computed is kept."
 _KINDS: dict[str, type] = {"config": dict, "datasets": dict, "cells": list, "tables": dict}
 
@@ -63,8 +63,8 @@ def read_record(output_dir: str | Path, finished: bool = True) -> dict[str, Any]
     """
     path = Path(output_dir, RECORD)
     if not path.is_file():
-        raise MissingFileError(f"{output_dir} holds no finished run: there is no {RECORD} in it. Give the output_dir of "
-                               "a run, or run it to its end.")
+        raise MissingFileError(f"{output_dir} holds no finished run: there is no {RECORD} in it. Give the output_dir "
+                               "of a run, or run it to its end.")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -81,7 +81,7 @@ def read_record(output_dir: str | Path, finished: bool = True) -> dict[str, Any]
         raise InputError(f"{path} is not from a run: it has no {', '.join(missing) or 'names of its cells'}. {_KEPT}")
     return record
 
-# %% ../../nbs/40_bench/00_record.ipynb #3a8780b7
+# %% ../../nbs/40_bench/00_record.ipynb #db4b64a9
 def read_table(output_dir: str | Path, record: Mapping[str, Any], name: str) -> bytes:
     """A table of a run, as the run wrote it.
 
@@ -97,11 +97,11 @@ def read_table(output_dir: str | Path, record: Mapping[str, Any], name: str) -> 
         raise MissingFileError(f"there is no {name} in {output_dir}. {_KEPT}")
     content = path.read_bytes()
     if files.sha256(content) != record["tables"][name]:
-        raise InputError(f"{path} is not the table that its run wrote: it was cut or edited, or another run has written "
-                         f"over it. {_KEPT}")
+        raise InputError(f"{path} is not the table that its run wrote: it was cut or edited, or another run has "
+                         f"written over it. {_KEPT}")
     return content
 
-# %% ../../nbs/40_bench/00_record.ipynb #bfda271d
+# %% ../../nbs/40_bench/00_record.ipynb #90817e88
 def cells_beside(output_dir: str | Path, tables: Container[str]) -> list[tuple[str, str]]:
     """The cells (dataset, model) of other runs whose tables lie beside those of this one.
 
@@ -120,13 +120,27 @@ def cells_beside(output_dir: str | Path, tables: Container[str]) -> list[tuple[s
             beside.append((row["dataset"], row["model"]))
     return beside
 
-# %% ../../nbs/40_bench/00_record.ipynb #7ea3c8f8
+# %% ../../nbs/40_bench/00_record.ipynb #4747a37d
 def runs_in(folder: str | Path) -> list[Path]:
     "The folders of runs: this one if it holds the record of one, else those in it that do, else this one."
     within = sorted(path.parent for path in Path(folder).glob(f"*/{RECORD}"))
     return [Path(folder)] if Path(folder, RECORD).is_file() or not within else within
 
-# %% ../../nbs/40_bench/00_record.ipynb #40e9b88c
+
+def only_run(folder: str | Path) -> Path:
+    "The folder of the one run that is meant. Raises ValueError naming the runs if a folder holds several."
+    found = runs_in(folder)
+    if len(found) > 1:
+        raise InputError(f"{folder} holds {len(found)} runs: {', '.join(path.name for path in found)}. Say which, "
+                         f"{found[0].as_posix()} for instance.")
+    return found[0]
+
+# %% ../../nbs/40_bench/00_record.ipynb #6543821f
+def is_path_option(option: str) -> bool:
+    "Whether an option of an adapter is a path, by its name."
+    return option in ("root", "path", "participant_maps") or option.endswith(("_dir", "_path", "_file", "_csv"))
+
+
 def resolve_path(output_dir: str | Path, record: Mapping[str, Any], path: str | Path) -> Path:
     "A path of a run's config as it is seen from here; as it was written if it leads nowhere from the run's home."
     named, real = Path(str(record["config"].get("output_dir", ""))), Path(output_dir).resolve()
@@ -136,7 +150,7 @@ def resolve_path(output_dir: str | Path, record: Mapping[str, Any], path: str | 
         homes.insert(0, Path(*real.parts[:len(real.parts) - len(named.parts)]))
     return next((home/path for home in homes if (home/path).exists()), Path(path))
 
-# %% ../../nbs/40_bench/00_record.ipynb #70d1998e
+# %% ../../nbs/40_bench/00_record.ipynb #ae623a7f
 def changed_files(output_dir: str | Path, record: Mapping[str, Any], made_with: Mapping[str, str]) -> list[str]:
     """The files that hold something else now than when the run was made; those that are gone cannot be told.
 

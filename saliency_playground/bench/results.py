@@ -26,7 +26,7 @@ from ..provenance import provenance
 from ..tables import write_table
 from .config import Config
 from .pipeline import CellResult
-from .plan import Cell, overlapping_ids
+from .plan import Cell, overlapping_ids, scoring_code
 from .record import write_record
 
 # %% ../../nbs/40_bench/05_results.ipynb #c1400002
@@ -265,8 +265,16 @@ class RunResult:
 
 # %% ../../nbs/40_bench/05_results.ipynb #2cdfb5b3
 def begin_record(config: Config) -> dict[str, Any]:
-    "What run.json says of a run from its beginning: config, versions, machine, the folder it was started in."
-    return provenance(config.experiment, config.as_dict(), config.seed) | {"started_in": Path.cwd().as_posix()}
+    "What run.json says of a run from its beginning: config, versions, machine, where it was started, what scores."
+    return provenance(config.experiment, config.as_dict(), config.seed) | {
+        "started_in": Path.cwd().as_posix(), "scoring_code": scoring_code(), "plugins": _plugin_files(config)}
+
+
+def _plugin_files(config: Config) -> dict[str, str]:
+    "The files of Python that a config names as plugins, or that lie in folders it names, with their digests."
+    files_of = {plugin: sorted(Path(plugin).rglob("*.py")) if Path(plugin).is_dir() else [Path(plugin)]
+                for plugin in config.plugins}
+    return {path.as_posix(): files.sha256(path) for paths in files_of.values() for path in paths if path.is_file()}
 
 
 def write_records(result: RunResult, begun: Mapping[str, Any]) -> None:

@@ -147,9 +147,12 @@ def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
         if dataset in (None, name):
             sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
                           for finding in about.get("findings", [])]
-    if dataset in (None, datasets_of(run)[0]) and (beside := cells_beside(run.output_dir, run.about["tables"])):
-        sentences.append(f"beside this run lie tables of another, which are not in it: "
-                         f"{', '.join(f'{name} × {model}' for name, model in beside)}.")
+    if dataset in (None, datasets_of(run)[0]):
+        sentences += run.about.get("remarks", [])
+        for folder in run.folders:
+            if beside := cells_beside(folder, run.about["tables"]):
+                sentences.append(f"beside this run lie tables of another in {folder.as_posix()}, which are not in it: "
+                                 f"{', '.join(f'{name} × {model}' for name, model in beside)}.")
     return sentences + [sentence for sentence in leak_warnings(run)
                         if dataset is None or f" on {dataset} in " in sentence]
 

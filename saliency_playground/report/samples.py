@@ -38,10 +38,6 @@ def resolve_path(run: RunFiles, path: str | Path) -> Path:
     return record.resolve_path(run.output_dir, run.about, path)
 
 # %% ../../nbs/50_report/05_samples.ipynb #d7214915
-_PATHS = ("root", "path", "participant_maps")
-_ENDINGS = ("_dir", "_path", "_file", "_csv")
-
-
 def dataset_of(run: RunFiles, name: str) -> SaliencyDataset:
     """The dataset of this name in a run, made again from its config, whatever the working directory is.
 
@@ -52,8 +48,8 @@ def dataset_of(run: RunFiles, name: str) -> SaliencyDataset:
     for entry in run.about["config"]["datasets"]:
         entry = {"name": entry} if isinstance(entry, str) else dict(entry)
         if (entry.pop("as", None) or entry["name"]) == name:
-            options = {key: str(resolve_path(run, value)) if isinstance(value, str)
-                       and (key in _PATHS or key.endswith(_ENDINGS)) else value
+            options = {key: str(resolve_path(run, value)) if isinstance(value, str) and record.is_path_option(key)
+                       else value
                        for key, value in entry.items() if key != "name"}
             return create("dataset", entry["name"], **options)
     raise UnknownNameError(f"the run has no dataset {name!r}, but {', '.join(datasets_of(run))}.")
