@@ -6,7 +6,7 @@
 __all__ = ['RECORD', 'mark_unfinished', 'put_back', 'write_record', 'read_record', 'read_table', 'cells_beside', 'runs_in',
            'only_run', 'is_path_option', 'resolve_path', 'changed_files']
 
-# %% ../../nbs/40_bench/00_record.ipynb #d49706eb
+# %% ../../nbs/40_bench/00_record.ipynb #2108f18a
 import csv
 import json
 from collections.abc import Container, Iterable, Mapping
@@ -16,7 +16,7 @@ from typing import Any
 from .. import files
 from ..errors import InputError, MissingFileError, RunError
 
-# %% ../../nbs/40_bench/00_record.ipynb #9d5b1be2
+# %% ../../nbs/40_bench/00_record.ipynb #5cb55ae0
 RECORD = "run.json"
 
 
@@ -27,7 +27,7 @@ def mark_unfinished(output_dir: str | Path, about: Mapping[str, Any]) -> bytes |
     """
     path = Path(output_dir, RECORD)
     before = path.read_bytes() if path.is_file() else None
-    files.write_text(path, json.dumps({"finished": False, **about}, indent=1, default=str) + "\n")
+    files.write_text(path, json.dumps(dict(about) | {"finished": False}, indent=1, default=str) + "\n")
     return before
 
 
@@ -47,10 +47,10 @@ def write_record(output_dir: str | Path, about: Mapping[str, Any], tables: Itera
     its SHA-256.
     """
     listed = {name: files.sha256(Path(output_dir, name)) for name in tables}
-    record = {"finished": True, **about, "tables": listed}
+    record = dict(about) | {"finished": True, "tables": listed}
     files.write_text(Path(output_dir, RECORD), json.dumps(record, indent=1, default=str) + "\n")
 
-# %% ../../nbs/40_bench/00_record.ipynb #3c654069
+# %% ../../nbs/40_bench/00_record.ipynb #766bf7df
 _KEPT = "Run again; what was computed is kept."
 _KINDS: dict[str, type] = {"config": dict, "datasets": dict, "cells": list, "tables": dict}
 
@@ -81,7 +81,7 @@ def read_record(output_dir: str | Path, finished: bool = True) -> dict[str, Any]
         raise InputError(f"{path} is not from a run: it has no {', '.join(missing) or 'names of its cells'}. {_KEPT}")
     return record
 
-# %% ../../nbs/40_bench/00_record.ipynb #db4b64a9
+# %% ../../nbs/40_bench/00_record.ipynb #a6182157
 def read_table(output_dir: str | Path, record: Mapping[str, Any], name: str) -> bytes:
     """A table of a run, as the run wrote it.
 
@@ -101,7 +101,7 @@ def read_table(output_dir: str | Path, record: Mapping[str, Any], name: str) -> 
                          f"written over it. {_KEPT}")
     return content
 
-# %% ../../nbs/40_bench/00_record.ipynb #90817e88
+# %% ../../nbs/40_bench/00_record.ipynb #7424cc30
 def cells_beside(output_dir: str | Path, tables: Container[str]) -> list[tuple[str, str]]:
     """The cells (dataset, model) of other runs whose tables lie beside those of this one.
 
@@ -120,7 +120,7 @@ def cells_beside(output_dir: str | Path, tables: Container[str]) -> list[tuple[s
             beside.append((row["dataset"], row["model"]))
     return beside
 
-# %% ../../nbs/40_bench/00_record.ipynb #4747a37d
+# %% ../../nbs/40_bench/00_record.ipynb #c14ed001
 def runs_in(folder: str | Path) -> list[Path]:
     "The folders of runs: this one if it holds the record of one, else those in it that do, else this one."
     within = sorted(path.parent for path in Path(folder).glob(f"*/{RECORD}"))
@@ -135,7 +135,7 @@ def only_run(folder: str | Path) -> Path:
                          f"{found[0].as_posix()} for instance.")
     return found[0]
 
-# %% ../../nbs/40_bench/00_record.ipynb #6543821f
+# %% ../../nbs/40_bench/00_record.ipynb #51087a1e
 def is_path_option(option: str) -> bool:
     "Whether an option of an adapter is a path, by its name."
     return option in ("root", "path", "participant_maps") or option.endswith(("_dir", "_path", "_file", "_csv"))
@@ -150,7 +150,7 @@ def resolve_path(output_dir: str | Path, record: Mapping[str, Any], path: str | 
         homes.insert(0, Path(*real.parts[:len(real.parts) - len(named.parts)]))
     return next((home/path for home in homes if (home/path).exists()), Path(path))
 
-# %% ../../nbs/40_bench/00_record.ipynb #ae623a7f
+# %% ../../nbs/40_bench/00_record.ipynb #00a46b7d
 def changed_files(output_dir: str | Path, record: Mapping[str, Any], made_with: Mapping[str, str]) -> list[str]:
     """The files that hold something else now than when the run was made; those that are gone cannot be told.
 

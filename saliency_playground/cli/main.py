@@ -300,7 +300,7 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     settings = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
     settings = [f"{key}={value}" for key, value in settings.items() if value is not None]
     before = _open_again(record) if record else None
-    loaded = load_config(config if before is None else config_again(before), [*sets, *settings])
+    loaded = load_config(config_again(before) if before else str(config), [*sets, *settings])
     result = _run_config(loaded, strict, quiet)
     if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
@@ -397,7 +397,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
         table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
         write_output(csv, table.reset_index().set_index(["dataset", "metric"]).to_csv(lineterminator="\n"))
 
-# %% ../../nbs/70_cli/09_main.ipynb #40470043
+# %% ../../nbs/70_cli/09_main.ipynb #c8d0c988
 @main.command()
 @click.argument("output_dirs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUTPUT_DIR OTHER...")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
