@@ -11,6 +11,7 @@ import json
 import linecache
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from . import files
 from .core import Prediction, SaliencyModel
+from .errors import InputError
 from .userfiles import imported_user_files
 
 # %% ../nbs/35_predictions.ipynb #697e7a02
@@ -55,11 +57,12 @@ def source_digest(cls: type) -> str:
 class PredictionStore:
     """The kept predictions of one model on one data set.
 
-    folder: `<prediction_cache_dir>/<dataset>/<model>`. model: as made by `create`.
+    folder: `<prediction_cache_dir>/<dataset>/<model>`. model: as made by `create`. shown: what the folder's record,
+    `cell.json`, says instead of the recipe itself, given that.
     Hold `files.lock(folder)` while writing.
     """
-    def __init__(self, folder: str | Path, model: SaliencyModel):
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, model: SaliencyModel, shown: Callable[[Any], Any] = dict):
+        self.folder, self._shown = Path(folder), shown
         self.recipe = recipe(model)
         self._model = model
         self.recipe_digest = files.digest(self.recipe)
@@ -90,12 +93,12 @@ class PredictionStore:
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         if not self._described:
-            files.write_text(self.folder/"cell.json", json.dumps(self.recipe, indent=1, default=str) + "\n")
+            files.write_text(self.folder/"cell.json", json.dumps(self._shown(self.recipe), indent=1, default=str) + "\n")
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)
         content = files.array_bytes(prediction.values)
-        path = files.write_bytes(self.path(image_id), content)
+        path = files.write_bytes(self.path(image_id), content, durable=False)   # its digest is checked at every reading
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
                          weights=self._model.fingerprint(image_id), seconds=seconds, written=_size_and_time(path))
 
@@ -127,8 +130,8 @@ def read_stored_prediction(folder: str | Path, image_id: str,
     entry = (journal or files.Journal(folder/"images.jsonl")).get(image_id) or {}
     path = files.path_inside(folder, image_id, ".npy")
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = files.read_bytes(path)
+    except (OSError, InputError):
         return None
     if not entry.get("key") or files.sha256(content) != entry.get("sha256"):
         return None

@@ -30,7 +30,7 @@ class SurveyedImage(NamedTuple):
 def survey(dataset: SaliencyDataset, limit: int | None = None) -> list[SurveyedImage]:
     """The images of a dataset in order, at most `limit` of them, each with its digests.
 
-    Raises RunError if there are none, or if two have one id.
+    Raises RunError if there are none, if two have one id, or if the file of one would be the folder of another.
     """
     ids = dataset.ids
     if not ids:
@@ -43,6 +43,7 @@ def survey(dataset: SaliencyDataset, limit: int | None = None) -> list[SurveyedI
             raise RunError(f"{dataset.name}: two images have the ids {ids_in_lower_case[lower]!r} and {image_id!r}. "
                            "Ids must differ, and not by capitals only.")
         ids_in_lower_case[lower] = image_id
+    _check_folders(dataset.name, ids_in_lower_case)
     items = []
     for i, image_id in enumerate(ids[:limit]):
         try:
@@ -51,6 +52,22 @@ def survey(dataset: SaliencyDataset, limit: int | None = None) -> list[SurveyedI
         except Exception as error:
             items.append(SurveyedImage(i, image_id, error=describe_error(error)))
     return items
+
+
+_KEPT_AS = (".npy", ".json", ".png", "_overlay.png", ".jpg")           # the files of an image that a run or the viewer keeps
+_KEPT_BESIDE = {".lock": "a run's lock", "images.jsonl": "a run's journal", "cell.json": "a run's record"}
+
+
+def _check_folders(dataset: str, ids: dict[str, str]) -> None:
+    "Refuse ids of which one names a file where another wants a folder. ids: by what they are in lower case."
+    taken = _KEPT_BESIDE | {lower + suffix: f"what is kept of image {image_id!r}" for lower, image_id in ids.items()
+                            for suffix in _KEPT_AS}
+    for lower, image_id in ids.items():
+        parts = lower.split("/")
+        for folder in ("/".join(parts[:n]) for n in range(1, len(parts))):
+            if folder in taken:
+                raise RunError(f"{dataset}: image {image_id!r} wants a folder {folder}, which is the name of "
+                               f"{taken[folder]}. Rename one.")
 
 # %% ../../nbs/40_bench/02_plan.ipynb #044bb214
 @functools.cache
@@ -87,7 +104,7 @@ class Cell:
     @functools.cached_property
     def store(self) -> PredictionStore:
         "Its predictions. Read only once the folder is held: another run may be adding to it."
-        return PredictionStore(self.folder, self.model)
+        return PredictionStore(self.folder, self.model, self.config.as_written)
 
     @functools.cached_property
     def rows(self) -> files.Journal:

@@ -4,19 +4,21 @@
 
 # %% auto #0
 __all__ = ['RECORD', 'mark_unfinished', 'put_back', 'write_record', 'read_record', 'read_table', 'cells_beside', 'runs_in',
-           'only_run', 'is_path_option', 'resolve_path', 'changed_files']
+           'only_run', 'resolve_path', 'changed_files']
 
-# %% ../../nbs/40_bench/00_record.ipynb #2108f18a
+# %% ../../nbs/40_bench/00_record.ipynb #6f000381
 import csv
 import json
+import os
 from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..errors import InputError, MissingFileError, RunError
 
-# %% ../../nbs/40_bench/00_record.ipynb #5cb55ae0
+# %% ../../nbs/40_bench/00_record.ipynb #bfc90922
 RECORD = "run.json"
 
 
@@ -26,7 +28,7 @@ def mark_unfinished(output_dir: str | Path, about: Mapping[str, Any]) -> bytes |
     about: what is known of the run already, its config among it. Returns the old record, None if there was none.
     """
     path = Path(output_dir, RECORD)
-    before = path.read_bytes() if path.is_file() else None
+    before = files.read_bytes(path) if path.is_file() else None
     files.write_text(path, json.dumps(dict(about) | {"finished": False}, indent=1, default=str) + "\n")
     return before
 
@@ -50,7 +52,7 @@ def write_record(output_dir: str | Path, about: Mapping[str, Any], tables: Itera
     record = dict(about) | {"finished": True, "tables": listed}
     files.write_text(Path(output_dir, RECORD), json.dumps(record, indent=1, default=str) + "\n")
 
-# %% ../../nbs/40_bench/00_record.ipynb #766bf7df
+# %% ../../nbs/40_bench/00_record.ipynb #4946ae47
 _KEPT = "Run again; what was computed is kept."
 _KINDS: dict[str, type] = {"config": dict, "datasets": dict, "cells": list, "tables": dict}
 
@@ -66,9 +68,9 @@ def read_record(output_dir: str | Path, finished: bool = True) -> dict[str, Any]
         raise MissingFileError(f"{output_dir} holds no finished run: there is no {RECORD} in it. Give the output_dir "
                                "of a run, or run it to its end.")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}. {_KEPT}") from None
+        record = files.read_json(path)
+    except InputError as error:
+        raise InputError(f"{error} {_KEPT}") from None
     if finished and isinstance(record, dict) and record.get("finished") is False:
         raise RunError(f"{output_dir} holds a run that is not finished ({record.get('experiment')}): it is being "
                        "written now, or was stopped. Wait for it, or run it again to finish; what was computed is "
@@ -81,7 +83,7 @@ def read_record(output_dir: str | Path, finished: bool = True) -> dict[str, Any]
         raise InputError(f"{path} is not from a run: it has no {', '.join(missing) or 'names of its cells'}. {_KEPT}")
     return record
 
-# %% ../../nbs/40_bench/00_record.ipynb #a6182157
+# %% ../../nbs/40_bench/00_record.ipynb #c8392c07
 def read_table(output_dir: str | Path, record: Mapping[str, Any], name: str) -> bytes:
     """A table of a run, as the run wrote it.
 
@@ -95,13 +97,13 @@ def read_table(output_dir: str | Path, record: Mapping[str, Any], name: str) -> 
         raise MissingFileError(f"there is no {name} in the run of {output_dir}.{reason}{other}")
     if not path.is_file():
         raise MissingFileError(f"there is no {name} in {output_dir}. {_KEPT}")
-    content = path.read_bytes()
+    content = files.read_bytes(path)
     if files.sha256(content) != record["tables"][name]:
         raise InputError(f"{path} is not the table that its run wrote: it was cut or edited, or another run has "
                          f"written over it. {_KEPT}")
     return content
 
-# %% ../../nbs/40_bench/00_record.ipynb #7424cc30
+# %% ../../nbs/40_bench/00_record.ipynb #e6409afc
 def cells_beside(output_dir: str | Path, tables: Container[str]) -> list[tuple[str, str]]:
     """The cells (dataset, model) of other runs whose tables lie beside those of this one.
 
@@ -120,7 +122,7 @@ def cells_beside(output_dir: str | Path, tables: Container[str]) -> list[tuple[s
             beside.append((row["dataset"], row["model"]))
     return beside
 
-# %% ../../nbs/40_bench/00_record.ipynb #c14ed001
+# %% ../../nbs/40_bench/00_record.ipynb #5444ec9e
 def runs_in(folder: str | Path) -> list[Path]:
     "The folders of runs: this one if it holds the record of one, else those in it that do, else this one."
     within = sorted(path.parent for path in Path(folder).glob(f"*/{RECORD}"))
@@ -135,22 +137,21 @@ def only_run(folder: str | Path) -> Path:
                          f"{found[0].as_posix()} for instance.")
     return found[0]
 
-# %% ../../nbs/40_bench/00_record.ipynb #51087a1e
-def is_path_option(option: str) -> bool:
-    "Whether an option of an adapter is a path, by its name."
-    return option in ("root", "path", "participant_maps") or option.endswith(("_dir", "_path", "_file", "_csv"))
-
-
+# %% ../../nbs/40_bench/00_record.ipynb #b75fd4f0
 def resolve_path(output_dir: str | Path, record: Mapping[str, Any], path: str | Path) -> Path:
-    "A path of a run's config as it is seen from here; as it was written if it leads nowhere from the run's home."
-    named, real = Path(str(record["config"].get("output_dir", ""))), Path(output_dir).resolve()
+    """A path of a run's config as it is seen from here; as it was written if it leads nowhere from the run's home.
+
+    `~` and `${VAR}` in it are filled in. Raises ValueError naming a variable that is not set.
+    """
+    path = files.fill_path(os.fspath(path))
+    named, real = Path(files.fill_path(str(record["config"].get("output_dir", "")))), Path(output_dir).resolve()
     homes = [Path(str(record["started_in"]))] if record.get("started_in") else []
     inside = bool(named.parts) and not named.is_absolute() and ".." not in named.parts
     if inside and real.parts[-len(named.parts):] == named.parts:
         homes.insert(0, Path(*real.parts[:len(real.parts) - len(named.parts)]))
     return next((home/path for home in homes if (home/path).exists()), Path(path))
 
-# %% ../../nbs/40_bench/00_record.ipynb #00a46b7d
+# %% ../../nbs/40_bench/00_record.ipynb #f125679e
 def changed_files(output_dir: str | Path, record: Mapping[str, Any], made_with: Mapping[str, str]) -> list[str]:
     """The files that hold something else now than when the run was made; those that are gone cannot be told.
 
@@ -158,7 +159,8 @@ def changed_files(output_dir: str | Path, record: Mapping[str, Any], made_with: 
     """
     changed = []
     for path, digest in made_with.items():
-        place = resolve_path(output_dir, record, path)
-        if place.is_file() and files.sha256(place) != digest:
-            changed.append(path)
+        with suppress(InputError):                       # a variable in it that is not set here
+            place = resolve_path(output_dir, record, path)
+            if place.is_file() and files.sha256(place) != digest:
+                changed.append(path)
     return changed

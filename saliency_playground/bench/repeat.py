@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['open_record', 'config_again', 'code_named', 'changed_since', 'compare_tables']
 
-# %% ../../nbs/40_bench/07_repeat.ipynb #67598ca3
+# %% ../../nbs/40_bench/07_repeat.ipynb #01b7e589
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .record import RECORD, only_run, read_record
 
-# %% ../../nbs/40_bench/07_repeat.ipynb #d0051fad
+# %% ../../nbs/40_bench/07_repeat.ipynb #8d976bf3
 def open_record(path: str | Path) -> dict[str, Any]:
     """The record of a run, finished or not.
 
@@ -38,7 +38,7 @@ def code_named(record: Mapping[str, Any]) -> list[str]:
     return [*map(str, config.get("plugins") or []),
             *(str(entry.get("function")) for entry in entries if isinstance(entry, dict) and "function" in entry)]
 
-# %% ../../nbs/40_bench/07_repeat.ipynb #b967e9dc
+# %% ../../nbs/40_bench/07_repeat.ipynb #e57d85df
 _WHERE = ("output_dir", "prediction_cache_dir", "cache_predictions", "heatmaps_png", "workers", "overwrite",
           "experiment")                          # keys of a config that change no table
 
@@ -86,7 +86,7 @@ def _short(was: Any, now: Any) -> str:
         return f": {was}, now {now}"
     return ""
 
-# %% ../../nbs/40_bench/07_repeat.ipynb #f46a4e98
+# %% ../../nbs/40_bench/07_repeat.ipynb #94ec0bbf
 def compare_tables(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[bool, str]:
     """Whether a repetition has the same tables as the run, byte for byte, and what is to be said of it.
 

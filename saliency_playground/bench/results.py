@@ -266,7 +266,7 @@ class RunResult:
 # %% ../../nbs/40_bench/05_results.ipynb #2cdfb5b3
 def begin_record(config: Config) -> dict[str, Any]:
     "What run.json says of a run from its beginning: config, versions, machine, where it was started, what scores."
-    return provenance(config.experiment, config.as_dict(), config.seed) | {
+    return provenance(config.experiment, config.as_written(), config.seed) | {
         "started_in": Path.cwd().as_posix(), "scoring_code": scoring_code(), "plugins": _plugin_files(config)}
 
 
@@ -274,22 +274,23 @@ def _plugin_files(config: Config) -> dict[str, str]:
     "The files of Python that a config names as plugins, or that lie in folders it names, with their digests."
     files_of = {plugin: sorted(Path(plugin).rglob("*.py")) if Path(plugin).is_dir() else [Path(plugin)]
                 for plugin in config.plugins}
-    return {path.as_posix(): files.sha256(path) for paths in files_of.values() for path in paths if path.is_file()}
+    return {config.as_written(path.as_posix()): files.sha256(path) for paths in files_of.values() for path in paths
+            if path.is_file()}
 
 
-def write_records(result: RunResult, begun: Mapping[str, Any]) -> None:
+def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -> None:
     """Write errors.csv, then run.json, which lists all tables of the run.
 
     begun: what `begin_record` gave when the run began.
     """
     write_table(result.output_dir/"errors.csv", ["dataset", "model", "image_id", "error"],
-                ([cell_result.cell.dataset_as, cell_result.cell.model_as, image_id, error]
+                ([cell_result.cell.dataset_as, cell_result.cell.model_as, image_id, config.as_written(error)]
                  for cell_result in result.cells for image_id, error in cell_result.errors.items()))
-    scored = [name for cell_result in result.cells if not cell_result.cell.config.predict_only
+    scored = [name for cell_result in result.cells if not config.predict_only
               for name in table_names(cell_result.cell)]
     write_record(result.output_dir, {
-        **begun, "datasets": {name: _dataset_record(cell_results) for name, cell_results in result.datasets.items()},
-        "cells": [_cell_record(cell_result) for cell_result in result.cells],
+        **begun, "datasets": {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()},
+        "cells": [config.as_written(_cell_record(cell_result)) for cell_result in result.cells],
         "seconds": round(result.seconds, 3)}, [*scored, *(["ALL_SUMMARY.csv"] if scored else []), "errors.csv"])
 
 
@@ -299,14 +300,14 @@ def _dataset_record(cell_results: list[CellResult]) -> dict:
     findings = [_finding_record(finding) for finding in dataset_findings_of(*cell_results)]
     return {"images": len(cell.items), "px_per_dva": cell.dataset.options.get("px_per_dva"),
             **fixation_facts(cell.dataset), "findings": findings,
-            "files": _option_files(cell.dataset.options, ("_file", "_csv")),
+            "files": _option_files(cell.config, cell.dataset.options, ("_file", "_csv")),
             "digest": files.digest([list(item) for item in cell.items])}
 
 
-def _option_files(options: Mapping[str, Any], endings: tuple[str, ...] = ("",)) -> dict[str, str]:
+def _option_files(config: Config, options: Mapping[str, Any], endings: tuple[str, ...] = ("",)) -> dict[str, str]:
     "The files that an adapter was made with, by their paths as the config has them, with their digests."
     paths = (str(value) for key, value in options.items() if key.endswith(endings) and isinstance(value, (str, Path)))
-    return {path: files.sha256(path) for path in paths if Path(path).is_file()}
+    return {config.as_written(path): files.sha256(path) for path in paths if Path(path).is_file()}
 
 
 def _cell_record(cell_result: CellResult) -> dict:
@@ -315,7 +316,8 @@ def _cell_record(cell_result: CellResult) -> dict:
     entries = (cell.store.journal.get(task.item.image_id) or {} for task in cell_result.tasks)
     seconds = [entry["seconds"] for entry in entries if entry.get("seconds") is not None]
     return {"dataset": cell.dataset_as, "model": cell.model_as, "name": model.name, "kind": model.kind,
-            "recipe": cell.store.recipe_digest, "made_of": cell.store.recipe, "files": _option_files(model.options),
+            "recipe": cell.store.recipe_digest, "made_of": cell.store.recipe,
+            "files": _option_files(cell.config, model.options),
             "role": model.role if isinstance(model, Ceiling) else None,
             "card": model.card, "parameters": model.n_parameters,
             "ms_per_image": round(1000 * float(np.median(seconds)), 2) if seconds else None,

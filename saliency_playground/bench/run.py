@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, metrics
+from ..checkup.recognise import door_findings, refused_because
 from ..core import Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
@@ -51,9 +52,8 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     summary: list[list] = []
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
+        files.remove_partials(output_dir, deep=False)
         files.remove_partials(output_dir/".rows")
-        for partial in output_dir.glob(".*.part"):
-            partial.unlink()
         cells, begun = _cells(config), begin_record(config)
         before = mark_unfinished(output_dir, begun)
         try:
@@ -71,7 +71,7 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
                            tuple(f"{dataset} × {model}" for dataset, model in forgotten))
         if not config.predict_only:
             write_table(output_dir/"ALL_SUMMARY.csv", SUMMARY, summary)
-        write_records(result, begun)
+        write_records(result, config, begun)
     return result
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1c00002
@@ -88,7 +88,7 @@ def _cells(config: Config) -> list[Cell]:
             items = survey(dataset, config.limit_images)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
-        findings = _check_findings(dataset, entry.as_)
+        findings = [*_check_findings(dataset, entry.as_), *door_findings(dataset)]
         _check_figure_names(config, items)
         models = {name: _bind_ceiling(model, dataset, entry.as_) for name, model in created.items()}
         if not config.predict_only:
@@ -144,8 +144,9 @@ def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[st
             if isinstance(adapter, SaliencyModel) and not _has_kept(config, entry):
                 _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
+            said = describe_error(error) if kind == "model" else refused_because(error, entry.name, entry.options)
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: "
-                                                f"{describe_error(error).removeprefix(f'{entry.name}: ')}"))
+                                                f"{said.removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return adapters

@@ -276,8 +276,8 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
 
     A cell is one dataset with one active model. Only what is missing is computed, so the same command goes on
     where an interrupted one stopped. With --from a run is repeated from its record, and its tables are held against
-    those of then: the same, byte for byte, or what has changed since. A config and a record name plugins and functions,
-    which are imported and run: use only those that you trust like a program. `report` and `viewer` run nothing of it.
+    those of then: the same, byte for byte, or what has changed since. A config is code, and so is the record of a run:
+    its plugins, and models such as `callable`, are run. Run only one that you trust.
 
     \b
     Examples:
@@ -320,6 +320,10 @@ def _open_again(record: Path) -> dict[str, Any]:
         click.echo(f"{record} names code, which is run now: {', '.join(named)}", err=True)
     return before
 
+# %% ../../nbs/70_cli/09_main.ipynb #6d5edb28
+_TRUST = click.option("--trust", is_flag=True, help="Run code of your own that the run's config names: plugins, "
+                      "./datasets, ./models. Only for runs whose code you know.")
+
 # %% ../../nbs/70_cli/09_main.ipynb #8d2c1338
 @main.command()
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
@@ -333,9 +337,10 @@ def _open_again(record: Path) -> dict[str, Any]:
               help="The same, from a YAML file of your own.")
 @click.option("--sensitivity", is_flag=True,
               help="Score the stored predictions again: 8-bit maps, other sigmas, another eps, half the resolution.")
+@_TRUST
 def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | None, latex: Path | None,
            csv: Path | None, picture: Path | None, published: bool, published_file: Path | None,
-           sensitivity: bool) -> None:
+           sensitivity: bool, trust: bool) -> None:
     """Print a run's leaderboard, write a page of it.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. Several that measured alike are shown
@@ -352,7 +357,7 @@ def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | No
     from saliency_playground import images
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
     from saliency_playground.report.run import Run
-    run = Run(*(output_dirs or ["outputs"]))
+    run = Run(*(output_dirs or ["outputs"]), trust=trust)
     extras = run.extra_tables(published_file or published, sensitivity)
     click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
     if html:
@@ -397,7 +402,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
         table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
         write_output(csv, table.reset_index().set_index(["dataset", "metric"]).to_csv(lineterminator="\n"))
 
-# %% ../../nbs/70_cli/09_main.ipynb #c8d0c988
+# %% ../../nbs/70_cli/09_main.ipynb #0da78d1c
 @main.command()
 @click.argument("output_dirs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUTPUT_DIR OTHER...")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
@@ -428,7 +433,8 @@ def merge(output_dirs: tuple[Path, ...], out: Path) -> None:
 @click.option("--dataset", metavar="NAME", help="For which dataset; needed if the run has several.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="The file to write.")
-def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path) -> None:
+@_TRUST
+def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path, trust: bool) -> None:
     """Write a model's predictions into one file.
 
     Those that the run in OUTPUT_DIR has stored; without one, it is the only run in outputs.
@@ -444,7 +450,7 @@ def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path
       saliency-playground export demo/outputs --to png --model spectral_residual --out maps.zip
     """
     from saliency_playground.report.run import Run
-    exported = Run(output_dir).export(model, to, out, dataset)
+    exported = Run(output_dir, trust=trust).export(model, to, out, dataset)
     missing = f", {exported['missing']} failed and are missing" if exported["missing"] else ""
     click.echo(f"written: {exported['path']}, {exported['images']} images{missing}")
     click.echo(exported["remark"], err=to == "png")
@@ -455,7 +461,8 @@ def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path
 @click.option("--out", default="saliency_viewer.ipynb", show_default=True,
               type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="The notebook to write or refresh.")
-def viewer(output_dir: Path, out: Path) -> None:
+@_TRUST
+def viewer(output_dir: Path, out: Path, trust: bool) -> None:
     """Write a notebook that shows a run, or make an existing one show this run.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. Cells that you added to the notebook
@@ -469,7 +476,7 @@ def viewer(output_dir: Path, out: Path) -> None:
       voila saliency_viewer.ipynb                      as a page without code
     """
     from saliency_playground.viewer.notebook import write_viewer
-    click.echo(f"written: {write_viewer(output_dir, out)}\nopen it: jupyter lab {out.as_posix()}")
+    click.echo(f"written: {write_viewer(output_dir, out, trust)}\nopen it: jupyter lab {out.as_posix()}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #c2100002
 @main.group("weights", invoke_without_command=True)

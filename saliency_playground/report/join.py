@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FinishedRun', 'open_runs', 'differences', 'join_runs', 'merge_runs']
 
-# %% ../../nbs/50_report/00_join.ipynb #b4474d9e
+# %% ../../nbs/50_report/00_join.ipynb #3804ce23
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,6 @@ from .. import files, metrics
 from ..core import LEAVE_ONE_OUT_ROLES
 from ..errors import InputError, OccupiedError
 from saliency_playground.bench.record import (
-    is_path_option,
     mark_unfinished,
     only_run,
     read_record,
@@ -25,7 +24,7 @@ from saliency_playground.bench.record import (
     write_record,
 )
 
-# %% ../../nbs/50_report/00_join.ipynb #4386086a
+# %% ../../nbs/50_report/00_join.ipynb #3fc93cff
 class FinishedRun(NamedTuple):
     "A finished run, to be joined with others."
     folder: Path
@@ -55,7 +54,7 @@ def open_runs(folders: Sequence[str | Path]) -> list[FinishedRun]:
             raise InputError(f"{run.folder} holds predictions and no scores (predict_only). There is nothing to join.")
     return runs
 
-# %% ../../nbs/50_report/00_join.ipynb #558cda09
+# %% ../../nbs/50_report/00_join.ipynb #20fc4239
 def differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "What was measured in one run and not alike in the other, a sentence each; empty if they can be joined."
     ours, theirs = (run.record["config"] for run in (a, b))
@@ -119,7 +118,7 @@ def _made_with(cell: Mapping[str, Any]) -> dict[str, Any]:
                for key, value in made_of.get("options", {}).items()}
     return {"name": made_of.get("model"), **options}
 
-# %% ../../nbs/50_report/00_join.ipynb #3a703d94
+# %% ../../nbs/50_report/00_join.ipynb #08663694
 def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Put finished runs into one: its record, and its tables by name. Nothing is written.
 
@@ -168,7 +167,7 @@ def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[tuple[FinishedRun, 
                        "explainable: run them again with a gold standard among the models.")
     return list(taken.values()), remarks
 
-# %% ../../nbs/50_report/00_join.ipynb #7ce9a2ca
+# %% ../../nbs/50_report/00_join.ipynb #e50ff435
 def _joined_tables(cells: Sequence[tuple[FinishedRun, Mapping[str, Any]]]) -> dict[str, bytes]:
     "The tables of joined runs by their names. cells: each with the run it is taken from."
     tables: dict[str, bytes] = {}
@@ -194,7 +193,7 @@ def _csv_bytes(header: list[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     writer.writerows(rows)
     return text.getvalue().encode("utf-8")
 
-# %% ../../nbs/50_report/00_join.ipynb #e3c4b18f
+# %% ../../nbs/50_report/00_join.ipynb #f5125757
 def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     "The config of joined runs: that of the first, with the datasets, models and plugins of all."
     config = dict(runs[0].record["config"])
@@ -202,7 +201,7 @@ def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         entries: dict[str, dict[str, Any]] = {}
         for run in runs:
             for entry in run.record["config"][key]:
-                entries.setdefault(entry["as"], {option: _from_anywhere(run, value) if is_path_option(option) else value
+                entries.setdefault(entry["as"], {option: _from_anywhere(run, value) if files.is_path_option(option) else value
                                                  for option, value in entry.items()})
         config[key] = list(entries.values())
     for key in ("active_models", "plugins"):
@@ -213,8 +212,8 @@ def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
 
 
 def _from_anywhere(run: FinishedRun, value: Any) -> Any:
-    "A path of a run's config, made absolute if it leads somewhere from where the run was started."
-    if not isinstance(value, str):
+    "A path of a run's config, made absolute if it leads somewhere from where the run was started; `${VAR}` stays."
+    if not isinstance(value, str) or files.fill_path(value) != value:
         return value
     place = resolve_path(run.folder, run.record, value)
     return place.resolve().as_posix() if place.exists() else value
@@ -226,7 +225,7 @@ def _joined_cell(run: FinishedRun, cell: Mapping[str, Any]) -> dict[str, Any]:
     folder = cell.get("predictions") or Path(config["prediction_cache_dir"], cell["dataset"], cell["model"])
     return dict(cell) | {"predictions": resolve_path(run.folder, run.record, folder).resolve().as_posix()}
 
-# %% ../../nbs/50_report/00_join.ipynb #76616a6c
+# %% ../../nbs/50_report/00_join.ipynb #1041e0b9
 def merge_runs(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
     """Join finished runs, and write the joined one into a folder. Returns its record.
 

@@ -26,10 +26,11 @@ from .join import join_runs
 class RunFiles:
     """The tables of a finished run; `Run` is this and everything that can be said about them.
 
-    others: more runs, which are joined with it if they measured alike, see `join.join_runs`.
+    others: more runs, which are joined with it if they measured alike, see `join.join_runs`. trust: whether code that
+    the run's config names may be run, see `samples.allow_adapter`.
     """
-    def __init__(self, output_dir: str | Path, *others: str | Path):
-        self.output_dir = only_run(output_dir)
+    def __init__(self, output_dir: str | Path, *others: str | Path, trust: bool = False):
+        self.output_dir, self.trust = only_run(output_dir), trust
         self.about: dict[str, Any]
         self._joined: dict[str, bytes] = {}
         if others:
