@@ -288,8 +288,9 @@ def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -
                  for cell_result in result.cells for image_id, error in cell_result.errors.items()))
     scored = [name for cell_result in result.cells if not config.predict_only
               for name in table_names(cell_result.cell)]
+    datasets = {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()}
     write_record(result.output_dir, {
-        **begun, "datasets": {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()},
+        **begun, "datasets": datasets,
         "cells": [config.as_written(_cell_record(cell_result)) for cell_result in result.cells],
         "seconds": round(result.seconds, 3)}, [*scored, *(["ALL_SUMMARY.csv"] if scored else []), "errors.csv"])
 

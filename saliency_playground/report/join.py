@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FinishedRun', 'open_runs', 'differences', 'join_runs', 'merge_runs']
 
-# %% ../../nbs/50_report/00_join.ipynb #3804ce23
+# %% ../../nbs/50_report/00_join.ipynb #e64a7cac
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from saliency_playground.bench.record import (
     write_record,
 )
 
-# %% ../../nbs/50_report/00_join.ipynb #3fc93cff
+# %% ../../nbs/50_report/00_join.ipynb #1f33328b
 class FinishedRun(NamedTuple):
     "A finished run, to be joined with others."
     folder: Path
@@ -54,7 +54,7 @@ def open_runs(folders: Sequence[str | Path]) -> list[FinishedRun]:
             raise InputError(f"{run.folder} holds predictions and no scores (predict_only). There is nothing to join.")
     return runs
 
-# %% ../../nbs/50_report/00_join.ipynb #20fc4239
+# %% ../../nbs/50_report/00_join.ipynb #e3d30319
 def differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "What was measured in one run and not alike in the other, a sentence each; empty if they can be joined."
     ours, theirs = (run.record["config"] for run in (a, b))
@@ -118,7 +118,7 @@ def _made_with(cell: Mapping[str, Any]) -> dict[str, Any]:
                for key, value in made_of.get("options", {}).items()}
     return {"name": made_of.get("model"), **options}
 
-# %% ../../nbs/50_report/00_join.ipynb #08663694
+# %% ../../nbs/50_report/00_join.ipynb #05d10bb7
 def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Put finished runs into one: its record, and its tables by name. Nothing is written.
 
@@ -167,7 +167,7 @@ def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[tuple[FinishedRun, 
                        "explainable: run them again with a gold standard among the models.")
     return list(taken.values()), remarks
 
-# %% ../../nbs/50_report/00_join.ipynb #e50ff435
+# %% ../../nbs/50_report/00_join.ipynb #2fbf9d33
 def _joined_tables(cells: Sequence[tuple[FinishedRun, Mapping[str, Any]]]) -> dict[str, bytes]:
     "The tables of joined runs by their names. cells: each with the run it is taken from."
     tables: dict[str, bytes] = {}
@@ -193,7 +193,7 @@ def _csv_bytes(header: list[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     writer.writerows(rows)
     return text.getvalue().encode("utf-8")
 
-# %% ../../nbs/50_report/00_join.ipynb #f5125757
+# %% ../../nbs/50_report/00_join.ipynb #830fdeca
 def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     "The config of joined runs: that of the first, with the datasets, models and plugins of all."
     config = dict(runs[0].record["config"])
@@ -201,8 +201,9 @@ def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         entries: dict[str, dict[str, Any]] = {}
         for run in runs:
             for entry in run.record["config"][key]:
-                entries.setdefault(entry["as"], {option: _from_anywhere(run, value) if files.is_path_option(option) else value
-                                                 for option, value in entry.items()})
+                entries.setdefault(entry["as"], {
+                    option: _from_anywhere(run, value) if files.is_path_option(option) else value
+                    for option, value in entry.items()})
         config[key] = list(entries.values())
     for key in ("active_models", "plugins"):
         config[key] = list(dict.fromkeys(_from_anywhere(run, name) if key == "plugins" else name for run in runs
@@ -225,7 +226,7 @@ def _joined_cell(run: FinishedRun, cell: Mapping[str, Any]) -> dict[str, Any]:
     folder = cell.get("predictions") or Path(config["prediction_cache_dir"], cell["dataset"], cell["model"])
     return dict(cell) | {"predictions": resolve_path(run.folder, run.record, folder).resolve().as_posix()}
 
-# %% ../../nbs/50_report/00_join.ipynb #1041e0b9
+# %% ../../nbs/50_report/00_join.ipynb #44a4b9a2
 def merge_runs(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
     """Join finished runs, and write the joined one into a folder. Returns its record.
 
