@@ -567,14 +567,17 @@ def png_bytes(pixels: np.ndarray, **text: str) -> bytes:
 
 # %% ../nbs/08_images.ipynb #136b9e8f
 def png_text(path: str | Path, key: str) -> str | None:
-    """The text that `png_bytes` put into a PNG file under this key; None if there is none, or no such file.
+    """The text that `png_bytes` put into a PNG file under this key; None if there is none, or if the file is not there
+    or damaged.
 
-    Reads no pixels.
+    Decodes no pixels, but holds every part of the file against its checksum.
     """
     from PIL import Image
     try:
         with Image.open(files.regular_file(path)) as image:
-            return image.info.get(key)
+            text = image.info.get(key)
+            image.verify()
+            return text
     except Exception:                                                   # a damaged file says nothing
         return None
 
