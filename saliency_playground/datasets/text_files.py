@@ -59,7 +59,7 @@ def _western_text(data: bytes, path: object, line: int) -> str:
     if strange or not other.isascii():
         raise DatasetError(f"{path}, line {line}: this is not UTF-8"
                            + (", other lines are." if not other.isascii() else f", nor {_WESTERN}.")
-                           + " Save it again as CSV in UTF-8.")
+                           + " Save it again in UTF-8.")
     return text
 
 # %% ../../nbs/30_datasets/00_text_files.ipynb #13a0000d
@@ -98,7 +98,7 @@ def as_utf8(data: bytes, path: object) -> tuple[bytes, str]:
         try:
             data = data.decode(encoding).encode()
         except UnicodeError as error:
-            raise DatasetError(f"{path}: begins as {encoding.upper()} and is not ({error}). Save it again as CSV in "
+            raise DatasetError(f"{path}: begins as {encoding.upper()} and is not ({error}). Save it again in "
                                "UTF-8.") from None
     elif not data.isascii():
         try:

@@ -241,7 +241,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-# %% ../../nbs/07_matfiles/05_read.ipynb #d23e3ea3
+# %% ../../nbs/07_matfiles/05_read.ipynb #609dae51
 _ARRAYS = "saliency_playground.matfiles.hdf5:look_arrays"
 
 
