@@ -10,8 +10,8 @@ it; a minute without an answer counts as dead. HDF5 is read in a process of the 
 seconds here (else after thirty): that is a refusal.
 
 refused: a `PlaygroundError` that names the file. same: read, with the values of the whole file. changed: read, with
-other values, after bytes became others: no reader can notice that where a format keeps no checksum. lost: the same after
-bytes were lost or came twice. wrong: another error, a fault of the reader. crashed: the process ended, or hung.
+other values, after bytes became others: no reader can notice that where a format keeps no checksum. lost: the same
+after bytes were lost or came twice. wrong: another error, a fault of the reader. crashed: the process ended, or hung.
 
 What may be lost without a word: rows of a table or characters of a number in a text, and bytes that a format lets stand
 anywhere; a file that contradicts itself is refused.
