@@ -373,7 +373,8 @@ def work(name: str, seed: int, start: int, count: int) -> None:
             print(number, flush=True)
             begun = time.perf_counter()
             try:
-                outcome = "same" if repr(kind.read(path)) == right else "lost" if moved else "changed"
+                other = "lost" if moved else "changed"
+                outcome = "same" if repr(kind.read(path)) == right else other
             except PlaygroundError as error:
                 outcome = "refused" if str(path.name) in str(error) else "wrong PlaygroundError without the file's name"
             except Exception as error:

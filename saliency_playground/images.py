@@ -80,7 +80,7 @@ def _check_pixels(image: "PIL.Image.Image", path: str | Path, max_pixels: int | 
         raise ImageError(f"{path}: its header claims {width}×{height} pixels, which {length} bytes do not hold. "
                          f"Copy or download the file again. {cure}")
 
-# %% ../nbs/08_images.ipynb #ee20f631
+# %% ../nbs/08_images.ipynb #3fea24ea
 def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
     "The part of a PNG whose bytes do not match its checksum, which Pillow does not look at; empty if all do."
     at = 8
@@ -92,7 +92,7 @@ def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
     return ""
 
 
-# %% ../nbs/08_images.ipynb #416aba6d
+# %% ../nbs/08_images.ipynb #89aa9ae4
 _MARKS = re.compile(rb"\xff+[^\x00\xff]")
 _RESTARTS, _ARITHMETIC = range(0xD0, 0xD8), range(0xC9, 0xCC)
 _MORE = bytes(range(1, 200, 3))
@@ -136,7 +136,7 @@ def _jpeg_fault(image: "PIL.Image.Image", data: bytes) -> str:
     with PIL.Image.open(io.BytesIO(_with_more(data, [place for place, _ in ends]))) as again:
         return "" if np.array_equal(np.asarray(again), pixels) else "its data end before the picture does"
 
-# %% ../nbs/08_images.ipynb #f25550ed
+# %% ../nbs/08_images.ipynb #fa73e751
 def _length_fault(there: int, needed: int) -> str:
     "That there are other than the needed bytes; up to four may fill up."
     return "" if needed <= there <= needed + 4 else f"{there} bytes where its header speaks of {needed}"
