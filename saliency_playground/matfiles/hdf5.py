@@ -176,7 +176,7 @@ def look(path: str, names: list[str] | None = None, outline: bool = False) -> An
         cells = reader.value(file["#subsystem#/MCOS"]) if "#subsystem#/MCOS" in file else []
         return Objects(cells).resolve(found) if cells else found
 
-# %% ../../nbs/07_matfiles/03_hdf5.ipynb #f9bdc6cb
+# %% ../../nbs/07_matfiles/03_hdf5.ipynb #554f4c56
 def arrays_below(group: h5py.Group, place: str = "", depth: int = 0) -> Iterator[tuple[str, h5py.Dataset | None]]:
     "Every array below a group with its path from there; a link with None. Raises Damaged if groups go too deep."
     if depth > MAX_DEPTH:

@@ -241,7 +241,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-# %% ../../nbs/07_matfiles/05_read.ipynb #38150a9b
+# %% ../../nbs/07_matfiles/05_read.ipynb #22a7e7c8
 _ARRAYS = "saliency_playground.matfiles.hdf5:look_arrays"
 
 
