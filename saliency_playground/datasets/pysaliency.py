@@ -156,6 +156,7 @@ class Pysaliency(EmbeddedDataset):
     """
     card = {"citation": "Kümmerer, Wallis & Bethge, Saliency Benchmarking Made Easy, ECCV 2018, and the dataset's own",
             "licence": "the dataset's own"}
+    marks = ("stimuli*.hdf5",)
 
     def __init__(self, root: str | Path | None = None, stimuli: Any = None, fixations: Any = None,
                  images_dir: str | Path | None = None, duration_unit: Literal["s", "ms"] | None = None,
