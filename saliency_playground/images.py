@@ -46,6 +46,7 @@ def _opened(path: str | Path, max_pixels: int | None = None,
     """
     import PIL.Image
     try:
+        files.regular_file(path)                                        # no pipe, no device: they may never end
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")                             # a damaged EXIF block is no reason to print
             pillows_limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
@@ -526,6 +527,7 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
     if alpha not in (None, *ALPHAS):
         raise InputError(f"alpha is one of {', '.join(ALPHAS)}, not {alpha!r}.")
     try:
+        files.regular_file(path)
         if suffix in (".npy", ".npz"):
             stored = files.read_array(path, key)
             values = _only_map(stored, key, path) if isinstance(stored, dict) else stored
@@ -537,8 +539,9 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
             values = _read_gray(path, alpha)
     except FileNotFoundError:
         raise MapError(f"{path}: there is no such file.") from None
-    except PlaygroundError as error:                                    # which names the file
-        raise MapError(str(error)) from None
+    except PlaygroundError as error:
+        named = str(path) in str(error)
+        raise MapError(str(error) if named else f"{path}: {error}") from None
     except ValueError as error:
         raise MapError(f"{path}: {error}") from None
     except Exception as error:                                          # a damaged archive fails in many ways
@@ -571,9 +574,9 @@ def png_text(path: str | Path, key: str) -> str | None:
     """
     from PIL import Image
     try:
-        with Image.open(path) as image:
+        with Image.open(files.regular_file(path)) as image:
             return image.info.get(key)
-    except OSError:
+    except Exception:                                                   # a damaged file says nothing
         return None
 
 # %% ../nbs/08_images.ipynb #07feb9ab
