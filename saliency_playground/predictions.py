@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def source_digest(cls: type) -> str:
     source = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return files.remembered_sha256(source) if source and Path(source).is_file() else ""
 
-# %% ../nbs/35_predictions.ipynb #0e0e3b6d
+# %% ../nbs/35_predictions.ipynb #06726645
 _ELSEWHERE = {"name", "options", "users_code", "index_by_id", "_bound_digest", "ready", "unfit", "_net_or_error",
               "_as_loaded"}
 
@@ -134,11 +134,12 @@ _settled: dict[str, str] = {}              # digest of a recipe after a run -> w
 class PredictionStore:
     """The kept predictions of one model on one data set.
 
-    folder: `<prediction_cache_dir>/<dataset>/<model>`. model: as made by `create`.
+    folder: `<prediction_cache_dir>/<dataset>/<model>`. model: as made by `create`. shown: what the folder's record,
+    `cell.json`, says instead of the recipe itself, given that.
     Hold `files.lock(folder)` while writing.
     """
-    def __init__(self, folder: str | Path, model: SaliencyModel):
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, model: SaliencyModel, shown: Callable[[Any], Any] = dict):
+        self.folder, self._shown = Path(folder), shown
         self.looked_at = look_at(model) if is_own(model) and cache_key(model) is None else None
         self.recipe = recipe(model, self.looked_at)
         self._model = model
@@ -172,8 +173,9 @@ class PredictionStore:
         return self._weights[image_id]
 
     def has(self, image_id: str, key: str) -> bool:
-        "Whether the prediction is kept and was computed from what `key` stands for."
-        return (self.journal.get(image_id) or {}).get("key") == key and self.path(image_id).is_file()
+        "Whether the prediction is kept whole and was computed from what `key` stands for."
+        entry = self.journal.get(image_id) or {}
+        return entry.get("key") == key and _is_as_written(self.path(image_id), entry)
 
     def get(self, image_id: str, key: str) -> Prediction | None:
         "The kept prediction, or None if there is none of this key or its file is damaged."
@@ -186,17 +188,35 @@ class PredictionStore:
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         if not self._described:
-            files.write_text(self.folder/"cell.json", json.dumps(self.recipe, indent=1, default=str) + "\n")
+            shown = json.dumps(self._shown(self.recipe), indent=1, default=str)
+            files.write_text(self.folder/"cell.json", f"{shown}\n")
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)
         content = files.array_bytes(prediction.values)
-        files.write_bytes(self.path(image_id), content)
+        path = files.write_bytes(self.path(image_id), content, durable=False)   # its digest is checked at every reading
         more = {"reads": dict(reads)} if reads else {}
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
-                         weights=self.fingerprint(image_id), seconds=seconds, **more)
+                         weights=self.fingerprint(image_id), seconds=seconds, written=_size_and_time(path), **more)
 
-# %% ../nbs/35_predictions.ipynb #bade8797
+
+def _size_and_time(path: Path) -> list[int]:
+    "A file's size in bytes, and when it was written, in ns."
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _is_as_written(path: Path, entry: dict) -> bool:
+    """Whether a file is still the one that a journal's entry is about.
+
+    By size and time, as a rule: all the files of a run would take long to read. One that was touched or copied is read.
+    """
+    try:
+        return _size_and_time(path) == entry.get("written") or files.sha256(path) == entry.get("sha256")
+    except OSError:
+        return False
+
+# %% ../nbs/35_predictions.ipynb #39ba58df
 def _key_of(recipe_digest: str, weights: Any, image: Any, reads: Mapping[str, str]) -> str:
     "The key of a prediction: its recipe, the model's fingerprint, the image's digest, and what was read besides."
     return files.digest([recipe_digest, weights, image, *([dict(reads)] if reads else [])])
@@ -280,8 +300,8 @@ def read_stored_prediction(folder: str | Path, image_id: str,
     entry = (journal or files.Journal(folder/"images.jsonl")).get(image_id) or {}
     path = files.path_inside(folder, image_id, ".npy")
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = files.read_bytes(path)
+    except (OSError, InputError):
         return None
     if not entry.get("key") or files.sha256(content) != entry.get("sha256"):
         return None

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -193,8 +193,8 @@ class CellResult:
     seconds: float = 0.0
 
 
-def _fit(cell: Cell, rows: bool) -> None:
-    """Fit the cell's model, if it is a ceiling, to the dataset.
+def _fit(cell: Cell, rows: bool, quiet: bool) -> None:
+    """Fit the cell's model, if it is a ceiling, to the dataset; what is fitted is kept beside the rows.
 
     rows: fit the baseline too, for rows are scored; where the dataset does not allow it, IG stays empty, and why is
     journaled with the rows.
@@ -202,8 +202,10 @@ def _fit(cell: Cell, rows: bool) -> None:
     for model in (cell.model, cell.baseline) if rows else (cell.model,):
         if isinstance(model, Ceiling) and not model.ready:
             try:
-                model.fit(cell.dataset)
-                model.ready = True
+                with closing(files.Journal(Path(cell.config.output_dir, ".fits", f"{cell.dataset_as}.jsonl"))) as kept:
+                    model.kept, model.quiet = None if cell.config.overwrite == "always" else kept, quiet
+                    model.fit(cell.dataset)
+                model.kept, model.ready = None, True
             except ValueError as error:
                 if model is cell.model:
                     raise RunError(f"model {cell.model_as} on {cell.dataset_as}: {error}") from error
@@ -221,8 +223,8 @@ def _hold_folders(cell: Cell) -> Iterator[None]:
         if cell.config.heatmaps_png.enabled:
             folders.append(figure_dir)
         for folder in folders:
-            stack.enter_context(files.lock(folder))
-            files.remove_partials(folder)
+            if stack.enter_context(files.lock(folder, to_read=True)):
+                files.remove_partials(folder)
         try:
             yield
         finally:
@@ -245,7 +247,7 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
             raise FailedImageError(*next(iter(cell_result.errors.items())))
         todo = [task for task in tasks if task.needs_prediction or task.needs_row or task.figures]
         if todo:
-            _fit(cell, rows=any(task.needs_row for task in tasks))
+            _fit(cell, any(task.needs_row for task in tasks), quiet)
         load, score = (functools.partial(catch_errors, step, cell, strict) for step in (load_sample, score_image))
         with (ThreadPoolExecutor(workers, OWN_THREADS) as pool,
               progress(len(todo), f"{cell.dataset_as} × {cell.model_as}", quiet=quiet or not todo, leave=True) as bar):
@@ -275,7 +277,7 @@ def _record_image(cell: Cell, result: ImageResult, cell_result: CellResult) -> N
         cell_result.errors[image_id] = result.error
         return
     for path, png in result.figures.items():
-        files.write_bytes(path, png)
+        files.write_bytes(path, png, durable=False)
     if result.scores is not None:
         sample = result.sample
         cell.rows.put(image_id, key=task.row_key, scores=result.scores, observers=result.observers,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError, OutOfTime
-from .base import read_settings, read_value
+from .base import read_settings
 
 if TYPE_CHECKING:
     from saliency_playground.finetune.config import FinetuneConfig
@@ -171,6 +171,7 @@ def run_(config: str, n: int | None, test_count: int, workers: int | None, sets:
     Exit code: 0 all is well, 1 folds failed, 2 the config or a parameter is at fault, 3 out of time.
     """
     from saliency_playground.notebooks.folds import next_steps, run_folds
+    from saliency_playground.settings import read_value
     notebook_parameters = {name: read_value(name, value) for name, value in parameters}
     try:
         results = run_folds(config, n, workers, sets, test_count, notebook_parameters, max_hours, runs, click.echo)
@@ -207,10 +208,12 @@ def aggregate(outputs: tuple[Path, ...], pretrained: str, folds: str, out: Path 
       saliency-playground folds aggregate
       saliency-playground folds aggregate --outputs outputs/mine --pretrained before --folds "fold_*" --out mine.csv
     """
-    from saliency_playground.finetune.folds import aggregate_folds, write_summary
+    from saliency_playground.finetune.folds import aggregate_folds, dataset_warnings, write_summary
     table = aggregate_folds(outputs, pretrained, folds)
     columns = ["metric", "mean", "ci_low", "ci_high", "sd_folds", "pretrained", "difference", "difference_low",
                "difference_high", "n_images", "n_folds"]
     click.echo(table[columns].to_string(index=False, float_format="{:.4g}".format))
+    for sentence in dataset_warnings(outputs):
+        click.echo(sentence)
     path = write_summary(table, out or outputs[0]/"deepgaze_iie_finetuned_cv_summary.csv")
     click.echo(f"written: {path}, {path.with_suffix('.png')}")
