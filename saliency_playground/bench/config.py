@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['Document', 'parse_yaml', 'packaged_configs', 'read_config', 'assign_setting', 'Block', 'Heatmaps', 'ConfigEntry',
-           'Config', 'make_block', 'fill_paths', 'known_names', 'make_entry', 'check_entry_options', 'use_plugins',
-           'load_document', 'load_config', 'missing_inputs']
+           'Config', 'make_block', 'fill_paths', 'paths_as_written', 'known_names', 'make_entry', 'check_entry_options',
+           'use_plugins', 'load_document', 'name_experiment', 'load_config', 'missing_inputs']
 
 # %% ../../nbs/40_bench/01_config.ipynb #e35b6367
 import inspect
 import json
+import math
 import os
 import re
 import unicodedata
@@ -37,10 +38,12 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from .. import metrics as _metrics
+from ..checkup.recognise import known_datasets
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError
-from ..files import RESERVED, did_you_mean, path_hint
+from ..files import RESERVED, did_you_mean, fill_path, is_path_option, path_hint, read_text
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
+from ..settings import YamlFault, parse_settings
 
 # %% ../../nbs/40_bench/01_config.ipynb #ef654f57
 @dataclass
@@ -49,12 +52,13 @@ class Document:
 
     name: the file, as its reader knows it; "" for settings that come from Python.
     data: dicts, lists and plain values. marks: what wrote the value at a path, a line number or a `--set …`.
-    faults: what was found so far, (mark, line of text).
+    faults: what was found so far, (mark, line of text). written: paths that were filled in, and what stood there.
     """
     name: str = ""
     data: Any = field(default_factory=dict)
     marks: dict[tuple, int | str] = field(default_factory=dict)
     faults: list[tuple] = field(default_factory=list)
+    written: dict[str, str] = field(default_factory=dict)
 
     def mark(self, path: Iterable) -> int | str | None:
         "The line number or `--set …` that wrote the value at a path, or what is around it; None if unknown."
@@ -79,21 +83,9 @@ class Document:
             elsewhere = [fault for fault in self.faults if not isinstance(fault[0], int)]
             raise ConfigError(text for _, text in [*sorted(in_file, key=lambda fault: fault[0]), *elsewhere])
 
-# %% ../../nbs/40_bench/01_config.ipynb #eddba6b9
-class _Loader(yaml.SafeLoader):
-    "YAML in which a date stays text and 1e-4 is a number."
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
-
 # %% ../../nbs/40_bench/01_config.ipynb #f2cf9347
-def _collect(document: Document, node: yaml.Node, path: tuple = (), above: tuple = ()) -> None:
+def _collect(document: Document, node: yaml.Node, path: tuple = ()) -> None:
     "Note the line of everything below a YAML node, and the keys that are written twice."
-    if any(node is other for other in above):
-        raise ConfigError([document.line(path, "an alias (*) of something that it lies in.")])
     if isinstance(node, yaml.MappingNode):
         below = [(str(key.value), key.start_mark.line + 1, value) for key, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
@@ -105,27 +97,7 @@ def _collect(document: Document, node: yaml.Node, path: tuple = (), above: tuple
         first, document.marks[here] = document.marks.get(here), line
         if first is not None and step != "<<":
             document.fault(here, f"written twice, first in line {first}. Keep one.")
-        _collect(document, value, here, (*above, node))
-
-# %% ../../nbs/40_bench/01_config.ipynb #f3d9e508
-_YAML_WORDS = {                                       # what the parser says -> what it means
-    r"character '\\t'": "a tab. Indent with spaces.",
-    r"mapping values are not allowed": 'a ":" that cannot stand here. Mend the indent, or quote the text.',
-    r"expected <block end>": "indented unlike the lines around it, or a list where keys are expected.",
-    r"could not find expected ':'": 'neither "key: value" nor "- entry".',
-    r"expected ',' or": "a bracket that is not closed.",
-    r"unexpected end of stream": "a quote that is not closed.",
-    r"cannot start any token": "a character that needs quotes around the text.",
-}
-
-
-def _yaml_fault(error: yaml.MarkedYAMLError) -> tuple[int, str]:
-    "The line of a YAML error and what is wrong there."
-    words = next((words for pattern, words in _YAML_WORDS.items() if re.search(pattern, error.problem or "")),
-                 f"not YAML: {error.problem}.")
-    begun = re.search("flow|quoted|simple key", error.context or "")     # it shows later than it went wrong
-    mark = error.context_mark if begun else error.problem_mark or error.context_mark
-    return mark.line + 1, words
+        _collect(document, value, here)
 
 # %% ../../nbs/40_bench/01_config.ipynb #ba7bd0f0
 def parse_yaml(text: str, name: str = "") -> Document:
@@ -136,22 +108,13 @@ def parse_yaml(text: str, name: str = "") -> Document:
     """
     document = Document(name, marks={(): 1})
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is not None:
-            _collect(document, node)
-            document.data = loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        document.marks[()], words = _yaml_fault(error)
-        raise ConfigError([document.line((), words)]) from None
-    except yaml.reader.ReaderError as error:
-        document.marks[()] = text.count("\n", 0, error.position) + 1
-        words = f"a character that is no text (code {ord(text[error.position])})."
-        raise ConfigError([document.line((), words)]) from None
-    except ConfigError:
-        raise
-    except ValueError as error:                        # a tag such as !!float before a text that is none
-        raise ConfigError([document.line((), f"a value cannot be read: {error}.")]) from None
+        data, node = parse_settings(text)
+    except YamlFault as fault:
+        document.marks[()] = fault.line
+        raise ConfigError([document.line((), fault.words)]) from None
+    if node is not None:
+        _collect(document, node)
+        document.data = data
     if not isinstance(document.data, dict):
         raise ConfigError([document.line((), "expected keys such as `models:` and `datasets:`.")])
     return document
@@ -176,7 +139,7 @@ def read_config(source: str | Path | Mapping) -> Document:
         raise ConfigError([f"{name}: there is no such file, and no packaged config of that name "
                            f"({', '.join(shipped)}).{did_you_mean(path.stem, shipped)}"])
     try:
-        return parse_yaml(file.read_text(encoding="utf-8-sig"), name)
+        return parse_yaml(read_text(path, "utf-8-sig") if file is path else file.read_text(encoding="utf-8"), name)
     except (UnicodeDecodeError, OSError) as error:
         raise ConfigError([f"{source}: cannot be read as UTF-8 text: {error}."]) from None
 
@@ -208,7 +171,7 @@ def assign_setting(document: Document, assignment: str) -> None:
     the value is YAML.
     """
     keys, equals, text = assignment.partition("=")
-    where = f"--set {assignment}"
+    where = f"--set {assignment if len(assignment) <= 90 else assignment[:87] + '…'}"
     path: list[Any] = []                                                  # keys of dicts, indices of lists
     holder: Any = document.data
     try:
@@ -226,11 +189,11 @@ def assign_setting(document: Document, assignment: str) -> None:
             holder[path[-1]] = below
             holder = below
         path.append(_find_step(holder, last))
-        holder[path[-1]] = yaml.load(text, _Loader)
+        holder[path[-1]] = parse_settings(text)[0]
+    except YamlFault as fault:
+        document.faults.append((where, f"{where}: {fault.words}"))
     except ValueError as error:
         document.faults.append((where, f"{where}: {error}"))
-    except yaml.MarkedYAMLError as error:
-        document.faults.append((where, f"{where}: {_yaml_fault(error)[1]}"))
     else:
         written = tuple(map(str, path))
         others = {key: mark for key, mark in document.marks.items() if key[:len(written)] != written}
@@ -275,7 +238,7 @@ class Heatmaps(Block):
         "max", description="full colour is: max, the map's own maximum; sum, ten times a uniform map; none, 1")
     colormap: Annotated[str, AfterValidator(_check_colormap)] = Field("jet", description="any of matplotlib's")
     alpha: float = Field(0.5, ge=0, le=1, description="opacity of the overlay")
-    out_dir: Path = Field(Path("outputs/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
+    out_dir: Path = Field(Path("outputs/benchmark/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
 
 # %% ../../nbs/40_bench/01_config.ipynb #044bb214
 @dataclass(frozen=True)
@@ -304,7 +267,7 @@ _BASELINE = ConfigEntry("center_bias_crossval", "center_bias_crossval")
 
 class Config(Block):
     "A checked config: what to run, on what, and where the results go. Made by `load_config`."
-    experiment: str = Field("benchmark", description="a title for the run")
+    experiment: str = Field("benchmark", description="a title for the run; null: the name of the config's file")
     # what runs on what
     datasets: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
     models: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
@@ -324,7 +287,8 @@ class Config(Block):
                                                 "each on its best map; null: all on the density")
     baseline: ConfigEntry = Field(_BASELINE, description="the model that IG gains upon; null: this one")
     # where it goes
-    output_dir: Path = Field(Path("outputs"), strict=False, description="tables, heatmaps and run.json")
+    output_dir: Path = Field(Path("outputs/benchmark"), strict=False,
+                             description="tables, heatmaps and run.json; null: outputs/<experiment>")
     cache_predictions: bool = Field(True, description="keep predictions for the next run")
     prediction_cache_dir: Path = Field(Path("predictions"), strict=False, description="where")
     heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as heatmaps, the block above")
@@ -341,6 +305,10 @@ class Config(Block):
                                    for key in ("datasets", "models")}
         entries["baseline"] = self.baseline.as_dict()
         return self.model_dump(mode="json", exclude=set(entries)) | entries
+
+    def as_written(self, value: Any = None) -> Any:
+        "`as_dict`, or any other value, with `~` and `${VAR}` in paths as the config has them: for records."
+        return paths_as_written(self._document, self.as_dict() if value is None else value)
 
 # %% ../../nbs/40_bench/01_config.ipynb #7b224433
 _EXPECTED = {"int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
@@ -388,18 +356,6 @@ def make_block(document: Document, schema: type[_AnyBlock], data: dict) -> _AnyB
     return None
 
 # %% ../../nbs/40_bench/01_config.ipynb #efbdc897
-_PATHS = ("root", "path", "participant_maps")
-_ENDINGS = ("_dir", "_path", "_file", "_csv")      # images_dir, weights_path, split_file, index_csv, …
-
-
-def _fill_variables(text: str) -> str:
-    "A path with `~` and `${VAR}` filled in. Raises ValueError naming a variable that is not set."
-    for name in re.findall(r"\$\{(\w+)\}", text):
-        if name not in os.environ:
-            raise InputError(f"the variable {name} of {_show_value(text)} is not set.{did_you_mean(name, os.environ)}")
-    return os.path.expanduser(re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text))
-
-
 def fill_paths(document: Document, value: Any, path: tuple = ()) -> Any:
     "A copy of a value with every path in it filled in. Variables that are not set are noted as faults."
     if isinstance(value, Mapping):
@@ -409,12 +365,36 @@ def fill_paths(document: Document, value: Any, path: tuple = ()) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     key = next((str(step) for step in reversed(path) if not isinstance(step, int)), "")
-    if isinstance(value, str) and (key in (*_PATHS, "plugins") or key.endswith(_ENDINGS)):
+    if isinstance(value, str) and is_path_option(key):
         try:
-            return _fill_variables(value)
+            filled = fill_path(value)
         except ValueError as error:
             document.fault(path, str(error))
+            return value
+        if filled != value:
+            document.written[filled] = document.written[Path(filled).as_posix()] = value
+        return filled
     return value
+
+
+def paths_as_written(document: Document, value: Any, key: str = "") -> Any:
+    """A copy of a value in which paths are as the config wrote them, for records that others may see.
+
+    key: of what the value lies under. Texts that are no paths, such as messages, have the paths in them replaced.
+    """
+    if isinstance(value, Mapping):
+        return {name: paths_as_written(document, below, str(name)) for name, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [paths_as_written(document, below, key) for below in value]
+    if not isinstance(value, (str, os.PathLike)):
+        return value
+    text = os.fspath(value)
+    for filled, written in document.written.items():
+        if text == filled and (is_path_option(key) or "/" in filled):
+            return written
+        if len(filled) > 3 or text.startswith(f"{filled}/"):
+            text = text.replace(f"{filled}/", f"{written.rstrip('/')}/")
+    return text
 
 # %% ../../nbs/40_bench/01_config.ipynb #bd034650
 def known_names(document: Document, kind: str) -> tuple[str, ...] | None:
@@ -452,8 +432,8 @@ def make_entry(document: Document, kind: str, names: tuple | None, path: tuple, 
             return None
     if names is not None and name not in names:
         if kind == "dataset" and Path(name).is_dir():
-            document.fault(named_at, f"{_show_value(name)} is a folder, not a dataset's name. Write {{name: folder, "
-                           f"root: {name}}}.")
+            known = " or ".join(f"{{name: {one}, root: {name}}}" for one in [*known_datasets(name)] or ["folder"])
+            document.fault(named_at, f"{_show_value(name)} is a folder, not a dataset's name. Write {known}.")
             return None
         document.fault(named_at, _unknown_name(kind, names, name))
     _check_folder_name(document, path, as_)
@@ -557,9 +537,18 @@ def _expected_type(annotation: Any, value: Any) -> str:
     return ""
 
 
+def _holds_no_number(value: Any) -> bool:
+    "Whether a value is NaN or infinite, or holds something that is."
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_no_number, value))
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 def _option_fault(option: str, value: Any, parameters: dict, who: str) -> str:
     "What is wrong with an option, in words; empty if nothing. parameters: the parameters of who's constructor."
     takes = [name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if option in takes and _holds_no_number(value):
+        return f"expected finite numbers, got {_show_value(value)}."
     if option in takes:
         annotation = parameters[option].annotation
         expected = "" if annotation is parameters[option].empty else _expected_type(annotation, value)
@@ -675,7 +664,9 @@ def load_document(source: Any, sets: Iterable[str] = ()) -> Document:
     """
     document = read_config(source if isinstance(source, (str, Path, Mapping)) else source.as_dict())
     if not document.marks:                                             # from Python: work on a copy
-        document.data = fill_paths(Document(), document.data)
+        scratch = Document()
+        document.data = fill_paths(scratch, document.data)
+        document.written |= scratch.written
     for assignment in sets:
         assign_setting(document, assignment)
     document.data = fill_paths(document, _fill_fold(document, document.data, document.data.get("fold")))
@@ -683,15 +674,22 @@ def load_document(source: Any, sets: Iterable[str] = ()) -> Document:
     return document
 
 
+def name_experiment(document: Document) -> None:
+    "Call the experiment of a config after its file, if nothing else was said."
+    if document.name and document.data.get("experiment") is None:
+        document.data["experiment"] = Path(document.name).stem
+
+
 def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ()) -> Config:
     """Read, check and resolve a config.
 
     source: a YAML file, the name of a packaged config ("baseline"), a mapping, or a finished Config.
     sets: `key=value` texts that go over it, see `assign_setting`.
-    Returns a Config with paths expanded and `active_models`, `metrics`, `heatmaps_png.out_dir` filled in.
-    Raises ConfigError with every fault of the whole config.
+    Returns a Config with paths expanded and `experiment`, `active_models`, `metrics`, `output_dir`,
+    `heatmaps_png.out_dir` filled in. Raises ConfigError with every fault of the whole config.
     """
     document = load_document(source, sets)
+    name_experiment(document)
     data = document.data
     datasets = _entries(document, "dataset", data)
     models = _share_kwargs(document, _entries(document, "model", data), data.get("model_kwargs"))
@@ -704,9 +702,12 @@ def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ())
              "baseline": _baseline_entry(document, data)}
     active = _active_models(document, models, data.get("active_models"))
     config = make_block(document, Config, data | parts)
+    config = config and _resolve(config, active, document)
+    if config:
+        _check_places(document, config)
     document.check()
     assert config is not None, "where a block cannot be made, a fault is noted"
-    return _resolve(config, active, document)
+    return config
 
 
 def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
@@ -718,8 +719,30 @@ def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
     return entry
 
 
+def _folder_name(title: str) -> str:
+    "A title as the name of a folder."
+    name = re.sub(r"[^\w .+()-]", "_", title)[:80].strip(" .")
+    return f"_{name}" if not name or RESERVED.fullmatch(name) else name
+
+
+def _check_places(document: Document, config: Config) -> None:
+    "Note heatmaps that would lie among kept predictions, or around them: each folder has a lock of its own."
+    if not (config.heatmaps_png.enabled and config.cache_predictions):
+        return
+    cells = [(dataset.as_, model) for dataset in config.datasets for model in config.active_models]
+    figures, kept = ({Path(os.path.realpath(top), *cell) for cell in cells}
+                     for top in (config.heatmaps_png.out_dir, config.prediction_cache_dir))
+    for folder in figures:
+        if clash := next((other for other in kept if folder.is_relative_to(other) or other.is_relative_to(folder)), None):
+            document.fault(("heatmaps_png", "out_dir"), f"heatmaps would go to {folder.as_posix()}, and predictions to "
+                           f"{clash.as_posix()}. Give the two folders that do not lie in each other.")
+            return
+
+
 def _resolve(config: Config, active: list[str], document: Document) -> Config:
     "The config with what it leaves open filled in."
+    if "output_dir" not in config.model_fields_set:
+        config = config.model_copy(update={"output_dir": Path("outputs", _folder_name(config.experiment))})
     heatmaps = config.heatmaps_png
     if "out_dir" not in heatmaps.model_fields_set:
         heatmaps = heatmaps.model_copy(update={"out_dir": config.output_dir/"heatmaps"})

@@ -6,7 +6,6 @@
 __all__ = ['run']
 
 # %% ../../nbs/40_bench/06_run.ipynb #e5d8c7b6
-import csv
 import os
 import time
 from copy import copy
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, metrics
+from ..checkup.recognise import door_findings, refused_because
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
@@ -24,7 +24,15 @@ from ..tables import write_table
 from .config import Config, ConfigEntry, load_config, missing_inputs
 from .pipeline import CellResult, run_cell
 from .plan import Cell, SurveyedImage, overlapping_ids, survey
-from .results import SUMMARY, RunResult, cell_tables, write_records
+from .record import cells_beside, mark_unfinished, put_back
+from saliency_playground.bench.results import (
+    SUMMARY,
+    RunResult,
+    begin_record,
+    cell_tables,
+    table_names,
+    write_records,
+)
 
 # %% ../../nbs/40_bench/06_run.ipynb #e2d1f743
 def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> RunResult:
@@ -34,40 +42,38 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     quiet: no progress bars; None: bars if somebody watches, see `progress.is_watched`.
     Returns a RunResult; the tables lie in its output_dir, and its `exit_code` says whether anything is missing. Raises
     ConfigError for faults of the config, RunError for what is missing or empty, TimeoutError if another run is writing
-    to the same output_dir. If it raises one of them before anything is computed, nothing is left on the disk.
+    to the same output_dir. If it raises one of them before anything is computed, nothing is left on the disk. From the
+    first cell to the last table, the folder's run.json says that the run is unfinished.
     """
     config = _with_one_blur(config if isinstance(config, Config) else load_config(config))
     if absent := missing_inputs(config):
         raise RunError("\n".join(absent))
     quiet = not is_watched() if quiet is None else quiet
+    cell_results: list[CellResult] = []
+    summary: list[list] = []
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
+        files.remove_partials(output_dir, deep=False)
         files.remove_partials(output_dir/".rows")
-        for partial in output_dir.glob(".*.part"):
-            partial.unlink()
-        cell_results: list[CellResult] = []
-        summary: list[list] = []
-        for cell in _cells(config):
-            cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet))
-            if not config.predict_only:
-                summary += cell_tables(cell_results[-1])
-        forgotten = () if config.predict_only else _forgotten_cells(output_dir/"ALL_SUMMARY.csv", summary)
-        result = RunResult(output_dir, cell_results, time.perf_counter() - start, forgotten)
+        cells, begun = _cells(config), begin_record(config)
+        before = mark_unfinished(output_dir, begun)
+        try:
+            for cell in cells:
+                cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet))
+                if not config.predict_only:
+                    summary += cell_tables(cell_results[-1])
+        except BaseException:
+            if not cell_results:                                             # no table was touched
+                put_back(output_dir, before)
+            raise
+        own = {name for cell in cells for name in table_names(cell)}
+        forgotten = () if config.predict_only else cells_beside(output_dir, own)
+        result = RunResult(output_dir, cell_results, time.perf_counter() - start,
+                           tuple(f"{dataset} × {model}" for dataset, model in forgotten))
         if not config.predict_only:
             write_table(output_dir/"ALL_SUMMARY.csv", SUMMARY, summary)
-        write_records(result, config)
+        write_records(result, config, begun)
     return result
-
-
-def _forgotten_cells(table: Path, summary: list[list]) -> tuple[str, ...]:
-    "The cells of the table that an earlier run has left, dataset × model, which are not in this run's summary."
-    try:
-        with open(table, encoding="utf-8", newline="") as file:
-            earlier = dict.fromkeys(f"{row['dataset']} × {row['model']}" for row in csv.DictReader(file))
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
-        return ()
-    now = {f"{row[0]} × {row[1]}" for row in summary}
-    return tuple(cell for cell in earlier if cell not in now)
 
 # %% ../../nbs/40_bench/06_run.ipynb #d084515f
 def _with_one_blur(config: Config) -> Config:
@@ -107,7 +113,7 @@ def _cells(config: Config) -> list[Cell]:
             items = survey(dataset, config.limit_images)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
-        findings = _check_findings(dataset, entry.as_)
+        findings = [*_check_findings(dataset, entry.as_), *door_findings(dataset)]
         _check_figure_names(config, items)
         models = {name: _bind_ceiling(model, dataset, entry.as_) for name, model in created.items()}
         if not config.predict_only:
@@ -163,8 +169,9 @@ def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[st
             if isinstance(adapter, SaliencyModel) and not _has_kept(config, entry):
                 _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
+            said = describe_error(error) if kind == "model" else refused_because(error, entry.name, entry.options)
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: "
-                                                f"{describe_error(error).removeprefix(f'{entry.name}: ')}"))
+                                                f"{said.removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return adapters

@@ -7,10 +7,9 @@ __all__ = ['PRETRAINED', 'FOLDS', 'find_cells', 'read_cell_table', 'metric_summa
            'draw_summary', 'summary_png', 'write_summary']
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #d7dafc70
-import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -19,54 +18,64 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import files, metrics, stats
+from ..bench.record import cells_beside, changed_files, read_record, read_table, runs_in
 from ..datasets.listing import natural_key
 from ..errors import InputError, MissingFileError
+from ..tables import read_scores
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #43fee44a
-def find_cells(outputs: str | Path | Iterable[str | Path]) -> dict[tuple[str, str], Path]:
-    """The tables of scores in output folders: (dataset, model) -> file.
+def find_cells(outputs: str | Path | Iterable[str | Path], used: Callable[[str], bool] = lambda model: True
+               ) -> dict[tuple[str, str], Path]:
+    """The tables of scores of finished runs: (dataset, model) -> file.
 
-    outputs: a folder or several. Raises FileNotFoundError for a folder that is not there, ValueError if two hold the
-    same cell.
+    outputs: the output_dir of a run, a folder of such folders, or several of both. used: whether a model's table will
+    be read. Raises FileNotFoundError for a folder that is not there, RunError for a run that is not finished,
+    ValueError if two runs hold the same cell, or if a table that will be read is not of the run in its folder, or of
+    weights that have changed since.
     """
     cells: dict[tuple[str, str], Path] = {}
     for folder in [outputs] if isinstance(outputs, (str, Path)) else outputs:
         if not Path(folder).is_dir():
             raise MissingFileError(f"there is no folder {folder}. Give the output_dir of the runs that scored "
                                    "the folds.")
-        for path in sorted(Path(folder).glob("*__*.csv")):
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = csv.reader(file)
-                header, first = next(rows, []), next(rows, [])
-            if header[:3] == ["dataset", "model", "image_id"] and header[-1] == "error" and first:
-                cell = first[0], first[1]
+        for run_folder in runs_in(folder):
+            for cell, path in _cells_of_run(run_folder, used).items():
                 if cell in cells:
                     raise InputError(f"{cells[cell]} and {path} both hold the scores of {cell[1]} on {cell[0]}. Leave "
                                      "one of the folders out.")
                 cells[cell] = path
     return cells
 
+
+def _cells_of_run(folder: Path, used: Callable[[str], bool]) -> dict[tuple[str, str], Path]:
+    "The tables of one run, (dataset, model) -> file. Raises as `find_cells` does."
+    record = read_record(folder)
+    if old := dict.fromkeys(model for _, model in cells_beside(folder, record["tables"]) if used(model)):
+        scored = ", ".join(dict.fromkeys(cell["model"] for cell in record["cells"]))
+        raise InputError(f"{folder} holds scores of {', '.join(old)} that are not of its last run, which scored "
+                         f"{scored}. Score all of them in one run, or each in a folder of its own; or remove these "
+                         "tables.")
+    cells = {}
+    for cell in record["cells"]:
+        changed = changed_files(folder, record, cell.get("files", {})) if used(cell["model"]) else []
+        if changed:
+            raise InputError(f"{folder}: {changed[0]} has changed since {cell['model']} was scored on "
+                             f"{cell['dataset']} with it. Score it again.")
+        path = files.path_inside(folder, f"{cell['dataset']}__{cell['model']}.csv")
+        if path.name in record["tables"]:                                    # a run of predictions alone has none
+            cells[cell["dataset"], cell["model"]] = path
+    return cells
+
 # %% ../../nbs/41_finetune/11_folds.ipynb #e9b704ad
 def read_cell_table(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """A table of scores, a row an image (index `image_id`) and a column a metric, and each metric's definition.
 
-    Raises FileNotFoundError if the summary beside it is gone, ValueError naming a line that is torn.
+    Raises FileNotFoundError if one of the two files is gone, ValueError if one is not as its run wrote it.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    if torn := next((line for line, row in enumerate(rows, start=2) if len(row) != len(header)), None):
-        raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. Run again; what "
-                         "was computed is kept.")
-    names = header[3:-1]
-    scores = np.array([[field or "nan" for field in row[3:-1]] for row in rows],
-                      dtype=float).reshape(len(rows), len(names))
-    summary = path.with_name(f"{path.stem}_summary.csv")
-    if not summary.is_file():
-        raise MissingFileError(f"there is no {summary.name} beside {path}. Copy both, or run again; what was computed "
-                               "is kept.")
-    with open(summary, newline="", encoding="utf-8") as file:
-        definitions = {row["metric"]: row["definition"] for row in csv.DictReader(file)}
-    return pd.DataFrame(scores, [row[2] for row in rows], names).rename_axis("image_id"), definitions
+    record, of_metrics = read_record(path.parent), path.with_name(f"{path.stem}_summary.csv")
+    scores, summary = (read_scores(table, read_table(path.parent, record, table.name)) for table in (path, of_metrics))
+    return (scores.set_index("image_id").drop(columns=["dataset", "model", "error"]),
+            dict(zip(summary.metric, summary.definition, strict=True)))
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #743861b6
 def _common_metrics(tables: dict[str, tuple[pd.DataFrame, dict[str, str]]], dataset: str) -> list[str]:
@@ -137,7 +146,8 @@ def aggregate_folds(outputs: str | Path | Iterable[str | Path] = "outputs/eval",
     mean. A metric that is averaged over fixations in the runs is averaged over images here. Raises FileNotFoundError or
     ValueError that says which runs are missing or do not fit.
     """
-    cells, rows = find_cells(outputs), []
+    cells = find_cells(outputs, used=lambda model: model == pretrained or fnmatchcase(model, folds))
+    rows: list[dict] = []
     models = sorted({model for _, model in cells}, key=natural_key)
     names = [model for model in models if fnmatchcase(model, folds) and model != pretrained]
     if pretrained not in models or len(names) < 2:

@@ -100,7 +100,7 @@ def draw_before_after(fold: Fold, before: Mapping[str, torch.Tensor], after: Map
 def _write_run_record(fold: Fold, entries: Mapping[str, Any]) -> None:
     "Write `run.json`: the provenance, the fold, the network, and these entries."
     config = fold.config
-    record = provenance(config.experiment, config.as_dict(), config.seed) | {
+    record = provenance(config.experiment, config.as_written(), config.seed) | {
         "fold": fold.number, "network": config.network.model_dump(include={"backbones", "components"})} | dict(entries)
     files.write_text(fold.folder/"run.json", json.dumps(record, indent=1, default=str) + "\n")
 
@@ -209,7 +209,7 @@ def _train_tracked(fold: Fold, state: TrainingState, before: Mapping[str, torch.
     To the tracking, a training that ran out of time is one that ended well.
     """
     config, out_of_time = fold.config, None
-    with track_run(config.wandb, config.experiment, fold.number, config.as_dict(), fold.folder) as log:
+    with track_run(config.wandb, config.experiment, fold.number, config.as_written(), fold.folder) as log:
         def log_and_tell(row: dict[str, Any]) -> None:
             log(row)
             tell(row)

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from .. import comparisons
+from ..bench.record import cells_beside
 from .comparison import format_number, format_table
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
@@ -147,7 +148,10 @@ def _kernel_notes(summary: pd.DataFrame) -> list[str]:
 
 
 def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
-    "Sentences about failed images, doubtful fixations, and models above the gold standard."
+    """Sentences about failed images, doubtful fixations, models above the gold standard, and what lies beside the run.
+
+    dataset: what is about this one only, and, with the first, what is about none.
+    """
     failed = run.errors if dataset is None else run.errors[run.errors.dataset == dataset]
     sentences = []
     if len(failed):
@@ -158,6 +162,12 @@ def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
         if dataset in (None, name):
             sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
                           for finding in about.get("findings", [])]
+    if dataset in (None, datasets_of(run)[0]):
+        sentences += run.about.get("remarks", [])
+        for folder in run.folders:
+            if beside := cells_beside(folder, run.about["tables"]):
+                sentences.append(f"beside this run lie tables of another in {folder.as_posix()}, which are not in it: "
+                                 f"{', '.join(f'{name} × {model}' for name, model in beside)}.")
     return sentences + [sentence for sentence in leak_warnings(run)
                         if dataset is None or f" on {dataset} in " in sentence]
 
