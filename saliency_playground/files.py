@@ -6,7 +6,8 @@
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'write_bytes', 'regular_file',
            'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'read_member', 'write_text',
            'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock', 'refuse_link',
-           'path_inside', 'sha256', 'digest', 'Journal', 'did_you_mean', 'path_hint', 'is_path_option', 'fill_path']
+           'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal', 'did_you_mean', 'path_hint',
+           'is_path_option', 'fill_path']
 
 # %% ../nbs/01_files.ipynb #b59772c4
 import difflib
@@ -415,6 +416,24 @@ def digest(value: object) -> str:
     The order of keys does not matter. Raises TypeError for anything else: an object's address must never become a key.
     """
     return sha256(json.dumps(value, sort_keys=True, default=_jsonable).encode())
+
+# %% ../nbs/01_files.ipynb #935cbb31
+_known: dict[str, tuple[tuple[int, ...], str]] = {}          # path -> (what the file system says of it, its SHA-256)
+
+
+def remembered_sha256(path: str | Path) -> str:
+    "The SHA-256 of a file, read again only if it may have changed. Raises OSError if the file cannot be read."
+    place, found = os.path.abspath(path), os.stat(path)
+    stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    known = _known.get(place)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    digest = sha256(place)
+    if abs(time.time_ns() - max(stamp[3:])) > 2_000_000_000:
+        _known[place] = stamp, digest
+    else:
+        _known.pop(place, None)
+    return digest
 
 # %% ../nbs/01_files.ipynb #5af1b9c7
 def _open_to_append(path: Path, size: int) -> BinaryIO:

@@ -74,6 +74,8 @@ def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, 
         weights = [entry["n"] for entry in entries] if metric.average == "fixations" else None
         scores = [entry["scores"][name] for entry in entries]
         definition = metric.full_definition(**against)
+        if isinstance(cell.model, Ceiling) and cell.model.kernel:
+            definition = definition.removesuffix("]") + f",kernel={cell.model.kernel}]"
         if (cell.config.metric_maps == "auto" and cell.model.kind == "density"
             and density_maps.metrics_with_own_map(
                 [metric.base], others=cell.baseline is not None and "baseline" in cell.needs)):
@@ -83,9 +85,10 @@ def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, 
 
 def _ground_truth_kind(cell: Cell, entries: list[dict]) -> str:
     "What the ground-truth maps of a cell's rows were made from; `mixed` if not all were made from the same."
-    if isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES:
-        return "left-out observer"
     kinds = {entry["gt"] for entry in entries} - {"uniform"}
+    if isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES:
+        blurs = {kind for kind in kinds if kind.startswith("sigma")}     # of files it is not known
+        return ",".join(["left-out observer", *(blurs if len(kinds) == 1 else [])])
     if len(kinds) > 1:
         return "mixed"
     return kinds.pop() if kinds else "none"
@@ -101,7 +104,8 @@ def dataset_findings_of(*cell_results: CellResult) -> list[Finding]:
     unscored, n_images = unscored_rows(*cell_results)
     if unscored:
         findings.append(_nothing_to_score(cell_results[-1].cell, unscored, n_images))
-    return findings + _sample_findings(_rows(cell_results[-1]))
+    rows = {image_id: row for cell_result in cell_results for image_id, row in _rows(cell_result).items()}
+    return findings + _sample_findings(rows)
 
 
 def _rows(cell_result: CellResult) -> dict[str, dict]:
@@ -173,11 +177,13 @@ def model_findings(cell_result: CellResult) -> list[Finding]:
 def origin_warnings(cell_result: CellResult) -> list[str]:
     "What should be said of a cell's model: that its predictions cannot be served again."
     cell = cell_result.cell
-    if cell.model.name or not cell.config.cache_predictions:
+    untold = cell.watch.untold()
+    if not untold or not cell.config.cache_predictions:
         return []
-    return [f"{cell.dataset_as} × {cell.model_as}: the model was given as a Python object, so what it depends on "
-            "cannot be told, and it predicts anew in every run. Register its class (`@register`) and give its name to "
-            "have predictions kept."]
+    more = f", and {len(untold) - 1} more" if len(untold) > 1 else ""
+    return [f"{cell.dataset_as} × {cell.model_as}: what the model depends on cannot be told ({untold[0]}{more}), so it "
+            "predicts anew in every run. Give it a `cache_key`, an attribute or method whose value stands for all of "
+            "it, to have predictions kept."]
 
 
 def validation_overlap(cell_result: CellResult) -> list[str]:

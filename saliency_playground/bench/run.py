@@ -9,16 +9,17 @@ __all__ = ['run']
 import os
 import time
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import files, metrics
 from ..checkup.recognise import door_findings, refused_because
-from ..core import Ceiling, SaliencyDataset, SaliencyModel
+from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
 from ..progress import is_watched
-from ..registry import create
+from ..registry import adapter_class, create, options
 from ..tables import write_table
 from .config import Config, ConfigEntry, load_config, missing_inputs
 from .pipeline import CellResult, run_cell
@@ -44,7 +45,7 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     to the same output_dir. If it raises one of them before anything is computed, nothing is left on the disk. From the
     first cell to the last table, the folder's run.json says that the run is unfinished.
     """
-    config = config if isinstance(config, Config) else load_config(config)
+    config = _with_one_blur(config if isinstance(config, Config) else load_config(config))
     if absent := missing_inputs(config):
         raise RunError("\n".join(absent))
     quiet = not is_watched() if quiet is None else quiet
@@ -73,6 +74,30 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
             write_table(output_dir/"ALL_SUMMARY.csv", SUMMARY, summary)
         write_records(result, config, begun)
     return result
+
+# %% ../../nbs/40_bench/06_run.ipynb #d084515f
+def _with_one_blur(config: Config) -> Config:
+    "The config of a run that leaves observers out, with all maps made from fixations where it does not say from what."
+    if not any(_leaves_out(entry) for entry in config.models if entry.as_ in config.active_models):
+        return config
+    return config.model_copy(update={"datasets": [
+        replace(entry, options=entry.options | {"gt": "fixations"}) if _may_choose_maps(entry) else entry
+        for entry in config.datasets]})
+
+
+def _leaves_out(model: ConfigEntry) -> bool:
+    "Whether a model of a config is a ceiling that leaves observers out; one that cannot be imported is refused later."
+    try:
+        made = model.instance or adapter_class("model", model.name)
+    except (ValueError, ImportError):
+        return False
+    return getattr(made, "role", None) in LEAVE_ONE_OUT_ROLES
+
+
+def _may_choose_maps(dataset: ConfigEntry) -> bool:
+    "Whether a dataset can be told to make its maps from fixations, and was not told what to make them from."
+    return (dataset.instance is None and not dataset.options.keys() & {"gt", "participant_maps"}
+            and "gt" in options("dataset", dataset.name))
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1c00002
 def _cells(config: Config) -> list[Cell]:
