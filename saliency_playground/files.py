@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'write_bytes', 'regular_file',
-           'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'read_member', 'write_text',
-           'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock', 'refuse_link',
-           'path_inside', 'sha256', 'digest', 'Journal', 'did_you_mean', 'path_hint', 'is_path_option', 'fill_path']
+           'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'check_archive', 'read_member',
+           'write_text', 'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock',
+           'refuse_link', 'path_inside', 'sha256', 'digest', 'Journal', 'did_you_mean', 'path_hint', 'is_path_option',
+           'fill_path']
 
 # %% ../nbs/01_files.ipynb #b59772c4
 import difflib
@@ -100,7 +101,7 @@ def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
         file.write(data)
     return Path(path)
 
-# %% ../nbs/01_files.ipynb #ec2ba54b
+# %% ../nbs/01_files.ipynb #661ff27a
 _NO_FILES = {stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISSOCK: "a socket"}
 
 
@@ -121,7 +122,7 @@ def regular_file(path: str | Path) -> Path:
     return Path(path)
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | Path) -> io.BufferedReader:
     "A file opened to be read. Raises as `regular_file` does, and OSError."
     return open(regular_file(path), "rb")
 
@@ -147,7 +148,7 @@ def read_json(path: str | Path) -> Any:
     except (ValueError, RecursionError) as error:      # no text, no JSON, brackets a thousand deep
         raise InputError(f"{path} is damaged, no whole JSON: {error}.") from None
 
-# %% ../nbs/01_files.ipynb #3a5b537c
+# %% ../nbs/01_files.ipynb #3a1cbcc1
 MOST_BYTES = 2_000_000_000                             # that one member of an archive is unpacked to
 _BOMB = 200_000_000, 100                               # bytes, and how many times as large as packed
 
@@ -160,6 +161,19 @@ def check_member(member: zipfile.ZipInfo) -> None:
     if member.file_size > MOST_BYTES or bomb:
         raise InputError(f"{member.filename} in it unpacks from {member.compress_size:,} to {member.file_size:,} "
                          "bytes, more than is read. Unpack the archive if it is meant so.")
+
+
+def check_archive(path: str | Path) -> None:
+    "Refuse a file that is a zip of far more than its bytes can mean, before a library unpacks it; others pass."
+    with open_file(path) as file:
+        if not zipfile.is_zipfile(file):
+            return
+        packed, unpacked = file.seek(0, io.SEEK_END), 0
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as archive:       # a damaged one is refused later
+            unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _BOMB[0] and unpacked > _BOMB[1] * packed:
+        raise InputError(f"{path} unpacks from {packed:,} to {unpacked:,} bytes, more than is read. Look where it "
+                         "comes from.")
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -421,7 +435,7 @@ def _open_to_append(path: Path, size: int) -> BinaryIO:
     "A file opened for writing behind its first `size` bytes; it and its folder are made if need be."
     path.parent.mkdir(parents=True, exist_ok=True)
     refuse_link(path)
-    file = open(path, "ab", buffering=0)
+    file = open(path, "ab", buffering=0)               # noqa: SIM115 - it stays open
     file.truncate(size)
     return file
 
@@ -430,8 +444,8 @@ class Journal:
     """What is known of each item of a folder: a file of JSON lines, `{"id": …, …}`, the last line of an id counting.
 
     path: the file; it is made by the first `put`. Reading drops a torn last line; the next `put` cuts it off.
-    One writer at a time: hold the folder's `lock`, and write from one thread. A cut in the power may take the last lines,
-    which are computed again: each is checked against what it tells of.
+    One writer at a time: hold the folder's `lock`, and write from one thread. A cut in the power may take the last
+    lines, which are computed again: each is checked against what it tells of.
     """
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -497,7 +511,7 @@ def path_hint(path: str | Path) -> str:
     return ("Mend the path, or put the data there." if Path(path).is_absolute()
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 
-# %% ../nbs/01_files.ipynb #291cc5b3
+# %% ../nbs/01_files.ipynb #beb2a274
 PATH_OPTIONS = ("root", "path", "participant_maps", "plugins")         # settings that are paths,
 PATH_ENDINGS = ("_dir", "_path", "_file", "_csv")                      # as is what ends so: images_dir, weights_path, …
 

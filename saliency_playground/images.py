@@ -40,7 +40,7 @@ def _opened(path: str | Path, max_pixels: int | None = None) -> Iterator["PIL.Im
     "A file as Pillow opens it, pixels unread. Whatever Pillow raises, here or within, becomes an ImageError."
     import PIL.Image
     try:
-        files.regular_file(path)                                        # a pipe would be waited for, a device read for ever
+        files.regular_file(path)                                        # a pipe would be waited for without end
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")                             # a damaged EXIF block is no reason to print
             pillows_limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
@@ -67,7 +67,7 @@ def _check_checksums(image: "PIL.Image.Image", path: str | Path) -> None:
     "Refuse a PNG whose bytes have changed: each of its parts carries a checksum, which Pillow does not look at."
     if image.format != "PNG":
         return
-    data, at = Path(path).read_bytes(), 8
+    data, at = files.read_bytes(path), 8
     while at + 12 <= len(data):
         kind, end = data[at + 4:at + 8], at + 8 + int.from_bytes(data[at:at + 4], "big")
         if kind[:1].isupper() and zlib.crc32(data[at + 4:end]) != int.from_bytes(data[end:end + 4], "big"):

@@ -76,7 +76,7 @@ class AdapterInfo:
 @functools.cache
 def _adapters_in(path: Path, module: str | None, changed: int) -> tuple[AdapterInfo, ...]:
     "The entries of one file; `changed` is its time stamp, so that an edited file is read again."
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = files.read_text(path, errors="replace")
     if "register(" not in text:
         return ()
     try:
@@ -264,7 +264,7 @@ def adapter_class(kind: str, name: str) -> type:
         raise _missing_dependency(kind, name, error) from error
     return _registered[kind, name]
 
-# %% ../nbs/22_registry.ipynb #649d0609
+# %% ../nbs/22_registry.ipynb #4c7ce604
 def is_installed(kind: str, name: str) -> bool:
     """Whether the adapter of this name can be had without running a file of the user's: of this package, of an
     installed one, or a class that this session has registered already.

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOST_TEXT', 'MOST_VALUES', 'MOST_DEEP', 'YamlFault', 'parse_settings', 'read_value', 'read_yaml']
 
-# %% ../nbs/26_settings.ipynb #8d3e5db6
+# %% ../nbs/26_settings.ipynb #87b21e90
 import re
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import yaml
 from . import files
 from .errors import InputError
 
-# %% ../nbs/26_settings.ipynb #5a7c0329
+# %% ../nbs/26_settings.ipynb #0ff9a653
 MOST_TEXT = 1_000_000                                  # characters of a file
 MOST_VALUES = 50_000                                   # values in it, aliases written out
 MOST_DEEP = 50                                         # blocks and brackets within each other
-_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge", "value")}
+_TAGS = {f"tag:yaml.org,2002:{name}"
+         for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge", "value")}
 
 
 class YamlFault(InputError):
@@ -44,7 +45,7 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self.depth -= 1
         if isinstance(node, yaml.Node) and node.tag not in _TAGS:
-            raise YamlFault(line, f"a tag (!) that is not read here: {node.tag.rpartition(':')[2][:40]}. Leave it out.")
+            raise YamlFault(line, f"a tag (!) that is not read: {node.tag.rpartition(':')[2][:40]}. Leave it out.")
         if isinstance(node, yaml.MappingNode) and not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
             raise YamlFault(line, "a key that is a list or a block. Write text before the `:`.")
         return node
@@ -56,7 +57,7 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
-# %% ../nbs/26_settings.ipynb #4687e4ea
+# %% ../nbs/26_settings.ipynb #1549e8f1
 def _count(node: yaml.Node, counts: dict[int, tuple[int, int]]) -> tuple[int, int]:
     "How many values a node stands for and how deep they lie. Raises YamlFault if that is too much, or has no end."
     if isinstance(node, yaml.ScalarNode):
@@ -72,11 +73,11 @@ def _count(node: yaml.Node, counts: dict[int, tuple[int, int]]) -> tuple[int, in
     if n < 0:
         raise YamlFault(node.start_mark.line + 1, "an alias (*) of something that it lies in.")
     if n > MOST_VALUES or deep > MOST_DEEP:
-        raise YamlFault(node.start_mark.line + 1, f"with its aliases (*) written out it holds more than {MOST_VALUES:,} "
-                        f"values, or is more than {MOST_DEEP} deep. Write out what is meant.")
+        raise YamlFault(node.start_mark.line + 1, "with its aliases (*) written out it holds more than "
+                        f"{MOST_VALUES:,} values, or is more than {MOST_DEEP} deep. Write out what is meant.")
     return n, deep
 
-# %% ../nbs/26_settings.ipynb #fa2168c8
+# %% ../nbs/26_settings.ipynb #cd36b494
 _YAML_WORDS = {                                       # what the parser says -> what it means
     r"character '\\t'": "a tab. Indent with spaces.",
     r"mapping values are not allowed": 'a ":" that cannot stand here. Mend the indent, or quote the text.',
@@ -96,7 +97,7 @@ def _fault(error: yaml.MarkedYAMLError) -> YamlFault:
     mark = error.context_mark if begun else error.problem_mark or error.context_mark
     return YamlFault(mark.line + 1 if mark else 1, words)
 
-# %% ../nbs/26_settings.ipynb #c4be34f0
+# %% ../nbs/26_settings.ipynb #931d1a8f
 def parse_settings(text: str) -> tuple[Any, yaml.Node | None]:
     """What a YAML text holds, and the parser's tree of it, which knows the lines; (None, None) for nothing.
 

@@ -519,7 +519,7 @@ def _check_folder(root: Path, n_images: int) -> set[str]:
     present = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()
                and not path.name.startswith(".")}
     try:
-        earlier = int(json.loads((root/"toy.json").read_text(encoding="utf-8"))["n_images"])
+        earlier = int(files.read_json(root/"toy.json")["n_images"])
     except (OSError, ValueError, KeyError, TypeError):
         earlier = 0
     strangers = sorted(present - (_toy_names(max(n_images, earlier)) if earlier else set()))

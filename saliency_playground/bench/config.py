@@ -718,7 +718,8 @@ def _check_places(document: Document, config: Config) -> None:
     figures, kept = ({Path(os.path.realpath(top), *cell) for cell in cells}
                      for top in (config.heatmaps_png.out_dir, config.prediction_cache_dir))
     for folder in figures:
-        if clash := next((other for other in kept if folder.is_relative_to(other) or other.is_relative_to(folder)), None):
+        clash = next((other for other in kept if folder.is_relative_to(other) or other.is_relative_to(folder)), None)
+        if clash:
             document.fault(("heatmaps_png", "out_dir"), f"heatmaps would go to {folder.as_posix()}, and predictions to "
                            f"{clash.as_posix()}. Give the two folders that do not lie in each other.")
             return

@@ -6,7 +6,6 @@
 __all__ = ['run']
 
 # %% ../../nbs/40_bench/06_run.ipynb #e5d8c7b6
-import csv
 import os
 import time
 from copy import copy
@@ -19,7 +18,7 @@ from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
 from ..progress import is_watched
 from ..registry import create
-from ..tables import write_table
+from ..tables import read_scores, write_table
 from .config import Config, ConfigEntry, load_config, missing_inputs
 from .pipeline import CellResult, run_cell
 from .plan import Cell, SurveyedImage, overlapping_ids, survey
@@ -60,9 +59,8 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
 def _forgotten_cells(table: Path, summary: list[list]) -> tuple[str, ...]:
     "The cells of the table that an earlier run has left, dataset × model, which are not in this run's summary."
     try:
-        with open(table, encoding="utf-8", newline="") as file:
-            earlier = dict.fromkeys(f"{row['dataset']} × {row['model']}" for row in csv.DictReader(file))
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        earlier = dict.fromkeys(f"{row.dataset} × {row.model}" for row in read_scores(table).itertuples())
+    except (OSError, InputError, AttributeError):      # none, or damaged: it is written anew
         return ()
     now = {f"{row[0]} × {row[1]}" for row in summary}
     return tuple(cell for cell in earlier if cell not in now)

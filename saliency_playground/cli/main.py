@@ -298,7 +298,7 @@ def run(config: str, sets: tuple[str, ...], limit_images: int | None, overwrite:
         click.echo(f'The leaderboard: saliency-playground report "{result.output_dir.as_posix()}"')
     sys.exit(result.exit_code)
 
-# %% ../../nbs/70_cli/09_main.ipynb #91c9a622
+# %% ../../nbs/70_cli/09_main.ipynb #73b94712
 _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that the run's config names: plugins, "
                       "./datasets, ./models. Only for runs whose code you know.")
 
@@ -332,6 +332,7 @@ def report(output_dir: Path, html: Path | None, markdown: Path | None, latex: Pa
     from saliency_playground import images
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
     from saliency_playground.report.run import Run
+    from saliency_playground.tables import table_csv
     run = Run(output_dir, trust)
     extras = run.extra_tables(published_file or published, sensitivity)
     click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
@@ -342,7 +343,7 @@ def report(output_dir: Path, html: Path | None, markdown: Path | None, latex: Pa
     if latex:
         write_output(latex, as_latex(run, extras))
     if csv:
-        write_output(csv, run.leaderboard().to_csv(lineterminator="\n"))
+        write_output(csv, table_csv(run.leaderboard()))
     if picture:
         write_output(picture, images.png_bytes(run.contact_sheet()))
 
@@ -373,8 +374,10 @@ def compare(a: str, b: str, output_dir: Path, dataset: str | None, by: str | Non
     click.echo("\n\n".join(map(str, comparisons)))
     if csv:
         import pandas as pd
+
+        from saliency_playground.tables import table_csv
         table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
-        write_output(csv, table.reset_index().set_index(["dataset", "metric"]).to_csv(lineterminator="\n"))
+        write_output(csv, table_csv(table.reset_index().set_index(["dataset", "metric"])))
 
 # %% ../../nbs/70_cli/09_main.ipynb #2cc63ea2
 @main.command()

@@ -220,7 +220,7 @@ def _beside_images(folder: Path, everything: list[tuple[str, Path]], used: set[P
 def adapter_hint(path: Path) -> str:
     "Which adapter reads a file that holds all images of a dataset, as a sentence after a space; empty if unknown."
     try:
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             head = file.read(4096).decode("utf-8", "replace").lstrip("\ufeff")
     except OSError:
         return ""

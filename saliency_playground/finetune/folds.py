@@ -7,7 +7,6 @@ __all__ = ['PRETRAINED', 'FOLDS', 'find_cells', 'read_cell_table', 'metric_summa
            'summary_png', 'write_summary']
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #d7dafc70
-import csv
 import io
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -20,6 +19,7 @@ from matplotlib.figure import Figure
 from .. import files, metrics, stats
 from ..datasets.listing import natural_key
 from ..errors import InputError, MissingFileError
+from ..tables import read_rows, read_scores, table_csv
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #43fee44a
 def find_cells(outputs: str | Path | Iterable[str | Path]) -> dict[tuple[str, str], Path]:
@@ -34,9 +34,8 @@ def find_cells(outputs: str | Path | Iterable[str | Path]) -> dict[tuple[str, st
             raise MissingFileError(f"there is no folder {folder}. Give the output_dir of the runs that scored "
                                    "the folds.")
         for path in sorted(Path(folder).glob("*__*.csv")):
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = csv.reader(file)
-                header, first = next(rows, []), next(rows, [])
+            header, rows = read_rows(path)
+            first = rows[0] if rows else []
             if header[:3] == ["dataset", "model", "image_id"] and header[-1] == "error" and first:
                 cell = first[0], first[1]
                 if cell in cells:
@@ -51,21 +50,14 @@ def read_cell_table(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
     Raises FileNotFoundError if the summary beside it is gone, ValueError naming a line that is torn.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    if torn := next((line for line, row in enumerate(rows, start=2) if len(row) != len(header)), None):
-        raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. Run again; what "
-                         "was computed is kept.")
-    names = header[3:-1]
-    scores = np.array([[field or "nan" for field in row[3:-1]] for row in rows],
-                      dtype=float).reshape(len(rows), len(names))
+    table = read_scores(path)
+    scores = table.set_index("image_id").iloc[:, 2:-1]
     summary = path.with_name(f"{path.stem}_summary.csv")
     if not summary.is_file():
         raise MissingFileError(f"there is no {summary.name} beside {path}. Copy both, or run again; what was computed "
                                "is kept.")
-    with open(summary, newline="", encoding="utf-8") as file:
-        definitions = {row["metric"]: row["definition"] for row in csv.DictReader(file)}
-    return pd.DataFrame(scores, [row[2] for row in rows], names).rename_axis("image_id"), definitions
+    said = read_scores(summary)
+    return scores, dict(zip(said.metric, said.definition, strict=True))
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #743861b6
 def _common_metrics(tables: dict[str, tuple[pd.DataFrame, dict[str, str]]], dataset: str) -> list[str]:
@@ -216,4 +208,4 @@ def write_summary(table: pd.DataFrame,
     Returns the CSV's path.
     """
     files.write_bytes(Path(path).with_suffix(".png"), summary_png(table, dpi=160))
-    return files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    return files.write_text(path, table_csv(table, index=False))

@@ -8,7 +8,6 @@ __all__ = ['RunFiles', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_
 
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
 import functools
-import json
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from .. import metrics
+from .. import files, metrics
 from ..errors import InputError, MissingFileError
 from ..files import did_you_mean
 from ..tables import read_scores
@@ -34,7 +33,7 @@ class RunFiles:
             raise MissingFileError(f"{self.output_dir} holds no finished run: there is no run.json in it. "
                                    "Give the output_dir of a run, or run it to its end.")
         try:
-            about = json.loads(path.read_text(encoding="utf-8"))
+            about = files.read_json(path)
         except ValueError as error:
             raise InputError(f"{path} is damaged: {error}. Run again; what was computed is kept.") from None
         missing = [key for key in ("config", "datasets", "cells") if not isinstance(about, dict) or key not in about]

@@ -75,7 +75,7 @@ def recognise(path: str | Path) -> tuple[str, str]:
     if path.is_dir():
         raise DatasetError(f"{path} is a folder. Name the files in it, such as {path}/*.txt.")
     try:
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             head = file.read(65536)
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}. {files.path_hint(path)}") from None

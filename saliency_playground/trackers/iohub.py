@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from .. import files
 from ..datasets.coordinates import Coordinates, to_pixels
 from ..errors import DatasetError
 from .messages import Message, pictures_or_refuse
@@ -32,7 +33,7 @@ def read_iohub(path: str | Path, options: ExportOptions) -> Recording:
     the middle. Source: see this module's notebook. Raises DatasetError naming what is missing.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(files.regular_file(path), "r") as file:
             tables = {name: file[place][:] for name, place in TABLES.items() if _is_table(file, place)}
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise DatasetError(f"{path}: it cannot be read as HDF5: {' '.join(str(error).split())}. Copy it again; if it "

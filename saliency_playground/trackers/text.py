@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..datasets.csv_tables import parse_floats, read_csv_columns
 from ..errors import DatasetError
 from ..files import did_you_mean
@@ -48,7 +49,7 @@ def read_lines(path: str | Path) -> tuple[list[str], list[str]]:
     Raises DatasetError if there is no such file, if it is no text, or if it ends in the middle of a line.
     """
     try:
-        text, note = decode(Path(path).read_bytes(), path)
+        text, note = decode(files.read_bytes(path), path)
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}. A relative path starts at the working directory, "
                            f"here {Path.cwd()}.") from None
@@ -66,7 +67,7 @@ def read_lines(path: str | Path) -> tuple[list[str], list[str]]:
 def read_json(path: Path) -> dict[str, Any]:
     "The object in a JSON file. Raises DatasetError naming the file, and the line that is wrong."
     try:
-        content = json.loads(decode(path.read_bytes(), path)[0])
+        content = json.loads(decode(files.read_bytes(path), path)[0])
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}, line {error.lineno}: {error.msg}.") from None
     except OSError as error:
@@ -169,7 +170,7 @@ class TextTable:
 # %% ../../nbs/36_trackers/06_text.ipynb #19464c45
 def _refuse_ragged(path: Path) -> None:
     "Refuse a table that seems to have one column, because one of its lines was cut. Raises DatasetError."
-    lines = decode(path.read_bytes(), path)[0].splitlines()
+    lines = decode(files.read_bytes(path), path)[0].splitlines()
     mark = next((mark for mark in "\t;," if mark in lines[0]), None)
     if mark is not None:
         many = lines[0].count(mark) + 1
