@@ -61,6 +61,8 @@ def atomic_path(path: str | Path, durable: bool = True) -> Iterator[Path]:
     After an error the new file is removed and the old one is untouched. Raises StorageError naming the path.
     """
     path = Path(path)
+    with disk_errors(path), suppress(FileNotFoundError):
+        regular_file(path)                             # not `/dev/null`, which would be replaced by a file
     beside = path.with_name(f".{_HOST}-{os.getpid()}-{secrets.token_hex(6)}.part")
     _unfinished.add(beside.name)
     try:
@@ -101,7 +103,7 @@ def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
         file.write(data)
     return Path(path)
 
-# %% ../nbs/01_files.ipynb #661ff27a
+# %% ../nbs/01_files.ipynb #9d51509d
 _NO_FILES = {stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISSOCK: "a socket"}
 
 
@@ -148,7 +150,7 @@ def read_json(path: str | Path) -> Any:
     except (ValueError, RecursionError) as error:      # no text, no JSON, brackets a thousand deep
         raise InputError(f"{path} is damaged, no whole JSON: {error}.") from None
 
-# %% ../nbs/01_files.ipynb #3a1cbcc1
+# %% ../nbs/01_files.ipynb #7c00003f
 MOST_BYTES = 2_000_000_000                             # that one member of an archive is unpacked to
 _BOMB = 200_000_000, 100                               # bytes, and how many times as large as packed
 
@@ -511,7 +513,7 @@ def path_hint(path: str | Path) -> str:
     return ("Mend the path, or put the data there." if Path(path).is_absolute()
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 
-# %% ../nbs/01_files.ipynb #beb2a274
+# %% ../nbs/01_files.ipynb #950c2465
 PATH_OPTIONS = ("root", "path", "participant_maps", "plugins")         # settings that are paths,
 PATH_ENDINGS = ("_dir", "_path", "_file", "_csv")                      # as is what ends so: images_dir, weights_path, …
 

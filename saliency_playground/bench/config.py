@@ -40,7 +40,7 @@ from pydantic_core import ErrorDetails
 from .. import metrics as _metrics
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError
-from ..files import RESERVED, did_you_mean, fill_path, is_path_option, path_hint, read_text
+from ..files import RESERVED, did_you_mean, fill_path, is_path_option, path_hint, read_text, regular_file
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
 from ..settings import YamlFault, parse_settings
 
@@ -391,7 +391,7 @@ def paths_as_written(document: Document, value: Any, key: str = "") -> Any:
         if text == filled and (is_path_option(key) or "/" in filled):
             return written
         if len(filled) > 3 or text.startswith(f"{filled}/"):
-            text = text.replace(f"{filled}/", f"{written.rstrip('/')}/")
+            text = re.sub(re.escape(filled) + r"(?![\w.-])", lambda match, written=written: written.rstrip("/"), text)
     return text
 
 # %% ../../nbs/40_bench/01_config.ipynb #bd034650
@@ -759,8 +759,8 @@ def missing_inputs(config: Config) -> list[str]:
             paths_given = entry.options.get(option)
             for path in paths_given if isinstance(paths_given, list) else [paths_given]:
                 places = [Path(str(path)), *([home/str(path)] if option == "images_dir" else [])]
-                if isinstance(path, str) and "://" not in path and not any(place.exists() for place in places):
-                    lines.append(config._document.line(entry.paths.get(option, ()), _no_such_path(path)))
+                if isinstance(path, str) and "://" not in path and (problem := _path_fault(path, places)):
+                    lines.append(config._document.line(entry.paths.get(option, ()), problem))
     for name, metric in _metrics.columns(config.metrics).items():
         if metric.library and find_spec(metric.library) is None:
             cure = 'pip install "saliency_playground[metrics]"'
@@ -787,6 +787,13 @@ def _adapter_unavailable_reason(kind: str, name: str) -> str:
     return ""
 
 
-def _no_such_path(path: str) -> str:
-    "That a path leads nowhere, and what to do."
-    return f"there is no {_show_value(path)}. {path_hint(path)}"
+def _path_fault(path: str, places: Iterable[Path]) -> str:
+    "That a path leads nowhere or to a pipe or a device, and what to do; empty if all is well. places: what it may mean."
+    there = next((place for place in places if place.exists()), None)
+    if there is None:
+        return f"there is no {_show_value(path)}. {path_hint(path)}"
+    try:
+        regular_file(there)
+    except InputError as error:
+        return str(error)
+    return ""
