@@ -61,6 +61,8 @@ def atomic_path(path: str | Path, durable: bool = True) -> Iterator[Path]:
     After an error the new file is removed and the old one is untouched. Raises StorageError naming the path.
     """
     path = Path(path)
+    if not path.name:
+        raise InputError(f"{str(path)!r} names no file to write. Name one.")
     with disk_errors(path), suppress(FileNotFoundError):
         regular_file(path)                             # not `/dev/null`, which would be replaced by a file
     beside = path.with_name(f".{_HOST}-{os.getpid()}-{secrets.token_hex(6)}.part")
@@ -103,7 +105,7 @@ def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
         file.write(data)
     return Path(path)
 
-# %% ../nbs/01_files.ipynb #9d51509d
+# %% ../nbs/01_files.ipynb #91293971
 _NO_FILES = {stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISSOCK: "a socket"}
 
 
@@ -150,7 +152,7 @@ def read_json(path: str | Path) -> Any:
     except (ValueError, RecursionError) as error:      # no text, no JSON, brackets a thousand deep
         raise InputError(f"{path} is damaged, no whole JSON: {error}.") from None
 
-# %% ../nbs/01_files.ipynb #7c00003f
+# %% ../nbs/01_files.ipynb #b12e9924
 MOST_BYTES = 2_000_000_000                             # that one member of an archive is unpacked to
 _BOMB = 200_000_000, 100                               # bytes, and how many times as large as packed
 
@@ -190,8 +192,8 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     except InputError:
         raise
     except Exception as error:                         # zipfile raises anything of a damaged archive
-        raise InputError(f"{name} in it cannot be unpacked ({str(error) or type(error).__name__}). Copy or download "
-                         "the file again.") from None
+        raise InputError(f"{name[:200]} in it cannot be unpacked ({str(error)[:200] or type(error).__name__}). Copy or "
+                         "download the file again.") from None
 
 # %% ../nbs/01_files.ipynb #b37e815f
 def write_text(path: str | Path, text: str, durable: bool = True) -> Path:
@@ -205,19 +207,30 @@ _read_lock = threading.Lock()
 def read_array(source: str | Path | BinaryIO, key: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
     """The array of a `.npy` file, or the arrays of an `.npz` file by name (with a key, that one only); never unpickled.
 
-    May be called from any thread. Raises as `numpy.load` does, and ValueError for a header that claims more than there
-    is and for what `read_member` refuses.
+    May be called from any thread. Raises OSError, and InputError for a file that is damaged, whose header claims more
+    than there is, that needs pickle, or that unpacks to more than is read.
 
     NumPy reads a header with Python's parser, which in Python 3.11 can fail if two threads use it at once.
     """
     with _read_lock, open_file(source) if isinstance(source, (str, Path)) else source as file:
-        if file.read(4) != b"PK\x03\x04":
-            file.seek(0)
-            return _read_npy(file)
-        with zipfile.ZipFile(file) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-            return {name: _read_npy(io.BytesIO(read_member(archive, f"{name}.npy"))) for name in names
-                    if key in (None, name)}
+        try:
+            return _arrays_of(file, key)
+        except (InputError, OSError):
+            raise
+        except Exception as error:                     # NumPy and zipfile raise anything of a damaged file
+            words = str(error)[:200].removesuffix(".") or type(error).__name__
+            raise InputError(f"it is no whole array file: {words}. Copy or download it again.") from None
+
+
+def _arrays_of(file: BinaryIO, key: str | None) -> np.ndarray | dict[str, np.ndarray]:
+    "What `read_array` gives, of an open file."
+    if file.read(4) != b"PK\x03\x04":
+        file.seek(0)
+        return _read_npy(file)
+    with zipfile.ZipFile(file) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        return {name: _read_npy(io.BytesIO(read_member(archive, f"{name}.npy"))) for name in names
+                if key in (None, name)}
 
 
 def _read_npy(file: BinaryIO) -> np.ndarray:
@@ -246,9 +259,9 @@ def array_bytes(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def write_array(path: str | Path, array: np.ndarray) -> Path:
+def write_array(path: str | Path, array: np.ndarray, durable: bool = True) -> Path:
     "Write a `.npy` file, as `write_bytes` does. Raises ValueError as `array_bytes` does."
-    return write_bytes(path, array_bytes(array))
+    return write_bytes(path, array_bytes(array), durable)
 
 
 def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
@@ -513,7 +526,7 @@ def path_hint(path: str | Path) -> str:
     return ("Mend the path, or put the data there." if Path(path).is_absolute()
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 
-# %% ../nbs/01_files.ipynb #950c2465
+# %% ../nbs/01_files.ipynb #d522604d
 PATH_OPTIONS = ("root", "path", "participant_maps", "plugins")         # settings that are paths,
 PATH_ENDINGS = ("_dir", "_path", "_file", "_csv")                      # as is what ends so: images_dir, weights_path, …
 

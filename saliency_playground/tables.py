@@ -90,7 +90,7 @@ def _numbers(path: str | Path, name: str, fields: Iterable[str], whole: bool) ->
         try:
             found.append(int(field) if whole else float(field or "nan"))
         except ValueError:
-            raise InputError(f"{path}, line {line}, {name}: {field[:40]!r} is no number. The file was edited; run "
+            raise InputError(f"{path}, line {line}, {name[:40]}: {field[:40]!r} is no number. The file was edited; run "
                              "again, what was computed is kept.") from None
     return np.array(found, dtype=int if whole else float)
 

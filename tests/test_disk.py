@@ -1,4 +1,4 @@
-"""Full and read-only disks, met by every command that writes: one sentence, the path, exit code 2, nothing half written.
+"""Full and read-only disks, met by every command that writes: a sentence, the path, exit code 2, nothing half written.
 
 The disks are small file systems in memory, which only root may mount. Elsewhere the notebooks stand in for them: they
 show the same sentences with an operating system that is told to refuse.
@@ -24,7 +24,8 @@ from saliency_playground.toy import make_toy
 WRITES = {                                                 # every command that writes: what it is given, on the disk
     "toy": "toy --out disk/toy",
     "run, tables": "run --config baseline --set output_dir=disk/outputs --set prediction_cache_dir=elsewhere -q",
-    "run, predictions": "run --config baseline --set prediction_cache_dir=disk/predictions --set output_dir=elsewhere -q",
+    "run, predictions": "run --config baseline --set prediction_cache_dir=disk/predictions "
+                        "--set output_dir=elsewhere -q",
     "run, heatmaps": "run --config baseline --set heatmaps_png.enabled=true --set heatmaps_png.out_dir=disk/heatmaps "
                      "--set output_dir=elsewhere -q",
     "report --html": "report --html disk/page.html",
@@ -57,7 +58,7 @@ def workplace(tmp_path_factory):
     home = os.getcwd()
     os.chdir(folder)
     make_toy("data/toy", n_images=4)
-    Path("gaze.csv").write_text("participant,stimulus,x,y,start,duration\nann,a.png,10,20,0,200\nann,a.png,30,40,250,200\n")
+    Path("gaze.csv").write_text("participant,stimulus,x,y,start,duration\nann,a.png,10,20,0,200\n")
     assert CliRunner().invoke(main, shlex.split("run --config baseline -q")).exit_code == 0
     Path("disk").mkdir()
     yield folder
@@ -144,12 +145,11 @@ def test_a_complete_cache_on_a_read_only_disk_serves(disk):
 def test_a_full_disk_of_features_is_named(disk):
     "Not the folder of the weights, which has room."
     pytest.importorskip("torch", reason="allowed on this system: PyTorch is not installed")
-    from saliency_playground.errors import RunError
-    from saliency_playground.finetune.features import _write_features
-
     import torch
 
     from saliency_playground.deepgaze.fast import BackboneFeatures
+    from saliency_playground.errors import RunError
+    from saliency_playground.finetune.features import _write_features
     features = BackboneFeatures((8, 8), [[torch.zeros(1, 64, 32, 32)]])
     with pytest.raises(OSError, match="disk/cache/a.*the disk is full") as caught:
         _write_features(disk/"cache"/"a.npy", features, np.dtype("float32"))
@@ -158,8 +158,9 @@ def test_a_full_disk_of_features_is_named(disk):
 
 def test_names_that_are_too_long(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    for line in ("toy --out " + "x" * 300, "report --html " + "x" * 300, "run --config baseline --set output_dir=" + "x" * 300,
-                 "report " + "x" * 300, "run --config " + "x" * 300, "viewer --out " + "/".join(["y" * 200] * 30)):
+    long = "x" * 300
+    for line in (f"toy --out {long}", f"report --html {long}", f"report {long}", f"run --config {long}",
+                 f"run --config baseline --set output_dir={long}", "viewer --out " + "/".join(["y" * 200] * 30)):
         result = typed(line)
         assert isinstance(result.exception, SystemExit) and result.exit_code == 2, (line[:30], result.exception)
         assert "longer than this disk allows" in result.output, result.output
@@ -220,7 +221,8 @@ def test_a_pipe_is_not_waited_for(workplace, monkeypatch, line):
 def test_a_link_in_the_output_folder_is_not_written_through(workplace, monkeypatch, tmp_path):
     "A lock or a journal that somebody planted as a link to a file of the user's."
     monkeypatch.chdir(workplace)
-    for place in ("elsewhere/.lock", "elsewhere/.rows/folder__uniform.jsonl", "elsewhere/kept/folder/uniform/images.jsonl"):
+    for place in ("elsewhere/.lock", "elsewhere/.rows/folder__uniform.jsonl",
+                  "elsewhere/kept/folder/uniform/images.jsonl"):
         shutil.rmtree("elsewhere", ignore_errors=True)
         treasure = tmp_path/"treasure"
         treasure.write_text("mine\n")
@@ -240,7 +242,8 @@ def test_a_record_has_no_secrets(workplace, monkeypatch):
     (workplace/"theirs").mkdir(exist_ok=True)
     monkeypatch.setenv("THEIRS", str(workplace/"theirs"))
     result = typed("run --config baseline --set 'datasets.0.root=${PLACE}/toy' --set output_dir=elsewhere -q --set "
-                   "'models=[uniform, {name: precomputed, path: \"${THEIRS}\"}]' --set prediction_cache_dir=elsewhere/kept")
+                   "'models=[uniform, {name: precomputed, path: \"${THEIRS}\"}]' "
+                   "--set prediction_cache_dir=elsewhere/kept")
     assert result.exit_code == 1, result.output                            # the predictions are missing, and named
     written = [path for path in Path("elsewhere").rglob("*") if path.suffix in (".json", ".csv", ".jsonl")]
     assert {"run.json", "errors.csv", "cell.json"} <= {path.name for path in written}

@@ -296,7 +296,7 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
     truth = ground_truth(record, participants, size, options)
     if "gt_map" in truth:
         gt_map = truth["gt_map"].astype(np.float32)
-        files.write_array(path, gt_map)
+        files.write_array(path, gt_map, durable=False)                     # the note has its digest
         about = truth["meta"] | {"findings": [vars(finding) for finding in truth["meta"]["findings"]]}
         files.write_text(note, json.dumps(about | {"made_from": made_from, "sha256": files.sha256(path)}))
         truth = {"gt_map": gt_map, "meta": truth["meta"]}

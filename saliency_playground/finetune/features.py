@@ -99,7 +99,7 @@ def _write_features(path: Path, features: fast.BackboneFeatures, dtype: np.dtype
     flat = torch.cat([tap.reshape(-1) for taps in features.taps for tap in taps]).cpu().numpy().astype(dtype)
     record = json.dumps({"size": list(features.size), "shapes": shapes})
     files.write_text(path.with_suffix(".json"), record, durable=False)          # what the power takes is computed again
-    files.write_bytes(path, files.array_bytes(flat), durable=False)
+    files.write_array(path, flat, durable=False)
 
 
 def _read_features(path: Path) -> fast.BackboneFeatures | None:

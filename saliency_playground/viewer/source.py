@@ -179,5 +179,5 @@ def thumbnail(run: RunFiles, dataset: str, image_id: str) -> bytes | None:
     height, width = image.shape[:2]
     small = images.jpeg_bytes(images.resize_image(image, images.input_size((height, width), _THUMB)), 85)
     with contextlib.suppress(OSError):           # a folder that cannot be written to
-        files.write_bytes(path, small)
+        files.write_bytes(path, small, durable=False)
     return small
