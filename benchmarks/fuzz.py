@@ -354,7 +354,8 @@ def judge(feed: Callable, world: World, seed: list[int]) -> tuple[str, str]:
         return "hung", f"{seed}"
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return "wrong", f"{seed}: {type(error).__name__}: {str(error)[:160]!r}, {Path(where.filename).name}:{where.lineno}"
+        said = f"{type(error).__name__}: {str(error)[:160]!r}"
+        return "wrong", f"{seed}: {said}, {Path(where.filename).name}:{where.lineno}"
 
 
 COMMANDS = [

@@ -6,7 +6,7 @@
 __all__ = ['KINDS', 'LEAVE_ONE_OUT_ROLES', 'is_nobody', 'Fixations', 'Sample', 'draw_sample', 'as_fixations', 'as_sample',
            'prepare_sample', 'Prediction', 'readable_fixations', 'all_fixations', 'pool_fixations', 'other_fixations',
            'SampleFacts', 'SaliencyDataset', 'draw_dataset', 'as_dataset', 'resize_prediction', 'SaliencyModel',
-           'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'Ceiling']
+           'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'degrees_of', 'Ceiling']
 
 # %% ../nbs/21_core.ipynb #92d69235
 import functools
@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from . import files, images, maps
+from . import ceilings, files, images, maps
 from .ceilings import FixationPool
 from .errors import Finding, InputError, UnknownNameError
+from .progress import progress
 
 # %% ../nbs/21_core.ipynb #13ab0001
 _NOBODY = frozenset(("", ".", "-", "nan", "NaN", "NA", "N/A", "n/a", "<NA>", "null", "None"))
@@ -349,6 +350,7 @@ class SampleFacts(NamedTuple):
     image_id: str
     size: tuple[int, int] = (0, 0)
     fixations: Fixations | None = None
+    px_per_dva: float | None = None
     digests: Mapping[str, str] = {}
     error: Exception | None = None
 
@@ -359,7 +361,8 @@ def _sample_facts(dataset: "SaliencyDataset") -> list[SampleFacts]:
     for i in range(len(dataset)):
         try:
             sample = as_sample(dataset[i])
-            facts.append(SampleFacts(sample.image_id, sample.size, sample.fixations, _sample_digests(sample)))
+            facts.append(SampleFacts(sample.image_id, sample.size, sample.fixations, sample.px_per_dva,
+                                     _sample_digests(sample)))
         except Exception as error:                       # whatever an adapter raises is this image's error
             facts.append(SampleFacts(f"sample {i}", error=error))
     return facts
@@ -371,8 +374,8 @@ class SaliencyDataset:
     An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts. Its `__getitem__`
     need understand only positions from 0; ids, slices and positions from the end are added to it.
 
-    ids, size_of, fixations_of and fingerprint have defaults that read every sample once; override them where files tell
-    faster.
+    ids, size_of, fixations_of, px_per_dva_of and fingerprint have defaults that read every sample once; override them
+    where files tell faster.
     """
     name: str = ""                            # what `create` was asked for
     options: dict[str, Any] = {}              # and with which options
@@ -423,6 +426,10 @@ class SaliencyDataset:
     def fixations_of(self, i: int) -> Fixations | None:
         "The fixations on image i."
         return self._known(i).fixations
+
+    def px_per_dva_of(self, i: int) -> float | None:
+        "Pixels per degree of visual angle on image i; None if unknown."
+        return self._known(i).px_per_dva
 
     def fingerprint(self, i: int) -> dict[str, str]:
         """What sample i was read from.
@@ -497,6 +504,10 @@ class _Part(SaliencyDataset):
     def fixations_of(self, i: int) -> Fixations | None:
         "The fixations on image i."
         return self.whole.fixations_of(self.positions[i])
+
+    def px_per_dva_of(self, i: int) -> float | None:
+        "Pixels per degree of visual angle on image i."
+        return self.whole.px_per_dva_of(self.positions[i])
 
     def findings(self) -> list[Finding]:
         "What should be said of the files of the whole."
@@ -719,6 +730,18 @@ def observer_labels(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
     return labelled_pool(dataset)[1]
 
 
+def degrees_of(dataset: SaliencyDataset) -> list[float] | None:
+    "Pixels per degree of visual angle of each image; None unless every image that can be read tells its own."
+    degrees: list[float] = []
+    for i in range(len(dataset)):
+        try:
+            degrees.append(float(dataset.px_per_dva_of(i) or 0))
+        except Exception:                                # an adapter of the user's own may raise anything
+            degrees.append(0.0)
+    fixated = np.unique(dataset.pool.image).tolist()
+    return degrees if fixated and all(degrees[i] for i in fixated) else None
+
+
 # the roles that are scored observer by observer, or not at all
 LEAVE_ONE_OUT_ROLES = ("single observer", "gold standard")
 
@@ -729,12 +752,17 @@ class Ceiling(SaliencyModel):
     An adapter defines `fit` and `predictions`, and `leave_one_out` if it leaves out observers.
 
     role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
+    kept: where `cross_fit` keeps what it has fitted, and looks first; None: nowhere. quiet: whether it shows no bar;
+    None: one if somebody watches.
     """
     kind = "density"
     role = "baseline"
     reads_image = False
     ready = False                             # whether `fit` has been done
     unfit = ""                                # why it could not be done
+    kept: files.Journal | None = None
+    quiet: bool | None = None
+    px_per_dva: list[float] | None = None     # of each image of the dataset, see `degrees_of`
 
     def bind(self, dataset: SaliencyDataset) -> None:
         """Note the dataset that it will be fitted to, without the fit itself; stored predictions are keyed by it.
@@ -746,8 +774,9 @@ class Ceiling(SaliencyModel):
             raise InputError(f"{self.name} needs an image seen by two observers who are told apart. Name the "
                              "observers in the dataset.")
         self.index_by_id = {image_id: i for i, image_id in enumerate(dataset.ids)}
-        self._bound_digest = files.digest(
-            [dataset.pool_fingerprint, {str(i): list(map(str, labels)) for i, labels in who.items()}])
+        self.px_per_dva = None if self.role == "baseline" else degrees_of(dataset)
+        self._bound_digest = files.digest([dataset.pool_fingerprint, self.px_per_dva,
+                                           {str(i): list(map(str, labels)) for i, labels in who.items()}])
 
     def fit(self, dataset: SaliencyDataset) -> None:
         """Read the dataset, and learn from it what takes long.
@@ -755,6 +784,24 @@ class Ceiling(SaliencyModel):
         Raises ValueError if it lacks something, say fixations or observers.
         """
         raise TypeError(f"model {self.name or type(self).__name__} has no fit(dataset) method.")
+
+    def cross_fit(self, pool: FixationPool, n_images: int, fit: Callable[[np.ndarray], Any], folds: int = 5) -> list:
+        """`ceilings.cross_fit`, with a bar, whose folds are kept: a fit that was killed goes on where it was.
+
+        What `fit` gives is made of numbers, strings and lists; what was kept comes back as lists.
+        """
+        made_of = [self.name, Ceiling.fingerprint(self, ""), self.options, folds]
+        with progress(min(folds, max(1, len(np.unique(pool.image)))), f"{self.name}: fit", unit="fold",
+                      quiet=self.quiet) as bar:
+            def fit_fold(usable: np.ndarray) -> Any:
+                key = files.digest([*made_of, usable])
+                entry = self.kept.get(key) if self.kept is not None else None
+                found = fit(usable) if entry is None else entry["fit"]
+                if self.kept is not None and entry is None:
+                    self.kept.put(key, fit=found)
+                bar.update()
+                return found
+            return ceilings.cross_fit(pool, n_images, fit_fold, folds)
 
     def index_of(self, image_id: str) -> int:
         "The index of an image in the dataset. Raises ValueError if it is none of them, or nothing was fitted."

@@ -107,7 +107,7 @@ class OutOfTime(PlaygroundError):
     """
     exit_code = 3
 
-# %% ../nbs/00_errors.ipynb #26324405
+# %% ../nbs/00_errors.ipynb #ca112d9f
 _ROOM = "Make room, or name a folder on another disk; the same command then goes on."
 _ELSEWHERE = "Name a folder that may be written to."
 _LOCKS = "Name a folder on a disk of this machine."

@@ -105,7 +105,7 @@ def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
         file.write(data)
     return Path(path)
 
-# %% ../nbs/01_files.ipynb #91293971
+# %% ../nbs/01_files.ipynb #eb7bdcab
 _NO_FILES = {stat.S_ISFIFO: "a pipe", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device", stat.S_ISSOCK: "a socket"}
 
 
@@ -152,7 +152,7 @@ def read_json(path: str | Path) -> Any:
     except (ValueError, RecursionError) as error:      # no text, no JSON, brackets a thousand deep
         raise InputError(f"{path} is damaged, no whole JSON: {error}.") from None
 
-# %% ../nbs/01_files.ipynb #b12e9924
+# %% ../nbs/01_files.ipynb #c15c922d
 MOST_BYTES = 2_000_000_000                             # that one member of an archive is unpacked to
 _BOMB = 200_000_000, 100                               # bytes, and how many times as large as packed
 
@@ -207,8 +207,8 @@ _read_lock = threading.Lock()
 def read_array(source: str | Path | BinaryIO, key: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
     """The array of a `.npy` file, or the arrays of an `.npz` file by name (with a key, that one only); never unpickled.
 
-    May be called from any thread. Raises OSError, and InputError for a file that is damaged, whose header claims more
-    than there is, that needs pickle, or that unpacks to more than is read.
+    May be called from any thread. Raises OSError, and InputError for a file that is damaged, whose header does not
+    claim what there is, that needs pickle, or that unpacks to more than is read.
 
     NumPy reads a header with Python's parser, which in Python 3.11 can fail if two threads use it at once.
     """
@@ -234,7 +234,7 @@ def _arrays_of(file: BinaryIO, key: str | None) -> np.ndarray | dict[str, np.nda
 
 
 def _read_npy(file: BinaryIO) -> np.ndarray:
-    "The array of an open `.npy` file. Raises ValueError if its header claims more than the file holds."
+    "The array of an open `.npy` file. Raises ValueError if its header does not claim what the file holds."
     start = file.tell()
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
@@ -242,9 +242,9 @@ def _read_npy(file: BinaryIO) -> np.ndarray:
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(file)
     begin, end = file.tell(), file.seek(0, io.SEEK_END)
-    if math.prod(shape) * dtype.itemsize > end - begin:
-        raise InputError(f"its header claims {math.prod(shape) * dtype.itemsize:,} bytes of numbers, and there are "
-                         f"{end - begin:,}. Copy or download the file again.")
+    if (claimed := math.prod(shape) * dtype.itemsize) != end - begin and not dtype.hasobject:
+        raise InputError(f"its header claims {claimed:,} bytes of numbers, and there are {end - begin:,}: it is "
+                         "damaged, or two arrays were saved into one file. Copy or download it again.")
     file.seek(start)
     return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -526,7 +526,7 @@ def path_hint(path: str | Path) -> str:
     return ("Mend the path, or put the data there." if Path(path).is_absolute()
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 
-# %% ../nbs/01_files.ipynb #d522604d
+# %% ../nbs/01_files.ipynb #ab031978
 PATH_OPTIONS = ("root", "path", "participant_maps", "plugins")         # settings that are paths,
 PATH_ENDINGS = ("_dir", "_path", "_file", "_csv")                      # as is what ends so: images_dir, weights_path, …
 

@@ -264,7 +264,7 @@ def adapter_class(kind: str, name: str) -> type:
         raise _missing_dependency(kind, name, error) from error
     return _registered[kind, name]
 
-# %% ../nbs/22_registry.ipynb #5782c427
+# %% ../nbs/22_registry.ipynb #bd8462dd
 def is_installed(kind: str, name: str) -> bool:
     """Whether the adapter of this name can be had without running a file of the user's: of this package, of an
     installed one, or a class that this session has registered already.

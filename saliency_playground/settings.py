@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOST_TEXT', 'MOST_VALUES', 'MOST_DEEP', 'YamlFault', 'parse_settings', 'read_value', 'read_yaml']
 
-# %% ../nbs/26_settings.ipynb #70930a6f
+# %% ../nbs/26_settings.ipynb #75498b0e
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import yaml
 from . import files
 from .errors import InputError
 
-# %% ../nbs/26_settings.ipynb #4ac28b32
+# %% ../nbs/26_settings.ipynb #46001b0a
 MOST_TEXT = 1_000_000                                  # characters of a file
 MOST_VALUES = 50_000                                   # values in it, aliases written out
 MOST_DEEP = 50                                         # blocks and brackets within each other
@@ -57,7 +57,7 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
-# %% ../nbs/26_settings.ipynb #4e0f50f5
+# %% ../nbs/26_settings.ipynb #d1ee96a3
 def _count(node: yaml.Node, counts: dict[int, tuple[int, int]]) -> tuple[int, int]:
     "How many values a node stands for and how deep they lie. Raises YamlFault if that is too much, or has no end."
     if isinstance(node, yaml.ScalarNode):
@@ -77,7 +77,7 @@ def _count(node: yaml.Node, counts: dict[int, tuple[int, int]]) -> tuple[int, in
                         f"{MOST_VALUES:,} values, or is more than {MOST_DEEP} deep. Write out what is meant.")
     return n, deep
 
-# %% ../nbs/26_settings.ipynb #106373b3
+# %% ../nbs/26_settings.ipynb #183412ea
 _YAML_WORDS = {                                       # what the parser says -> what it means
     r"character '\\t'": "a tab. Indent with spaces.",
     r"mapping values are not allowed": 'a ":" that cannot stand here. Mend the indent, or quote the text.',
@@ -97,7 +97,7 @@ def _fault(error: yaml.MarkedYAMLError) -> YamlFault:
     mark = error.context_mark if begun else error.problem_mark or error.context_mark
     return YamlFault(mark.line + 1 if mark else 1, words)
 
-# %% ../nbs/26_settings.ipynb #714a5e52
+# %% ../nbs/26_settings.ipynb #c927958d
 def parse_settings(text: str) -> tuple[Any, yaml.Node | None]:
     """What a YAML text holds, and the parser's tree of it, which knows the lines; (None, None) for nothing.
 

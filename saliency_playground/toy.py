@@ -497,7 +497,8 @@ def _write_record(root: Path, record: dict[str, Any]) -> None:
     files.write_bytes(root/f"images/{id}.png", _png(record["image"]), durable=False)
     rows = [(observer, *point) for observer, path in paths.items() for point in path]
     files.write_text(root/f"fixations/{id}.csv", _csv("observer,x,y,t,duration", rows), durable=False)
-    files.write_array(root/f"gt_maps/{id}.npy", _toy_map([point for path in paths.values() for point in path], size), durable=False)
+    points = [point for path in paths.values() for point in path]
+    files.write_array(root/f"gt_maps/{id}.npy", _toy_map(points, size), durable=False)
     for observer, path in paths.items():
         files.write_array(root/f"participant_maps/{id}/{observer}.npy", _toy_map(path, size, shrink=4), durable=False)
 

@@ -38,6 +38,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from .. import metrics as _metrics
+from ..checkup.recognise import known_datasets
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
@@ -439,8 +440,8 @@ def make_entry(document: Document, kind: str, names: tuple | None, path: tuple, 
             return None
     if names is not None and name not in names:
         if kind == "dataset" and Path(name).is_dir():
-            document.fault(named_at, f"{_show_value(name)} is a folder, not a dataset's name. Write {{name: folder, "
-                           f"root: {name}}}.")
+            known = " or ".join(f"{{name: {one}, root: {name}}}" for one in [*known_datasets(name)] or ["folder"])
+            document.fault(named_at, f"{_show_value(name)} is a folder, not a dataset's name. Write {known}.")
             return None
         document.fault(named_at, _unknown_name(kind, names, name))
     _check_folder_name(document, path, as_)

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,8 +161,8 @@ class CellResult:
     seconds: float = 0.0
 
 
-def _fit(cell: Cell, rows: bool) -> None:
-    """Fit the cell's model, if it is a ceiling, to the dataset.
+def _fit(cell: Cell, rows: bool, quiet: bool) -> None:
+    """Fit the cell's model, if it is a ceiling, to the dataset; what is fitted is kept beside the rows.
 
     rows: fit the baseline too, for rows are scored; where the dataset does not allow it, IG stays empty, and why is
     journaled with the rows.
@@ -170,8 +170,10 @@ def _fit(cell: Cell, rows: bool) -> None:
     for model in (cell.model, cell.baseline) if rows else (cell.model,):
         if isinstance(model, Ceiling) and not model.ready:
             try:
-                model.fit(cell.dataset)
-                model.ready = True
+                with closing(files.Journal(Path(cell.config.output_dir, ".fits", f"{cell.dataset_as}.jsonl"))) as kept:
+                    model.kept, model.quiet = None if cell.config.overwrite == "always" else kept, quiet
+                    model.fit(cell.dataset)
+                model.kept, model.ready = None, True
             except ValueError as error:
                 if model is cell.model:
                     raise RunError(f"model {cell.model_as} on {cell.dataset_as}: {error}") from error
@@ -213,7 +215,7 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
             raise FailedImageError(*next(iter(cell_result.errors.items())))
         todo = [task for task in tasks if task.needs_prediction or task.needs_row or task.figures]
         if todo:
-            _fit(cell, rows=any(task.needs_row for task in tasks))
+            _fit(cell, any(task.needs_row for task in tasks), quiet)
         load, score = (functools.partial(catch_errors, step, cell, strict) for step in (load_sample, score_image))
         with ThreadPoolExecutor(workers) as pool, progress(len(todo), f"{cell.dataset_as} × {cell.model_as}",
                                                            quiet=quiet or not todo, leave=True) as bar:

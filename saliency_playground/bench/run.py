@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, metrics
+from ..checkup.recognise import door_findings, refused_because
 from ..core import Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
@@ -79,7 +80,7 @@ def _cells(config: Config) -> list[Cell]:
             items = survey(dataset, config.limit_images)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
-        findings = _check_findings(dataset, entry.as_)
+        findings = [*_check_findings(dataset, entry.as_), *door_findings(dataset)]
         _check_figure_names(config, items)
         models = {name: _bind_ceiling(model, dataset, entry.as_) for name, model in created.items()}
         if not config.predict_only:
@@ -135,8 +136,9 @@ def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[st
             if isinstance(adapter, SaliencyModel) and not _has_kept(config, entry):
                 _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
+            said = describe_error(error) if kind == "model" else refused_because(error, entry.name, entry.options)
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: "
-                                                f"{describe_error(error).removeprefix(f'{entry.name}: ')}"))
+                                                f"{said.removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return adapters

@@ -298,7 +298,7 @@ def run(config: str, sets: tuple[str, ...], limit_images: int | None, overwrite:
         click.echo(f'The leaderboard: saliency-playground report "{result.output_dir.as_posix()}"')
     sys.exit(result.exit_code)
 
-# %% ../../nbs/70_cli/09_main.ipynb #81d706a3
+# %% ../../nbs/70_cli/09_main.ipynb #6d5edb28
 _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that the run's config names: plugins, "
                       "./datasets, ./models. Only for runs whose code you know.")
 

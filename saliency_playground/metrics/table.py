@@ -152,7 +152,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 PRESETS = {"default": PRESETS["tuebingen"] | {"AUC_Judd": {}}, **PRESETS}
 
-# %% ../../nbs/11_metrics/04_table.ipynb #5b846027
+# %% ../../nbs/11_metrics/04_table.ipynb #34628ee2
 def _is_number(value: object, whole: bool = False) -> bool:
     "Whether a value is a finite number (and a whole one), and no yes or no."
     return (isinstance(value, (int, np.integer) if whole else (int, float, np.integer, np.floating))

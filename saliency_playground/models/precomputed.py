@@ -20,6 +20,7 @@ from .. import files, images, maps
 from ..core import Prediction, SaliencyModel, Sample
 from ..errors import InputError, MapError, StorageError, describe_error
 from ..images import IMAGE_SUFFIXES
+from ..matfiles.read import hdf5_contents
 from ..registry import register
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #c34449c4
@@ -68,11 +69,7 @@ def _arrays_in(path: Path) -> list[str]:
     if path.suffix.lower() == ".npz":
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    import h5py
-    names = []
-    with h5py.File(path, "r") as file:
-        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return names
+    return [name for name, (_, kind) in hdf5_contents(path).items() if kind != "link"]
 
 
 def stored_names(path: Path) -> list[str]:

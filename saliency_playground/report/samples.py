@@ -47,7 +47,7 @@ def resolve_path(run: RunFiles, path: str | Path) -> Path:
     from_home = run_home(run)/path
     return from_home if from_home.exists() else Path(path)
 
-# %% ../../nbs/50_report/05_samples.ipynb #b1c540f1
+# %% ../../nbs/50_report/05_samples.ipynb #9b840d25
 def allow_adapter(run: RunFiles, kind: str, name: str) -> None:
     "Raises InputError unless an adapter that a run names can be made without running code that came with the run."
     if not (run.trust or registry.is_installed(kind, name)):
