@@ -21,7 +21,7 @@ from ..errors import InputError, MissingFileError
 from ..files import did_you_mean
 from ..tables import read_scores
 
-# %% ../../nbs/50_report/01_reading.ipynb #9b78e326
+# %% ../../nbs/50_report/01_reading.ipynb #8ebf2600
 class _Record(BaseModel):
     "A part of run.json: what is read of it; whatever else stands there is left alone."
     model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
@@ -83,7 +83,7 @@ class _RunRecord(_Record):
     seconds: float = 0
     seed: int = 0
 
-# %% ../../nbs/50_report/01_reading.ipynb #9b3ba4be
+# %% ../../nbs/50_report/01_reading.ipynb #f0a02b28
 def check_record(about: Any) -> str:
     "What is wrong with the content of a run.json, in words; empty if it can be read. about: what it holds."
     try:
