@@ -69,9 +69,9 @@ def draw(rng: np.random.Generator, values: list) -> Any:
 def places(value: Any, path: tuple = ()) -> Iterator[tuple]:
     "Every place in a nested value."
     yield path
-    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, inner in below:
-        yield from places(inner, (*path, step))
+    if isinstance(value, (dict, list)):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, step))
 
 
 def changed(value: Any, rng: np.random.Generator) -> Any:
@@ -226,7 +226,8 @@ def feed_run(world: World, rng: np.random.Generator) -> None:
             if place in world.board.index:
                 ours, theirs = world.board.loc[place, metric], board.loc[place, metric]
                 assert ours == theirs or (np.isnan(ours) and np.isnan(theirs)), (place, metric)
-    repr(run), run.where(), models_table(run), provenance_lines(run)
+    for say in (repr, Run.where, models_table, provenance_lines):
+        say(run)
 
 
 def feed_split(world: World, rng: np.random.Generator) -> None:

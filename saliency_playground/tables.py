@@ -12,15 +12,12 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import files
 from .errors import InputError, MissingFileError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # %% ../nbs/02_tables.ipynb #ef1949f4
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")                # what a spreadsheet computes, or such a text marked before
@@ -43,7 +40,7 @@ def csv_field(value: object) -> str:
     return mark_text(value) if isinstance(value, str) else str(value)
 
 
-def table_csv(table: "pd.DataFrame", index: bool = True) -> str:
+def table_csv(table: Any, index: bool = True) -> str:
     "A DataFrame as the text of a CSV file, with its index or without: every digit, and no formula."
     frame = table.reset_index() if index else table
     frame = frame.map(lambda value: mark_text(value) if isinstance(value, str) else value)
