@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['KINDS', 'LEAVE_ONE_OUT_ROLES', 'is_nobody', 'Fixations', 'Sample', 'draw_sample', 'as_fixations', 'as_sample',
            'prepare_sample', 'Prediction', 'readable_fixations', 'all_fixations', 'pool_fixations', 'other_fixations',
-           'SampleFacts', 'SaliencyDataset', 'draw_dataset', 'as_dataset', 'resize_prediction', 'SaliencyModel',
-           'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'degrees_of', 'Ceiling']
+           'SampleFacts', 'SaliencyDataset', 'draw_dataset', 'as_dataset', 'digest_property', 'resize_prediction',
+           'SaliencyModel', 'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'degrees_of', 'Ceiling']
 
 # %% ../nbs/21_core.ipynb #92d69235
+import copy
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -438,6 +439,14 @@ class SaliencyDataset:
         """
         return dict(self._known(i).digests)
 
+    def fingerprint_of(self, i: int, sample: Sample) -> dict[str, str]:
+        """The `fingerprint` of sample i as it was read just now, which tells whether it still is what it was.
+
+        sample: what `self[i]` gave. An adapter with a `fingerprint` of its own is asked for that again.
+        """
+        own = type(self).fingerprint is not SaliencyDataset.fingerprint
+        return self.fingerprint(i) if own else _sample_digests(sample)
+
     def findings(self) -> list[Finding]:
         "What should be said of its files before any sample is read. None, unless an adapter says some."
         return []
@@ -517,6 +526,10 @@ class _Part(SaliencyDataset):
         "What sample i was read from."
         return self.whole.fingerprint(self.positions[i])
 
+    def fingerprint_of(self, i: int, sample: Sample) -> dict[str, str]:
+        "The fingerprint of a sample as it was read just now."
+        return self.whole.fingerprint_of(self.positions[i], sample)
+
 # %% ../nbs/21_core.ipynb #e65aabeb
 def draw_dataset(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
     "The first n images of a dataset with their fixations, as one drawing (uint8)."
@@ -555,6 +568,10 @@ def as_dataset(source: "SaliencyDataset | Iterable[Sample | Mapping]") -> Salien
     return _SequenceDataset(source)
 
 # %% ../nbs/21_core.ipynb #d4405f0b
+class digest_property(functools.cached_property):  # noqa: N801 - read like `property`
+    "A digest of files, made once, so that a model is one thing for its life; `fingerprint_now` makes it again."
+
+
 class _ModelDescription:
     "What a model says of itself."
     name = ""
@@ -564,6 +581,8 @@ class _ModelDescription:
     n_parameters: int | None = None
     runtime_options: frozenset[str] = frozenset()
     depends_on: Sequence[str | Path] = ()
+    users_code: Sequence[Any] = ()
+    cache_key: Any = None
     reads_image = True
 
     def unavailable_reason(self) -> str:
@@ -600,12 +619,26 @@ class _ModelDescription:
         """
         return self._weights_digest
 
-    @functools.cached_property
+    def fingerprint_now(self, image_id: str) -> str:
+        """`fingerprint`, its files read again: another one, if a file was replaced since it was asked first.
+
+        A model that reads something else for every prediction says here what it has read for this one.
+        """
+        again = copy.copy(self)
+        for name in [name for name in vars(self) if isinstance(getattr(type(self), name, None), digest_property)]:
+            del vars(again)[name]
+        return again.fingerprint(image_id)
+
+    def changed_by_hand(self) -> dict[str, str]:
+        "What of it is no longer as its options and files make it, name -> digest; nothing, unless an adapter knows."
+        return {}
+
+    @digest_property
     def _weights_digest(self) -> str:
         "A digest of the files that it was made with; read once."
         option_files = [value for name, value in self.options.items()
                  if name not in self.runtime_options and isinstance(value, (str, Path)) and Path(value).is_file()]
-        return files.digest([files.sha256(Path(path)) for path in [*self.depends_on, *option_files]])
+        return files.digest([files.remembered_sha256(path) for path in [*self.depends_on, *option_files]])
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
@@ -638,8 +671,11 @@ class SaliencyModel(_ModelDescription):
 
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network
     wants.
-    batch_size: how many images of one size `predict_batch` likes at once. depends_on: files the
-    prediction depends on.
+    batch_size: how many images of one size `predict_batch` likes at once.
+    depends_on: files the prediction depends on. users_code: functions and classes of somebody's that it calls.
+    cache_key: an attribute, or a method without arguments, of a model of one's own: a number, a text, a list of them
+    that stands for all that its predictions depend on, where that cannot be told from its code; another key, another
+    prediction.
     card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt;
     None: unknown.
     runtime_options: names of options that change how a prediction is computed, not what it is (device, batch size); a
@@ -684,7 +720,7 @@ class SaliencyModel(_ModelDescription):
 class FunctionModel(SaliencyModel):
     "A function image → map, as a model."
     def __init__(self, function: Callable[[np.ndarray], Any]):
-        self.function = function
+        self.function, self.users_code = function, (function,)
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "What the function says of an image."
@@ -752,6 +788,7 @@ class Ceiling(SaliencyModel):
     An adapter defines `fit` and `predictions`, and `leave_one_out` if it leaves out observers.
 
     role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
+    kernel: the unit of its kernels' width, for the definition of its scores; empty if it has none.
     kept: where `cross_fit` keeps what it has fitted, and looks first; None: nowhere. quiet: whether it shows no bar;
     None: one if somebody watches.
     """
@@ -760,6 +797,7 @@ class Ceiling(SaliencyModel):
     reads_image = False
     ready = False                             # whether `fit` has been done
     unfit = ""                                # why it could not be done
+    kernel = ""
     kept: files.Journal | None = None
     quiet: bool | None = None
     px_per_dva: list[float] | None = None     # of each image of the dataset, see `degrees_of`

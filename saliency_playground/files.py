@@ -6,8 +6,8 @@
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'write_bytes', 'regular_file',
            'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'check_archive', 'read_member',
            'write_text', 'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock',
-           'refuse_link', 'path_inside', 'sha256', 'digest', 'Journal', 'did_you_mean', 'path_hint', 'is_path_option',
-           'fill_path']
+           'refuse_link', 'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal', 'did_you_mean',
+           'path_hint', 'is_path_option', 'fill_path']
 
 # %% ../nbs/01_files.ipynb #b59772c4
 import difflib
@@ -445,6 +445,24 @@ def digest(value: object) -> str:
     """
     return sha256(json.dumps(value, sort_keys=True, default=_jsonable).encode())
 
+# %% ../nbs/01_files.ipynb #935cbb31
+_known: dict[str, tuple[tuple[int, ...], str]] = {}          # path -> (what the file system says of it, its SHA-256)
+
+
+def remembered_sha256(path: str | Path) -> str:
+    "The SHA-256 of a file, read again only if it may have changed. Raises OSError if the file cannot be read."
+    place, found = os.path.abspath(path), os.stat(path)
+    stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    known = _known.get(place)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    digest = sha256(place)
+    if abs(time.time_ns() - max(stamp[3:])) > 2_000_000_000:
+        _known[place] = stamp, digest
+    else:
+        _known.pop(place, None)
+    return digest
+
 # %% ../nbs/01_files.ipynb #5af1b9c7
 def _open_to_append(path: Path, size: int) -> BinaryIO:
     "A file opened for writing behind its first `size` bytes; it and its folder are made if need be."
@@ -455,10 +473,16 @@ def _open_to_append(path: Path, size: int) -> BinaryIO:
     return file
 
 
+def _line_check(id: str, entry: dict) -> str:
+    "The digest that a line of a journal ends with."
+    return digest([id, entry])[:16]
+
+
 class Journal:
     """What is known of each item of a folder: a file of JSON lines, `{"id": …, …}`, the last line of an id counting.
 
-    path: the file; it is made by the first `put`. Reading drops a torn last line; the next `put` cuts it off.
+    path: the file; it is made by the first `put`. Reading drops a torn last line; the next `put` cuts it off. A line
+    whose digest, `check`, is not that of what it says is dropped, and so is what earlier lines say of its item.
     One writer at a time: hold the folder's `lock`, and write from one thread. A cut in the power may take the last
     lines, which are computed again: each is checked against what it tells of.
     """
@@ -467,21 +491,22 @@ class Journal:
         self.entries: dict[str, dict] = {}
         self._whole = 0                                # bytes of the file that are complete lines
         self._file: BinaryIO | None = None
-        for entry in self._lines():
-            self.entries[entry.pop("id")] = entry
+        self._read()
 
-    def _lines(self) -> Iterable[dict]:
-        "The entries up to the first line that is torn."
+    def _read(self) -> None:
+        "Read what the lines of the file say."
         content = read_bytes(self.path) if self.path.exists() else b""
-        for line in content.splitlines(keepends=True):
+        self._whole = content.rfind(b"\n") + 1         # behind it is a line torn by a kill or a full disk
+        for line in content[:self._whole].split(b"\n"):
             try:
                 entry = json.loads(line)
-                if not line.endswith(b"\n") or not isinstance(entry["id"], str):
-                    return
-            except (ValueError, KeyError, TypeError, RecursionError):
-                return                                 # torn by a kill or a full disk: from here on nothing counts
-            self._whole += len(line)
-            yield entry
+                id, check = entry.pop("id"), entry.pop("check", None)
+                if check == _line_check(id, entry):
+                    self.entries[id] = entry
+                else:
+                    self.entries.pop(id, None)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                continue                               # no line of a journal
 
     def get(self, id: str) -> dict | None:
         "What the journal says of an item, None if nothing."
@@ -489,7 +514,7 @@ class Journal:
 
     def put(self, id: str, **entry: Any) -> None:
         "Append what is now true of an item; a kill after this cannot lose it."
-        line = json.dumps({"id": id, **entry}).encode() + b"\n"
+        line = json.dumps({"id": id, **entry, "check": _line_check(id, entry)}).encode() + b"\n"
         with disk_errors(self.path):
             if self._file is None:
                 self._file = _open_to_append(self.path, self._whole)

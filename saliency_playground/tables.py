@@ -60,19 +60,20 @@ _WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "e
 _COUNTS = ["n", "n_undefined", "n_fixations"]
 
 
-def read_rows(path: str | Path) -> tuple[list[str], list[list[str]]]:
-    """The names of the columns and the rows of a table that a run wrote, as text.
+def read_rows(path: str | Path, content: bytes | None = None) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns and the rows of a table that a run wrote, as text. content: the file's, if it is read.
 
     Raises FileNotFoundError naming the file, InputError with the line that is torn or no text.
     """
     try:
-        lines = list(csv.reader(io.StringIO(files.read_bytes(path).decode("utf-8"), newline=""), strict=True))
+        lines = list(csv.reader(io.StringIO((files.read_bytes(path) if content is None else content).decode("utf-8"),
+                                            newline=""), strict=True))
     except FileNotFoundError:
         raise MissingFileError(f"there is no {Path(path).name} in {Path(path).parent}.") from None
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged: {error}. Run again; what was computed is kept.") from None
+        raise InputError(f"{path} is no table of scores: {error}. Run again; what was computed is kept.") from None
     if not lines:
-        raise InputError(f"{path} is empty. Run again; what was computed is kept.")
+        raise InputError(f"{path} is no table of scores: it is empty. Run again; what was computed is kept.")
     header, *rows = lines
     if torn := next((i for i, row in enumerate(rows, start=2) if len(row) != len(header)), None):
         raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. The file was cut "
@@ -87,23 +88,23 @@ def _numbers(path: str | Path, name: str, fields: Iterable[str], whole: bool) ->
         try:
             found.append(int(field) if whole else float(field or "nan"))
         except ValueError:
-            raise InputError(f"{path}, line {line}, {name[:40]}: {field[:40]!r} is no number. The file was edited; run "
-                             "again, what was computed is kept.") from None
+            raise InputError(f"{path} is no table of scores: line {line}, {name[:40]}: {field[:40]!r} is no number. "
+                             "The file was edited; run again, what was computed is kept.") from None
     return np.array(found, dtype=int if whole else float)
 
 
-def read_scores(path: str | Path) -> Any:
+def read_scores(path: str | Path, content: bytes | None = None) -> Any:
     """A table that a run wrote, as a pandas DataFrame.
 
-    path: the CSV file. Columns of words are strings, `n`, `n_undefined` and `n_fixations` are integers, all others
-    float64, NaN where empty.
-    Raises FileNotFoundError naming the file, ValueError with the line that is torn.
+    path: the CSV file. content: its bytes, if they have been read already. Columns of words are strings, `n`,
+    `n_undefined` and `n_fixations` are integers, all others float64, NaN where empty.
+    Raises FileNotFoundError naming the file, ValueError with the line that is torn, or if it is no such table.
     """
     import pandas as pd
-    header, rows = read_rows(path)
+    header, rows = read_rows(path, content)
     if len(set(header)) < len(header):
-        raise InputError(f"{path}: two columns have one name. The file was edited; run again, what was computed is "
-                         "kept.")
+        raise InputError(f"{path} is no table of scores: two columns have one name. The file was edited; run again, "
+                         "what was computed is kept.")
     columns = dict(zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True))
     return pd.DataFrame({name: list(values) if name in _WORDS else _numbers(path, name, values, name in _COUNTS)
                          for name, values in columns.items()})

@@ -27,8 +27,13 @@ from ..stimuli import Stimuli, fixation_misfits
 from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
 from .csv_tables import check_column_names, fixation_order, scanpath_codes
 from .listing import TABLE_SUFFIXES, nfc
-from .participants import participant_files, read_gt_map, read_participants
 from .points import load_npy
+from saliency_playground.datasets.participants import (
+    keep_participants,
+    participant_files,
+    read_gt_map,
+    read_participants,
+)
 
 # %% ../../nbs/30_datasets/06_base.ipynb #d08523f9
 def split_ids(split_file: str | Path, split: str | None = None, fold: int | None = None) -> list[str]:
@@ -577,6 +582,9 @@ class FileDataset(SaliencyDataset):
         map_folders = self.reading.participant_maps
         self.participants = (None if map_folders is None
                              else participant_files(_find_map_folders(self.root, map_folders), self.ids))
+        if self.participants and self.reading.observers is not None:
+            self.participants, said = keep_participants(self.participants, self.reading.observers)
+            self._found += said
 
     def _open_stimuli(self) -> Stimuli:
         "The image files of its records, read as the options say."

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from .. import files, weights
+from ..core import digest_property
 from ..deepgaze import network
 from ..deepgaze.backbones import find_backbone
 from ..errors import InputError
@@ -91,7 +92,8 @@ def base_sha256(model: "FineTuned") -> str:
         return ""
     if model.base_weights_path is None:
         return model.published.sha256 or ""
-    return files.sha256(weights.find_or_download(model.published, model.base_weights_path, "base_weights_path"))
+    path = weights.find_or_download(model.published, model.base_weights_path, "base_weights_path")
+    return files.remembered_sha256(path)
 
 
 def base_unavailable_reason(model: "FineTuned") -> str:
@@ -168,12 +170,13 @@ class FineTuned(CustomNetwork):
             weights.load_state(net, self.read_weights(base), base)
         weights.load_state(net, state, path, partial)
 
-    @functools.cached_property
+    @digest_property
     def _base_digest(self) -> str:
         "A digest of what lies below what was tuned: the base, and the code of its backbones."
         modules = {getattr(sys.modules[find_backbone(name).build.__module__], "__file__", None)
                    for name in self.architecture[0]}
-        return files.digest([base_sha256(self), [files.sha256(Path(path)) for path in sorted(filter(None, modules))]])
+        code = [files.remembered_sha256(path) for path in sorted(filter(None, modules))]
+        return files.digest([base_sha256(self), code])
 
     def fingerprint(self, image_id: str) -> str:
         "A digest of the weights, their base, the code of the backbones, and every option that is a file."

@@ -127,6 +127,7 @@ class Precomputed(SaliencyModel):
     def __init__(self, path: str | Path, kind: str = "map", key: str | None = None, alpha: str | None = None,
                  stretch: bool = False):
         self.path, self.stored_as, self.key, self.alpha, self.stretch = Path(path), kind, key, alpha, stretch
+        self._read: dict[str, str] = {}                # by image id: a digest of the numbers that were read last
         if alpha not in (None, *images.ALPHAS):
             raise InputError(f"precomputed: alpha is one of {', '.join(images.ALPHAS)}, not {alpha!r}.")
         if kind not in ("map", "density", "log_density"):
@@ -153,10 +154,18 @@ class Precomputed(SaliencyModel):
         except Exception as error:                      # a damaged file costs its image, and says so when it is read
             return describe_error(error)
 
+    def fingerprint_now(self, image_id: str) -> str:
+        "A digest of the numbers that the last prediction for this image was made from."
+        return self._read.pop(image_id, None) or self.fingerprint(image_id)
+
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "What is stored for each sample, brought to its image's size."
-        return [as_prediction(self._values(sample.image_id), self.stored_as, sample.size, self.stretch)
-                for sample in samples]
+        predictions = []
+        for sample in samples:
+            values = self._values(sample.image_id)
+            self._read[sample.image_id] = files.digest(values)
+            predictions.append(as_prediction(values, self.stored_as, sample.size, self.stretch))
+        return predictions
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #0358f51e
 def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int], stretch: bool = False) -> Prediction:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from .. import files
 from ..errors import InputError, RunError
 from ..finetune.config import FinetuneConfig
-from .steps import configure_training, fold_record, folds_of
+from .steps import configure_training, eval_dir_of, fold_record, folds_of
 from saliency_playground.notebooks.execute import (
     Execution,
     check_parameters,
@@ -178,6 +178,7 @@ def run_folds(config: str | Path, n: int | None = None, workers: int | None = No
     folds are scored and aggregated only if all are finished. Raises, before anything runs, ConfigError, RunError or
     ValueError for what cannot work, and TimeoutError if the folder is in use.
     """
+    from saliency_playground.finetune.folds import dataset_warnings
     from saliency_playground.finetune.train import TimeBudget
     sets = list(sets)
     ours = {"config": str(config), "sets": sets, "test_count": test_count}
@@ -207,6 +208,8 @@ def run_folds(config: str | Path, n: int | None = None, workers: int | None = No
                 if waiting or not ended_well(path) or executed_with(path) != shared[name]:
                     execute(name, path, shared[name])
                 tell(f"{name}: {path}")
+            for sentence in dataset_warnings(eval_dir_of(training, values.get("eval_dir"))):
+                tell(sentence)
     return dict(sorted(done.items()))
 
 
