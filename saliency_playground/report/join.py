@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FinishedRun', 'open_runs', 'differences', 'join_runs', 'merge_runs']
 
-# %% ../../nbs/50_report/00_join.ipynb #7d5ce823
+# %% ../../nbs/50_report/00_join.ipynb #4f7c58b5
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from saliency_playground.bench.record import (
     write_record,
 )
 
-# %% ../../nbs/50_report/00_join.ipynb #cc1acb41
+# %% ../../nbs/50_report/00_join.ipynb #6666fce7
 class FinishedRun(NamedTuple):
     "A finished run, to be joined with others."
     folder: Path
@@ -54,7 +54,7 @@ def open_runs(folders: Sequence[str | Path]) -> list[FinishedRun]:
             raise InputError(f"{run.folder} holds predictions and no scores (predict_only). There is nothing to join.")
     return runs
 
-# %% ../../nbs/50_report/00_join.ipynb #5aee15f4
+# %% ../../nbs/50_report/00_join.ipynb #c2920edb
 def differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "What was measured in one run and not alike in the other, a sentence each; empty if they can be joined."
     ours, theirs = (run.record["config"] for run in (a, b))
@@ -118,7 +118,7 @@ def _made_with(cell: Mapping[str, Any]) -> dict[str, Any]:
                for key, value in made_of.get("options", {}).items()}
     return {"name": made_of.get("model"), **options}
 
-# %% ../../nbs/50_report/00_join.ipynb #91a92660
+# %% ../../nbs/50_report/00_join.ipynb #6541cd92
 def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Put finished runs into one: its record, and its tables by name. Nothing is written.
 
@@ -167,7 +167,7 @@ def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[tuple[FinishedRun, 
                        "explainable: run them again with a gold standard among the models.")
     return list(taken.values()), remarks
 
-# %% ../../nbs/50_report/00_join.ipynb #cb865796
+# %% ../../nbs/50_report/00_join.ipynb #a717b0bc
 def _joined_tables(cells: Sequence[tuple[FinishedRun, Mapping[str, Any]]]) -> dict[str, bytes]:
     "The tables of joined runs by their names. cells: each with the run it is taken from."
     tables: dict[str, bytes] = {}
@@ -193,7 +193,7 @@ def _csv_bytes(header: list[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     writer.writerows(rows)
     return text.getvalue().encode("utf-8")
 
-# %% ../../nbs/50_report/00_join.ipynb #b4f4f1f5
+# %% ../../nbs/50_report/00_join.ipynb #4bb34c69
 def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     "The config of joined runs: that of the first, with the datasets, models and plugins of all."
     config = dict(runs[0].record["config"])
@@ -226,7 +226,7 @@ def _joined_cell(run: FinishedRun, cell: Mapping[str, Any]) -> dict[str, Any]:
     folder = cell.get("predictions") or Path(config["prediction_cache_dir"], cell["dataset"], cell["model"])
     return dict(cell) | {"predictions": resolve_path(run.folder, run.record, folder).resolve().as_posix()}
 
-# %% ../../nbs/50_report/00_join.ipynb #e81b4191
+# %% ../../nbs/50_report/00_join.ipynb #29fe11fd
 def merge_runs(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
     """Join finished runs, and write the joined one into a folder. Returns its record.
 
