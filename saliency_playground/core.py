@@ -567,7 +567,7 @@ def as_dataset(source: "SaliencyDataset | Iterable[Sample | Mapping]") -> Salien
     return _SequenceDataset(source)
 
 # %% ../nbs/21_core.ipynb #d4405f0b
-class digest_property(functools.cached_property):  # noqa: N801 - read like `property`
+class digest_property(functools.cached_property):
     "A digest of files, made once, so that a model is one thing for its life; `fingerprint_now` makes it again."
 
 
