@@ -193,20 +193,6 @@ def dataset_warnings(outputs: str | Path | Iterable[str | Path] = "outputs/eval"
     return list(dict.fromkeys(sentences))
 
 
-# %% ../../nbs/41_finetune/11_folds.ipynb #f14d637a
-def dataset_warnings(outputs: str | Path | Iterable[str | Path] = "outputs/eval") -> list[str]:
-    "What the runs in these folders say of their datasets, a sentence each: why a metric is empty, say."
-    sentences: list[str] = []
-    for folder in [outputs] if isinstance(outputs, (str, Path)) else outputs:
-        try:
-            datasets = json.loads(Path(folder, "run.json").read_text(encoding="utf-8"))["datasets"]
-            sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
-                          for name, about in datasets.items() for finding in about["findings"]]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):   # the tables say what they say without it
-            continue
-    return list(dict.fromkeys(sentences))
-
-
 # %% ../../nbs/41_finetune/11_folds.ipynb #b0df7402
 def draw_summary(table: pd.DataFrame, columns: int = 4) -> Figure:
     """A Matplotlib figure of what `aggregate_folds` gives.
