@@ -402,7 +402,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
         table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
         write_output(csv, table.reset_index().set_index(["dataset", "metric"]).to_csv(lineterminator="\n"))
 
-# %% ../../nbs/70_cli/09_main.ipynb #1284e486
+# %% ../../nbs/70_cli/09_main.ipynb #f93b5d65
 @main.command()
 @click.argument("output_dirs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUTPUT_DIR OTHER...")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",

@@ -103,11 +103,11 @@ def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
 def _dataset_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The datasets that hold something else in the other run."
     ours, theirs = (run.record["datasets"] for run in (a, b))
-    degrees = [f"{name} has {ours[name].get('px_per_dva')} px_per_dva in {a.folder}, {theirs[name].get('px_per_dva')} in "
-               f"{b.folder}" for name in ours.keys() & theirs.keys()
+    degrees = [f"{name} has {ours[name].get('px_per_dva')} px_per_dva in {a.folder}, "
+               f"{theirs[name].get('px_per_dva')} in {b.folder}" for name in ours.keys() & theirs.keys()
                if ours[name].get("px_per_dva") != theirs[name].get("px_per_dva")]
-    return degrees or [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in {a.folder}, "
-                       f"{theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
+    return degrees or [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in "
+                       f"{a.folder}, {theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
                        if ours[name].get("digest") != theirs[name].get("digest")]
 
 
