@@ -183,8 +183,7 @@ class Dependencies:
         "What a digest is made of."
         if len(self._done) > MOST_OBJECTS:
             return self.refuse(part, f"holds more than {MOST_OBJECTS} objects")
-        known = (describe for kind, describe in _DESCRIBED.items() if isinstance(value, kind))
-        describe = next(known, _describe_object)
+        describe = next((way for kind, way in _DESCRIBED.items() if isinstance(value, kind)), _describe_object)
         try:
             return describe(self, value, part)
         except Exception:                                       # whatever a class of somebody's raises
