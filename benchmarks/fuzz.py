@@ -8,8 +8,8 @@ seeded generator, and gives them to the function that reads them. A command is t
 this process that is forked with everything imported, in a folder with a dataset and a finished run.
 
 accepted: read; what came of it is checked, so that no changed value is served as if it were the old one. refused: a
-`PlaygroundError` whose sentences fill no page. wrong: another error, a value that is not checked out, or a
-message as long as a page. hung: no answer in 20 seconds. The files that `damaged.py` changes, images, maps, MATLAB and tables of
+`PlaygroundError` whose sentences fill no page. wrong: another error, a value that is not checked out, or a message as
+long as a page. hung: no answer in 20 seconds. The files that `damaged.py` changes, images, maps, MATLAB and tables of
 fixations, are left to it.
 """
 import argparse

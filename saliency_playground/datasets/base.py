@@ -116,7 +116,8 @@ class FileOptions:
     lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
     columns: Mapping[str, Any] | None = None    # what files call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
-    # made from what; None: participants' maps if they are given, else map files, else fixations
+    # made from what; None: participants' maps if they are given, else map files (in a run that leaves observers out the
+    # fixations, whose maps have one blur), else fixations
     gt: Literal["file", "fixations", "participants"] | None = None
     alpha: Literal["black", "white", "value"] | None = None        # what the transparency of map files means
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels

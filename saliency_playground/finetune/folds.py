@@ -8,7 +8,6 @@ __all__ = ['PRETRAINED', 'FOLDS', 'find_cells', 'read_cell_table', 'metric_summa
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #d7dafc70
 import io
-import json
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -182,9 +181,10 @@ def _folder_list(outputs: str | Path | Iterable[str | Path]) -> str:
 def dataset_warnings(outputs: str | Path | Iterable[str | Path] = "outputs/eval") -> list[str]:
     "What the runs in these folders say of their datasets, a sentence each: why a metric is empty, say."
     sentences: list[str] = []
-    for folder in [outputs] if isinstance(outputs, (str, Path)) else outputs:
+    folders = [outputs] if isinstance(outputs, (str, Path)) else outputs
+    for run_folder in [run_folder for folder in folders for run_folder in runs_in(folder)]:
         try:
-            datasets = json.loads(Path(folder, "run.json").read_text(encoding="utf-8"))["datasets"]
+            datasets = read_record(run_folder)["datasets"]
             sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
                           for name, about in datasets.items() for finding in about["findings"]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):   # the tables say what they say without it

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['FinishedRun', 'open_runs', 'differences', 'join_runs', 'merge_runs']
 
-# %% ../../nbs/50_report/00_join.ipynb #180fa88b
+# %% ../../nbs/50_report/00_join.ipynb #a4b94d94
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from saliency_playground.bench.record import (
     write_record,
 )
 
-# %% ../../nbs/50_report/00_join.ipynb #2c22720a
+# %% ../../nbs/50_report/00_join.ipynb #4efa1a55
 class FinishedRun(NamedTuple):
     "A finished run, to be joined with others."
     folder: Path
@@ -54,7 +55,7 @@ def open_runs(folders: Sequence[str | Path]) -> list[FinishedRun]:
             raise InputError(f"{run.folder} holds predictions and no scores (predict_only). There is nothing to join.")
     return runs
 
-# %% ../../nbs/50_report/00_join.ipynb #dae91934
+# %% ../../nbs/50_report/00_join.ipynb #ce243491
 def differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "What was measured in one run and not alike in the other, a sentence each; empty if they can be joined."
     ours, theirs = (run.record["config"] for run in (a, b))
@@ -84,12 +85,15 @@ def _shown(value: Any) -> str:
 
 
 def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
-    "The numbers that have another definition in the other run, the scores of left-out observers aside."
+    """The numbers that have another definition in the other run, the scores of left-out observers aside.
+
+    What a definition says of its model alone, a map of its own or the unit of its kernel, is no difference.
+    """
     found = []
     for run in (a, b):
         apart = {(cell["dataset"], cell["model"]) for cell in run.record["cells"]
                  if cell.get("role") in LEAVE_ONE_OUT_ROLES}
-        found.append({(row["dataset"], row["metric"]): row["definition"].replace(",map=own]", "]")
+        found.append({(row["dataset"], row["metric"]): re.sub(r",(map|kernel)=\w+(?=[],])", "", row["definition"])
                       for row in run.rows("ALL_SUMMARY.csv")
                       if (row["dataset"], row["model"]) not in apart and row["n"] != "0"})
     return [f"on {cell[0]}, {cell[1]} is {found[0][cell]} in {a.folder}, {found[1][cell]} in {b.folder}"
@@ -99,9 +103,12 @@ def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
 def _dataset_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The datasets that hold something else in the other run."
     ours, theirs = (run.record["datasets"] for run in (a, b))
-    return [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in {a.folder}, "
-            f"{theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
-            if ours[name].get("digest") != theirs[name].get("digest")]
+    degrees = [f"{name} has {ours[name].get('px_per_dva')} px_per_dva in {a.folder}, "
+               f"{theirs[name].get('px_per_dva')} in {b.folder}" for name in ours.keys() & theirs.keys()
+               if ours[name].get("px_per_dva") != theirs[name].get("px_per_dva")]
+    return degrees or [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in "
+                       f"{a.folder}, {theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
+                       if ours[name].get("digest") != theirs[name].get("digest")]
 
 
 def _model_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
@@ -118,7 +125,7 @@ def _made_with(cell: Mapping[str, Any]) -> dict[str, Any]:
                for key, value in made_of.get("options", {}).items()}
     return {"name": made_of.get("model"), **options}
 
-# %% ../../nbs/50_report/00_join.ipynb #5fc6f122
+# %% ../../nbs/50_report/00_join.ipynb #c54bc314
 def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Put finished runs into one: its record, and its tables by name. Nothing is written.
 
@@ -167,7 +174,7 @@ def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[tuple[FinishedRun, 
                        "explainable: run them again with a gold standard among the models.")
     return list(taken.values()), remarks
 
-# %% ../../nbs/50_report/00_join.ipynb #5e93a900
+# %% ../../nbs/50_report/00_join.ipynb #7210bbce
 def _joined_tables(cells: Sequence[tuple[FinishedRun, Mapping[str, Any]]]) -> dict[str, bytes]:
     "The tables of joined runs by their names. cells: each with the run it is taken from."
     tables: dict[str, bytes] = {}
@@ -193,7 +200,7 @@ def _csv_bytes(header: list[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     writer.writerows(rows)
     return text.getvalue().encode("utf-8")
 
-# %% ../../nbs/50_report/00_join.ipynb #16bc6035
+# %% ../../nbs/50_report/00_join.ipynb #41226280
 def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     "The config of joined runs: that of the first, with the datasets, models and plugins of all."
     config = dict(runs[0].record["config"])
@@ -226,7 +233,7 @@ def _joined_cell(run: FinishedRun, cell: Mapping[str, Any]) -> dict[str, Any]:
     folder = cell.get("predictions") or Path(config["prediction_cache_dir"], cell["dataset"], cell["model"])
     return dict(cell) | {"predictions": resolve_path(run.folder, run.record, folder).resolve().as_posix()}
 
-# %% ../../nbs/50_report/00_join.ipynb #208be1b8
+# %% ../../nbs/50_report/00_join.ipynb #fea88d49
 def merge_runs(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
     """Join finished runs, and write the joined one into a folder. Returns its record.
 
