@@ -66,12 +66,12 @@ def file_option(option: str, help_text: str) -> Callable[[Command], Command]:
 
 # %% ../../nbs/70_cli/01_base.ipynb #6ebf465e
 def read_value(key: str, text: str) -> Any:
-    "A value as YAML reads it. Raises ValueError naming the key if the text is no YAML."
-    import yaml
+    "A value as a config reads it. Raises ValueError naming the key if the text is no YAML."
+    from saliency_playground.bench.config import parse_value
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{key}={text}: the value is not YAML: {getattr(error, 'problem', None) or error}.") from None
+        return parse_value(text)
+    except ValueError as error:
+        raise InputError(f"{key}={text}: the value is not YAML: {error}") from None
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:
