@@ -94,7 +94,7 @@ def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
     np.savez(buffer, allow_pickle=False, **arrays)
     return write_bytes(path, buffer.getvalue())
 
-# %% ../nbs/01_files.ipynb #d9a38a75
+# %% ../nbs/01_files.ipynb #b5ba9c77
 def _finite(value: Any) -> Any:
     "A nested value with None in place of numbers that are undefined or infinite."
     if isinstance(value, Mapping):
@@ -111,7 +111,8 @@ def json_text(value: Any, **options: Any) -> str:
 
     options: those of `json.dumps`; indented by 1 if nothing else is said. What JSON does not know is written as text.
     """
-    return json.dumps(_finite(value), **{"indent": 1, "default": str, "allow_nan": False} | options) + "\n"
+    written: dict[str, Any] = {"indent": 1, "default": str, "allow_nan": False} | options
+    return json.dumps(_finite(value), **written) + "\n"
 
 
 def write_json(path: str | Path, value: Any, **options: Any) -> Path:

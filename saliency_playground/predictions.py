@@ -7,7 +7,6 @@ __all__ = ['recipe', 'source_digest', 'PredictionStore', 'read_stored_prediction
 
 # %% ../nbs/35_predictions.ipynb #e35b6367
 import io
-import json
 import linecache
 import sys
 import uuid
@@ -89,7 +88,7 @@ class PredictionStore:
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         if not self._described:
-            files.write_text(self.folder/"cell.json", json.dumps(self.recipe, indent=1, default=str) + "\n")
+            files.write_json(self.folder/"cell.json", self.recipe)
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)

@@ -7,7 +7,6 @@ __all__ = ['SUMMARY', 'cell_tables', 'dataset_findings_of', 'unscored_rows', 'da
            'origin_warnings', 'validation_overlap', 'RunResult', 'write_records']
 
 # %% ../../nbs/40_bench/05_results.ipynb #bb284811
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -266,7 +265,7 @@ def write_records(result: RunResult, config: Config) -> None:
     about["datasets"] = {name: _dataset_record(cell_results) for name, cell_results in result.datasets.items()}
     about["cells"] = [_cell_record(cell_result) for cell_result in result.cells]
     about["seconds"] = round(result.seconds, 3)
-    files.write_text(result.output_dir/"run.json", json.dumps(about, indent=1, default=str) + "\n")
+    files.write_json(result.output_dir/"run.json", about)
 
 
 def _dataset_record(cell_results: list[CellResult]) -> dict:

@@ -46,7 +46,7 @@ class FeatureCache:
         self.folder = Path(folder)/f"{self.made_by}_{dtype}"
         self._tensors = [tensor for name, tensor in net.state_dict(keep_vars=True).items() if ".features." in name]
         self._checked = self._versions(), True             # the versions last compared, and whether they were current
-        self._verified: dict[Path, tuple] = {}                               # time stamps and sizes of files found whole
+        self._verified: dict[Path, tuple] = {}                           # time stamps and sizes of files found whole
 
     def _versions(self) -> list[int]:
         "A number for each tensor of the backbones that changes when it is written to."
@@ -101,14 +101,15 @@ def _write_features(path: Path, features: fast.BackboneFeatures, dtype: np.dtype
     shapes = [[list(tap.shape) for tap in taps] for taps in features.taps]
     flat = torch.cat([tap.reshape(-1) for taps in features.taps for tap in taps]).cpu().numpy().astype(dtype)
     layout = {"size": list(features.size), "shapes": shapes}
-    files.write_text(path.with_suffix(".json"), json.dumps(layout | {"sha256": _features_digest(path, layout, flat)}))
+    digest = _features_digest(path, layout, flat)
+    files.write_text(path.with_suffix(".json"), json.dumps(layout | {"sha256": digest}))
     files.write_array(path, flat)
 
 
 def _features_digest(path: Path, layout: Mapping[str, Any], flat: np.ndarray) -> str:
     "A digest of the numbers, of how they are laid out, and of what they are the features of: folder and file name."
     whole = hashlib.sha256(json.dumps([path.parent.name, path.stem, layout["size"], layout["shapes"]]).encode())
-    whole.update(memoryview(np.ascontiguousarray(flat)).cast("B"))
+    whole.update(np.ascontiguousarray(flat).view(np.uint8).data)
     return whole.hexdigest()
 
 

@@ -287,8 +287,8 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
     """A split from `split.json`, or from the folder that holds it, checked: as `make_split` gives it.
 
     dataset, group_of: hold it against a dataset too, its ids, groups and identical images.
-    Raises DatasetError naming the file and what is wrong: no such file, another form, a leak, an unknown image, a change
-    since it was drawn.
+    Raises DatasetError naming the file and what is wrong: no such file, another form, a leak, an unknown image, a
+    change since it was drawn.
     """
     path = Path(path)/"split.json" if Path(path).is_dir() else Path(path)
     try:

@@ -191,7 +191,8 @@ def _read_run(path: Path) -> dict[str, Any]:
         record = wandb_internal_pb2.Record()
         record.ParseFromString(data)
         if record.HasField("run"):
-            run |= {"id": record.run.run_id, "name": record.run.display_name, "group": record.run.run_group, "project": record.run.project,
+            run |= {"id": record.run.run_id, "name": record.run.display_name, "group": record.run.run_group,
+                    "project": record.run.project,
                     "tags": list(record.run.tags)}
             run["config"] |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
         if record.HasField("history"):

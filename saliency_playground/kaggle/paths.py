@@ -93,7 +93,7 @@ def locate_input(path: str | Path) -> Path:
         raise MissingFileError(f"{path} may be {' or '.join(map(str, fitting))}. Say which.")
     return fitting[0] if fitting else Path(path)
 
-# %% ../../nbs/62_kaggle/01_paths.ipynb #422e2b86
+# %% ../../nbs/62_kaggle/01_paths.ipynb #a2b17b70
 def _folders_below(folder: Path, depth: int = 3, most: int = 200) -> list[Path]:
     "A folder and those below it, the highest first; not more than so many, as images may lie in folders of their own."
     found, level = [folder], [folder]
@@ -110,23 +110,20 @@ def locate_data(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     before deeper ones. Where it can open none, paths are as `locate_input` finds them. Raises FileNotFoundError if it
     can open several that lie equally high.
     """
-    paths = {key: _below_input(value) for key, value in options.items() if isinstance(value, (str, Path))}
-    firsts = {parts[0] for parts in paths.values() if parts}
-    if len(firsts) != 1 or not input_dir().is_dir():
-        return {key: _as_given(value, locate_input(value)) if paths.get(key) else value for key, value in options.items()}
-    opened: dict[Path, dict[str, Any]] = {}
-    for folder in [below for folder in _folders_like(firsts.pop()) for below in _folders_below(folder)]:
-        moved = {key: str(folder.joinpath(*paths[key][1:])) if paths.get(key) else value
-                 for key, value in options.items()}
-        if folder not in opened and _can_open(name, moved):
-            opened[folder] = moved
-    if not opened:
-        return {key: _as_given(value, locate_input(value)) if paths.get(key) else value for key, value in options.items()}
-    heights = {folder: len(folder.parts) for folder in opened}
-    best = [folder for folder in opened if heights[folder] == min(heights.values())]
-    if len(best) > 1 and input_dir().joinpath(next(parts[0] for parts in paths.values() if parts)) not in best:
-        raise MissingFileError(f"the dataset may be {' or '.join(map(str, best))}. Say which.")
-    return opened[best[0]]
+    parts = {key: _below_input(value) for key, value in options.items() if isinstance(value, (str, Path))}
+    firsts = {below[0] for below in parts.values() if below}
+    if len(firsts) == 1 and input_dir().is_dir():
+        (first,) = firsts
+        folders = [below for like in _folders_like(first) for below in _folders_below(like)]
+        moved = {folder: {key: str(folder.joinpath(*parts[key][1:])) if parts.get(key) else value
+                          for key, value in options.items()} for folder in folders}
+        if opened := [folder for folder in moved if _can_open(name, moved[folder])]:
+            highest = [folder for folder in opened if len(folder.parts) == min(len(each.parts) for each in opened)]
+            if len(highest) > 1 and input_dir()/first not in highest:
+                raise MissingFileError(f"the dataset may be {' or '.join(map(str, highest))}. Say which.")
+            return moved[highest[0]]
+    return {key: _as_given(value, locate_input(value)) if parts.get(key) else value
+            for key, value in options.items()}
 
 
 def _as_given(value: str | Path, found: Path) -> str | Path:

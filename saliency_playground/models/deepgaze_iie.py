@@ -145,7 +145,7 @@ def base_unavailable_reason(model: "FineTuned") -> str:
             f"{model.base_weights_path or f'the published {model.published.name}'} is another file. Name the first "
             "with base_weights_path.")
 
-# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #2c7f20b4
+# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #8ef05dde
 def own_center_bias(model: "FineTuned") -> str | None:
     """The center bias that a model's weights were trained with, as `log_center_bias` takes it.
 
@@ -185,7 +185,7 @@ class FineTuned(CustomNetwork):
 
     An adapter defines `published`, the base where no other is named.
     """
-    # the training's own center bias is null, of published weights mit1003; or uniform, or a file (.npy) of a log density
+    # null: the training's own, of published weights mit1003; or mit1003, uniform, or a file (.npy) of a log density
     center_bias: str | None = None                # type: ignore[assignment]
     # what was fine-tuned; null: as run.json beside the weights says, else the published file. Alone: the weights
     base_weights_path: str | Path | None = None
@@ -266,7 +266,7 @@ class FineTuned(CustomNetwork):
 
     @functools.cached_property
     def _base_digest(self) -> str:
-        "A digest of what lies below what was tuned, of the code of its backbones, and of the training's center bias."
+        "A digest of what lies below what was tuned, of its backbones' code, and of the training's center bias."
         modules = {getattr(sys.modules[find_backbone(name).build.__module__], "__file__", None)
                    for name in self.architecture[0]}
         own = None if self.center_bias else own_center_bias(self)

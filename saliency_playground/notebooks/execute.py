@@ -104,8 +104,8 @@ def check_parameters(notebook: str | Path, values: Mapping[str, Any]) -> None:
     """
     parameters, name = parameters_of(notebook), Path(notebook).name
     if values and not parameters:
-        raise InputError(f"{name} has no parameters, so {', '.join(values)} cannot be set. Give the cell that sets them "
-                         "the tag `parameters` (in JupyterLab: the gears on the right, Cell Tags).")
+        raise InputError(f"{name} has no parameters, so {', '.join(values)} cannot be set. Give the cell that sets "
+                         "them the tag `parameters` (in JupyterLab: the gears on the right, Cell Tags).")
     faults = [f"{name}: there is no parameter {parameter!r}.{did_you_mean(parameter, parameters)} There are: "
               f"{', '.join(parameters)}." for parameter in values if parameter not in parameters]
     faults += [f"{name}: {parameter} is {parameters[parameter].kind}, not {value!r}."
@@ -123,7 +123,8 @@ def _kinds_in(annotation: ast.expr) -> list[str]:
         inside = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         outside = ast.unparse(annotation.value).rpartition(".")[2]
         if outside in ("Optional", "Union"):
-            return [name for each in inside for name in _kinds_in(each)] + ["None"] * (outside == "Optional")
+            nothing = ["None"] if outside == "Optional" else []
+            return [name for each in inside for name in _kinds_in(each)] + nothing
         return [outside.lower()]                                                        # list[str], List[str]
     return [ast.unparse(annotation)]
 
