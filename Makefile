@@ -27,6 +27,7 @@ lint: $(VENV)/full
 
 # after editing a notebook: write the modules anew and clean the notebooks
 export: $(VENV)/full
+	$(BIN)/python tests/ship_notebooks.py --before
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
 	$(BIN)/python tests/ship_notebooks.py

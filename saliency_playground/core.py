@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['KINDS', 'LEAVE_ONE_OUT_ROLES', 'is_nobody', 'Fixations', 'Sample', 'draw_sample', 'as_fixations', 'as_sample',
            'prepare_sample', 'Prediction', 'readable_fixations', 'all_fixations', 'pool_fixations', 'other_fixations',
-           'SampleFacts', 'SaliencyDataset', 'draw_dataset', 'as_dataset', 'resize_prediction', 'SaliencyModel',
-           'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'Ceiling']
+           'SampleFacts', 'SaliencyDataset', 'draw_dataset', 'as_dataset', 'digest_property', 'resize_prediction',
+           'SaliencyModel', 'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'degrees_of', 'Ceiling']
 
 # %% ../nbs/21_core.ipynb #92d69235
+import copy
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,9 +19,10 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from . import files, images, maps
+from . import ceilings, files, images, maps
 from .ceilings import FixationPool
 from .errors import Finding, InputError, UnknownNameError
+from .progress import progress
 
 # %% ../nbs/21_core.ipynb #13ab0001
 _NOBODY = frozenset(("", ".", "-", "nan", "NaN", "NA", "N/A", "n/a", "<NA>", "null", "None"))
@@ -352,6 +354,7 @@ class SampleFacts(NamedTuple):
     image_id: str
     size: tuple[int, int] = (0, 0)
     fixations: Fixations | None = None
+    px_per_dva: float | None = None
     digests: Mapping[str, str] = {}
     error: Exception | None = None
 
@@ -362,7 +365,8 @@ def _sample_facts(dataset: "SaliencyDataset") -> list[SampleFacts]:
     for i in range(len(dataset)):
         try:
             sample = as_sample(dataset[i])
-            facts.append(SampleFacts(sample.image_id, sample.size, sample.fixations, _sample_digests(sample)))
+            facts.append(SampleFacts(sample.image_id, sample.size, sample.fixations, sample.px_per_dva,
+                                     _sample_digests(sample)))
         except Exception as error:                       # whatever an adapter raises is this image's error
             facts.append(SampleFacts(f"sample {i}", error=error))
     return facts
@@ -374,8 +378,8 @@ class SaliencyDataset:
     An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts. Its `__getitem__`
     need understand only positions from 0; ids, slices and positions from the end are added to it.
 
-    ids, size_of, fixations_of and fingerprint have defaults that read every sample once; override them where files tell
-    faster.
+    ids, size_of, fixations_of, px_per_dva_of and fingerprint have defaults that read every sample once; override them
+    where files tell faster.
     """
     name: str = ""                            # what `create` was asked for
     options: dict[str, Any] = {}              # and with which options
@@ -427,12 +431,24 @@ class SaliencyDataset:
         "The fixations on image i."
         return self._known(i).fixations
 
+    def px_per_dva_of(self, i: int) -> float | None:
+        "Pixels per degree of visual angle on image i; None if unknown."
+        return self._known(i).px_per_dva
+
     def fingerprint(self, i: int) -> dict[str, str]:
         """What sample i was read from.
 
         {"image": digest of the image, "truth": digest of all it is scored against}.
         """
         return dict(self._known(i).digests)
+
+    def fingerprint_of(self, i: int, sample: Sample) -> dict[str, str]:
+        """The `fingerprint` of sample i as it was read just now, which tells whether it still is what it was.
+
+        sample: what `self[i]` gave. An adapter with a `fingerprint` of its own is asked for that again.
+        """
+        own = type(self).fingerprint is not SaliencyDataset.fingerprint
+        return self.fingerprint(i) if own else _sample_digests(sample)
 
     def findings(self) -> list[Finding]:
         "What should be said of its files before any sample is read. None, unless an adapter says some."
@@ -501,6 +517,10 @@ class _Part(SaliencyDataset):
         "The fixations on image i."
         return self.whole.fixations_of(self.positions[i])
 
+    def px_per_dva_of(self, i: int) -> float | None:
+        "Pixels per degree of visual angle on image i."
+        return self.whole.px_per_dva_of(self.positions[i])
+
     def findings(self) -> list[Finding]:
         "What should be said of the files of the whole."
         return self.whole.findings()
@@ -508,6 +528,10 @@ class _Part(SaliencyDataset):
     def fingerprint(self, i: int) -> dict[str, str]:
         "What sample i was read from."
         return self.whole.fingerprint(self.positions[i])
+
+    def fingerprint_of(self, i: int, sample: Sample) -> dict[str, str]:
+        "The fingerprint of a sample as it was read just now."
+        return self.whole.fingerprint_of(self.positions[i], sample)
 
 # %% ../nbs/21_core.ipynb #e65aabeb
 def draw_dataset(dataset: "SaliencyDataset", n: int = 12) -> np.ndarray:
@@ -547,6 +571,10 @@ def as_dataset(source: "SaliencyDataset | Iterable[Sample | Mapping]") -> Salien
     return _SequenceDataset(source)
 
 # %% ../nbs/21_core.ipynb #d4405f0b
+class digest_property(functools.cached_property):  # noqa: N801 - read like `property`
+    "A digest of files, made once, so that a model is one thing for its life; `fingerprint_now` makes it again."
+
+
 class _ModelDescription:
     "What a model says of itself."
     name = ""
@@ -556,6 +584,8 @@ class _ModelDescription:
     n_parameters: int | None = None
     runtime_options: frozenset[str] = frozenset()
     depends_on: Sequence[str | Path] = ()
+    users_code: Sequence[Any] = ()
+    cache_key: Any = None
     reads_image = True
 
     def unavailable_reason(self) -> str:
@@ -592,12 +622,26 @@ class _ModelDescription:
         """
         return self._weights_digest
 
-    @functools.cached_property
+    def fingerprint_now(self, image_id: str) -> str:
+        """`fingerprint`, its files read again: another one, if a file was replaced since it was asked first.
+
+        A model that reads something else for every prediction says here what it has read for this one.
+        """
+        again = copy.copy(self)
+        for name in [name for name in vars(self) if isinstance(getattr(type(self), name, None), digest_property)]:
+            del vars(again)[name]
+        return again.fingerprint(image_id)
+
+    def changed_by_hand(self) -> dict[str, str]:
+        "What of it is no longer as its options and files make it, name -> digest; nothing, unless an adapter knows."
+        return {}
+
+    @digest_property
     def _weights_digest(self) -> str:
         "A digest of the files that it was made with; read once."
         option_files = [value for name, value in self.options.items()
                  if name not in self.runtime_options and isinstance(value, (str, Path)) and Path(value).is_file()]
-        return files.digest([files.sha256(Path(path)) for path in [*self.depends_on, *option_files]])
+        return files.digest([files.remembered_sha256(path) for path in [*self.depends_on, *option_files]])
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
@@ -630,8 +674,11 @@ class SaliencyModel(_ModelDescription):
 
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network
     wants.
-    batch_size: how many images of one size `predict_batch` likes at once. depends_on: files the
-    prediction depends on.
+    batch_size: how many images of one size `predict_batch` likes at once.
+    depends_on: files the prediction depends on. users_code: functions and classes of somebody's that it calls.
+    cache_key: an attribute, or a method without arguments, of a model of one's own: a number, a text, a list of them
+    that stands for all that its predictions depend on, where that cannot be told from its code; another key, another
+    prediction.
     card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt;
     None: unknown.
     runtime_options: names of options that change how a prediction is computed, not what it is (device, batch size); a
@@ -676,7 +723,7 @@ class SaliencyModel(_ModelDescription):
 class FunctionModel(SaliencyModel):
     "A function image → map, as a model."
     def __init__(self, function: Callable[[np.ndarray], Any]):
-        self.function = function
+        self.function, self.users_code = function, (function,)
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "What the function says of an image."
@@ -722,6 +769,18 @@ def observer_labels(dataset: SaliencyDataset) -> dict[int, np.ndarray]:
     return labelled_pool(dataset)[1]
 
 
+def degrees_of(dataset: SaliencyDataset) -> list[float] | None:
+    "Pixels per degree of visual angle of each image; None unless every image that can be read tells its own."
+    degrees: list[float] = []
+    for i in range(len(dataset)):
+        try:
+            degrees.append(float(dataset.px_per_dva_of(i) or 0))
+        except Exception:                                # an adapter of the user's own may raise anything
+            degrees.append(0.0)
+    fixated = np.unique(dataset.pool.image).tolist()
+    return degrees if fixated and all(degrees[i] for i in fixated) else None
+
+
 # the roles that are scored observer by observer, or not at all
 LEAVE_ONE_OUT_ROLES = ("single observer", "gold standard")
 
@@ -732,12 +791,17 @@ class Ceiling(SaliencyModel):
     An adapter defines `fit` and `predictions`, and `leave_one_out` if it leaves out observers.
 
     role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
+    kept: where `cross_fit` keeps what it has fitted, and looks first; None: nowhere. quiet: whether it shows no bar;
+    None: one if somebody watches.
     """
     kind = "density"
     role = "baseline"
     reads_image = False
     ready = False                             # whether `fit` has been done
     unfit = ""                                # why it could not be done
+    kept: files.Journal | None = None
+    quiet: bool | None = None
+    px_per_dva: list[float] | None = None     # of each image of the dataset, see `degrees_of`
 
     def bind(self, dataset: SaliencyDataset) -> None:
         """Note the dataset that it will be fitted to, without the fit itself; stored predictions are keyed by it.
@@ -749,8 +813,9 @@ class Ceiling(SaliencyModel):
             raise InputError(f"{self.name} needs an image seen by two observers who are told apart. Name the "
                              "observers in the dataset.")
         self.index_by_id = {image_id: i for i, image_id in enumerate(dataset.ids)}
-        self._bound_digest = files.digest(
-            [dataset.pool_fingerprint, {str(i): list(map(str, labels)) for i, labels in who.items()}])
+        self.px_per_dva = None if self.role == "baseline" else degrees_of(dataset)
+        self._bound_digest = files.digest([dataset.pool_fingerprint, self.px_per_dva,
+                                           {str(i): list(map(str, labels)) for i, labels in who.items()}])
 
     def fit(self, dataset: SaliencyDataset) -> None:
         """Read the dataset, and learn from it what takes long.
@@ -758,6 +823,24 @@ class Ceiling(SaliencyModel):
         Raises ValueError if it lacks something, say fixations or observers.
         """
         raise TypeError(f"model {self.name or type(self).__name__} has no fit(dataset) method.")
+
+    def cross_fit(self, pool: FixationPool, n_images: int, fit: Callable[[np.ndarray], Any], folds: int = 5) -> list:
+        """`ceilings.cross_fit`, with a bar, whose folds are kept: a fit that was killed goes on where it was.
+
+        What `fit` gives is made of numbers, strings and lists; what was kept comes back as lists.
+        """
+        made_of = [self.name, Ceiling.fingerprint(self, ""), self.options, folds]
+        with progress(min(folds, max(1, len(np.unique(pool.image)))), f"{self.name}: fit", unit="fold",
+                      quiet=self.quiet) as bar:
+            def fit_fold(usable: np.ndarray) -> Any:
+                key = files.digest([*made_of, usable])
+                entry = self.kept.get(key) if self.kept is not None else None
+                found = fit(usable) if entry is None else entry["fit"]
+                if self.kept is not None and entry is None:
+                    self.kept.put(key, fit=found)
+                bar.update()
+                return found
+            return ceilings.cross_fit(pool, n_images, fit_fold, folds)
 
     def index_of(self, image_id: str) -> int:
         "The index of an image in the dataset. Raises ValueError if it is none of them, or nothing was fitted."

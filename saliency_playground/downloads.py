@@ -55,7 +55,7 @@ def difference_from_published(published: PublishedFile, path: Path) -> str:
     size = path.stat().st_size
     if published.size not in (None, size):
         return f"{size:,} bytes instead of {published.size:,}"
-    if published.sha256 and (digest := files.sha256(path)) != published.sha256:
+    if published.sha256 and (digest := files.remembered_sha256(path)) != published.sha256:
         return f"its sha256 is {digest}, not {published.sha256}"
     if published.md5 and (digest := file_md5(path)) != published.md5:
         return f"its md5 is {digest}, not {published.md5}"

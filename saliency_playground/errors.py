@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['SEVERITIES', 'PlaygroundError', 'InputError', 'UnknownNameError', 'OptionError', 'MissingFileError', 'OccupiedError',
-           'MissingPackageError', 'BusyError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError', 'RunError',
-           'FailedImageError', 'OutOfTime', 'describe_error', 'refusal', 'Finding', 'join_findings']
+           'MissingPackageError', 'BusyError', 'StorageError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError',
+           'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'describe_error', 'refusal', 'Finding',
+           'join_findings']
 
 # %% ../nbs/00_errors.ipynb #9be5d257
+import errno
 import re
 import tempfile
 import traceback
@@ -49,6 +51,16 @@ class MissingPackageError(PlaygroundError, ImportError):
 
 class BusyError(PlaygroundError, TimeoutError):
     "A folder that another process is writing to."
+
+
+class StorageError(PlaygroundError, OSError):
+    """What a disk refuses: it is full, read-only, out of quota, without locks. The message names the path and a cure.
+
+    errno: the operating system's number, as of any OSError.
+    """
+    def __init__(self, message: str, number: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = number
 
 # %% ../nbs/00_errors.ipynb #140b106c
 class ConfigError(InputError):
@@ -95,12 +107,43 @@ class OutOfTime(PlaygroundError):
     """
     exit_code = 3
 
+# %% ../nbs/00_errors.ipynb #ca112d9f
+_ROOM = "Make room, or name a folder on another disk; the same command then goes on."
+_ELSEWHERE = "Name a folder that may be written to."
+_LOCKS = "Name a folder on a disk of this machine."
+_DISK_FAULTS = {
+    "ENOSPC": ("the disk is full.", _ROOM), "EDQUOT": ("your quota of this disk is used up.", _ROOM),
+    "EFBIG": ("the file is larger than this disk allows.", _ROOM),
+    "EROFS": ("the disk is read-only.", _ELSEWHERE), "EACCES": ("there is no permission.", _ELSEWHERE),
+    "EPERM": ("there is no permission.", _ELSEWHERE), "EBUSY": ("it is in use.", _ELSEWHERE),
+    "ENOLCK": ("this disk knows no locks.", _LOCKS), "ENOTSUP": ("this disk cannot do that.", _LOCKS),
+    "EOPNOTSUPP": ("this disk cannot do that.", _LOCKS), "ENOSYS": ("this disk cannot do that.", _LOCKS),
+    "ENAMETOOLONG": ("the name is longer than this disk allows.", "Shorten it, or name a folder with a shorter path."),
+    "EIO": ("the disk fails to read or write it.", "Look after the disk, and copy the data elsewhere."),
+    "ESTALE": ("the network disk has lost it.", "Mount the disk again; the same command then goes on."),
+    "ENOTDIR": ("a part of this path is a file, not a folder.", "Name another path."),
+    "EISDIR": ("this is a folder, not a file.", "Name another path."),
+    "ELOOP": ("links lead in a circle.", "Remove the link, or name what it should lead to."),
+    "EMFILE": ("too many files are open.", "Ask for fewer `workers`, or allow more files (`ulimit -n 4096`)."),
+    "ENFILE": ("too many files are open.", "Close other programs; the same command then goes on."),
+}
+_DISK_WORDS = {getattr(errno, name): " ".join(words) for name, words in _DISK_FAULTS.items() if hasattr(errno, name)}
+
+
+def disk_fault(error: OSError) -> str:
+    """What is wrong with a disk or a path, and what to do, in two sentences; empty for an error of another kind.
+
+    Libraries that keep the number in their text (HDF5: `errno = 28`) are understood, too.
+    """
+    told = re.search(r"errno = (\d+)", str(error))
+    return _DISK_WORDS.get(error.errno or 0) or (_DISK_WORDS.get(int(told[1]), "") if told else "")
+
 # %% ../nbs/00_errors.ipynb #09c2fabf
 def describe_error(error: Exception) -> str:
     "An error in one line; the type is named where the message alone would puzzle."
     text = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.filename:
-        text = f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and (fault := disk_fault(error) or (error.strerror if error.filename else "")):
+        text = f"{error.filename}: {fault}" if error.filename else fault
     speaks_for_itself = isinstance(error, (ValueError, OSError, ImportError)) and text
     return (text if speaks_for_itself else f"{type(error).__name__}: {text}".removesuffix(": ")) + _own_line(error)
 

@@ -9,6 +9,8 @@ __all__ = ['IMAGE_SUFFIXES', 'MAX_PIXELS', 'RANGES', 'ALPHAS', 'ImageHeader', 'i
 
 # %% ../nbs/08_images.ipynb #06661e2f
 import io
+import re
+import struct
 import threading
 import warnings
 import zlib
@@ -21,7 +23,7 @@ import numpy as np
 
 from . import files
 from .errors import Finding, ImageError, InputError, MapError, PlaygroundError
-from .matfiles.read import read_mat
+from .matfiles.read import hdf5_contents, read_hdf5, read_mat
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -36,15 +38,20 @@ _OPENING = threading.Lock()                                             # Pillow
 
 
 @contextmanager
-def _opened(path: str | Path, max_pixels: int | None = None) -> Iterator["PIL.Image.Image"]:
-    "A file as Pillow opens it, pixels unread. Whatever Pillow raises, here or within, becomes an ImageError."
+def _opened(path: str | Path, max_pixels: int | None = None,
+            data: bytes | None = None) -> Iterator["PIL.Image.Image"]:
+    """A file as Pillow opens it, pixels unread. data: its bytes, if they are known.
+
+    Whatever Pillow raises, here or within, becomes an ImageError.
+    """
     import PIL.Image
     try:
+        files.regular_file(path)                                        # a pipe would be waited for, a device read for ever
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")                             # a damaged EXIF block is no reason to print
             pillows_limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
             try:
-                opened = PIL.Image.open(path)
+                opened = PIL.Image.open(path if data is None else io.BytesIO(data))
             finally:
                 PIL.Image.MAX_IMAGE_PIXELS = pillows_limit
         with opened as image:
@@ -62,19 +69,6 @@ def _opened(path: str | Path, max_pixels: int | None = None) -> Iterator["PIL.Im
         raise ImageError(f"{path}: not a whole picture ({words}). Copy or download the file again.") from None
 
 
-def _check_checksums(image: "PIL.Image.Image", path: str | Path) -> None:
-    "Refuse a PNG whose bytes have changed: each of its parts carries a checksum, which Pillow does not look at."
-    if image.format != "PNG":
-        return
-    data, at = Path(path).read_bytes(), 8
-    while at + 12 <= len(data):
-        kind, end = data[at + 4:at + 8], at + 8 + int.from_bytes(data[at:at + 4], "big")
-        if kind[:1].isupper() and zlib.crc32(data[at + 4:end]) != int.from_bytes(data[end:end + 4], "big"):
-            raise ImageError(f"{path}: not a whole picture (the checksum of its part {kind.decode('latin-1')} is "
-                             "wrong: bytes have changed). Copy or download the file again.")
-        at = end + 4
-
-
 def _check_pixels(image: "PIL.Image.Image", path: str | Path, max_pixels: int | None) -> None:
     "Refuse an image that is too large, and a small file whose header claims to be one."
     width, height = image.size
@@ -86,6 +80,107 @@ def _check_pixels(image: "PIL.Image.Image", path: str | Path, max_pixels: int | 
     if max_pixels is None and pixels > 20_000_000 and pixels > _MOST_PER_BYTE * (length := Path(path).stat().st_size):
         raise ImageError(f"{path}: its header claims {width}×{height} pixels, which {length} bytes do not hold. "
                          f"Copy or download the file again. {cure}")
+
+# %% ../nbs/08_images.ipynb #11044d4b
+def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
+    "The part of a PNG whose bytes do not match its checksum, which Pillow does not look at; empty if all do."
+    at = 8
+    while at + 12 <= len(data):
+        kind, end = data[at + 4:at + 8], at + 8 + int.from_bytes(data[at:at + 4], "big")
+        if kind[:1].isupper() and zlib.crc32(data[at + 4:end]) != int.from_bytes(data[end:end + 4], "big"):
+            return f"the checksum of its part {kind.decode('latin-1')} is wrong: bytes have changed"
+        at = end + 4
+    return ""
+
+
+# %% ../nbs/08_images.ipynb #6119f136
+_MARKS = re.compile(rb"\xff+[^\x00\xff]")
+_RESTARTS, _ARITHMETIC = range(0xD0, 0xD8), range(0xC9, 0xCC)
+_MORE = bytes(range(1, 200, 3))
+
+
+def _scan_ends(data: bytes) -> list[tuple[int, int]]:
+    "Where in a JPEG file the data of a scan end, and where they start again: the place of each such mark, and its code."
+    ends, at = [], 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xD9 and data[at + 1] not in _ARITHMETIC:
+        after = at + 2 + int.from_bytes(data[at + 2:at + 4], "big")
+        if data[at + 1] == 0xFF:                                        # fills up
+            after = at + 1
+        elif data[at + 1] == 0xDA:
+            for mark in _MARKS.finditer(data, after):
+                ends.append((mark.start(), mark[0][-1]))
+                after = mark.start()
+                if mark[0][-1] not in _RESTARTS:
+                    break
+        at = after
+    return ends
+
+
+def _with_more(data: bytes, places: list[int]) -> bytes:
+    "A file with bytes added at these places."
+    starts = [0, *places]
+    return _MORE.join(data[start:end] for start, end in zip(starts, [*places, len(data)], strict=True))
+
+
+def _jpeg_fault(image: "PIL.Image.Image", data: bytes) -> str:
+    "That the data of a JPEG end before the picture does; else empty."
+    import PIL.Image
+    pixels, ends, next_restart = np.asarray(image), _scan_ends(data), 0xD0
+    for _, code in ends:
+        if code in _RESTARTS and code != next_restart:
+            return "a part of its data is missing, or there twice"
+        next_restart = 0xD0 + (code + 1) % 8 if code in _RESTARTS else 0xD0
+    if image.mode in ("L", "RGB") and len(ends) == 1:
+        corner = image.crop(((image.width - 1) // 8 * 8, (image.height - 1) // 8 * 8, *image.size))
+        if np.ptp(np.asarray(corner.convert("L"))) > 4:
+            return ""
+    with PIL.Image.open(io.BytesIO(_with_more(data, [place for place, _ in ends]))) as again:
+        return "" if np.array_equal(np.asarray(again), pixels) else "its data end before the picture does"
+
+# %% ../nbs/08_images.ipynb #4a4b357b
+def _length_fault(there: int, needed: int) -> str:
+    "That there are other than the needed bytes; up to four may fill up."
+    return "" if needed <= there <= needed + 4 else f"{there} bytes where its header speaks of {needed}"
+
+
+def _webp_fault(image: "PIL.Image.Image", data: bytes) -> str:
+    "That a WebP is not as long as it says; else empty."
+    return _length_fault(len(data), 8 + int.from_bytes(data[4:8], "little"))
+
+
+def _bmp_fault(image: "PIL.Image.Image", data: bytes) -> str:
+    "That an unpacked BMP of the usual kind holds other than the pixels it speaks of; else empty."
+    length, start, kind, bits, packed = struct.unpack("<2xI4xII10xHI", data[:34])
+    if kind != 40 or packed not in (0, 3) or length == len(data):
+        return ""
+    return _length_fault(len(data), start + (image.width * bits + 31) // 32 * 4 * image.height)
+
+
+def _tiff_fault(image: "PIL.Image.Image", data: bytes) -> str:
+    "That the strips of an unpacked TIFF hold other than the pixels it speaks of; else empty."
+    tags = image.tag_v2                                                 # type: ignore[attr-defined]
+    if tags.get(259, 1) != 1 or tags.get(262) == 6 or not {256, 257, 258, 279} <= tags.keys():
+        return ""
+    planes = tags[258] if tags.get(284) == 2 else [sum(tags[258])]
+    row, strip = sum((tags[256] * bits + 7) // 8 for bits in planes), max(1, min(tags.get(278, tags[257]), tags[257]))
+    needed, filled_up = row * tags[257], row * -(-tags[257] // strip) * strip
+    there = sum(tags[279])
+    return _length_fault(there, needed) if there and there != filled_up else ""
+
+
+_FAULTS = {"PNG": _png_fault, "JPEG": _jpeg_fault, "MPO": _jpeg_fault, "WEBP": _webp_fault, "BMP": _bmp_fault,
+           "TIFF": _tiff_fault}
+
+
+@contextmanager
+def _whole(path: str | Path, max_pixels: int | None = None) -> Iterator[tuple["PIL.Image.Image", bytes]]:
+    "A file as Pillow opens it, and its bytes, which are read once. Raises ImageError if it contradicts itself."
+    with _opened(path, max_pixels):                                     # what is no image, or too large, is not read
+        data = Path(path).read_bytes()
+    with _opened(path, max_pixels, data) as image:
+        if fault := _FAULTS.get(image.format or "", lambda image, data: "")(image, data):
+            raise ImageError(f"{path}: not a whole picture ({fault}). Copy or download the file again.")
+        yield image, data
 
 # %% ../nbs/08_images.ipynb #a75ab1bd
 class ImageHeader(NamedTuple):
@@ -174,14 +269,14 @@ def white_of(largest: float, fractions: bool) -> float:
     return next((float(top) for top in ranges if largest <= top * room), float(largest))
 
 
-def _deep_values(image: "PIL.Image.Image", header: ImageHeader, path: str | Path) -> np.ndarray:
+def _deep_values(image: "PIL.Image.Image", data: bytes, header: ImageHeader, path: str | Path) -> np.ndarray:
     "The numbers of a deep image as stored: (height, width), or (height, width, 3 or 4) in RGB order, uint16 or float."
     image.load()                                                        # refuses half a file, which OpenCV would not
     if image.mode.startswith(("I", "F")):
         return _as_stored(np.asarray(image), image, header)
     from saliency_playground.opencv import cv2
     upper = _as_stored(np.asarray(image), image, header)                # Pillow keeps 8 bits of each channel
-    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is not None and values.ndim == 3:
         values = np.concatenate([values[:, :, 2::-1], values[:, :, 3:]], axis=2)        # red first
     if values is None or values.dtype != np.uint16 or values.shape[:2] != header.size or not np.array_equal(
@@ -195,12 +290,10 @@ def deep_range(path: str | Path, max_pixels: int | None = None) -> tuple[float, 
 
     Raises ImageError as `read_image` does.
     """
-    with _opened(path, max_pixels) as image:
-        header = _header(image)
-        if not header.deep:
-            return None
-        _check_checksums(image, path)
-        values = _deep_values(image, header, path)
+    if not image_header(path, max_pixels).deep:
+        return None
+    with _whole(path, max_pixels) as (image, data):
+        values = _deep_values(image, data, _header(image), path)
         return _largest(values), values.dtype.kind == "f"
 
 
@@ -272,12 +365,11 @@ def decode_image(path: str | Path, exif: str = "ignore", white: float | None = N
     asked: whether `white` is what the user said, which need not be told them.
     """
     _known_exif(exif)
-    with _opened(path, max_pixels) as image:
-        _check_checksums(image, path)
+    with _whole(path, max_pixels) as (image, data):
         header, name = _header(image), Path(path).name
         found = _frame_findings(image, name)
         if header.deep:
-            values = _deep_values(image, header, path)
+            values = _deep_values(image, data, header, path)
             white = white if white is not None else white_of(_largest(values), values.dtype.kind == "f")
             pixels = _to_bytes(values, white, path)
             found += _depth_findings(values, white, asked, name)
@@ -337,15 +429,16 @@ def _only_map(arrays: dict[str, np.ndarray], key: str | None, path: str | Path) 
 
 # %% ../nbs/08_images.ipynb #defd3e94
 def _read_hdf5(path: str | Path, key: str | None) -> dict[str, np.ndarray]:
-    "The numeric arrays of an HDF5 file by their paths in it; with a key, that one only."
-    import h5py
-    arrays: dict[str, np.ndarray] = {}
-    with h5py.File(path, "r") as file:
-        def visit(name: str, item: object) -> None:
-            if isinstance(item, h5py.Dataset) and item.dtype.kind in "buif" and key in (None, name):
-                arrays[name] = item[()]
-        file.visititems(visit)
-    return arrays
+    "The arrays of an HDF5 file by their paths in it; but for the key, or else the only map, they are mere zeros."
+    if key is not None and (found := read_hdf5(path, [key])):
+        return found
+    contents = hdf5_contents(path)
+    shapes = {name: np.broadcast_to(np.zeros((), kind), shape) for name, (shape, kind) in contents.items()
+              if kind not in ("link", "other")}                         # as large as they are, and one number in memory
+    maps = [name for name, zeros in shapes.items() if np.squeeze(zeros).ndim == 2]
+    links = [name for name, (_, kind) in contents.items() if kind == "link"]
+    only = maps or links if key is None else []
+    return shapes | (read_hdf5(path, only) if len(only) == 1 else {})
 
 
 def _read_mat(path: str | Path, key: str | None) -> dict[str, np.ndarray]:
@@ -359,11 +452,10 @@ ALPHAS = ("black", "white", "value")                # what a map's transparency 
 
 def _read_gray(path: str | Path, alpha: str | None = None) -> np.ndarray:
     "An image as one channel of numbers, at the depth it was stored with."
-    with _opened(path) as image:
-        _check_checksums(image, path)
+    with _whole(path) as (image, data):
         header = _header(image)
         if header.deep:
-            values, top = _deep_values(image, header, path), 65535
+            values, top = _deep_values(image, data, header, path), 65535
         else:
             has_alpha = "A" in image.mode or "a" in image.mode or "transparency" in image.info
             values, top = _as_stored(np.array(image.convert("RGBA" if has_alpha else "RGB")), image, header), 255
@@ -434,6 +526,7 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
     if alpha not in (None, *ALPHAS):
         raise InputError(f"alpha is one of {', '.join(ALPHAS)}, not {alpha!r}.")
     try:
+        files.regular_file(path)
         if suffix in (".npy", ".npz"):
             stored = files.read_array(path, key)
             values = _only_map(stored, key, path) if isinstance(stored, dict) else stored
@@ -445,8 +538,9 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
             values = _read_gray(path, alpha)
     except FileNotFoundError:
         raise MapError(f"{path}: there is no such file.") from None
-    except PlaygroundError as error:                                    # which names the file
-        raise MapError(str(error)) from None
+    except PlaygroundError as error:
+        named = str(path) in str(error)
+        raise MapError(str(error) if named else f"{path}: {error}") from None
     except ValueError as error:
         raise MapError(f"{path}: {error}") from None
     except Exception as error:                                          # a damaged archive fails in many ways
@@ -457,7 +551,8 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
                   if np.shape(values)[-1:] in [(2,), (4,)] else "")
         raise MapError(f"{path}: a map is a two-dimensional array of numbers, this is {squeezed.dtype} of shape "
                        f"{np.shape(values)}.{layers}")
-    return squeezed.astype(float)
+    with np.errstate(invalid="ignore"):                                 # a NaN that signals is one like others
+        return squeezed.astype(float)
 
 # %% ../nbs/08_images.ipynb #119842be
 def png_bytes(pixels: np.ndarray, **text: str) -> bytes:
@@ -478,9 +573,9 @@ def png_text(path: str | Path, key: str) -> str | None:
     """
     from PIL import Image
     try:
-        with Image.open(path) as image:
+        with Image.open(files.regular_file(path)) as image:
             return image.info.get(key)
-    except OSError:
+    except Exception:                                                   # a damaged file says nothing
         return None
 
 # %% ../nbs/08_images.ipynb #07feb9ab

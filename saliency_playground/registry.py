@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['register', 'registered_name', 'AdapterInfo', 'add_plugin', 'names', 'list_models', 'list_datasets', 'adapter_class',
-           'options', 'option_faults', 'create']
+           'is_installed', 'options', 'option_faults', 'create']
 
 # %% ../nbs/22_registry.ipynb #220e5a54
 import ast
@@ -263,6 +263,16 @@ def adapter_class(kind: str, name: str) -> type:
     except ImportError as error:
         raise _missing_dependency(kind, name, error) from error
     return _registered[kind, name]
+
+# %% ../nbs/22_registry.ipynb #bd8462dd
+def is_installed(kind: str, name: str) -> bool:
+    """Whether the adapter of this name can be had without running a file of the user's: of this package, of an
+    installed one, or a class that this session has registered already.
+    """
+    entry = _known_adapters().get((kind, name))
+    of_package = entry is not None and (entry.module or "").startswith("saliency_playground.")
+    return (of_package or (kind, name) in _registered
+            or any(entry is not None and (entry.module or "").startswith(place) for place in _entry_point_modules()))
 
 # %% ../nbs/22_registry.ipynb #1b50e07a
 def options(kind: str, name: str) -> dict[str, inspect.Parameter]:

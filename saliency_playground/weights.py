@@ -8,7 +8,6 @@ __all__ = ['PublishedWeights', 'download_dir', 'find_weights', 'unavailable_reas
            'changed_files', 'check_unchanged']
 
 # %% ../nbs/32_weights.ipynb #e8e49326
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -254,11 +253,11 @@ def write_state(path: str | Path, state: Mapping) -> Path:
     torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, buffer)
     return files.write_bytes(path, buffer.getvalue())
 
-# %% ../nbs/32_weights.ipynb #81ceeea8
+# %% ../nbs/32_weights.ipynb #0c212a20
 def recorded_files(folder: str | Path) -> dict[str, str]:
     "The SHA-256 of each file of a training by its name, as `run.json` in its folder tells; empty if it tells nothing."
     try:
-        noted = json.loads(Path(folder, "run.json").read_text(encoding="utf-8"))["files"]
+        noted = files.read_json(Path(folder, "run.json"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {str(name): str(digest) for name, digest in noted.items()} if isinstance(noted, dict) else {}

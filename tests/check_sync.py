@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ship_notebooks import ship
+from ship_notebooks import ship, unreadable
 
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".last_checked")
@@ -32,6 +32,9 @@ def nbdev(command: str, where: Path) -> None:
 
 
 def main() -> int:
+    if faults := unreadable(ROOT):
+        print("\n".join(faults))
+        return 1
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch, "copy")
         copy.mkdir()

@@ -10,9 +10,9 @@ __all__ = ['ASK_TWICE_FROM', 'imap_ordered', 'ImageResult', 'catch_errors', 'loa
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, Finding, InputError, RunError, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
 from ..progress import progress
-from .plan import Cell, Task, pending
+from ..reads import OWN_THREADS
+from .plan import Cell, SurveyedImage, Task, pending, replace_keys
 from .scoring import measure
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #c257361b
@@ -71,9 +72,19 @@ def catch_errors(step: Callable[[Cell, ImageResult], None], cell: Cell, strict: 
 def load_sample(cell: Cell, result: ImageResult) -> None:
     "Read the sample, and its prediction if that is stored."
     task = result.task
-    result.sample = prepare_sample(cell.dataset[task.item.i])
+    sample = cell.dataset[task.item.i]
+    _check_surveyed(cell, task.item, sample)
+    result.sample = prepare_sample(sample)
     if cell.config.cache_predictions and cell.config.overwrite != "always":
         result.prediction = cell.store.get(task.item.image_id, task.prediction_key)
+
+
+def _check_surveyed(cell: Cell, item: SurveyedImage, sample: Sample) -> None:
+    "Refuse a sample that is not the one whose digests were taken: what is made of it would be kept as another's."
+    now = cell.dataset.fingerprint_of(item.i, sample)
+    if changed := [what for what, digest in now.items() if digest != getattr(item, what)]:
+        what = "the image" if "image" in changed else "what it is scored against"
+        raise InputError(f"{what} changed while the run was under way, so nothing is kept of it. Run again.")
 
 
 def score_image(cell: Cell, result: ImageResult) -> None:
@@ -119,12 +130,8 @@ def _predict_batch(cell: Cell, batch: list[ImageResult], strict: bool) -> list[I
     "A batch with its predictions, stored if the config says so."
     start, seconds = time.perf_counter(), 0.0
     try:
-        answers = cell.model.predictions([result.sample for result in batch]) if batch else []
+        answers = _answers(cell, batch) if batch else []
         seconds = (time.perf_counter() - start) / max(1, len(batch))
-        if len(answers) != len(batch):
-            raise InputError(f"the model gave {len(answers)} predictions for {len(batch)} images.")
-        for result, prediction in zip(batch, answers, strict=True):
-            _check_prediction(prediction, result.sample)
         for result, prediction in zip(batch, answers, strict=True):
             result.prediction, result.new = prediction, True
     except Exception as error:
@@ -133,11 +140,36 @@ def _predict_batch(cell: Cell, batch: list[ImageResult], strict: bool) -> list[I
         if len(batch) > 1:
             return [predicted for result in batch for predicted in _predict_batch(cell, [result], strict)]
         batch[0].error = describe_error(error)
+    reads = cell.watch.reads()
     for result in batch:
-        if result.prediction is not None and cell.config.cache_predictions:
-            cell.store.put(result.task.item.image_id, result.task.prediction_key, result.prediction,
-                           result.task.item.image, seconds)
+        if result.prediction is not None:
+            _keep(cell, result, seconds, reads)
     return batch
+
+
+def _answers(cell: Cell, batch: list[ImageResult]) -> list[Prediction]:
+    "The model's predictions for a batch. Raises InputError if they are none, or if the model's files were changed."
+    with cell.watch.predicting():
+        answers = cell.model.predictions([result.sample for result in batch])
+    if len(answers) != len(batch):
+        raise InputError(f"the model gave {len(answers)} predictions for {len(batch)} images.")
+    for result, prediction in zip(batch, answers, strict=True):
+        _check_prediction(prediction, result.sample)
+        if cell.watch.changed(result.task.item.image_id):
+            raise InputError("a file that the model is made from changed while the run was under way, so nothing is "
+                             "kept of this image. Run again, with a model that is made anew.")
+    return answers
+
+
+def _keep(cell: Cell, result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None:
+    "Store a prediction that was made just now, if the config says so. reads: what it was made from besides."
+    item = result.task.item
+    assert result.prediction is not None, "an image that was predicted"
+    key = cell.watch.key(item.image_id, item.image, reads)
+    if key != result.task.prediction_key:
+        result.task = replace_keys(cell, result.task, key, reads)
+    if cell.config.cache_predictions:
+        cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads)
 
 
 def _check_prediction(prediction: Prediction, sample: Sample) -> None:
@@ -161,8 +193,8 @@ class CellResult:
     seconds: float = 0.0
 
 
-def _fit(cell: Cell, rows: bool) -> None:
-    """Fit the cell's model, if it is a ceiling, to the dataset.
+def _fit(cell: Cell, rows: bool, quiet: bool) -> None:
+    """Fit the cell's model, if it is a ceiling, to the dataset; what is fitted is kept beside the rows.
 
     rows: fit the baseline too, for rows are scored; where the dataset does not allow it, IG stays empty, and why is
     journaled with the rows.
@@ -170,8 +202,10 @@ def _fit(cell: Cell, rows: bool) -> None:
     for model in (cell.model, cell.baseline) if rows else (cell.model,):
         if isinstance(model, Ceiling) and not model.ready:
             try:
-                model.fit(cell.dataset)
-                model.ready = True
+                with closing(files.Journal(Path(cell.config.output_dir, ".fits", f"{cell.dataset_as}.jsonl"))) as kept:
+                    model.kept, model.quiet = None if cell.config.overwrite == "always" else kept, quiet
+                    model.fit(cell.dataset)
+                model.kept, model.ready = None, True
             except ValueError as error:
                 if model is cell.model:
                     raise RunError(f"model {cell.model_as} on {cell.dataset_as}: {error}") from error
@@ -189,8 +223,8 @@ def _hold_folders(cell: Cell) -> Iterator[None]:
         if cell.config.heatmaps_png.enabled:
             folders.append(figure_dir)
         for folder in folders:
-            stack.enter_context(files.lock(folder))
-            files.remove_partials(folder)
+            if stack.enter_context(files.lock(folder, to_read=True)):
+                files.remove_partials(folder)
         try:
             yield
         finally:
@@ -213,10 +247,10 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
             raise FailedImageError(*next(iter(cell_result.errors.items())))
         todo = [task for task in tasks if task.needs_prediction or task.needs_row or task.figures]
         if todo:
-            _fit(cell, rows=any(task.needs_row for task in tasks))
+            _fit(cell, any(task.needs_row for task in tasks), quiet)
         load, score = (functools.partial(catch_errors, step, cell, strict) for step in (load_sample, score_image))
-        with ThreadPoolExecutor(workers) as pool, progress(len(todo), f"{cell.dataset_as} × {cell.model_as}",
-                                                           quiet=quiet or not todo, leave=True) as bar:
+        with (ThreadPoolExecutor(workers, OWN_THREADS) as pool,
+              progress(len(todo), f"{cell.dataset_as} × {cell.model_as}", quiet=quiet or not todo, leave=True) as bar):
             decoded = imap_ordered(pool, load, map(ImageResult, todo), workers + 2)
             predicted = predict_images(cell, decoded, strict)
             smallest = None                                 # of the images that were predicted just now and scored
@@ -228,6 +262,8 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
                     smallest = result
             if smallest is not None and cell_result.n_predicted >= ASK_TWICE_FROM:
                 _ask_again(cell, smallest)
+            if cell_result.n_predicted:
+                cell.watch.settle()
         cell_result.seconds = time.perf_counter() - start
     return cell_result
 
@@ -236,17 +272,18 @@ def _record_image(cell: Cell, result: ImageResult, cell_result: CellResult) -> N
     "Write one image's figures and row, and count it."
     task, image_id = result.task, result.task.item.image_id
     cell_result.n_predicted += result.new
+    cell_result.tasks[task.item.i] = task
     if result.error:
         cell_result.errors[image_id] = result.error
         return
     for path, png in result.figures.items():
-        files.write_bytes(path, png)
+        files.write_bytes(path, png, durable=False)
     if result.scores is not None:
         sample = result.sample
         cell.rows.put(image_id, key=task.row_key, scores=result.scores, observers=result.observers,
                       n=0 if sample.fixations is None else len(sample.fixations), gt=sample.meta["gt"],
                       findings=[vars(finding) for finding in [*sample.meta.get("findings", []), *_no_baseline(cell)]],
-                      facts=result.facts)
+                      facts=result.facts, **({"reads": task.reads} if task.reads else {}))
         cell_result.n_scored += 1
 
 

@@ -165,11 +165,13 @@ def model_findings(cell_result: CellResult) -> list[Finding]:
 def origin_warnings(cell_result: CellResult) -> list[str]:
     "What should be said of a cell's model: that its predictions cannot be served again."
     cell = cell_result.cell
-    if cell.model.name or not cell.config.cache_predictions:
+    untold = cell.watch.untold()
+    if not untold or not cell.config.cache_predictions:
         return []
-    return [f"{cell.dataset_as} × {cell.model_as}: the model was given as a Python object, so what it depends on "
-            "cannot be told, and it predicts anew in every run. Register its class (`@register`) and give its name to "
-            "have predictions kept."]
+    more = f", and {len(untold) - 1} more" if len(untold) > 1 else ""
+    return [f"{cell.dataset_as} × {cell.model_as}: what the model depends on cannot be told ({untold[0]}{more}), so it "
+            "predicts anew in every run. Give it a `cache_key`, an attribute or method whose value stands for all of "
+            "it, to have predictions kept."]
 
 
 def validation_overlap(cell_result: CellResult) -> list[str]:
@@ -259,11 +261,11 @@ class RunResult:
 def write_records(result: RunResult, config: Config) -> None:
     "Write errors.csv and run.json."
     write_table(result.output_dir/"errors.csv", ["dataset", "model", "image_id", "error"],
-                ([cell_result.cell.dataset_as, cell_result.cell.model_as, image_id, error]
+                ([cell_result.cell.dataset_as, cell_result.cell.model_as, image_id, config.as_written(error)]
                  for cell_result in result.cells for image_id, error in cell_result.errors.items()))
-    about = provenance(config.experiment, config.as_dict(), config.seed)
-    about["datasets"] = {name: _dataset_record(cell_results) for name, cell_results in result.datasets.items()}
-    about["cells"] = [_cell_record(cell_result) for cell_result in result.cells]
+    about = provenance(config.experiment, config.as_written(), config.seed)
+    about["datasets"] = {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()}
+    about["cells"] = [config.as_written(_cell_record(cell_result)) for cell_result in result.cells]
     about["seconds"] = round(result.seconds, 3)
     files.write_json(result.output_dir/"run.json", about)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, metrics
+from ..checkup.recognise import door_findings, refused_because
 from ..core import Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
@@ -41,9 +42,8 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     quiet = not is_watched() if quiet is None else quiet
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
+        files.remove_partials(output_dir, deep=False)
         files.remove_partials(output_dir/".rows")
-        for partial in output_dir.glob(".*.part"):
-            partial.unlink()
         cell_results: list[CellResult] = []
         summary: list[list] = []
         for cell in _cells(config):
@@ -82,7 +82,7 @@ def _cells(config: Config) -> list[Cell]:
             items = survey(dataset, config.limit_images)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
-        findings = _check_findings(dataset, entry.as_)
+        findings = [*_check_findings(dataset, entry.as_), *door_findings(dataset)]
         _check_figure_names(config, items)
         models = {name: _bind_ceiling(model, dataset, entry.as_) for name, model in created.items()}
         if not config.predict_only:
@@ -138,8 +138,9 @@ def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[st
             if isinstance(adapter, SaliencyModel) and not _has_kept(config, entry):
                 _ensure_available(adapter, download=not faults and config.overwrite != "never")
         except Exception as error:                       # a user's own adapter may raise anything
+            said = describe_error(error) if kind == "model" else refused_because(error, entry.name, entry.options)
             faults.append(config._document.line(entry.paths.get("", ()), f"{kind} {entry.as_}: "
-                                                f"{describe_error(error).removeprefix(f'{entry.name}: ')}"))
+                                                f"{said.removeprefix(f'{entry.name}: ')}"))
     if faults:
         raise RunError("\n".join(faults))
     return adapters

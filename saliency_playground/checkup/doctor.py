@@ -24,6 +24,7 @@ from ..progress import progress
 from . import file_checks, gaze_checks
 from .facts import ImageFacts, examine_image
 from .page import page_body
+from .recognise import door_findings
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #b259ce88
 @dataclass
@@ -106,7 +107,10 @@ def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
         for i in range(n):
             facts.append(examine_image(dataset, i))
             bar.update()
-    found = [*dataset_findings(dataset if n == len(dataset) else dataset[:n]), *_image_findings(facts)]
+    said = dataset_findings(dataset if n == len(dataset) else dataset[:n])
+    known = {finding.kind for finding in said}         # what the adapter explains is not asked once more
+    found = [*said, *(finding for finding in _image_findings(facts) if finding.kind not in known),
+             *door_findings(dataset)]
     ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
     return Checkup(name, _numbers(facts), ordered, facts, dataset)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..datasets.layout import count_of
 from ..errors import Finding, join_findings
 from .facts import ImageFacts
 
@@ -96,7 +97,7 @@ def duplicate_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
                       where=tuple(image.image_id for group in groups for image in group)[:6])
     if pairs:
         names = [f"{a.image_id} ≈ {b.image_id}" for a, b in pairs]
-        yield Finding("warning", "near-duplicates", f"{len(pairs)} pairs of images show nearly the same: "
+        yield Finding("warning", "near-duplicates", f"{count_of(len(pairs), 'pair')} of images show nearly the same: "
                       f"{name_some(names)}.", "Saved twice, cut or mirrored? Two of a kind weigh double.",
                       where=tuple(image.image_id for pair in pairs for image in pair)[:6])
     joined = [f"{a.image_id} ({a.split}) and {b.image_id} ({b.split})" for a, b in

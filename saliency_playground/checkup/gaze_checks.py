@@ -175,6 +175,8 @@ def agreement_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
         return
     means = {observer: float(np.mean(scores)) for observer, scores in own.items()}
     typical = float(np.median(list(means.values())))
+    if typical <= 0:                                   # nobody agrees with anybody
+        return
     for observer, mean in means.items():
         if mean < 0.35 * typical and len(lead[observer]) >= 4 and t_value(np.array(lead[observer])) < -5:
             yield Finding("warning", "odd-observer", f"observer {observer} agrees with nobody: NSS under the others' "

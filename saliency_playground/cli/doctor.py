@@ -13,28 +13,44 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError, MissingFileError
+from ..errors import DatasetError, InputError, MissingFileError
 from .base import file_option, read_settings, write_output
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
+    from saliency_playground.core import SaliencyDataset
 
 # %% ../../nbs/70_cli/04_doctor.ipynb #b77e8998
-def dataset_entries(target: str, dataset: str = "folder") -> list[dict[str, Any]]:
+def dataset_entries(target: str, dataset: str | None = None) -> list[dict[str, Any]]:
     """The datasets that a target names, as a config would write them: `name`, `as` and options.
 
-    target: a folder, a table of fixations, or a config. dataset: which adapter opens a folder. Raises MissingFileError
-    if it is none of them, ConfigError.
+    target: a folder, a table of fixations, or a config. dataset: which adapter opens a folder; None: as its files
+    show. Raises MissingFileError if it is none of them, InputError for a folder that two adapters fit, ConfigError.
     """
     path = Path(target)
     if path.is_dir():
-        return [{"name": dataset, "as": path.resolve().name or "data", "root": target}]
+        name = dataset or next(iter(_known_dataset(target)), "folder")
+        return [{"name": name, "as": path.resolve().name or "data", "root": target}]
     if path.suffix.lower() in (".csv", ".tsv", ".txt") and path.is_file():
         return [{"name": "csv_indexed", "as": path.stem, "index_csv": target}]
     from saliency_playground.bench.config import load_config, packaged_configs
+    from saliency_playground.checkup.recognise import export_said
     if path.suffix.lower() not in (".yaml", ".yml") and target not in packaged_configs():
+        if said := export_said(path):
+            raise InputError(said)
         raise MissingFileError(f"{target}: there is no such folder, table or config.")
     return [entry.as_dict() for entry in load_config(target).datasets]
+
+
+def _known_dataset(folder: str) -> dict[str, Path]:
+    "The adapter that a folder's files speak for, and the file that does; empty if there is none. Raises InputError."
+    from saliency_playground.checkup.recognise import known_datasets
+    known = known_datasets(folder)
+    if len(known) > 1:
+        fits = " and ".join(f"{name} ({path.name})" for name, path in known.items())
+        raise InputError(f"{folder} fits {fits}. Name the folder of one of them, or say which it is: "
+                         f"{' or '.join(f'`--dataset {name}`' for name in known)}.")
+    return known
 
 # %% ../../nbs/70_cli/04_doctor.ipynb #2d110b66
 def _mended_config(entries: list[dict[str, Any]], checkups: list["Checkup"]) -> str:
@@ -59,14 +75,14 @@ _EXIT_CODES = {"": 0, "note": 0, "warning": 1, "error": 2}
 @file_option("--html", "Write the checkup as one page, with the images that show what was found.")
 @file_option("--json", "Write the checkup for a program to read.")
 @file_option("--fix", "Write a config with the options that mend what was found; the data stay as they are.")
-@click.option("--dataset", default="folder", show_default=True, metavar="NAME",
-              help="What a folder is: salicon, osie, mit1003 …, see `list datasets`.")
+@click.option("--dataset", metavar="NAME",
+              help="What a folder is: salicon, osie, mit1003, folder …, see `list datasets`. Default: as its files show.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
               help="An option of the dataset, split=train say; as often as needed.")
 @click.option("--limit-images", type=click.IntRange(min=1), metavar="N", help="Look at the first N images of each.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing; the exit code says it.")
 def doctor(targets: tuple[str, ...], html: Path | None, json: Path | None, fix: Path | None,
-           dataset: str, sets: tuple[str, ...], limit_images: int | None, quiet: bool) -> None:
+           dataset: str | None, sets: tuple[str, ...], limit_images: int | None, quiet: bool) -> None:
     """Look at a dataset, every image of it, and say what is wrong.
 
     Finds fixations in another unit or from another corner, lost samples, observers who differ, images that stand
@@ -84,24 +100,41 @@ def doctor(targets: tuple[str, ...], html: Path | None, json: Path | None, fix: 
     """
     from saliency_playground.checkup.doctor import doctor as examine
     from saliency_playground.checkup.doctor import worst_severity
-    from saliency_playground.registry import create
     options = read_settings(sets)
     entries = [entry | options for target in targets for entry in dataset_entries(target, dataset)]
-    names = [entry["as"] for entry in entries]
+    names, folders = [entry["as"] for entry in entries], [Path(target) for target in targets if Path(target).is_dir()]
     if len(set(names)) < len(names):
         raise InputError(f"two of the datasets are called {max(names, key=names.count)}. Look at them one after the "
                          "other, or name them in a config (`as`).")
     checkups = []
     for entry in entries:
-        chosen = {name: value for name, value in entry.items() if name not in ("name", "as")}
-        checkups.append(examine(create("dataset", entry["name"], **chosen), entry["as"], limit_images,
-                                quiet=True if quiet else None))
+        if not quiet and entry["name"] != "folder" and dataset is None and Path(str(entry.get("root", ""))) in folders:
+            click.echo(_opened_as(entry["name"], entry["root"]))
+        checkups.append(examine(_open_dataset(entry), entry["as"], limit_images, quiet=True if quiet else None))
         if not quiet:
             click.echo(checkups[-1].text())
     if not quiet and len(checkups) > 1:
         click.echo(_compared(checkups))
     _write_files(entries, checkups, html, json, fix)
     sys.exit(_EXIT_CODES[worst_severity(checkups)])
+
+
+def _opened_as(name: str, root: str) -> str:
+    "What a folder is taken for, why, and how to say otherwise."
+    shown = _known_dataset(root)[name]
+    return (f"{root} is opened as {name}, as {shown.parent.name}/{shown.name} shows; in a config "
+            f"`{{name: {name}, root: {root}}}`. `--dataset` says otherwise (folder: plain folders).")
+
+
+def _open_dataset(entry: dict[str, Any]) -> "SaliencyDataset":
+    "The dataset of an entry. Raises InputError that says what the folder or table may be instead."
+    from saliency_playground.checkup.recognise import refused_because
+    from saliency_playground.registry import create
+    options = {name: value for name, value in entry.items() if name not in ("name", "as")}
+    try:
+        return create("dataset", entry["name"], **options)
+    except DatasetError as error:
+        raise DatasetError(refused_because(error, entry["name"], options)) from None
 
 
 def _compared(checkups: list["Checkup"]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError, OutOfTime
-from .base import read_settings, read_value
+from .base import read_settings
 
 if TYPE_CHECKING:
     from saliency_playground.finetune.config import FinetuneConfig
@@ -171,6 +171,7 @@ def run_(config: str, n: int | None, test_count: int, workers: int | None, sets:
     Exit code: 0 all is well, 1 folds failed, 2 the config or a parameter is at fault, 3 out of time.
     """
     from saliency_playground.notebooks.folds import next_steps, run_folds
+    from saliency_playground.settings import read_value
     notebook_parameters = {name: read_value(name, value) for name, value in parameters}
     try:
         results = run_folds(config, n, workers, sets, test_count, notebook_parameters, max_hours, runs, click.echo)

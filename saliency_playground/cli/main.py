@@ -272,7 +272,8 @@ def run(config: str, sets: tuple[str, ...], limit_images: int | None, overwrite:
     """Predict and score the cells of a config.
 
     A cell is one dataset with one active model. Only what is missing is computed, so the same command goes on
-    where an interrupted one stopped.
+    where an interrupted one stopped. A config is code: its plugins, and models such as `callable`, are run. Run only
+    one that you trust.
 
     \b
     Examples:
@@ -297,6 +298,10 @@ def run(config: str, sets: tuple[str, ...], limit_images: int | None, overwrite:
         click.echo(f'The leaderboard: saliency-playground report "{result.output_dir.as_posix()}"')
     sys.exit(result.exit_code)
 
+# %% ../../nbs/70_cli/09_main.ipynb #6d5edb28
+_TRUST = click.option("--trust", is_flag=True, help="Run code of your own that the run's config names: plugins, "
+                      "./datasets, ./models. Only for runs whose code you know.")
+
 # %% ../../nbs/70_cli/09_main.ipynb #8d2c1338
 @main.command()
 @click.argument("output_dir", default="outputs", type=click.Path(path_type=Path))
@@ -310,8 +315,9 @@ def run(config: str, sets: tuple[str, ...], limit_images: int | None, overwrite:
               help="The same, from a YAML file of your own.")
 @click.option("--sensitivity", is_flag=True,
               help="Score the stored predictions again: 8-bit maps, other sigmas, another eps, half the resolution.")
+@_TRUST
 def report(output_dir: Path, html: Path | None, markdown: Path | None, latex: Path | None, csv: Path | None,
-           picture: Path | None, published: bool, published_file: Path | None, sensitivity: bool) -> None:
+           picture: Path | None, published: bool, published_file: Path | None, sensitivity: bool, trust: bool) -> None:
     """Print a run's leaderboard, write a page of it.
 
     The run is read from OUTPUT_DIR (default: outputs).
@@ -326,7 +332,7 @@ def report(output_dir: Path, html: Path | None, markdown: Path | None, latex: Pa
     from saliency_playground import images
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
     from saliency_playground.report.run import Run
-    run = Run(output_dir)
+    run = Run(output_dir, trust)
     extras = run.extra_tables(published_file or published, sensitivity)
     click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
     if html:
@@ -378,7 +384,8 @@ def compare(a: str, b: str, output_dir: Path, dataset: str | None, by: str | Non
 @click.option("--dataset", metavar="NAME", help="For which dataset; needed if the run has several.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="The file to write.")
-def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path) -> None:
+@_TRUST
+def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path, trust: bool) -> None:
     """Write a model's predictions into one file.
 
     Those that the run in OUTPUT_DIR (default: outputs) has stored.
@@ -394,7 +401,7 @@ def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path
       saliency-playground export demo/outputs --to png --model spectral_residual --out maps.zip
     """
     from saliency_playground.report.run import Run
-    exported = Run(output_dir).export(model, to, out, dataset)
+    exported = Run(output_dir, trust).export(model, to, out, dataset)
     missing = f", {exported['missing']} failed and are missing" if exported["missing"] else ""
     click.echo(f"written: {exported['path']}, {exported['images']} images{missing}")
     click.echo(exported["remark"], err=to == "png")
@@ -405,7 +412,8 @@ def export(output_dir: Path, to: str, model: str, dataset: str | None, out: Path
 @click.option("--out", default="saliency_viewer.ipynb", show_default=True,
               type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="The notebook to write or refresh.")
-def viewer(output_dir: Path, out: Path) -> None:
+@_TRUST
+def viewer(output_dir: Path, out: Path, trust: bool) -> None:
     """Write a notebook that shows a run, or make an existing one show this run.
 
     The run is read from OUTPUT_DIR (default: outputs). Cells that you added to the notebook stay.
@@ -418,7 +426,7 @@ def viewer(output_dir: Path, out: Path) -> None:
       voila saliency_viewer.ipynb                      as a page without code
     """
     from saliency_playground.viewer.notebook import write_viewer
-    click.echo(f"written: {write_viewer(output_dir, out)}\nopen it: jupyter lab {out.as_posix()}")
+    click.echo(f"written: {write_viewer(output_dir, out, trust)}\nopen it: jupyter lab {out.as_posix()}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #c2100002
 @main.group("weights", invoke_without_command=True)

@@ -15,7 +15,8 @@ from typing import Any
 
 from .. import files, registry
 from ..downloads import PublishedFile
-from ..errors import InputError, UnknownNameError
+from ..errors import InputError, UnknownNameError, describe_error
+from ..settings import read_yaml
 from ..tables import NameTable
 
 # %% ../../nbs/37_datafiles/01_catalogue.ipynb #1c074052
@@ -110,12 +111,11 @@ def read_catalogue(path: str | Path | None = None) -> dict[str, DataEntry]:
 
     path: a YAML file of the same form; None: the package's. Raises InputError naming what is wrong with it.
     """
-    import yaml
     source: Any = Path(path) if path else package_files("saliency_playground")/"data"/"datasets.yaml"
     try:
-        table = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"catalogue {source}: {getattr(error, 'problem', None) or error}.") from None
+        table = read_yaml(source)
+    except (OSError, InputError) as error:
+        raise InputError(f"catalogue {describe_error(error)}") from None
     if not isinstance(table, dict):
         raise InputError(f"catalogue {source}: it holds no table of datasets.")
     return {str(name): _entry(str(name), facts) for name, facts in table.items()}

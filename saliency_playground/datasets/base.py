@@ -644,6 +644,10 @@ class FileDataset(SaliencyDataset):
         "(height, width) of image i in pixels, from its header. Raises ImageError."
         return self.stimuli.size(i)
 
+    def px_per_dva_of(self, i: int) -> float | None:
+        "Pixels per degree of visual angle, as the options say."
+        return self.reading.px_per_dva
+
     def fixations_of(self, i: int) -> Fixations | None:
         "The fixations on image i, those beside it too. Raises DatasetError or MapError naming the file."
         if i not in self._fixations:

@@ -140,6 +140,8 @@ class Cat2000(PublishedDataset):
     card = {"citation": "Borji & Itti, arXiv:1505.03581 (2015)", "licence": "not known to us, ask its authors",
             "url": "http://saliency.mit.edu", "images": "4,000 (2,000 train, 2,000 test without fixations)",
             "reads": "18 observers and order from allFixData.mat, else pooled points; categories; maps"}
+    withheld = "test"
+    marks = ("trainSet/Stimuli/*/*.jpg", "testSet/Stimuli/*/*.jpg", "allFixData.mat", "Stimuli/LineDrawing/*.jpg")
     defaults = {"exif": "ignore"}                         # the flag of Pattern/134 is wrong
     numbers = (Published(2_000, 667_804, 977.048229720098, 535.7335899455527, "train", inside=True),)
 
@@ -149,7 +151,7 @@ class Cat2000(PublishedDataset):
         split_wanted = options.get("split") if options.get("split_file") is None else None
         records = cat2000_records(root, split_wanted if split_wanted in ("train", "test") else None)
         tables = {record.image_id: record for record in records if "table" in record.meta}
-        bars = Finding("note", "letterbox", "Narrower images stand between bars of gray (126, 126, 126), which nobody "
+        bars = Finding("note", "bars", "Narrower images stand between bars of gray (126, 126, 126), which nobody "
                                             "looks at: a center bias earns more here than elsewhere.")
         super().__init__([_with_observers(record) for record in records], options, root, tables, [bars])
 

@@ -247,8 +247,10 @@ def _blank_rows(columns: Sequence[Any]) -> list[int]:
         "Whether a cell is empty; a missing number is."
         return cell == "" or isinstance(cell, float) and math.isnan(cell)
     first: Any = next((column for column in columns if isinstance(column, list)), next(iter(columns), []))
-    empty = ([i for i, cell in enumerate(first) if not cell] if isinstance(first, list)
-             else np.flatnonzero(np.isnan(first)).tolist())
+    if isinstance(first, list):
+        empty = [i for i, cell in enumerate(first) if not cell] if "" in first else []
+    else:
+        empty = np.flatnonzero(np.isnan(first)).tolist()
     return [i for i in empty if all(says_nothing(column[i]) for column in columns)]
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b0000e
@@ -364,10 +366,9 @@ def label_codes(labels: np.ndarray | Sequence) -> tuple[np.ndarray, list]:
 
     And the label that each stands for.
     """
-    known: dict = {}
     values = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    codes = np.fromiter((known.setdefault(label, len(known)) for label in values), int, len(values))
-    return codes, list(known)
+    known = {label: code for code, label in enumerate(dict.fromkeys(values))}
+    return np.fromiter(map(known.__getitem__, values), int, len(values)), list(known)
 
 
 def scanpath_codes(*labels: np.ndarray | Sequence | None) -> np.ndarray:

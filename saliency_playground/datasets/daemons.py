@@ -98,6 +98,8 @@ class Daemons(PublishedDataset):
     card = {"citation": "Schwetlick, Backhaus & Engbert, Psychological Review (2022)",
             "licence": "see osf.io/ewr5u", "url": "https://osf.io/ewr5u/", "images": "2,400 (2,000 train, 200 val, 200 "
             "test without fixations)", "reads": "250 observers, order, durations"}
+    withheld = "test"
+    marks = ("SAC_train.csv", "SAC_val.csv")
     defaults = {"px_per_dva": 60.0, "exif": "ignore"}
     numbers = (Published(2_000, 492_367, 970.4675494139849, 518.878915815939, "train"),
                Published(200, 247_042, 975.5040282161087, 513.185525755272, "val"))

@@ -32,6 +32,7 @@ class DutOmron(PublishedDataset):
     card = {"citation": "Yang, Zhang, Lu, Ruan & Yang, Saliency detection via graph-based manifold ranking, CVPR 2013",
             "licence": "not known to us, ask its authors", "url": "http://saliencydetection.net/dut-omron",
             "images": "5,168", "reads": "5 observers, order"}
+    marks = ("DUT-OMRON-image/*.jpg", "DUT-OMRON-eye-fixations/mat/*.mat")
     defaults = {"sigma_px": 16.0}
     numbers = (Published(5_168, 797_542, 182.16198519952553, 147.622566585835),)
 
@@ -40,7 +41,7 @@ class DutOmron(PublishedDataset):
         pictures = [file for file in found if file.suffix in images.IMAGE_SUFFIXES and file.kind in ("images", None)]
         image_files = by_name([file for file in pictures if file.kind == "images"] or pictures)
         if not image_files:
-            raise nothing_found(root, "DUT-OMRON-image/*.jpg", found)
+            raise nothing_found(root, self.marks[0], found)
         points = by_name(file for file in found if file.suffix == ".mat" or (file.kind == "fixations"
                                                                              and file.suffix in FIXATION_SUFFIXES))
         truths = by_name(file for file in found if file.kind == "maps" and file.suffix in MAP_SUFFIXES)

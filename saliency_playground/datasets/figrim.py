@@ -65,6 +65,7 @@ class Figrim(PublishedDataset):
     card = {"citation": "Bylinskii, Isola, Bainbridge, Torralba & Oliva, Vision Research 116 (2015)",
             "licence": "not known to us, ask its authors", "url": "http://figrim.mit.edu",
             "images": "2,793", "reads": "observers, order, by sight; scenes; pooled points and maps; a memory task"}
+    marks = ("allImages_release.mat", "allImages_fillers.mat", "Fillers/*/*.jpg")
     defaults = {"px_per_dva": 33.0}
     numbers = (Published(2_793, 424_712, 504.64437312814323, 512.8821982896645),)
 

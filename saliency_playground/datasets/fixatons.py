@@ -83,6 +83,7 @@ class FixaTons(PublishedDataset):
     card = {"citation": "Zanca, Serchi, Piu, Rosini & Rufa, arXiv:1802.02534 (2018), and each set's own",
             "licence": "each set's own", "url": "https://github.com/dariozanca/FixaTons",
             "images": "MIT1003, Toronto, Kootstra, Siena12", "reads": "observers, order, durations; maps"}
+    marks = ("SCANPATHS/*_subject_*", "STIMULI/* & SCANPATHS/*/*")
 
     def __init__(self, root: str | Path, subset: str | None = None, **options: Any) -> None:
         found = find_files(root)

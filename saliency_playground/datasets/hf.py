@@ -175,6 +175,7 @@ class HuggingFace(EmbeddedDataset):
     the hub does not give a file.
     """
     card = {"citation": "whoever made the dataset; see the repository's card", "licence": "theirs"}
+    marks = ("*-of-*.parquet",)
 
     def __init__(self, root: str | Path | Iterable[Mapping] | None = None, repo_id: str | None = None,
                  files: str | Sequence[str] = (),          # of the repository, data/train-00000-of-00001.parquet say

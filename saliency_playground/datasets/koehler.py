@@ -45,6 +45,7 @@ class Koehler(PublishedDataset):
             "licence": "on request, its authors' terms",
             "url": "https://labs.psych.ucsb.edu/eckstein/miguel/research_pages/saliencydata.html", "images": "800",
             "reads": "observers, order, by task"}
+    marks = ("Images/image_r_*.jpg", "ObserverData.mat")
     frame = (405, 405)
 
     def __init__(self, root: str | Path, task: Literal["freeview", "objsearch", "salview"] = "freeview",
@@ -54,7 +55,7 @@ class Koehler(PublishedDataset):
         found = find_files(root)
         image_files = by_name((file for file in found if file.suffix in images.IMAGE_SUFFIXES), _number)
         if not image_files:
-            raise nothing_found(root, "Images/image_r_1.jpg … image_r_800.jpg", found)
+            raise nothing_found(root, self.marks[0], found)
         tables = [file.path for file in found if file.stem.lower() == "observerdata" and file.suffix == ".mat"]
         self.task, self.table = task, tables[0] if tables else None
         records = [ImageRecord(name, image_files[name].path)

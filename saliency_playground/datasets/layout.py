@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['USUAL_NAMES', 'OPTION_OF', 'count_of', 'folder_kind', 'usual_folders', 'dataset_folders', 'unread_files',
-           'find_image_files', 'adapter_hint', 'matching_id', 'MatchedFiles', 'match_files', 'unread_beside',
-           'folder_records', 'partner_findings', 'FolderDataset']
+           'find_image_files', 'adapter_of', 'adapter_hint', 'matching_id', 'MatchedFiles', 'match_files',
+           'unread_beside', 'folder_records', 'partner_findings', 'FolderDataset']
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #53a4dd17
 import re
@@ -217,23 +217,31 @@ def _beside_images(folder: Path, everything: list[tuple[str, Path]], used: set[P
     return found
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #96d95626
-def adapter_hint(path: Path) -> str:
-    "Which adapter reads a file that holds all images of a dataset, as a sentence after a space; empty if unknown."
+def adapter_of(path: Path) -> str:
+    "Which adapter reads a file that holds all images of a dataset, as its beginning shows; empty if that is unknown."
+    suffix = path.suffix.lower()
+    if suffix != ".json" and suffix not in listing.TABLE_SUFFIXES:
+        return ""
     try:
         with open(path, "rb") as file:
             head = file.read(4096).decode("utf-8", "replace").lstrip("\ufeff")
     except OSError:
         return ""
-    suffix, at = path.suffix.lower(), path.as_posix()
-    if suffix == ".json" and re.search(r'"(X|FIX_X)"\s*:\s*\[', head):
-        return f" It is a list of scanpaths: the dataset `scanpath_json` reads it, with `root: {at}`."
-    if suffix == ".json" and '"annotations"' in head:
-        return f" It may be SALICON's: the dataset `salicon` reads that, with `root: {path.parent.as_posix()}`."
+    if suffix == ".json":
+        if re.search(r'"(X|FIX_X)"\s*:\s*\[', head):
+            return "scanpath_json"
+        return "salicon" if '"annotations"' in head else ""
     columns = {name.strip(" \"'").lower() for name in re.split(r"[,;\t]", head.partition("\n")[0])}
-    if suffix in listing.TABLE_SUFFIXES and {"x", "y"} <= columns:
-        return (f" A table of all images is read by the dataset `csv_indexed`, with `index_csv: {at}` and a column "
-                "image_id.")
-    return ""
+    return "csv_indexed" if {"x", "y"} <= columns else ""
+
+
+def adapter_hint(path: Path) -> str:
+    "`adapter_of` and how it is used, as a sentence after a space; empty if unknown."
+    at, above = path.as_posix(), path.parent.as_posix()
+    return {"scanpath_json": f" It is a list of scanpaths: the dataset `scanpath_json` reads it, with `root: {at}`.",
+            "salicon": f" It may be SALICON's: the dataset `salicon` reads that, with `root: {above}`.",
+            "csv_indexed": f" A table of all images is read by the dataset `csv_indexed`, with `index_csv: {at}` and a "
+                           "column image_id."}.get(adapter_of(path), "")
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #ed26d1f2
 _ADDED = {"fixations": re.compile(r"[ _-](fix(ation)?s?[ _-]?(pts|points|locs?)?|points|pts)$", re.IGNORECASE),
@@ -256,11 +264,11 @@ class MatchedFiles:
     found: list[Finding] = field(default_factory=list)
 
 
-def match_files(folder: Path, kind: str, ids: Collection[str]) -> MatchedFiles:
+def match_files(folder: Path, kind: str, ids: Collection[str], shared: bool = False) -> MatchedFiles:
     """The files of a folder of fixations or maps that belong to the images of these ids.
 
     kind: "fixations" or "gt_maps". `<image>.*` is read; of fixations also `<observer>/<image>.*` and
-    `<image>/<observer>.*`. Raises DatasetError if files are there and none belongs to an image, if two belong to one,
+    `<image>/<observer>.*`. shared: the other kind is read from this folder, too. Raises DatasetError if files are there and none belongs to an image, if two belong to one,
     or if either of them could be the observer.
     """
     everything = walk_files(folder, None, depth=3)
@@ -274,12 +282,19 @@ def match_files(folder: Path, kind: str, ids: Collection[str]) -> MatchedFiles:
         raise DatasetError(_nothing_fits(folder, kind, known, ids))
     used = {path for entry in matched.values() for path in (entry.values() if isinstance(entry, dict) else [entry])}
     found, strangers = unread_files(other, folder, _SUFFIXES[kind]), [path for _, path in known if path not in used]
-    if strangers:
-        where = strangers[0].relative_to(folder.parent).as_posix()
-        found.append(Finding("warning", "files-unread", f"{len(strangers)} of {count_of(len(known), 'file')} in "
-                             f"{folder.name}/ not read, because the name is no image's: {where} first.",
-                             "Give them the images' names, or move them away.",
-                             where=tuple(path.name for path in strangers[:3])))
+    other_kind = "gt_maps" if kind == "fixations" else "fixations"
+    of_other = [path for path in strangers if path.suffix.lower() in _SUFFIXES[other_kind]
+                and not matching_id(nfc(path.stem), kind, ids) and matching_id(nfc(path.stem), other_kind, ids)]
+    for group, why, cure in [
+            ([] if shared else of_other, f"they are named like {other_kind}",
+             f"`{OPTION_OF[other_kind]}: {folder.name}` reads them."),
+            ([path for path in strangers if path not in of_other], "the name is no image's",
+             "Give them the images' names, or move them away.")]:
+        if group:
+            found.append(Finding("warning", "files-unread", f"{len(group)} of {count_of(len(known), 'file')} in "
+                                 f"{folder.name}/ not read, because {why}: "
+                                 f"{group[0].relative_to(folder.parent).as_posix()} first.", cure,
+                                 where=tuple(path.name for path in group[:3])))
     return MatchedFiles(matched, found)
 
 
@@ -375,7 +390,7 @@ def folder_records(root: str | Path, split: str | None = None, given: Mapping[st
     matched = {kind: MatchedFiles() for kind in _SUFFIXES}
     for kind in _SUFFIXES:
         if (folder := places[kind]) is not None:
-            matched[kind] = match_files(folder, kind, image_files)
+            matched[kind] = match_files(folder, kind, image_files, places["fixations"] == places["gt_maps"])
             found += matched[kind].found
     if not matched["fixations"].files:
         found += unread_beside(Path(root), image_files, places, spared)

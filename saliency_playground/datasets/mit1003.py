@@ -79,6 +79,7 @@ class Mit1003(NestedDataset):
             "licence": "not known to us, ask its authors",
             "url": "https://people.csail.mit.edu/tjudd/WherePeopleLook/", "images": "1,003",
             "reads": "maps; pooled points; 15 observers, order and durations from the copy of NUS"}
+    marks = ("ALLSTIMULI/*.jpeg", "ALLSTIMULI/*.jpg", "*_fixPts.jpg")
     defaults = {"px_per_dva": 35.0}
     numbers = (Published(1003, 104_171, 487.13683496521253, 392.72728829760155, counted_from=1),)
 
@@ -88,7 +89,7 @@ class Mit1003(NestedDataset):
         image_files = by_name(file for file in pictures if file.kind in ("images", None)
                               and not re.search("fix(Map|Pts)$", file.stem))
         if not image_files:
-            raise nothing_found(root, "ALLSTIMULI/*.jpeg", found)
+            raise nothing_found(root, self.marks[0], found)
         truths = by_name((file for file in found if file.suffix in MAP_SUFFIXES),
                          lambda file: _of_image(file, "_fixMap", "maps"))
         points = by_name(pictures, lambda file: _of_image(file, "_fixPts", "fixations"))

@@ -30,6 +30,7 @@ class Mit300(PublishedDataset):
     card = {"citation": "Judd, Durand & Torralba, MIT-CSAIL-TR-2012-001",
             "licence": "not known to us, ask its authors", "url": "http://saliency.mit.edu",
             "images": "300", "reads": "images only: the fixations are the benchmark's"}
+    marks = ("BenchmarkIMAGES/i*.jpg",)
     defaults = {"px_per_dva": 35.0}
 
     def __init__(self, root: str | Path, **options: Any) -> None:
@@ -37,10 +38,10 @@ class Mit300(PublishedDataset):
         pictures = [file for file in found if file.suffix in images.IMAGE_SUFFIXES and re.fullmatch(r"i\d+", file.stem)
                     and file.kind in ("images", None)]
         if not pictures:
-            raise nothing_found(root, "BenchmarkIMAGES/i1.jpg … i300.jpg", found)
+            raise nothing_found(root, self.marks[0], found)
         outermost = min(len(file.folders) for file in pictures)
         named = by_name(file for file in pictures if len(file.folders) == outermost)
         records = [ImageRecord(name, named[name].path) for name in sorted(named, key=natural_key)]
         super().__init__(records, options, root, found=[
-            Finding("note", "no fixations", "The fixations on these images are kept by the benchmark: maps can be "
+            Finding("note", "nothing-to-score", "The fixations on these images are kept by the benchmark: maps can be "
                                             "predicted, not scored.")])

@@ -32,6 +32,7 @@ class Osie(NestedDataset):
             "reads": "15 observers, order, durations; maps if there are any"}
     numbers = (Published(700, 98_321, 401.466024552232, 283.58293548682377, counted_from=1),)
     defaults = {"px_per_dva": 24.0, "sigma_px": 24.0}
+    marks = ("stimuli/1???.jpg & fixations.mat",)
     frame = (600, 800)
 
     def __init__(self, root: str | Path, fixations_mat: str | Path | None = None, **options: Any) -> None:
@@ -56,6 +57,9 @@ class Nus(NestedDataset):
     card = {"citation": "Jiang, Xu & Zhao, Saliency in crowd, ECCV 2014 (EyeCrowd), and others of NUS",
             "licence": "each dataset's own", "url": "https://github.com/NUS-VIP", "images": "500 (EyeCrowd)",
             "reads": "observers, order, durations; maps if there are any"}
+
+    marks = ("eye/fixations.mat",)
+    any_of_form = True
 
     def __init__(self, root: str | Path, fixations_mat: str | Path | None = None, **options: Any) -> None:
         found = find_files(root)

@@ -123,6 +123,7 @@ class Packed(FileDataset):
     Sample.meta is that of the dataset that was packed. Raises DatasetError naming a file that is missing or changed.
     """
     card = {"citation": "that of the dataset that was packed; see its manifest", "licence": "see its manifest"}
+    marks = ("manifest.json & fixations.parquet",)
 
     def __init__(self, root: str | Path, **options: Any) -> None:
         require_pyarrow()

@@ -33,6 +33,7 @@ class PascalS(PublishedDataset):
     card = {"citation": "Li, Hou, Koch, Rehg & Yuille, The secrets of salient object segmentation, CVPR 2014",
             "licence": "not known to us, ask its authors", "url": "http://cbs.ic.gatech.edu/salobj/",
             "images": "850", "reads": "12 observers, order; maps"}
+    marks = ("imgs/pascal/*.jpg", "pascalFix.mat")
     numbers = (Published(850, 40_314, 240.72756362553952, 194.85756809048965),)
 
     def __init__(self, root: str | Path, **options: Any) -> None:

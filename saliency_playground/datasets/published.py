@@ -109,12 +109,17 @@ class PublishedDataset(FileDataset):
     records, options, root, found: as for `FileDataset`. sources: by image id, whatever `read_points` needs to read the
     fixations of that image. card: citation, licence, url, images, reads. numbers: the published ones, see `Published`.
     defaults: its own values of shared options. frame: (height, width) of every image, if they all have one size.
-    Raises DatasetError.
+    marks: files of which one is enough to know the dataset by, as `FOLDER/*.mat`, capitals aside; `a & b` wants both.
+    any_of_form: it reads a form, and leaves a dataset to the adapter of its own. withheld: the part whose fixations its
+    publisher keeps. Raises DatasetError.
     """
     card: ClassVar[dict[str, str]] = {}
     numbers: ClassVar[tuple[Published, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     frame: ClassVar[tuple[int, int] | None] = None
+    marks: ClassVar[tuple[str, ...]] = ()
+    any_of_form: ClassVar[bool] = False
+    withheld: ClassVar[str | None] = None
 
     def __init__(self, records: list[ImageRecord], options: dict[str, Any], root: str | Path,
                  sources: Mapping[str, Any] | None = None, found: Iterable[Finding] = ()) -> None:
@@ -161,12 +166,22 @@ class PublishedDataset(FileDataset):
         "What was noticed when the files were found and read, and how the whole compares with what was published."
         own_blur = bool(self.own.keys() & {"sigma_px", "px_per_dva"})                  # nobody asked for it
         found = [finding for finding in super().findings() if not own_blur or finding.kind != "blur-not-used"]
-        return [*found, *self._frame_findings(), *self.later_findings(),
+        return [*found, *self._withheld_findings(), *self._frame_findings(), *self.later_findings(),
                 *published_findings(self, self.published_numbers())]
 
     def published_numbers(self) -> Sequence[Published]:
         "The published numbers of what was asked for."
         return self.numbers
+
+    def _withheld_findings(self) -> list[Finding]:
+        "That the images of a part have no fixations, because nobody was given them."
+        without = [record for record in self.records if record.fixations is None and self.withheld is not None
+                   and record.meta.get("split") == self.withheld]
+        if not without:
+            return []
+        return [Finding("note", "nothing-to-score" if len(without) == len(self) else "no-fixations",
+                        f"The fixations on the {len(without)} images of {self.withheld} are kept by the publisher: maps "
+                        "of them can be predicted, not scored.")]
 
     def _frame_findings(self) -> list[Finding]:
         "Images of another size than the one in whose pixels the fixations are: many lie outside, but on the frame."

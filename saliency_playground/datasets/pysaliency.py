@@ -23,7 +23,7 @@ from . import pysaliency_files
 from .base import FileDataset, ImageRecord
 from .embedded import EmbeddedDataset
 from .listing import nfc
-from .pysaliency_files import FixationColumns, StimuliFile, h5_array, open_hdf5
+from .pysaliency_files import FixationColumns, StimuliFile
 
 # %% ../../nbs/30_datasets/41_pysaliency.ipynb #451983e9
 def unit_of(duration: np.ndarray) -> Literal["s", "ms"]:
@@ -156,6 +156,7 @@ class Pysaliency(EmbeddedDataset):
     """
     card = {"citation": "Kümmerer, Wallis & Bethge, Saliency Benchmarking Made Easy, ECCV 2018, and the dataset's own",
             "licence": "the dataset's own"}
+    marks = ("stimuli*.hdf5",)
 
     def __init__(self, root: str | Path | None = None, stimuli: Any = None, fixations: Any = None,
                  images_dir: str | Path | None = None, duration_unit: Literal["s", "ms"] | None = None,
@@ -208,8 +209,7 @@ class Pysaliency(EmbeddedDataset):
         holder, number = self._places[self.ids[i]]
         if not isinstance(holder, (str, Path)):
             return holder.stimuli[number]
-        with open_hdf5(holder) as file:
-            return h5_array(file, str(number))
+        return pysaliency_files.read_stimulus(holder, number)
 
     def _open_stimuli(self) -> Stimuli:
         "The images of its records: files, or arrays."

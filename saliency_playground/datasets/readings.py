@@ -259,11 +259,11 @@ class Crowd:
         known = self.cells[self.trusted & (self.cells >= 0)]
         self.counts = np.bincount(known, minlength=len(images) * _CELLS ** 2).reshape(-1, _CELLS, _CELLS)
 
-    def gains(self, who: int, readings: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
+    def gains(self, who: int, readings: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, ...]]:
         """What other places of one observer's points gain over the present ones, by the points of the others.
 
-        readings: name -> u, v of all points that `rows` lists. Returns name -> nats, and the share of images on which
-        it gains; empty if there are not two images on which others looked four times.
+        readings: name -> u, v of all points that `rows` lists. Returns name -> nats, the share of images on which it
+        gains, and nats over looking anywhere; empty if there are not two images on which others looked four times.
         """
         mine = np.arange(self.starts[who], self.starts[who + 1])
         images = np.unique(self.image[mine])
@@ -280,9 +280,9 @@ class Crowd:
         likelier, weight = _log_likelier(others), count_looks(at, np.zeros(len(at), int))
         found = {}
         for name, (u, v) in readings.items():
-            gain = weight * (likelier[_cells(at, u[mine], v[mine])] - likelier[own])
-            by_image = np.bincount(at, gain, len(images))[enough]
-            found[name] = float(by_image.sum()), float((by_image > 0).mean())
+            there = weight * likelier[_cells(at, u[mine], v[mine])]
+            by_image = np.bincount(at, there - weight * likelier[own], len(images))[enough]
+            found[name] = float(by_image.sum()), float((by_image > 0).mean()), float(there[enough[at]].sum())
         return found
 
 # %% ../../nbs/30_datasets/07_readings.ipynb #20d1e766
@@ -294,7 +294,7 @@ def odd_observers(points: Points, now: Coordinates, trusted: np.ndarray) -> dict
     """
     n = np.bincount(points.who[trusted & (points.who >= 0)])
     asked = [int(who) for who in np.argsort(-n)[:100] if n[who] >= 5]
-    believed, found = trusted.copy(), {}
+    believed, found, agree = trusted.copy(), dict[int, str](), dict[int, float]()
     (u, v), other = points.read_as(now), {name: points.read_as(READINGS[name].how) for name in _TRIED}
     everybody, sure = asked, SURE + np.log(max(len(asked) * (len(MIRRORED) + len(other)), 1))
     while asked:
@@ -302,14 +302,18 @@ def odd_observers(points: Points, now: Coordinates, trusted: np.ndarray) -> dict
         ways = {name: (1 - crowd.u if across else crowd.u, 1 - crowd.v if down else crowd.v)
                 for name, (across, down) in MIRRORED.items()}
         ways |= {name: (at[0][crowd.rows], at[1][crowd.rows]) for name, at in other.items()}
-        odd = [(gain, who, name) for who in asked for name, (gain, often) in crowd.gains(who, ways).items()
-               if gain > sure and often > 0.6]
+        judged = {who: crowd.gains(who, ways | {"": (crowd.u, crowd.v)}) for who in asked}
+        agree |= {who: gains[""][2] for who, gains in judged.items() if gains}
+        odd = [(gain, who, name) for who in asked for name, (gain, often, agrees) in judged[who].items()
+               if gain > sure and often > 0.6 and agrees > SURE
+               and (len(everybody) == 2 or sum(agree.values()) > agree[who])]      # the others agree with each other
         if not odd:
             break
         _, worst, how = max(odd)
         if len(everybody) == 2:                          # each of them is the other's only witness
             return dict.fromkeys(everybody, how)
         found[worst] = how
+        del agree[worst]
         believed &= points.who != worst
         asked = sorted({who for _, who, _ in odd} - {worst})
     return found

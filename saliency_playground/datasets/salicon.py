@@ -112,6 +112,8 @@ class Salicon(PublishedDataset):
             "licence": "not known to us; the images are COCO's", "url": "http://salicon.net",
             "images": "20,000 (10,000 train, 5,000 val, 5,000 test without fixations)",
             "reads": "50 workers an image, order; fixations or mouse samples; maps"}
+    withheld = "test"
+    marks = ("COCO_*2014_*.mat", "COCO_*2014_*.png", "fixations_*2014.json")
     defaults = {"sigma_px": 19.0}
     frame = (480, 640)
     numbers = (Published(10_000, 3_171_533, 310.93839540689, 217.7589979356986, "train", "2015"),

@@ -22,7 +22,7 @@ from ..core import Fixations
 from ..errors import DatasetError, Finding
 from ..registry import register
 from .base import FileDataset, ImageRecord
-from .layout import adapter_hint, folder_kind
+from .layout import adapter_hint, adapter_of, folder_kind
 from .listing import list_entries, nfc, walk_files
 
 # %% ../../nbs/30_datasets/15_scanpath_json.ipynb #04c77ba0
@@ -143,7 +143,7 @@ def find_json(root: Path, given: Any) -> list[Path]:
     if given is not None:
         names = given if isinstance(given, (list, tuple)) else [given]
         return [root/name if (root/name).exists() else Path(name) for name in names]
-    there = [path for _, path in walk_files(root, (".json",), depth=1) if "scanpath_json" in adapter_hint(path)]
+    there = [path for _, path in walk_files(root, (".json",), depth=1) if adapter_of(path) == "scanpath_json"]
     if len(there) == 1:
         return there
     listed = ", ".join(path.relative_to(root).as_posix() for path in there[:6])

@@ -128,36 +128,41 @@ class Rows(NamedTuple):
     stray: bool = False
 
 
-def find_rows(data: bytes, separator: str, block: int = 1 << 22) -> Rows:
+def find_rows(data: bytes, separator: str, block: int = 1 << 20) -> Rows:
     "The rows of a table, also empty ones. data: UTF-8. separator: a sign of ASCII. block: bytes at once."
-    marks, newlines, stops, splits, passed = np.frombuffer(data, np.uint8), [], [], [], 0
-    quoted, inside, stray = b'"' in data, 0, False
+    marks, stops, places, passed = np.frombuffer(data, np.uint8), [], [], 0
+    quoted, inside, stray, within = b'"' in data, 0, False, 0
+
+    def is_edge(at: int) -> bool:
+        "Whether a quotation mark may stand beside this byte, or there is none."
+        return not 0 <= at < len(marks) or marks[at] in (_NEWLINE, _QUOTE, ord(separator))
+
     for begin in range(0, len(marks), block):
         part = marks[begin:begin + block]
-        newline, split = part == _NEWLINE, part == ord(separator)
-        newlines.append(begin + np.flatnonzero(newline))
+        hit = (part == _NEWLINE) | (part == ord(separator))
+        at = np.flatnonzero(hit | (part == _QUOTE) if quoted else hit)             # from here on, these signs alone
+        sign = part[at]
         if quoted:                                      # 8 bits overflow, and still tell odd from even
-            quote = part == _QUOTE
+            quote = sign == _QUOTE
             outside = ((np.cumsum(quote, dtype=np.uint8) + np.uint8(inside + 1)) & 1).view(bool)
-            edge = np.ones(len(part) + 2, bool)
-            edge[1:-1] = newline | split | quote
-            edge[[0, -1]] = [at < 0 or at >= len(marks) or marks[at] in (_NEWLINE, _QUOTE, ord(separator))
-                             for at in (begin - 1, begin + len(part))]
-            stray = stray or bool((quote & ~np.where(outside, edge[2:], edge[:-2])).any())
-            newline, split, inside = newline & outside, split & outside, int(not outside[-1])
-        stop, at = np.flatnonzero(newline), np.flatnonzero(split)
-        stops.append(begin + stop)
-        splits.append(passed + np.searchsorted(at, stop))
+            beside = np.diff(at, prepend=is_edge(begin - 1) - 2, append=len(part) + 1 - is_edge(begin + len(part))) == 1
+            stray = stray or bool((quote & ~np.where(outside, beside[1:], beside[:-1])).any())
+            within += np.count_nonzero((sign == _NEWLINE) & ~outside)
+            inside ^= np.count_nonzero(quote) & 1
+            at, sign = at[outside & ~quote], sign[outside & ~quote]
+        stop = np.flatnonzero(sign == _NEWLINE)
+        stops.append(begin + at[stop])
+        places.append(passed + stop)
         passed += len(at)
     if not data.endswith(b"\n") or inside:             # the last row has no end of its own
         stops.append(np.array([len(marks)]))
-        splits.append(np.array([passed]))
+        places.append(np.array([passed]))
     ends = np.concatenate(stops)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lines = np.arange(1, len(starts) + 1)
-    if sum(map(len, newlines)) >= len(starts):          # some cell goes over several lines
-        lines = np.searchsorted(np.concatenate([[-1], *newlines]), starts)
-    return Rows(starts, ends, np.diff(np.concatenate(splits), prepend=0) + 1, lines, stray or bool(inside))
+    if within:                                          # some cell goes over several lines
+        lines = np.searchsorted(np.flatnonzero(marks == _NEWLINE), starts) + 1
+    return Rows(starts, ends, np.diff(np.concatenate(places), prepend=-1), lines, stray or bool(inside))
 
 
 def row_text(data: bytes, rows: Rows, i: int) -> str:

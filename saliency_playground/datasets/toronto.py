@@ -42,6 +42,7 @@ class Toronto(PublishedDataset):
             "licence": "not known to us, ask its authors",
             "url": "http://www-sop.inria.fr/members/Neil.Bruce/", "images": "120",
             "reads": "pooled fixations; maps of copies that have them"}
+    marks = ("Original Image Set/*.jpg", "origfixdata.mat")
     numbers = (Published(120, 11_199, 345.7466738101616, 244.11393874453077),)
 
     def __init__(self, root: str | Path, **options: Any) -> None:
@@ -50,7 +51,7 @@ class Toronto(PublishedDataset):
                     and file.kind in ("images", None)]
         image_files = by_name([file for file in pictures if file.kind == "images"] or pictures, _number)
         if not image_files:
-            raise nothing_found(root, "Original Image Set/1.jpg … 120.jpg", found)
+            raise nothing_found(root, self.marks[0], found)
         truths = by_name((file for file in found if file.suffix in MAP_SUFFIXES and file.suffix != ".mat"
                           and (file.kind == "maps" or file.stem.startswith("d"))), _number)
         tables = [file.path for file in found if file.stem.lower() == "origfixdata" and file.suffix == ".mat"]

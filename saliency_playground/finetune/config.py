@@ -24,6 +24,7 @@ from saliency_playground.bench.config import (
     load_document,
     make_block,
     make_entry,
+    paths_as_written,
 )
 
 # %% ../../nbs/41_finetune/01_config.ipynb #04af3d91
@@ -147,6 +148,10 @@ class FinetuneConfig(Block):
         "The config as JSON-able values with all defaults filled in; `load_finetune` reads it again."
         data = self.data.as_dict() | ({"gt_aggregate": "random"} if self._draws else {})
         return self.model_dump(mode="json", exclude={"data"}) | {"data": data}
+
+    def as_written(self) -> dict[str, Any]:
+        "`as_dict` with `~` and `${VAR}` in paths as the config has them: for records that others may see."
+        return paths_as_written(self._document, self.as_dict())
 
 # %% ../../nbs/41_finetune/01_config.ipynb #62757414
 def load_finetune(source: str | Path | Mapping[str, Any] | FinetuneConfig, sets: Iterable[str] = ()) -> FinetuneConfig:

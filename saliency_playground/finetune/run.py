@@ -109,7 +109,7 @@ def _write_run_record(fold: Fold, entries: Mapping[str, Any]) -> None:
     config, at_rest = fold.config, entries["finished"] or "stopped" in entries
     digests = {name: digest for name, digest in file_digests(fold.folder).items()
                if at_rest or name in _WHILE_TRAINING}
-    record = provenance(config.experiment, config.as_dict(), config.seed) | {
+    record = provenance(config.experiment, config.as_written(), config.seed) | {
         "fold": fold.number, "network": config.network.model_dump(include={"backbones", "components"})}
     files.write_json(fold.folder/"run.json", record | dict(entries) | {"files": digests})
 
@@ -202,7 +202,7 @@ def _prepare_folder(fold: Fold, state: TrainingState) -> dict[str, Any]:
 def _has_ended(fold: Fold) -> bool:
     "Whether `run.json` says that the same schedule is finished: then nothing is left to be trained or tracked."
     try:
-        record = json.loads((fold.folder/"run.json").read_text(encoding="utf-8"))
+        record = files.read_json(fold.folder/"run.json")
         stages = fold.config.training.model_dump(mode="json")["stages"]
         return record["finished"] is True and record["made_of"]["training"]["stages"] == stages
     except (OSError, ValueError, KeyError, TypeError):
@@ -225,7 +225,7 @@ def _train_tracked(fold: Fold, state: TrainingState, tracking: Tracking, clock: 
     """
     config, out_of_time = fold.config, None
     before = copy_tensors(fold.net, trained_names(fold.net, config.training.stages))
-    about = Tracked(config.experiment, fold.number, state.run_id, config.as_dict())
+    about = Tracked(config.experiment, fold.number, state.run_id, config.as_written())
     with track_run(tracking, about, fold.folder, state.history) as log:
         def log_and_tell(row: dict[str, Any]) -> None:
             log(row)
@@ -281,7 +281,7 @@ def _stored_calibrated_scores(fold: Fold, state: TrainingState) -> dict[str, dic
     A file of weights that was changed since is removed: it is made again.
     """
     try:
-        row = json.loads((fold.folder/"run.json").read_text(encoding="utf-8"))["validation"]["calibrated"]
+        row = files.read_json(fold.folder/"run.json")["validation"]["calibrated"]
         scores = {metric: math.nan if row[metric] is None else float(row[metric]) for metric in VALIDATION_METRICS}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -93,7 +93,7 @@ def locate_input(path: str | Path) -> Path:
         raise MissingFileError(f"{path} may be {' or '.join(map(str, fitting))}. Say which.")
     return fitting[0] if fitting else Path(path)
 
-# %% ../../nbs/62_kaggle/01_paths.ipynb #cbe2d4d2
+# %% ../../nbs/62_kaggle/01_paths.ipynb #fb654b2f
 def _folders_below(folder: Path, depth: int = 3, most: int = 200) -> list[Path]:
     "A folder and those below it, the highest first; not more than so many, as images may lie in folders of their own."
     found, level = [folder], [folder]
@@ -136,7 +136,7 @@ def _can_open(name: str, options: Mapping[str, Any]) -> bool:
     from saliency_playground.registry import create
     try:
         return len(create("dataset", name, **options)) > 0
-    except Exception:                                                       # whatever a reader raises: it is not this one
+    except Exception:                                              # whatever a reader raises: it is not this one
         return False
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #72c6da39
@@ -154,7 +154,7 @@ def _experiments_of(session: Path) -> set[str]:
     folds = sorted(session.glob("outputs/**/fold_*/run.json"))
     for record in [session/SIGN, *folds]:
         try:
-            about = json.loads(record.read_text(encoding="utf-8"))
+            about = files.read_json(record)
             if record.name == SIGN or ("fold" in about and "made_of" in about):
                 found.add(str(about["experiment"]))
         except (OSError, ValueError, KeyError, TypeError):

@@ -7,6 +7,7 @@ __all__ = ['SECONDS', 'packed', 'unpacked', 'serve', 'stop_reader', 'ask']
 
 # %% ../../nbs/07_matfiles/04_process.ipynb #53a4c8c7
 import atexit
+import importlib
 import json
 import os
 import subprocess
@@ -23,10 +24,13 @@ from .level5 import MAX_BYTES, Damaged
 
 # %% ../../nbs/07_matfiles/04_process.ipynb #4354ec5b
 def packed(value: Any, arrays: list[bytes]) -> Any:
-    "A value as JSON can say it; the bytes of its arrays go to the list."
+    "A value as JSON can say it; the bytes of its arrays go to the list. Raises Damaged for an array of objects."
     if isinstance(value, np.ndarray):
-        arrays.append(np.ascontiguousarray(value).tobytes())
-        return {"array": [value.dtype.str, value.shape]}
+        if value.dtype.hasobject:
+            raise Damaged("texts of any length where numbers should be")
+        fields = [(name, value.dtype[name].base.str, value.dtype[name].shape) for name in value.dtype.names or ()]
+        arrays.append((value.astype(fields) if fields else np.ascontiguousarray(value)).tobytes())
+        return {"array": [fields or value.dtype.str, value.shape]}
     if isinstance(value, dict):
         return {"pairs": [[key, packed(item, arrays)] for key, item in value.items()]}
     if isinstance(value, (list, tuple)):
@@ -42,14 +46,14 @@ def unpacked(value: Any, data: IO[bytes]) -> Any:
         return value
     if "pairs" in value:
         return {key: unpacked(item, data) for key, item in value["pairs"]}
-    kind, shape = np.dtype(value["array"][0]), tuple(value["array"][1])
+    kind, shape = value["array"][0], tuple(value["array"][1])
+    kind = np.dtype(kind if isinstance(kind, str) else [(name, code, tuple(edges)) for name, code, edges in kind])
     count = int(np.prod(shape, dtype=np.int64))
     return np.frombuffer(data.read(count * kind.itemsize), kind, count).reshape(shape).copy()
 
 # %% ../../nbs/07_matfiles/04_process.ipynb #8ca4ab2b
 def serve() -> None:
     "Answer requests, a line of JSON each, until there are no more."
-    from saliency_playground.matfiles.hdf5 import look
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)                                                     # whatever prints, prints elsewhere
     with suppress(ImportError, ValueError, OSError):
@@ -59,7 +63,9 @@ def serve() -> None:
     for line in sys.stdin.buffer:
         arrays: list[bytes] = []
         try:
-            answer = {"value": packed(look(**json.loads(line)), arrays)}
+            question = json.loads(line)
+            module, _, name = question.pop("function").partition(":")
+            answer = {"value": packed(getattr(importlib.import_module(module), name)(**question), arrays)}
         except Exception as error:
             arrays, answer = [], {"error": " ".join(str(error).split()) or type(error).__name__}
         text = json.dumps(answer).encode()
@@ -95,13 +101,15 @@ def stop_reader() -> None:
         reader.communicate()
 
 
-def ask(path: str | Path, names: list[str] | None = None, outline: bool = False, as_stored: bool = False) -> Any:
-    """What `look` finds in a file, from the second process.
+def ask(path: str | Path, function: str = "saliency_playground.matfiles.hdf5:look", **options: Any) -> Any:
+    """What a function of ours makes of a file, from the second process.
 
-    Raises Damaged if that process reports an error, dies, or takes too long; OSError if there is no such file.
+    function: `module:name`; it is called with the path and the options, which JSON must know, and returns what `packed`
+    knows. Raises Damaged if it raises an error, if that process dies, or takes too long; OSError if there is no such
+    file.
     """
     size = os.path.getsize(path)
-    question = json.dumps({"path": os.path.abspath(path), "names": names, "outline": outline, "as_stored": as_stored})
+    question = json.dumps({"function": function, "path": os.path.abspath(path), **options})
     with _lock:
         reader = _reader()
         late = threading.Timer(SECONDS + size / 1e7, reader.kill)

@@ -152,6 +152,33 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 PRESETS = {"default": PRESETS["tuebingen"] | {"AUC_Judd": {}}, **PRESETS}
 
+# %% ../../nbs/11_metrics/04_table.ipynb #34628ee2
+def _is_number(value: object, whole: bool = False) -> bool:
+    "Whether a value is a finite number (and a whole one), and no yes or no."
+    return (isinstance(value, (int, np.integer) if whole else (int, float, np.integer, np.floating))
+            and not isinstance(value, bool) and bool(np.isfinite(value)))
+
+
+_ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {             # constant -> what it may be, in code and words
+    "eps": (lambda eps: _is_number(eps) and 0 < eps < 1, "a number above 0 and below 1"),
+    "ddof": (lambda ddof: _is_number(ddof, whole=True) and ddof in (0, 1), "0 or 1"),
+    "negatives": (lambda name: isinstance(name, str) and name in ("all", "unfixated"), "all or unfixated"),
+    "jitter": (lambda seed: seed is None or (_is_number(seed, whole=True) and seed >= 0),
+               "null, or a whole number from 0, the seed of the noise"),
+    "splits": (lambda n: n is None or (_is_number(n, whole=True) and 1 <= n <= 100_000),
+               "null, or a whole number from 1 to 100,000"),
+    "step": (lambda step: _is_number(step) and 1e-4 <= step <= 1, "a number from 0.0001 to 1"),
+    "seed": (lambda seed: _is_number(seed, whole=True) and 0 <= seed < 2**63, "a whole number from 0"),
+    "downsize": (lambda factor: _is_number(factor) and factor >= 1, "a number from 1"),
+    "sigma": (lambda sigma: _is_number(sigma) and 0 < sigma <= 10_000, "a number of pixels above 0"),
+} | {name: (lambda flag: isinstance(flag, (bool, np.bool_)), "true or false") for name in ("repeats", "minmax", "top")}
+
+
+def _constant_fault(constant: str, value: Any) -> str:
+    "What a metric's constant should be, in words; empty if it is that."
+    allowed, words = _ALLOWED[constant]
+    return "" if allowed(value) else words
+
 # %% ../../nbs/11_metrics/04_table.ipynb #7ab1e015
 def column(name: str, spec: Mapping | None = None) -> Metric:
     """One column of a table of scores.
@@ -175,6 +202,8 @@ def column(name: str, spec: Mapping | None = None) -> Metric:
             raise InputError(f"{name}: {base} has no constant "
                              f"{constant!r}.{files.did_you_mean(constant, metric.constants)} It has: "
                              f"{', '.join(metric.constants) or 'none'}.")
+        if fault := _constant_fault(constant, spec[constant]):
+            raise InputError(f"{name}: {constant} is {fault}, not {spec[constant]!r}.")
     return metric._replace(name=name, base=base, constants=metric.constants | spec, average=average)
 
 

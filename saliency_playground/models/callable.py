@@ -18,7 +18,6 @@ import numpy as np
 from ..core import Prediction, SaliencyModel
 from ..errors import InputError
 from ..registry import register
-from ..userfiles import imported_user_files
 from .input_contract import check_values, import_object, prediction_kind
 
 # %% ../../nbs/34_models/40_callable.ipynb #79251678
@@ -45,7 +44,7 @@ class CallableModel(SaliencyModel):
 
     Raises ValueError if the function cannot be imported, does not take the arguments, or if kind is none of the four.
     """
-    function: str                                        # my.module:name or my/file.py:name, from the working directory
+    function: str  # my.module:name or my/file.py:name, from the working directory; __main__:name in a notebook
     kind: str = "map"  # what it gives: map, density (sum 1), log_density (natural log), logits
     arguments: Mapping[str, Any] | None = None           # what it is given besides the image, by name
     requires_size: tuple[int, int] | None = None         # (height, width) every image is resized to; null: its own
@@ -58,12 +57,12 @@ class CallableModel(SaliencyModel):
         if self.requires_size:
             height, width = self.requires_size             # a list, if it comes from a config
             self.requires_size = height, width
-        self._named, source = import_object(self.function)   # a function, or a class
+        self._named = import_object(self.function)             # a function, or a class
+        self.users_code = (self._named,)
         arguments = self.arguments or {}
         check_arguments(self._named, arguments, self.function)
-        self.depends_on = [source, *imported_user_files(source),
-                           *(value for value in arguments.values() if isinstance(value, (str, Path))
-                             and Path(value).is_file())]
+        self.depends_on = [value for value in arguments.values() if isinstance(value, (str, Path))
+                           and Path(value).is_file()]
 
     @functools.cached_property
     def _call(self) -> Callable[[np.ndarray], Any]:

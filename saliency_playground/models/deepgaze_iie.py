@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from .. import files, weights
+from ..core import digest_property
 from ..deepgaze import network
 from ..deepgaze.backbones import find_backbone
 from ..deepgaze.center_bias import template_digest
@@ -110,7 +111,7 @@ def weight_stack(net: nn.Module, path: Path, base: str | Path | None,
     stack = [Path(path)]
     while weights.is_partial(net, weights.read_state(stack[0])):
         weights.check_unchanged(stack[0])
-        below = weights.fetch_weights(published, base or recorded_base(stack[0]), "base_weights_path")
+        below = _base_of(stack[0], base, published)
         if below in stack:
             raise InputError(f"{below} holds only what a training changed, and cannot be its own base. Name what it "
                              "was trained from with base_weights_path.")
@@ -119,13 +120,28 @@ def weight_stack(net: nn.Module, path: Path, base: str | Path | None,
     return stack
 
 
+def _base_of(path: Path, base: str | Path | None, published: weights.PublishedWeights) -> Path:
+    "The file below a file of weights, as `weight_stack` finds it."
+    recorded = training_record(path).get("base", {})
+    found = base or recorded_base(path)
+    if found is None and recorded.get("sha256") not in (None, published.sha256):
+        raise InputError(f"{path} holds only what a training changed, and what it was trained from, "
+                         f"{recorded.get('file', 'a file')} (sha256 {str(recorded['sha256'])[:12]}…), is not here. Put "
+                         f"it back, or into {path.parent.parent}.")
+    try:
+        return weights.fetch_weights(published, found, "base_weights_path")
+    except ValueError as error:
+        raise InputError(f"{path} holds only what a training changed, and for the rest {error}") from None
+
+
 def base_sha256(model: "FineTuned") -> str:
     "The SHA-256 of the base of a model's weights; empty if they need none, or it is not here."
     if not model.partial or weights.unavailable_reason(model.published, model.base, "base_weights_path"):
         return ""
     if model.base is None:
         return model.published.sha256 or ""
-    return files.sha256(weights.find_or_download(model.published, model.base, "base_weights_path"))
+    path = weights.find_or_download(model.published, model.base, "base_weights_path")
+    return files.remembered_sha256(path)
 
 
 def base_unavailable_reason(model: "FineTuned") -> str:
@@ -145,7 +161,7 @@ def base_unavailable_reason(model: "FineTuned") -> str:
             f"{model.base_weights_path or f'the published {model.published.name}'} is another file. Name the first "
             "with base_weights_path.")
 
-# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #b31e0c02
+# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #193d5105
 def own_center_bias(model: "FineTuned") -> str | None:
     """The center bias that a model's weights were trained with, as `log_center_bias` takes it.
 
@@ -264,14 +280,15 @@ class FineTuned(CustomNetwork):
         if wrong := self._foreign:
             raise InputError(wrong)
 
-    @functools.cached_property
+    @digest_property
     def _base_digest(self) -> str:
         "A digest of what lies below what was tuned, of its backbones' code, and of the training's center bias."
         modules = {getattr(sys.modules[find_backbone(name).build.__module__], "__file__", None)
                    for name in self.architecture[0]}
+        code = [files.remembered_sha256(path) for path in sorted(filter(None, modules))]
         own = None if self.center_bias else own_center_bias(self)
-        return files.digest([base_sha256(self), [files.sha256(Path(path)) for path in sorted(filter(None, modules))],
-                             *[files.sha256(path) for path in self.bases[1:]],
+        return files.digest([base_sha256(self), code,
+                             *[files.remembered_sha256(path) for path in self.bases[1:]],
                              *([] if own is None else [template_digest(own)])])
 
     @functools.cached_property

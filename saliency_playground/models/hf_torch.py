@@ -18,7 +18,6 @@ from .. import weights
 from ..downloads import download_from_hub, hub_forbidden
 from ..errors import InputError
 from ..registry import register
-from ..userfiles import imported_user_files
 from .input_contract import import_object
 from .torch_contract import TorchContract, read_script
 
@@ -75,8 +74,8 @@ class HFTorch(TorchContract):
         super().__post_init__()
         self._factory: Callable[..., Any] | None = None
         if self.network:
-            self._factory, source = import_object(self.network, "network")
-            self.depends_on = [source, *imported_user_files(source)]
+            self._factory = import_object(self.network, "network")
+            self.users_code = (self._factory,)
 
     @functools.cached_property
     def unavailable(self) -> str:

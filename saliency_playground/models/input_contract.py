@@ -158,7 +158,7 @@ def _import_module(name: str) -> ModuleType:
     "The module of a dotted name, imported again if its source was edited."
     was_loaded, module = name in sys.modules, importlib.import_module(name)
     source = getattr(module, "__file__", None)
-    if source is None:                              # built into Python, or a folder of modules
+    if source is None or name == "__main__":        # built into Python, a folder of modules; the one that runs
         return module
     digest = _source_digest(source)
     is_users_own = Path(source).resolve().is_relative_to(Path.cwd())
@@ -185,10 +185,11 @@ def _source_digest(path: str | Path) -> str:
     return files.digest([files.sha256(file) for file in [Path(path), *imported_user_files(path)]])
 
 # %% ../../nbs/34_models/38_input_contract.ipynb #af1dfc86
-def import_object(reference: str, option: str = "function") -> tuple[Any, Path]:
-    """The piece of Python code of this name, and the file its module was written in.
+def import_object(reference: str, option: str = "function") -> Any:
+    """The piece of Python code of this name.
 
-    reference: "my.module:thing", imported from the working directory or an installed package, or "my/file.py:thing".
+    reference: "my.module:thing", imported from the working directory or an installed package, "my/file.py:thing", or
+    "__main__:thing", one of the notebook or script that runs.
     option: which option it is, for the messages. Raises ValueError if there is no such file, module or thing, or if it
     cannot be run.
     """
@@ -210,8 +211,4 @@ def import_object(reference: str, option: str = "function") -> tuple[Any, Path]:
     if not hasattr(module, name):
         public_names = [attribute for attribute in vars(module) if not attribute.startswith("_")]
         raise InputError(f"{option}: {place} has no {name!r}.{files.did_you_mean(name, public_names)}")
-    source = getattr(module, "__file__", None)
-    if not source:
-        raise InputError(f"{option}: {place} is not written in a file, so what it computes could not be told from what "
-                         "it will. Save it as one.")
-    return getattr(module, name), Path(source)
+    return getattr(module, name)

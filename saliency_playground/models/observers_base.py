@@ -23,7 +23,7 @@ class ObserverCeiling(Ceiling):
     alone = False
 
     def __init__(self,
-                 bandwidth: float | None = None,         # of the kernels, in pixels; None: fitted, a share of the image
+                 bandwidth: float | None = None,         # of the kernels, in pixels; None: fitted in degrees, or shares
                  weights: Sequence[float] | None = None,  # of observers, center bias, uniform, sum 1; None: fitted
                  center_bandwidth: float | None = None,  # of the center bias, as a share of the image; None: fitted
                  uniform: float = 0.01,                  # the uniform density's share in the center bias
@@ -39,8 +39,9 @@ class ObserverCeiling(Ceiling):
         self.bind(dataset)
         pool, labels = labelled_pool(dataset)
         self.mixture = ceilings.ObserverMixture(
-            pool, labels, len(dataset), alone=self.alone, uniform=self.uniform,
-            folds=self.folds, bandwidth=self.bandwidth, weights=self.weights, center_bandwidth=self.center_bandwidth)
+            pool, labels, len(dataset), alone=self.alone, uniform=self.uniform, folds=self.folds, cross=self.cross_fit,
+            bandwidth=self.bandwidth, weights=self.weights, center_bandwidth=self.center_bandwidth,
+            px_per_dva=self.px_per_dva)
 
     def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
         """The densities that score the observers: (observers, a density made without any of them), …

@@ -18,8 +18,9 @@ import numpy as np
 
 from .. import files, images, maps
 from ..core import Prediction, SaliencyModel, Sample
-from ..errors import InputError
+from ..errors import InputError, MapError, StorageError, describe_error
 from ..images import IMAGE_SUFFIXES
+from ..matfiles.read import hdf5_contents
 from ..registry import register
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #c34449c4
@@ -66,13 +67,9 @@ def find_stored(image_id: str, indexed: dict[str, list[str]], where: str) -> str
 def _arrays_in(path: Path) -> list[str]:
     "The names of the arrays in one `.npz` or `.hdf5` file."
     if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return list(arrays)
-    import h5py
-    names = []
-    with h5py.File(path, "r") as file:
-        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return names
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    return [name for name, (_, kind) in hdf5_contents(path).items() if kind != "link"]
 
 
 def stored_names(path: Path) -> list[str]:
@@ -84,11 +81,14 @@ def stored_names(path: Path) -> list[str]:
         names = [file.relative_to(path).as_posix() for file in path.rglob("*")]
     else:
         try:
+            files.regular_file(path)
             if path.suffix.lower() != ".zip":
                 return [f"{name}.npy" for name in _arrays_in(path)]
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except InputError:
+            raise
+        except Exception as error:                      # a damaged archive fails in many ways
             raise InputError(f"{path} is not a folder, nor a whole zip, npz or hdf5 ({error}).") from None
     return sorted(name for name in names
                   if PurePosixPath(name).suffix.lower() in _SUFFIXES and not PurePosixPath(name).name.startswith("."))
@@ -100,10 +100,16 @@ def read_stored(path: Path, name: str, key: str | None, alpha: str | None = None
         return images.read_map(path/name, key, alpha)
     if path.suffix.lower() != ".zip":
         return images.read_map(path, name.removesuffix(".npy"))
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+    with tempfile.TemporaryDirectory() as folder:
         member = Path(folder, "member" + PurePosixPath(name).suffix.lower())  # a name of ours: a zip's are not trusted
-        member.write_bytes(archive.read(name))
-        return images.read_map(member, key, alpha)
+        try:
+            with zipfile.ZipFile(path) as archive, files.disk_errors(folder):
+                member.write_bytes(files.read_member(archive, name))
+            return images.read_map(member, key, alpha)
+        except StorageError:
+            raise
+        except Exception as error:                      # a damaged archive fails in many ways
+            raise MapError(f"{path}: {str(error).replace(str(member), name)}") from None
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #86a66103
 @register("model", "precomputed")
@@ -121,6 +127,7 @@ class Precomputed(SaliencyModel):
     def __init__(self, path: str | Path, kind: str = "map", key: str | None = None, alpha: str | None = None,
                  stretch: bool = False):
         self.path, self.stored_as, self.key, self.alpha, self.stretch = Path(path), kind, key, alpha, stretch
+        self._read: dict[str, str] = {}                # by image id: a digest of the numbers that were read last
         if alpha not in (None, *images.ALPHAS):
             raise InputError(f"precomputed: alpha is one of {', '.join(images.ALPHAS)}, not {alpha!r}.")
         if kind not in ("map", "density", "log_density"):
@@ -144,13 +151,21 @@ class Precomputed(SaliencyModel):
         "A digest of the numbers stored for this image."
         try:
             return files.digest(self._values(image_id))
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            return str(error)
+        except Exception as error:                      # a damaged file costs its image, and says so when it is read
+            return describe_error(error)
+
+    def fingerprint_now(self, image_id: str) -> str:
+        "A digest of the numbers that the last prediction for this image was made from."
+        return self._read.pop(image_id, None) or self.fingerprint(image_id)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "What is stored for each sample, brought to its image's size."
-        return [as_prediction(self._values(sample.image_id), self.stored_as, sample.size, self.stretch)
-                for sample in samples]
+        predictions = []
+        for sample in samples:
+            values = self._values(sample.image_id)
+            self._read[sample.image_id] = files.digest(values)
+            predictions.append(as_prediction(values, self.stored_as, sample.size, self.stretch))
+        return predictions
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #0358f51e
 def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int], stretch: bool = False) -> Prediction:

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['devices', 'pick_device', 'exact_arithmetic', 'is_out_of_memory', 'run_halving', 'as_batch', 'as_maps', 'TorchOptions',
-           'load_network', 'half_precision', 'preprocess_sample', 'training_images', 'NetworkModel', 'TorchModel']
+           'load_network', 'state_digest', 'half_precision', 'preprocess_sample', 'training_images', 'NetworkModel',
+           'TorchModel']
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #543a3338
 import functools
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 
 from .. import files, images, weights
-from ..core import Prediction, SaliencyModel, Sample
+from ..core import Prediction, SaliencyModel, Sample, digest_property
 from ..errors import InputError
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #f2386b6a
@@ -145,15 +146,27 @@ def load_network(model: "NetworkModel") -> torch.nn.Module:
     """
     try:
         path = weights.fetch_weights(model.published, model.weights_path)
+        digest = files.remembered_sha256(path)
         net = model.build()
         model.fill(net, path)
+        if files.remembered_sha256(path) != digest:
+            raise InputError(f"{path} changed while it was read. Make the model anew.")
     except ValueError as error:
         raise InputError(f"{model.name or type(model).__name__}: {error}") from None
     net = net.eval().requires_grad_(False).to(pick_device(model.device))
     net = net.to(memory_format=torch.channels_last) if model.channels_last else net
     if model.compile:
         net.compile()
+    model._as_loaded = state_digest(net)
     return net
+
+
+def state_digest(net: torch.nn.Module) -> str:
+    "A digest of a network's weights."
+    state = {name: [str(value.dtype), list(value.shape),
+                    value.cpu().contiguous().flatten().view(torch.uint8).numpy()]
+             for name, value in net.state_dict().items() if isinstance(value, torch.Tensor)}
+    return files.digest(state)
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #e0210d32
 def half_precision(model: "TorchModel") -> torch.autocast:
@@ -227,13 +240,13 @@ class _WeightsModel(TorchOptions, SaliencyModel):
         "A digest of the weights and of every option that is a file."
         return files.digest([super().fingerprint(image_id), self._weights_sha256])
 
-    @functools.cached_property
+    @digest_property
     def _weights_sha256(self) -> str:
         "The SHA-256 of the weights, without reading those that are published."
         if self.weights_path is None and self.published and self.published.sha256:
             return self.published.sha256
         path = weights.find_weights(self.published, self.weights_path)
-        return files.sha256(path) if path and path.is_file() else "absent"
+        return files.remembered_sha256(path) if path and path.is_file() else "absent"
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #0558f83c
 class NetworkModel(_WeightsModel):
@@ -244,6 +257,13 @@ class NetworkModel(_WeightsModel):
     # declared here and not in TorchModel, whose annotations are options: an adapter sets them, or makes them options
     mean: float | Sequence[float] = (0.0, 0.0, 0.0)
     std: float | Sequence[float] = (1.0, 1.0, 1.0)
+    _as_loaded = ""                              # a digest of the network's weights when it was loaded
+
+    def changed_by_hand(self) -> dict[str, str]:
+        "The network, if its weights are no longer those that were loaded."
+        net = vars(self).get("_net_or_error")
+        now = state_digest(net) if isinstance(net, torch.nn.Module) else self._as_loaded
+        return {} if now == self._as_loaded else {"net": now}
 
     def build(self) -> torch.nn.Module:
         "The network, its weights not loaded, nothing downloaded; the adapter's own part."

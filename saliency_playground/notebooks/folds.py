@@ -127,7 +127,7 @@ def train_all(training: FinetuneConfig, waiting: Mapping[int, dict[str, Any]], o
             execution.stop()
     return results
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #c45a5af0
+# %% ../../nbs/61_notebooks/04_folds.ipynb #58d929b4
 def scored_content(training: FinetuneConfig, numbers: Iterable[int]) -> dict[str, Any]:
     """What the folds' scores follow from: the held-out images, fixations and maps, and the weights, all by digest.
 
@@ -150,7 +150,7 @@ def rescoring_reason(path: Path, content: Mapping[str, Any]) -> str:
     """
     from saliency_playground.finetune.record import changed_images
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = files.read_json(path)
         images = changed_images(before, content)
         changed = [fold for fold, digests in content["weights"].items() if before["weights"].get(fold) != digests]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -196,7 +196,7 @@ def _ensure_split(training: FinetuneConfig, n: int | None, parameters: dict[str,
             raise
     return folds_of(training, n)
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #1c5d6480
+# %% ../../nbs/61_notebooks/04_folds.ipynb #03c2f7fc
 def _score_all(training: FinetuneConfig, folder: Path, shared: Mapping[str, dict[str, Any]], numbers: list[int],
                tell: Callable[[str], None]) -> None:
     "Execute the notebooks that score and aggregate the folds, unless they did so with the same content and parameters."

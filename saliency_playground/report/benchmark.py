@@ -42,4 +42,4 @@ def benchmark(config: str | Path | Mapping[str, Any] | Config = "baseline", *,
         warnings.warn(warning, stacklevel=2)
     if result.nothing_scored:
         raise RunError("nothing could be scored: " + " ".join(result.warnings()))
-    return Run(result.output_dir)
+    return Run(result.output_dir, trust=True)                         # the config is the caller's own

@@ -7,7 +7,6 @@ __all__ = ['NOT_FOR_SCORES', 'FORMATS', 'atomic_path', 'file_names', 'names_of',
            'export']
 
 # %% ../../nbs/50_report/09_export.ipynb #5d4909a4
-import io
 import os
 import zipfile
 from collections.abc import Iterator
@@ -74,13 +73,18 @@ def write_hdf5(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
             file.create_dataset(name, data=prediction.values, compression="gzip", compression_opts=4, shuffle=True)
 
 
+def _undated(name: str) -> zipfile.ZipInfo:
+    "A member of a zip, readable by all, without the moment of writing."
+    member = zipfile.ZipInfo(name)
+    member.external_attr = 0o644 << 16
+    return member
+
+
 def write_npz(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
-    "An .npz file with a float32 array an image, compressed."
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    "An .npz file with a float32 array an image, compressed; the same predictions make the same bytes."
+    with zipfile.ZipFile(path, "w") as archive:
         for name, prediction in named:
-            buffer = io.BytesIO()
-            np.save(buffer, prediction.values, allow_pickle=False)
-            archive.writestr(f"{name}.npy", buffer.getvalue())
+            archive.writestr(_undated(f"{name}.npy"), files.array_bytes(prediction.values), zipfile.ZIP_DEFLATED)
 
 
 NOT_FOR_SCORES = ("These images are for looking at. Never compute scores from them: 8 bits cut off the tails of a "
@@ -92,10 +96,10 @@ def write_pngs(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
     from them.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("README.txt", NOT_FOR_SCORES)
+        archive.writestr(_undated("README.txt"), NOT_FOR_SCORES)
         for name, prediction in named:
             gray = (heatmaps.to_brightness(prediction.density()) * 255).round().astype(np.uint8)
-            archive.writestr(f"{name}.png", images.png_bytes(gray))
+            archive.writestr(_undated(f"{name}.png"), images.png_bytes(gray))
 
 # %% ../../nbs/50_report/09_export.ipynb #96dd2f29
 FORMATS = {"pysaliency": write_hdf5, "npz": write_npz, "png": write_pngs}

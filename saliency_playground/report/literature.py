@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, MissingFileError
+from ..settings import read_yaml
 from .leaderboard import metric_definitions
 from .reading import RunFiles
 
@@ -55,14 +56,10 @@ def read_published(path: str | Path | None = None) -> list[PublishedScores]:
     Raises FileNotFoundError if there is none, ValueError naming the entry that lacks a field or holds one that is
     unknown, or a score without value or definition.
     """
-    import yaml
     source = files("saliency_playground")/"data"/"published.yaml" if path is None else Path(path)
     if not source.is_file():
         raise MissingFileError(f"there is no file {path} with published numbers.")
-    try:
-        entries = yaml.safe_load(source.read_text(encoding="utf-8")) or []
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{source} is not YAML: {' '.join(str(error).split())}.") from None
+    entries = read_yaml(source) or []
     if not isinstance(entries, list):
         raise InputError(f"{source} has to be a list of entries, each with a `- ` before it.")
     for i, entry in enumerate(entries, start=1):

@@ -23,9 +23,12 @@ from ..tables import read_scores
 
 # %% ../../nbs/50_report/01_reading.ipynb #d953d2d4
 class RunFiles:
-    "The tables of a finished run; `Run` is this and everything that can be said about them."
-    def __init__(self, output_dir: str | Path):
-        self.output_dir = Path(output_dir)
+    """The tables of a finished run; `Run` is this and everything that can be said about them.
+
+    trust: whether code that the run's config names may be run, see `samples.allow_adapter`.
+    """
+    def __init__(self, output_dir: str | Path, trust: bool = False):
+        self.output_dir, self.trust = Path(output_dir), trust
         path = self.output_dir/"run.json"
         if not path.is_file():
             raise MissingFileError(f"{self.output_dir} holds no finished run: there is no run.json in it. "

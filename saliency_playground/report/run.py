@@ -21,7 +21,8 @@ from .reading import RunFiles, file_locations, leaderboard
 class Run(RunFiles):
     """A finished run, read from the files in its output folder.
 
-    output_dir: the folder that holds run.json. Raises FileNotFoundError if it does not, ValueError if that is damaged.
+    output_dir: the folder that holds run.json. trust: whether code of the user's own that its config names may be run;
+    without it a run is data, whoever sent it. Raises FileNotFoundError if it does not, ValueError if that is damaged.
     """
     def leaderboard(self) -> pd.DataFrame:
         "Means by dataset and model, the best first; see `reading.leaderboard`."

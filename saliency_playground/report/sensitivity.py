@@ -20,10 +20,16 @@ import pandas as pd
 from .. import comparisons, images, maps, metrics
 from ..core import Fixations, Prediction, SaliencyDataset, SaliencyModel, Sample
 from ..metrics import density_maps
-from ..registry import create
+from ..registry import adapter_class, create
 from .comparison import format_number, format_table
 from .reading import RunFiles, models_of, oriented, scores_of
-from .samples import dataset_of, good_images, sample_of, stored_prediction
+from saliency_playground.report.samples import (
+    allow_adapter,
+    dataset_of,
+    good_images,
+    sample_of,
+    stored_prediction,
+)
 
 # %% ../../nbs/50_report/08_sensitivity.ipynb #bca1f106
 class ScoringInputs(NamedTuple):
@@ -77,12 +83,12 @@ def run_baseline(run: RunFiles, source: SaliencyDataset) -> SaliencyModel | None
     entry = dict(run.about["config"].get("baseline") or {})
     if not entry or not any({"baseline", "baseline_map"} & set(metric.needs) for metric in run.columns.values()):
         return None
-    model = create("model", entry.pop("name"), **{name: value for name, value in entry.items() if name != "as"})
-    fit = getattr(model, "fit", None)
-    if fit is None:
+    allow_adapter(run, "model", entry["name"])
+    if not hasattr(adapter_class("model", entry["name"]), "fit"):
         return None
+    model: Any = create("model", **{name: value for name, value in entry.items() if name != "as"})
     try:
-        fit(source)
+        model.fit(source)
     except ValueError:
         return None
     return model

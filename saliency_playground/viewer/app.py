@@ -158,10 +158,10 @@ class Viewer(ViewerState):
     """What `sp.view` shows: the state of a viewer with its controls. `face` is its widget.
 
     run: a `Run`, its output_dir, or a PNG that the viewer saved. dataset, models, image_id and fields of `View`: where
-    to begin, see `first_view`.
+    to begin, see `first_view`. trust: of a run that is opened here, as of `Run`.
     """
     def __init__(self, run: RunFiles | str | Path, dataset: str | None = None, models: Sequence[str] | None = None,
-                 image_id: str | None = None, **look: Any) -> None:
+                 image_id: str | None = None, trust: bool = False, **look: Any) -> None:
         if not isinstance(run, RunFiles):
             if Path(run).suffix == ".png":
                 run, settings = read_saved_view(run)
@@ -169,7 +169,7 @@ class Viewer(ViewerState):
                 saved = {name: look.pop(name) for name in ("dataset", "models", "image_id")}
                 dataset, models = dataset or saved["dataset"], models or saved["models"]
                 image_id = image_id or saved["image_id"]
-            run = Run(run)
+            run = Run(run, trust)
         super().__init__(run, first_view(run, dataset, models, image_id, **look))
         self.controls = Controls(run, self.view)
         self.view = replace(self.view, colormap=self.controls.look["colormap"].value)

@@ -31,25 +31,25 @@ def _cell(kind: str, name: str, source: str) -> dict[str, Any]:
     return cell
 
 
-def viewer_notebook(run: str | Path, path: str | Path) -> dict[str, Any]:
-    "A notebook to be written to `path` that opens a run's output folder, as plain nbformat 4.5."
+def viewer_notebook(run: str | Path, path: str | Path, trust: bool = False) -> dict[str, Any]:
+    "A notebook to be written to `path` that opens a run's output folder, as plain nbformat 4.5. trust: as of `Run`."
     run_path = os.path.relpath(Path(run).resolve(), Path(path).resolve().parent)
-    opening = f"import saliency_playground as sp\n\nviewer = sp.view({Path(run_path).as_posix()!r})\nviewer"
+    opening = f"import saliency_playground as sp\n\nviewer = sp.view({Path(run_path).as_posix()!r}{', trust=True' if trust else ''})\nviewer"
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
               "language_info": {"name": "python"}}
     return {"cells": [_cell("markdown", "keys", _HEADING), _cell("code", "open", opening)], "metadata": kernel,
             "nbformat": 4, "nbformat_minor": 5}
 
 # %% ../../nbs/60_viewer/09_notebook.ipynb #7fc8b785
-def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewer.ipynb") -> Path:
+def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewer.ipynb", trust: bool = False) -> Path:
     """Write a notebook that opens a run; an existing notebook is changed to open this run.
 
     run: the output_dir of a finished run. path: the notebook. Of an existing notebook only the cells that this function
-    wrote are replaced; where they were deleted they are put first. Returns the path. Raises FileNotFoundError if there
+    wrote are replaced; where they were deleted they are put first. trust: as of `Run`. Returns the path. Raises FileNotFoundError if there
     is no such run, ValueError if `path` is a file but no notebook.
     """
     Run(run)
-    path, notebook = Path(path), viewer_notebook(run, path)
+    path, notebook = Path(path), viewer_notebook(run, path, trust)
     if path.is_file():
         notebook = _refreshed(path, notebook)
     return files.write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")

@@ -16,10 +16,10 @@ from .. import files, heatmaps, images
 from ..core import Ceiling, Prediction, SaliencyDataset, Sample
 from ..errors import InputError
 from ..metrics.density_maps import metric_maps, metrics_with_own_map, rank_equalize
-from ..registry import create
+from ..registry import adapter_class, create
 from ..report.explainable import anchor_models
 from ..report.reading import RunFiles
-from ..report.samples import dataset_of, sample_of, stored_prediction
+from ..report.samples import allow_adapter, dataset_of, sample_of, stored_prediction
 
 # %% ../../nbs/60_viewer/01_source.ipynb #1bb74387
 NORMALIZE = ("max", "sum", "none", "rank", "log density")
@@ -118,7 +118,8 @@ def _fitted_baseline(run: RunFiles, dataset: str) -> Ceiling:
     options = dict(run.about["config"]["baseline"])
     options.pop("as", None)
     name = options.pop("name")
-    baseline = create("model", name, **options)
+    allow_adapter(run, "model", name)
+    baseline = create("model", name, **options) if issubclass(adapter_class("model", name), Ceiling) else None
     if not isinstance(baseline, Ceiling):
         raise InputError(f"the run's baseline {name} is no ceiling, so it cannot be fitted on {dataset}.")
     baseline.fit(cached_dataset(run, dataset))
@@ -166,7 +167,7 @@ _THUMB = 120                                     # pixels, the longer side
 @functools.lru_cache(maxsize=4096)
 def thumbnail(run: RunFiles, dataset: str, image_id: str) -> bytes | None:
     "A small JPEG of an image; None if it cannot be read."
-    digest = run.about["datasets"][dataset]["digest"][:12]
+    digest = files.digest(run.about["datasets"][dataset]["digest"])[:12]         # the run's own is no name for a folder
     path = files.path_inside(run.output_dir/".thumbnails"/digest, image_id, ".jpg")
     if path.is_file():
         return path.read_bytes()
