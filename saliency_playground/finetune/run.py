@@ -8,7 +8,6 @@ __all__ = ['draw_curves', 'draw_before_after', 'TrainingOptions', 'train_fold', 
 # %% ../../nbs/41_finetune/11_run.ipynb #e7b07502
 import errno
 import io
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -292,7 +292,7 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
     """
     path = Path(path)/"split.json" if Path(path).is_dir() else Path(path)
     try:
-        split = _check_form(check_split_digest(json.loads(path.read_text(encoding="utf-8-sig")), path), path)
+        split = _check_form(check_split_digest(json.loads(files.read_text(path, "utf-8-sig")), path), path)
     except (OSError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise

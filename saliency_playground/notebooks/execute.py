@@ -22,7 +22,7 @@ from typing import IO, Any, NamedTuple
 
 from .. import errors
 from ..errors import InputError, MissingFileError, MissingPackageError, RunError
-from ..files import did_you_mean
+from ..files import did_you_mean, read_json
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #d1b54fe9
 def packaged_notebooks() -> dict[str, Path]:
@@ -55,7 +55,7 @@ def parameters_of(notebook: str | Path) -> dict[str, Parameter]:
     """
     path = find_notebook(notebook)
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = read_json(path)["cells"]
         tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
         text = "".join(tagged[0]["source"]) if tagged else ""
         lines = [line for line in ast.parse(text).body if isinstance(line, (ast.Assign, ast.AnnAssign))]
@@ -165,7 +165,7 @@ def _execute_in_process(notebook: str, out: Path) -> None:
 
 def _kernel_of(notebook: str) -> dict[str, str]:
     "The kernel for a notebook that names none, as notebooks that were cleaned or made by a program often do."
-    named = json.loads(Path(notebook).read_text(encoding="utf-8")).get("metadata", {}).get("kernelspec", {}).get("name")
+    named = read_json(notebook).get("metadata", {}).get("kernelspec", {}).get("name")
     return {} if named else {"kernel_name": "python3", "language": "python"}
 
 

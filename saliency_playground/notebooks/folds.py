@@ -127,7 +127,7 @@ def train_all(training: FinetuneConfig, waiting: Mapping[int, dict[str, Any]], o
             execution.stop()
     return results
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #58d929b4
+# %% ../../nbs/61_notebooks/04_folds.ipynb #68d82451
 def scored_content(training: FinetuneConfig, numbers: Iterable[int]) -> dict[str, Any]:
     """What the folds' scores follow from: the held-out images, fixations and maps, and the weights, all by digest.
 
@@ -196,7 +196,7 @@ def _ensure_split(training: FinetuneConfig, n: int | None, parameters: dict[str,
             raise
     return folds_of(training, n)
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #03c2f7fc
+# %% ../../nbs/61_notebooks/04_folds.ipynb #f3120124
 def _score_all(training: FinetuneConfig, folder: Path, shared: Mapping[str, dict[str, Any]], numbers: list[int],
                tell: Callable[[str], None]) -> None:
     "Execute the notebooks that score and aggregate the folds, unless they did so with the same content and parameters."
