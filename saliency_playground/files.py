@@ -247,7 +247,7 @@ def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
     np.savez(buffer, allow_pickle=False, **arrays)
     return write_bytes(path, buffer.getvalue())
 
-# %% ../nbs/01_files.ipynb #76bf954a
+# %% ../nbs/01_files.ipynb #fc7bfd05
 def _finite(value: Any) -> Any:
     "A nested value with None in place of numbers that are undefined or infinite."
     if isinstance(value, Mapping):

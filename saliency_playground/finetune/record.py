@@ -6,7 +6,7 @@
 __all__ = ['RATES', 'KEPT', 'data_options', 'training_definition', 'changed_keys', 'changed_images', 'Progress', 'may_change',
            'what_differs', 'file_digests']
 
-# %% ../../nbs/41_finetune/07_record.ipynb #5c6003ea
+# %% ../../nbs/41_finetune/07_record.ipynb #344be568
 import json
 import os
 import re
@@ -20,7 +20,7 @@ from ..deepgaze.center_bias import template_digest
 from ..registry import options
 from .config import FinetuneConfig
 
-# %% ../../nbs/41_finetune/07_record.ipynb #27ab9ec1
+# %% ../../nbs/41_finetune/07_record.ipynb #c0b68865
 def _is_path(name: str, value: Any) -> bool:
     "Whether an option of a dataset says where something lies, not what it is."
     return (isinstance(value, os.PathLike) or name in ("root", "path", "participant_maps")
@@ -50,7 +50,7 @@ def training_definition(config: FinetuneConfig, parts: Mapping[str, Any], base: 
             "seed": config.seed, "base": base,
             **{name: parts[name] for name in ("train", "val", "pictures", "fixations", "truth")}}
 
-# %% ../../nbs/41_finetune/07_record.ipynb #022bfbff
+# %% ../../nbs/41_finetune/07_record.ipynb #43b5c231
 def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     "Pairs of key and value of a nested value: `training.stages[1].lr`. A list of plain values is one value."
     if isinstance(value, Mapping) and value:
@@ -111,7 +111,7 @@ def changed_images(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         told.update(ids if kind == "fixations" else ())
     return clauses
 
-# %% ../../nbs/41_finetune/07_record.ipynb #f521d448
+# %% ../../nbs/41_finetune/07_record.ipynb #c06e86b3
 @dataclass(frozen=True)
 class Progress:
     """How far a training has come.
@@ -151,7 +151,7 @@ def what_differs(old: Mapping[str, Any], new: Mapping[str, Any], progress: Progr
                if progress is None or not may_change(key, now, progress)]
     return clauses + changed_images(old, new)
 
-# %% ../../nbs/41_finetune/07_record.ipynb #b3ca1a65
+# %% ../../nbs/41_finetune/07_record.ipynb #4429a37d
 KEPT = ("final.pth", "last.pth", "calibrated.pth", "full.pth", "center_bias.npy", "split.json", "history.csv")
 
 

@@ -337,7 +337,7 @@ def _run_epoch(fold: Fold, state: TrainingState, stage: Stage, optimizer: torch.
     _write_state_files(fold, state)
     log(row)
 
-# %% ../../nbs/41_finetune/09_train.ipynb #cd5d6bd6
+# %% ../../nbs/41_finetune/09_train.ipynb #e666ccb4
 def _begin(fold: Fold, state: TrainingState) -> None:
     "Validate the weights that training starts from, and write the state. Raises RunError if nothing can be scored."
     no_rates = {"finalizer": 0.0, "head": 0.0, "backbone": 0.0}

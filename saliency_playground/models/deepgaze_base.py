@@ -85,7 +85,7 @@ class DeepGazeModel(TorchModel):
 
     Raises ValueError if an option is out of range.
     """
-    center_bias: str = "mit1003"             # mit1003, uniform, or a file (.npy) of a log density
+    center_bias: str | None = "mit1003"      # mit1003, uniform, or a file (.npy) of a log density
     implementation: str = "own"              # own, or deepgaze_pytorch where the official package is installed
     channels_last: bool = True               # memory layout: a twentieth faster
 
@@ -112,7 +112,7 @@ class DeepGazeModel(TorchModel):
     @property
     def template(self) -> str:
         "The center bias that is used: mit1003, uniform or a file."
-        return self.center_bias
+        return self.center_bias or "mit1003"
 
     def unavailable_reason(self) -> str:
         "Why weights or center bias cannot be had, in a sentence with the cure; empty if they can."

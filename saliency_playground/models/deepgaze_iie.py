@@ -161,7 +161,7 @@ def base_unavailable_reason(model: "FineTuned") -> str:
             f"{model.base_weights_path or f'the published {model.published.name}'} is another file. Name the first "
             "with base_weights_path.")
 
-# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #34fbfff6
+# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #46707488
 def own_center_bias(model: "FineTuned") -> str | None:
     """The center bias that a model's weights were trained with, as `log_center_bias` takes it.
 
@@ -201,10 +201,8 @@ class FineTuned(CustomNetwork):
 
     An adapter defines `published`, the base where no other is named.
     """
-    # null: the training's own, of published weights mit1003; or mit1003, uniform, or a file (.npy) of a log density
-    center_bias: str | None = None                # type: ignore[assignment]
-    # what was fine-tuned; null: as run.json beside the weights says, else the published file. Alone: the weights
-    base_weights_path: str | Path | None = None
+    center_bias: str | None = None   # null: the training's own, else mit1003; or uniform, or a file (.npy)
+    base_weights_path: str | Path | None = None   # what was fine-tuned; null: as run.json says, else the published file
 
     runtime_options = CustomNetwork.runtime_options | {"base_weights_path"}
     published: ClassVar[weights.PublishedWeights]

@@ -7,7 +7,6 @@ __all__ = ['NOTEBOOKS', 'is_finished', 'worker_environments', 'FoldResult', 'tra
            'share_parameters', 'run_folds', 'next_steps']
 
 # %% ../../nbs/61_notebooks/04_folds.ipynb #3326f576
-import json
 import math
 import os
 import time
@@ -127,7 +126,7 @@ def train_all(training: FinetuneConfig, waiting: Mapping[int, dict[str, Any]], o
             execution.stop()
     return results
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #68d82451
+# %% ../../nbs/61_notebooks/04_folds.ipynb #2a775064
 def scored_content(training: FinetuneConfig, numbers: Iterable[int]) -> dict[str, Any]:
     """What the folds' scores follow from: the held-out images, fixations and maps, and the weights, all by digest.
 
@@ -196,7 +195,7 @@ def _ensure_split(training: FinetuneConfig, n: int | None, parameters: dict[str,
             raise
     return folds_of(training, n)
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #f3120124
+# %% ../../nbs/61_notebooks/04_folds.ipynb #c91a73c7
 def _score_all(training: FinetuneConfig, folder: Path, shared: Mapping[str, dict[str, Any]], numbers: list[int],
                tell: Callable[[str], None]) -> None:
     "Execute the notebooks that score and aggregate the folds, unless they did so with the same content and parameters."
