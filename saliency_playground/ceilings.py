@@ -380,8 +380,8 @@ UNITS = {"px": "pixels", "dva": "degrees of visual angle", "side": "shares of th
 def _unit_px(unit: str, size: tuple[int, int], px_per_dva: float | None) -> float:
     "How many pixels one of a unit is on an image. Raises ValueError for degrees on an image whose degree is unknown."
     if unit == "dva" and not px_per_dva:
-        raise InputError("the bandwidth is in degrees of visual angle, and how many pixels of this image are a degree is "
-                         "not known. Give px_per_dva.")
+        raise InputError("the bandwidth is in degrees of visual angle, and how many pixels of this image are a degree "
+                         "is not known. Give px_per_dva.")
     return {"px": 1.0, "side": float(max(size)), "dva": float(px_per_dva or 0)}[unit]
 
 
@@ -395,7 +395,8 @@ def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray],
     many pixels one of the bandwidth's unit is on image i of a size.
     """
     panels = {i: predictor_masks(observers[i], alone) for i in images}
-    share, rng = _CASES / max(_CASES, sum(np.count_nonzero(~panel) for panel in panels.values())), np.random.default_rng(0)
+    cases, rng = sum(np.count_nonzero(~panel) for panel in panels.values()), np.random.default_rng(0)
+    share = _CASES / max(_CASES, cases)
     mixture_parts = []
     for i, own in _places_of(pool, images).items():
         on_image, panel = pool[own], panels[i]
@@ -504,8 +505,8 @@ class ObserverMixture:
                  alone: bool = False, uniform: float = 0.01, folds: int = 5,
                  cross: Callable[..., list] = cross_fit, **numbers: Any):
         self.pool, self.observers, self.alone, self.px_per_dva = pool, observers, alone, numbers.get("px_per_dva")
-        fits = cross(pool, n_images,
-                     lambda usable: fit_observer_mixture(pool[usable], observers, alone, uniform=uniform, **numbers), folds)
+        fits = cross(pool, n_images, lambda usable: fit_observer_mixture(pool[usable], observers, alone,
+                                                                         uniform=uniform, **numbers), folds)
         self.fits = [MixtureFit(bandwidth, _three_shares(weights), *rest) for bandwidth, weights, *rest in fits]
         bias = LeaveOneOutCenterBias(pool, [fit.center_bandwidth for fit in self.fits], uniform)
         self._center = functools.lru_cache(maxsize=1)(lambda i, size: np.exp(bias(i, size)))

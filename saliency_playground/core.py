@@ -791,6 +791,7 @@ class Ceiling(SaliencyModel):
     An adapter defines `fit` and `predictions`, and `leave_one_out` if it leaves out observers.
 
     role: what it is among the ceilings: "baseline", "single observer", "gold standard" or "upper bound".
+    kernel: the unit of its kernels' width, for the definition of its scores; empty if it has none.
     kept: where `cross_fit` keeps what it has fitted, and looks first; None: nowhere. quiet: whether it shows no bar;
     None: one if somebody watches.
     """
@@ -799,6 +800,7 @@ class Ceiling(SaliencyModel):
     reads_image = False
     ready = False                             # whether `fit` has been done
     unfit = ""                                # why it could not be done
+    kernel = ""
     kept: files.Journal | None = None
     quiet: bool | None = None
     px_per_dva: list[float] | None = None     # of each image of the dataset, see `degrees_of`

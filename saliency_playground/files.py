@@ -247,7 +247,7 @@ def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
     np.savez(buffer, allow_pickle=False, **arrays)
     return write_bytes(path, buffer.getvalue())
 
-# %% ../nbs/01_files.ipynb #fc7bfd05
+# %% ../nbs/01_files.ipynb #f45cd5db
 def _finite(value: Any) -> Any:
     "A nested value with None in place of numbers that are undefined or infinite."
     if isinstance(value, Mapping):
@@ -470,33 +470,40 @@ def _open_to_append(path: Path, size: int) -> BinaryIO:
     return file
 
 
+def _line_check(id: str, entry: dict) -> str:
+    "The digest that a line of a journal ends with."
+    return digest([id, entry])[:16]
+
+
 class Journal:
     """What is known of each item of a folder: a file of JSON lines, `{"id": …, …}`, the last line of an id counting.
 
-    path: the file; it is made by the first `put`. Reading drops a torn last line; the next `put` cuts it off.
-    One writer at a time: hold the folder's `lock`, and write from one thread. A cut in the power may take the last lines,
-    which are computed again: each is checked against what it tells of.
+    path: the file; it is made by the first `put`. Reading drops a torn last line; the next `put` cuts it off. A line
+    whose digest, `check`, is not that of what it says is dropped, and so is what earlier lines say of its item.
+    One writer at a time: hold the folder's `lock`, and write from one thread. A cut in the power may take the last
+    lines, which are computed again: each is checked against what it tells of.
     """
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.entries: dict[str, dict] = {}
         self._whole = 0                                # bytes of the file that are complete lines
         self._file: BinaryIO | None = None
-        for entry in self._lines():
-            self.entries[entry.pop("id")] = entry
+        self._read()
 
-    def _lines(self) -> Iterable[dict]:
-        "The entries up to the first line that is torn."
+    def _read(self) -> None:
+        "Read what the lines of the file say."
         content = read_bytes(self.path) if self.path.exists() else b""
-        for line in content.splitlines(keepends=True):
+        self._whole = content.rfind(b"\n") + 1         # behind it is a line torn by a kill or a full disk
+        for line in content[:self._whole].split(b"\n"):
             try:
                 entry = json.loads(line)
-                if not line.endswith(b"\n") or not isinstance(entry["id"], str):
-                    return
-            except (ValueError, KeyError, TypeError, RecursionError):
-                return                                 # torn by a kill or a full disk: from here on nothing counts
-            self._whole += len(line)
-            yield entry
+                id, check = entry.pop("id"), entry.pop("check", None)
+                if check == _line_check(id, entry):
+                    self.entries[id] = entry
+                else:
+                    self.entries.pop(id, None)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                continue                               # no line of a journal
 
     def get(self, id: str) -> dict | None:
         "What the journal says of an item, None if nothing."
@@ -504,7 +511,7 @@ class Journal:
 
     def put(self, id: str, **entry: Any) -> None:
         "Append what is now true of an item; a kill after this cannot lose it."
-        line = json.dumps({"id": id, **entry}).encode() + b"\n"
+        line = json.dumps({"id": id, **entry, "check": _line_check(id, entry)}).encode() + b"\n"
         with disk_errors(self.path):
             if self._file is None:
                 self._file = _open_to_append(self.path, self._whole)

@@ -172,8 +172,9 @@ class PredictionStore:
         return self._weights[image_id]
 
     def has(self, image_id: str, key: str) -> bool:
-        "Whether the prediction is kept and was computed from what `key` stands for."
-        return (self.journal.get(image_id) or {}).get("key") == key and self.path(image_id).is_file()
+        "Whether the prediction is kept whole and was computed from what `key` stands for."
+        entry = self.journal.get(image_id) or {}
+        return entry.get("key") == key and _is_as_written(self.path(image_id), entry)
 
     def get(self, image_id: str, key: str) -> Prediction | None:
         "The kept prediction, or None if there is none of this key or its file is damaged."
@@ -191,10 +192,27 @@ class PredictionStore:
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)
         content = files.array_bytes(prediction.values)
-        files.write_bytes(self.path(image_id), content, durable=False)          # its digest is checked at every reading
+        path = files.write_bytes(self.path(image_id), content, durable=False)   # its digest is checked at every reading
         more = {"reads": dict(reads)} if reads else {}
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
-                         weights=self.fingerprint(image_id), seconds=seconds, **more)
+                         weights=self.fingerprint(image_id), seconds=seconds, written=_size_and_time(path), **more)
+
+
+def _size_and_time(path: Path) -> list[int]:
+    "A file's size in bytes, and when it was written, in ns."
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _is_as_written(path: Path, entry: dict) -> bool:
+    """Whether a file is still the one that a journal's entry is about.
+
+    By size and time, as a rule: all the files of a run would take long to read. One that was touched or copied is read.
+    """
+    try:
+        return _size_and_time(path) == entry.get("written") or files.sha256(path) == entry.get("sha256")
+    except OSError:
+        return False
 
 # %% ../nbs/35_predictions.ipynb #39ba58df
 def _key_of(recipe_digest: str, weights: Any, image: Any, reads: Mapping[str, str]) -> str:

@@ -38,27 +38,33 @@ def write_table(path: Path, header: list[str], rows: Iterable[list]) -> Path:
 _WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "error"]
 
 
-def read_scores(path: str | Path) -> Any:
+def read_scores(path: str | Path, content: bytes | None = None) -> Any:
     """A table that a run wrote, as a pandas DataFrame.
 
-    path: the CSV file. Columns of words are strings, `n`, `n_undefined` and `n_fixations` are integers, all others
-    float64, NaN where empty.
-    Raises FileNotFoundError naming the file, ValueError with the line that is torn.
+    path: the CSV file. content: its bytes, if they have been read already. Columns of words are strings, `n`,
+    `n_undefined` and `n_fixations` are integers, all others float64, NaN where empty.
+    Raises FileNotFoundError naming the file, ValueError with the line that is torn, or if it is no such table.
     """
     import pandas as pd
-    if not Path(path).is_file():
+    if content is None and not Path(path).is_file():
         raise MissingFileError(f"there is no {Path(path).name} in {Path(path).parent}.")
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
+    try:
+        text = (Path(path).read_bytes() if content is None else content).decode("utf-8")
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path} is no table of scores: {error}.") from None
     torn = next((i for i, row in enumerate(rows, start=2) if len(row) != len(header)), None)
     if torn:
         raise InputError(f"{path}, line {torn}: {len(rows[torn - 2])} fields, expected {len(header)}. The file was cut "
                          "or edited; run again, what was computed is kept.")
     columns = dict(zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True))
-    table = pd.DataFrame(
-        {name: list(values) if name in _WORDS else np.array([value or "nan" for value in values], dtype=float)
-         for name, values in columns.items()})
-    return table.astype({name: int for name in ("n", "n_undefined", "n_fixations") if name in table})
+    try:
+        table = pd.DataFrame(
+            {name: list(values) if name in _WORDS else np.array([value or "nan" for value in values], dtype=float)
+             for name, values in columns.items()})
+        return table.astype({name: int for name in ("n", "n_undefined", "n_fixations") if name in table})
+    except ValueError as error:
+        raise InputError(f"{path} is no table of scores: {error}.") from None
 
 # %% ../nbs/02_tables.ipynb #881e26db
 class NameTable(dict):

@@ -253,7 +253,7 @@ def write_state(path: str | Path, state: Mapping) -> Path:
     torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, buffer)
     return files.write_bytes(path, buffer.getvalue())
 
-# %% ../nbs/32_weights.ipynb #68f305ad
+# %% ../nbs/32_weights.ipynb #0e94277a
 def recorded_files(folder: str | Path) -> dict[str, str]:
     "The SHA-256 of each file of a training by its name, as `run.json` in its folder tells; empty if it tells nothing."
     try:

@@ -29,7 +29,8 @@ def means(tmp_path_factory):
     (folder / "classical.yaml").write_text(CONFIG.format(root=OSIE50.as_posix(), models=MODELS), encoding="utf-8")
     told = command("run", "--config", "classical.yaml", cwd=folder).stdout
     assert "computed 350 predictions and 350 metric rows" in told
-    found = pd.read_csv(folder / "outputs" / "ALL_SUMMARY.csv").pivot(index="model", columns="metric", values="mean")
+    summary = pd.read_csv(folder / "outputs" / "classical" / "ALL_SUMMARY.csv")
+    found = summary.pivot(index="model", columns="metric", values="mean")
     assert found.notna().all(axis=None)
     return found
 

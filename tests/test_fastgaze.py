@@ -121,7 +121,7 @@ def test_a_run_on_osie(scratch, osie50, arrays):
     "Above the baselines, with the scores that were known before; two variants of one model in one run."
     Path("fastgaze.yaml").write_text(CONFIG.format(root=osie50.as_posix(), weights=ARRAYS.as_posix()), encoding="utf-8")
     assert "computed 200 predictions and 200 metric rows" in command("run", "--config", "fastgaze.yaml").stdout
-    tables = {model: pd.read_csv(f"outputs/osie50__{model}.csv")
+    tables = {model: pd.read_csv(f"outputs/fastgaze/osie50__{model}.csv")
               for model in ("center_bias_crossval", "spectral_residual", "fastgaze_512", "fastgaze_800")}
     assert all(len(table) == 50 and table.error.isna().all() for table in tables.values())
     means = pd.DataFrame({model: table[["AUC", "sAUC", "NSS", "LL"]].mean() for model, table in tables.items()}).T

@@ -43,11 +43,11 @@ def test_odd_pictures(odd_folder):
                                                "heatmaps_png: {enabled: true}\n", encoding="utf-8")
     done = command("run", "--config", "odd.yaml", code=1)
     assert "8 images failed" in done.stdout                                       # two pictures × four models
-    errors = pd.read_csv("outputs/errors.csv")
+    errors = pd.read_csv("outputs/odd/errors.csv")
     assert set(errors.image_id) == {"truncated", "page"} and len(errors) == 8
     assert errors.error.str.contains("not a whole picture|not a picture").all()
     for model in ["uniform", "center_bias", "blur_baseline", "spectral_residual"]:
-        table = pd.read_csv(f"outputs/odd__{model}.csv").set_index("image_id")
+        table = pd.read_csv(f"outputs/odd/odd__{model}.csv").set_index("image_id")
         assert len(table) == 9
         good = table.drop(index=["truncated", "page"])
         assert good.error.isna().all() and good.AUC.notna().all(), model
@@ -102,12 +102,12 @@ def test_own_adapters_of_ten_lines(scratch):
     (scratch / "mine.yaml").write_text("datasets: [three_dots]\nmodels: [uniform, brightness, {name: brightness, as: "
                                        "soft, power: 0.5}]\n")
     command("run", "--config", "mine.yaml")
-    assert pd.read_csv("outputs/three_dots__brightness.csv").AUC.between(0.99, 1).all()
+    assert pd.read_csv("outputs/mine/three_dots__brightness.csv").AUC.between(0.99, 1).all()
 
     # an edited model predicts anew
     (scratch / "models" / "bright.py").write_text(MODEL.replace("** self.power", "** -self.power"))
     assert "computed 6 predictions and 6 metric rows" in command("run", "--config", "mine.yaml").stdout
-    assert pd.read_csv("outputs/three_dots__brightness.csv").AUC.lt(0.01).all()
+    assert pd.read_csv("outputs/mine/three_dots__brightness.csv").AUC.lt(0.01).all()
 
 
 def test_two_precomputed_models_in_one_run(scratch):
@@ -122,6 +122,6 @@ def test_two_precomputed_models_in_one_run(scratch):
                                         "  - {name: precomputed, as: sharp, path: sharp, kind: map}\n"
                                         "  - {name: precomputed, as: flat, path: flat, kind: map}\n")
     command("run", "--config", "theirs.yaml")
-    sharp, flat = (pd.read_csv(f"outputs/toy__{name}.csv") for name in ("sharp", "flat"))
+    sharp, flat = (pd.read_csv(f"outputs/theirs/toy__{name}.csv") for name in ("sharp", "flat"))
     assert np.allclose(sharp.AUC, flat.AUC, atol=1e-3)                            # a power moves no pixel's rank
     assert np.allclose(flat.CC, 1, atol=1e-6) and (sharp.CC < 0.99).all()          # and changes what is not about ranks

@@ -85,8 +85,8 @@ def killed_ten_times(config: str, scratch: Path) -> None:
     assert died >= 9, "the run was over before it could be killed"
 
     command(*RUN)
-    assert tables(scratch / "outputs") == expected
-    assert whole_files(scratch / "outputs", scratch / "predictions") == n_files
+    assert tables(scratch / "outputs" / "run") == expected
+    assert whole_files(scratch / "outputs" / "run", scratch / "predictions") == n_files
     assert "computed 0 predictions and 0 metric rows" in command(*RUN[:-1]).stdout
 
 

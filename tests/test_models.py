@@ -225,4 +225,4 @@ def test_a_center_bias_that_cannot_be_had_stops_a_run_before_its_first_image(off
                                          "backbones": ["tiny", "tiny"], "components": 2}])
     assert (str(refused.value).count("centerbias_mit1003.npy could not")
             + str(refused.value).count("weights centerbias_mit1003.npy") == 1)
-    assert not list(tmp_path.glob("outputs/*.csv"))                     # not for uniform either
+    assert not list(tmp_path.glob("outputs/**/*.csv"))                     # not for uniform either

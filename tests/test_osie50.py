@@ -23,15 +23,16 @@ def test_baselines(scratch, osie50):
 
     means = {}
     for model in ["uniform", "center_bias", "blur_baseline", "spectral_residual"]:
-        table = pd.read_csv(f"outputs/osie50__{model}.csv", dtype={"image_id": str})
+        table = pd.read_csv(f"outputs/osie50/osie50__{model}.csv", dtype={"image_id": str})
         assert list(table.columns) == ["dataset", "model", "image_id", *METRICS, "error"] and len(table) == 50
         assert table.error.isna().all()
         assert table[["CC", "KL", "SIM"]].notna().all(axis=None)
         # the two densities
         assert table.LL.notna().all() == table.IG.notna().all() == (model in ("uniform", "center_bias"))
         means[model] = table[METRICS].mean()
-    assert (pd.read_csv("outputs/osie50__uniform.csv").AUC == 0.5).all()
-    assert np.allclose(pd.read_csv("outputs/osie50__uniform.csv").LL, 0, atol=1e-6)       # float32 of -log(800·600)
+    uniform = pd.read_csv("outputs/osie50/osie50__uniform.csv")
+    assert (uniform.AUC == 0.5).all()
+    assert np.allclose(uniform.LL, 0, atol=1e-6)       # float32 of -log(800·600)
     assert 0.45 < means["center_bias"].sAUC < 0.55
     # OSIE's published orientation for a fitted center bias: AUC .73, NSS .83, CC .30, SIM .38, LL .53 bit
     for metric, expected, near in [("AUC", 0.7315, 0.03), ("NSS", 0.833, 0.15), ("CC", 0.304, 0.06),
@@ -39,9 +40,9 @@ def test_baselines(scratch, osie50):
         assert abs(means["center_bias"][metric] - expected) < near, metric
     assert means["spectral_residual"].sAUC > 0.55 > means["center_bias"].sAUC             # it looks at the picture
 
-    summary = pd.read_csv("outputs/ALL_SUMMARY.csv")
+    summary = pd.read_csv("outputs/osie50/ALL_SUMMARY.csv")
     assert len(summary) == 4 * len(METRICS) and summary.definition.notna().all()
-    assert len(list(scratch.glob("outputs/heatmaps/osie50/*/*.png"))) == 400
+    assert len(list(scratch.glob("outputs/osie50/heatmaps/osie50/*/*.png"))) == 400
 
     again = command("run", "--config", "osie50.yaml")
     assert "computed 0 predictions and 0 metric rows" in again.stdout
@@ -79,7 +80,7 @@ preset: tuebingen
 limit_images: 15
 """, encoding="utf-8")
     command("run", "--config", "ceilings.yaml")
-    means = pd.read_csv("outputs/ALL_SUMMARY.csv").pivot(index="model", columns="metric", values="mean")
+    means = pd.read_csv("outputs/ceilings/ALL_SUMMARY.csv").pivot(index="model", columns="metric", values="mean")
     ladder = means.loc[["uniform", "center_bias_crossval", "single_observer", "gold_standard", "gold_standard_upper"]]
     assert (ladder.AUC.is_monotonic_increasing and ladder.IG.is_monotonic_increasing
             and ladder.LL.is_monotonic_increasing)
@@ -88,6 +89,6 @@ limit_images: 15
     # 15 images and fitted bandwidths
     assert abs(means.AUC["gold_standard"] - 0.929) < 0.02 and abs(means.IG["gold_standard"] - 2.06) < 0.5
     assert abs(means.AUC["single_observer"] - 0.853) < 0.04 and 0.4 < means.sAUC["center_bias_crossval"] < 0.55
-    told = command("report", "outputs").stdout
+    told = command("report", "outputs/ceilings").stdout
     assert "leak is above the gold standard" in " ".join(told.split()) and "spectral_residual is above" not in told
     assert "computed 0 predictions and 0 metric rows" in command("run", "--config", "ceilings.yaml").stdout

@@ -18,6 +18,7 @@ from conftest import command
 from PIL import Image
 
 from saliency_playground import Run, benchmark
+from saliency_playground.bench.record import write_record
 from saliency_playground.cli.main import main
 from saliency_playground.core import Prediction, SaliencyModel
 from saliency_playground.errors import RunError
@@ -113,6 +114,7 @@ def test_names_are_not_trusted(scratch):
         text = path.read_text(encoding="utf-8").replace("01_meadow", EVIL).replace("NSS[ddof=0]", f"NSS[{EVIL}]")
         path.write_text(text, encoding="utf-8")
     (out / "errors.csv").write_text(f"dataset,model,image_id,error\nfolder,uniform,{EVIL},{EVIL}\n")
+    write_record(out, about, about["tables"])                          # who edits a run may sign it, too
     cli("report", out, "--html", "r.html", "--markdown", "r.md")
     html = (scratch / "r.html").read_text(encoding="utf-8")
     assert "<script" not in html and html.count("&lt;script&gt;") >= 5

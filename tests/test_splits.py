@@ -96,13 +96,13 @@ def test_fold_is_not_scored_on_what_it_has_seen(scratch):
     refused = command(*config(), code=2).stderr
     assert ("trained on 6 of these 12 images" in refused and "split: test" in refused
             and split["folds"][1]["train"][0] in refused)
-    assert not list((scratch / "outputs").glob("*.csv"))
+    assert not list((scratch / "outputs").rglob("*.csv"))
     command(*config(split_file="splits", split="train", fold=2), code=2)
     # another fold's training pictures are partly this one's
     command(*config(split_file="splits", split="train", fold=1), code=2)
     clean = command(*config(split_file="splits", split="test"))
     assert "chose the epoch" not in clean.stdout + clean.stderr
-    assert sorted(pd.read_csv("outputs/folder__glow.csv").image_id) == sorted(split["test"])
+    assert sorted(pd.read_csv("outputs/mine/folder__glow.csv").image_id) == sorted(split["test"])
     chosen = command(*config(split_file="splits", split="val", fold=2))
     assert "3 of 3 images chose the epoch" in chosen.stdout
     (scratch / "fold_02/split.json").write_text("{", encoding="utf-8")

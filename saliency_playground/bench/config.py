@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Document', 'parse_yaml', 'packaged_configs', 'read_config', 'assign_setting', 'Block', 'Heatmaps', 'ConfigEntry',
            'Config', 'make_block', 'fill_paths', 'paths_as_written', 'known_names', 'make_entry', 'check_entry_options',
-           'use_plugins', 'load_document', 'load_config', 'missing_inputs']
+           'use_plugins', 'load_document', 'name_experiment', 'load_config', 'missing_inputs']
 
 # %% ../../nbs/40_bench/01_config.ipynb #e35b6367
 import inspect
@@ -238,7 +238,7 @@ class Heatmaps(Block):
         "max", description="full colour is: max, the map's own maximum; sum, ten times a uniform map; none, 1")
     colormap: Annotated[str, AfterValidator(_check_colormap)] = Field("jet", description="any of matplotlib's")
     alpha: float = Field(0.5, ge=0, le=1, description="opacity of the overlay")
-    out_dir: Path = Field(Path("outputs/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
+    out_dir: Path = Field(Path("outputs/benchmark/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
 
 # %% ../../nbs/40_bench/01_config.ipynb #044bb214
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ _BASELINE = ConfigEntry("center_bias_crossval", "center_bias_crossval")
 
 class Config(Block):
     "A checked config: what to run, on what, and where the results go. Made by `load_config`."
-    experiment: str = Field("benchmark", description="a title for the run")
+    experiment: str = Field("benchmark", description="a title for the run; null: the name of the config's file")
     # what runs on what
     datasets: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
     models: list[ConfigEntry] = Field(description="names, or {name, as, …options}")
@@ -287,7 +287,8 @@ class Config(Block):
                                                 "each on its best map; null: all on the density")
     baseline: ConfigEntry = Field(_BASELINE, description="the model that IG gains upon; null: this one")
     # where it goes
-    output_dir: Path = Field(Path("outputs"), strict=False, description="tables, heatmaps and run.json")
+    output_dir: Path = Field(Path("outputs/benchmark"), strict=False,
+                             description="tables, heatmaps and run.json; null: outputs/<experiment>")
     cache_predictions: bool = Field(True, description="keep predictions for the next run")
     prediction_cache_dir: Path = Field(Path("predictions"), strict=False, description="where")
     heatmaps_png: Heatmaps = Field(Heatmaps(), description="predictions as heatmaps, the block above")
@@ -673,15 +674,22 @@ def load_document(source: Any, sets: Iterable[str] = ()) -> Document:
     return document
 
 
+def name_experiment(document: Document) -> None:
+    "Call the experiment of a config after its file, if nothing else was said."
+    if document.name and document.data.get("experiment") is None:
+        document.data["experiment"] = Path(document.name).stem
+
+
 def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ()) -> Config:
     """Read, check and resolve a config.
 
     source: a YAML file, the name of a packaged config ("baseline"), a mapping, or a finished Config.
     sets: `key=value` texts that go over it, see `assign_setting`.
-    Returns a Config with paths expanded and `active_models`, `metrics`, `heatmaps_png.out_dir` filled in.
-    Raises ConfigError with every fault of the whole config.
+    Returns a Config with paths expanded and `experiment`, `active_models`, `metrics`, `output_dir`,
+    `heatmaps_png.out_dir` filled in. Raises ConfigError with every fault of the whole config.
     """
     document = load_document(source, sets)
+    name_experiment(document)
     data = document.data
     datasets = _entries(document, "dataset", data)
     models = _share_kwargs(document, _entries(document, "model", data), data.get("model_kwargs"))
@@ -711,6 +719,12 @@ def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
     return entry
 
 
+def _folder_name(title: str) -> str:
+    "A title as the name of a folder."
+    name = re.sub(r"[^\w .+()-]", "_", title)[:80].strip(" .")
+    return f"_{name}" if not name or RESERVED.fullmatch(name) else name
+
+
 def _check_places(document: Document, config: Config) -> None:
     "Note heatmaps that would lie among kept predictions, or around them: each folder has a lock of its own."
     if not (config.heatmaps_png.enabled and config.cache_predictions):
@@ -727,6 +741,8 @@ def _check_places(document: Document, config: Config) -> None:
 
 def _resolve(config: Config, active: list[str], document: Document) -> Config:
     "The config with what it leaves open filled in."
+    if "output_dir" not in config.model_fields_set:
+        config = config.model_copy(update={"output_dir": Path("outputs", _folder_name(config.experiment))})
     heatmaps = config.heatmaps_png
     if "out_dir" not in heatmaps.model_fields_set:
         heatmaps = heatmaps.model_copy(update={"out_dir": config.output_dir/"heatmaps"})

@@ -6,25 +6,33 @@
 __all__ = ['run']
 
 # %% ../../nbs/40_bench/06_run.ipynb #e5d8c7b6
-import csv
 import os
 import time
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import files, metrics
 from ..checkup.recognise import door_findings, refused_because
-from ..core import Ceiling, SaliencyDataset, SaliencyModel
+from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
 from ..progress import is_watched
-from ..registry import create
+from ..registry import adapter_class, create, options
 from ..tables import write_table
 from .config import Config, ConfigEntry, load_config, missing_inputs
 from .pipeline import CellResult, run_cell
 from .plan import Cell, SurveyedImage, overlapping_ids, survey
-from .results import SUMMARY, RunResult, cell_tables, write_records
+from .record import cells_beside, mark_unfinished, put_back
+from saliency_playground.bench.results import (
+    SUMMARY,
+    RunResult,
+    begin_record,
+    cell_tables,
+    table_names,
+    write_records,
+)
 
 # %% ../../nbs/40_bench/06_run.ipynb #e2d1f743
 def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> RunResult:
@@ -34,39 +42,62 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     quiet: no progress bars; None: bars if somebody watches, see `progress.is_watched`.
     Returns a RunResult; the tables lie in its output_dir, and its `exit_code` says whether anything is missing. Raises
     ConfigError for faults of the config, RunError for what is missing or empty, TimeoutError if another run is writing
-    to the same output_dir. If it raises one of them before anything is computed, nothing is left on the disk.
+    to the same output_dir. If it raises one of them before anything is computed, nothing is left on the disk. From the
+    first cell to the last table, the folder's run.json says that the run is unfinished.
     """
-    config = config if isinstance(config, Config) else load_config(config)
+    config = _with_one_blur(config if isinstance(config, Config) else load_config(config))
     if absent := missing_inputs(config):
         raise RunError("\n".join(absent))
     quiet = not is_watched() if quiet is None else quiet
+    cell_results: list[CellResult] = []
+    summary: list[list] = []
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
         files.remove_partials(output_dir, deep=False)
         files.remove_partials(output_dir/".rows")
-        cell_results: list[CellResult] = []
-        summary: list[list] = []
-        for cell in _cells(config):
-            cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet))
-            if not config.predict_only:
-                summary += cell_tables(cell_results[-1])
-        forgotten = () if config.predict_only else _forgotten_cells(output_dir/"ALL_SUMMARY.csv", summary)
-        result = RunResult(output_dir, cell_results, time.perf_counter() - start, forgotten)
+        cells, begun = _cells(config), begin_record(config)
+        before = mark_unfinished(output_dir, begun)
+        try:
+            for cell in cells:
+                cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet))
+                if not config.predict_only:
+                    summary += cell_tables(cell_results[-1])
+        except BaseException:
+            if not cell_results:                                             # no table was touched
+                put_back(output_dir, before)
+            raise
+        own = {name for cell in cells for name in table_names(cell)}
+        forgotten = () if config.predict_only else cells_beside(output_dir, own)
+        result = RunResult(output_dir, cell_results, time.perf_counter() - start,
+                           tuple(f"{dataset} × {model}" for dataset, model in forgotten))
         if not config.predict_only:
             write_table(output_dir/"ALL_SUMMARY.csv", SUMMARY, summary)
-        write_records(result, config)
+        write_records(result, config, begun)
     return result
 
+# %% ../../nbs/40_bench/06_run.ipynb #d084515f
+def _with_one_blur(config: Config) -> Config:
+    "The config of a run that leaves observers out, with all maps made from fixations where it does not say from what."
+    if not any(_leaves_out(entry) for entry in config.models if entry.as_ in config.active_models):
+        return config
+    return config.model_copy(update={"datasets": [
+        replace(entry, options=entry.options | {"gt": "fixations"}) if _may_choose_maps(entry) else entry
+        for entry in config.datasets]})
 
-def _forgotten_cells(table: Path, summary: list[list]) -> tuple[str, ...]:
-    "The cells of the table that an earlier run has left, dataset × model, which are not in this run's summary."
+
+def _leaves_out(model: ConfigEntry) -> bool:
+    "Whether a model of a config is a ceiling that leaves observers out; one that cannot be imported is refused later."
     try:
-        with open(table, encoding="utf-8", newline="") as file:
-            earlier = dict.fromkeys(f"{row['dataset']} × {row['model']}" for row in csv.DictReader(file))
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
-        return ()
-    now = {f"{row[0]} × {row[1]}" for row in summary}
-    return tuple(cell for cell in earlier if cell not in now)
+        made = model.instance or adapter_class("model", model.name)
+    except (ValueError, ImportError):
+        return False
+    return getattr(made, "role", None) in LEAVE_ONE_OUT_ROLES
+
+
+def _may_choose_maps(dataset: ConfigEntry) -> bool:
+    "Whether a dataset can be told to make its maps from fixations, and was not told what to make them from."
+    return (dataset.instance is None and not dataset.options.keys() & {"gt", "participant_maps"}
+            and "gt" in options("dataset", dataset.name))
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1c00002
 def _cells(config: Config) -> list[Cell]:

@@ -107,8 +107,9 @@ def observer_agreement(fixations: Fixations, size: tuple[int, int]) -> dict[str,
 class MapFit(NamedTuple):
     """How a ground-truth map agrees with the fixations.
 
-    sigma: the blur in pixels that makes the fixations most like the map. cc: their correlation then. turned: the same
-    with the map "upside down", "mirrored", "upside down and mirrored".
+    sigma: the blur in pixels that makes the fixations most like the map. cc: their correlation then. turned: the best
+    with the map "upside down", "mirrored", "upside down and mirrored", and where it is square over its diagonal or by a
+    quarter.
     """
     sigma: float
     cc: float
@@ -127,18 +128,23 @@ def fit_map(gt_map: np.ndarray, fixations: Fixations) -> MapFit:
     small, points = maps.resize(gt_map, size, "area"), np.zeros(size)
     np.add.at(points, (np.minimum((fixations.y * size[0] / height).astype(int), size[0] - 1),
                        np.minimum((fixations.x * size[1] / width).astype(int), size[1] - 1)), 1)
-    blurs = {sigma: gaussian_filter(points, sigma, mode="constant") for sigma in np.geomspace(0.8, 20, 16)}
-    best = max(blurs, key=lambda sigma: _correlation(small, blurs[sigma]))
+    sigmas = np.geomspace(0.8, 20, 16)
+    blurs = np.stack([_standard(gaussian_filter(points, sigma, mode="constant")) for sigma in sigmas])
     turned = {"upside down": small[::-1], "mirrored": small[:, ::-1], "upside down and mirrored": small[::-1, ::-1]}
-    return MapFit(float(best * height / size[0]), _correlation(small, blurs[best]),
-                  {how: _correlation(values, blurs[best]) for how, values in turned.items()})
+    if height == width:
+        turned |= {"over their diagonal (x and y exchanged)": small.T, "by a quarter to the left": np.rot90(small),
+                   "by a quarter to the right": np.rot90(small, -1)}
+    fits = blurs @ _standard(small)
+    return MapFit(float(sigmas[fits.argmax()] * height / size[0]), float(fits.max()),
+                  {how: float((blurs @ _standard(values)).max()) for how, values in turned.items()})
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    "Pearson's r of two maps; 0 if one of them is constant but for rounding."
-    if min(np.ptp(a) - 1e-9 * abs(a.mean()), np.ptp(b) - 1e-9 * abs(b.mean())) <= 0:
-        return 0.0
-    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+def _standard(values: np.ndarray) -> np.ndarray:
+    "A map as a vector of mean 0 and length 1: products are correlations. Zeros if it is constant but for rounding."
+    if np.ptp(values) <= 1e-9 * abs(values.mean()):
+        return np.zeros(values.size)
+    centred = (values - values.mean()).ravel()
+    return centred / np.linalg.norm(centred)
 
 # %% ../../nbs/38_checkup/01_facts.ipynb #75a91d0a
 @dataclass

@@ -138,11 +138,13 @@ def map_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
     yield Finding("note", "map-blur", f"the maps are most like the fixations blurred by {np.median(sigma):.0f} pixels "
                   f"(half of them by {np.quantile(sigma, 0.25):.0f} to {np.quantile(sigma, 0.75):.0f}); correlation "
                   f"{np.median(cc):.2f}.")
-    for how in fitted[0][1].turned:
-        turned = np.array([fit.turned[how] for _, fit in fitted])
-        if np.median(turned) > max(0.5, np.median(cc) + 0.15) and (turned > cc).mean() > 0.8:
+    for how in dict.fromkeys(how for _, fit in fitted for how in fit.turned):          # some only where they are square
+        able = np.array([how in fit.turned for _, fit in fitted])
+        turned, plain = np.array([fit.turned[how] for _, fit in fitted if how in fit.turned]), cc[able]
+        if (2 * able.sum() > len(fitted) and np.median(turned) > max(0.5, np.median(plain) + 0.15)
+            and (turned > plain).mean() > 0.8):
             yield Finding("error", "maps-turned", f"the maps fit the fixations when they are turned {how}: correlation "
-                          f"{np.median(turned):.2f}, as they are {np.median(cc):.2f}.", "Turn the maps, or mend the "
+                          f"{np.median(turned):.2f}, as they are {np.median(plain):.2f}.", "Turn the maps, or mend the "
                           "fixations.", where=tuple(image.image_id for image, _ in fitted[:6]))
             return
     poor = [image.image_id for (image, fit) in fitted if fit.cc < 0.4]

@@ -64,8 +64,8 @@ def door_findings(dataset: SaliencyDataset) -> list[Finding]:
         return []
     found, root = [], dataset.root
     for name, path in known_datasets(root).items():
-        found.append(Finding("warning", "known-dataset", f"{path.parent.name}/{path.name} is what {name} has, and its fixations may be "
-                             "counted and named in a way that plain folders do not know.",
+        found.append(Finding("warning", "known-dataset", f"{path.parent.name}/{path.name} is what {name} has, and its "
+                             "fixations may be counted and named in a way that plain folders do not know.",
                              f"Open it as that: `{{name: {name}, root: {root.as_posix()}}}`.", where=(path.name,)))
     if all(record.fixations is None for record in dataset.records):
         found += _export_findings(root)

@@ -76,7 +76,7 @@ _EXIT_CODES = {"": 0, "note": 0, "warning": 1, "error": 2}
 @file_option("--json", "Write the checkup for a program to read.")
 @file_option("--fix", "Write a config with the options that mend what was found; the data stay as they are.")
 @click.option("--dataset", metavar="NAME",
-              help="What a folder is: salicon, osie, mit1003, folder …, see `list datasets`. Default: as its files show.")
+              help="What a folder is: salicon, osie, mit1003 …, see `list datasets`; by default as its files show.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
               help="An option of the dataset, split=train say; as often as needed.")
 @click.option("--limit-images", type=click.IntRange(min=1), metavar="N", help="Look at the first N images of each.")

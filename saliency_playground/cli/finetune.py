@@ -208,10 +208,12 @@ def aggregate(outputs: tuple[Path, ...], pretrained: str, folds: str, out: Path 
       saliency-playground folds aggregate
       saliency-playground folds aggregate --outputs outputs/mine --pretrained before --folds "fold_*" --out mine.csv
     """
-    from saliency_playground.finetune.folds import aggregate_folds, write_summary
+    from saliency_playground.finetune.folds import aggregate_folds, dataset_warnings, write_summary
     table = aggregate_folds(outputs, pretrained, folds)
     columns = ["metric", "mean", "ci_low", "ci_high", "sd_folds", "pretrained", "difference", "difference_low",
                "difference_high", "n_images", "n_folds"]
     click.echo(table[columns].to_string(index=False, float_format="{:.4g}".format))
+    for sentence in dataset_warnings(outputs):
+        click.echo(sentence)
     path = write_summary(table, out or outputs[0]/"deepgaze_iie_finetuned_cv_summary.csv")
     click.echo(f"written: {path}, {path.with_suffix('.png')}")

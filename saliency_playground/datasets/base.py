@@ -27,8 +27,13 @@ from ..stimuli import Stimuli, fixation_misfits
 from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
 from .csv_tables import check_column_names, fixation_order, scanpath_codes
 from .listing import TABLE_SUFFIXES, nfc
-from .participants import participant_files, read_gt_map, read_participants
 from .points import load_npy
+from saliency_playground.datasets.participants import (
+    keep_participants,
+    participant_files,
+    read_gt_map,
+    read_participants,
+)
 
 # %% ../../nbs/30_datasets/06_base.ipynb #d08523f9
 def split_ids(split_file: str | Path, split: str | None = None, fold: int | None = None) -> list[str]:
@@ -127,7 +132,8 @@ class FileOptions:
     lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
     columns: Mapping[str, Any] | None = None    # what files call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
-    # made from what; None: participants' maps if they are given, else map files, else fixations
+    # made from what; None: participants' maps if they are given, else map files (in a run that leaves observers out the
+    # fixations, whose maps have one blur), else fixations
     gt: Literal["file", "fixations", "participants"] | None = None
     alpha: Literal["black", "white", "value"] | None = None        # what the transparency of map files means
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
@@ -593,6 +599,9 @@ class FileDataset(SaliencyDataset):
         map_folders = self.reading.participant_maps
         self.participants = (None if map_folders is None
                              else participant_files(_find_map_folders(self.root, map_folders), self.ids))
+        if self.participants and self.reading.observers is not None:
+            self.participants, said = keep_participants(self.participants, self.reading.observers)
+            self._found += said
 
     def _open_stimuli(self) -> Stimuli:
         "The image files of its records, read as the options say."

@@ -268,8 +268,9 @@ def match_files(folder: Path, kind: str, ids: Collection[str], shared: bool = Fa
     """The files of a folder of fixations or maps that belong to the images of these ids.
 
     kind: "fixations" or "gt_maps". `<image>.*` is read; of fixations also `<observer>/<image>.*` and
-    `<image>/<observer>.*`. shared: the other kind is read from this folder, too. Raises DatasetError if files are there and none belongs to an image, if two belong to one,
-    or if either of them could be the observer.
+    `<image>/<observer>.*`. shared: the other kind is read from this folder, too.
+    Raises DatasetError if files are there and none belongs to an image, if two belong to one, or if either of them
+    could be the observer.
     """
     everything = walk_files(folder, None, depth=3)
     first = everything[0][0].partition("/")[0] if everything else ""

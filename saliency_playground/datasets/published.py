@@ -180,8 +180,8 @@ class PublishedDataset(FileDataset):
         if not without:
             return []
         return [Finding("note", "nothing-to-score" if len(without) == len(self) else "no-fixations",
-                        f"The fixations on the {len(without)} images of {self.withheld} are kept by the publisher: maps "
-                        "of them can be predicted, not scored.")]
+                        f"The publisher keeps the fixations on the images of {self.withheld}, {len(without)} here: "
+                        "maps can be predicted, not scored.")]
 
     def _frame_findings(self) -> list[Finding]:
         "Images of another size than the one in whose pixels the fixations are: many lie outside, but on the frame."

@@ -171,11 +171,23 @@ def weigh_readings(points: Points, now: Coordinates) -> Evidence:
     return Evidence(names, place + area, place, inside[1:], ~inside[0])
 
 
+def _without_best_image(values: np.ndarray, image: np.ndarray, group: np.ndarray) -> np.ndarray:
+    "The sum of values (n,) by group, without those on the image that has most of it; NaN for a group on one image."
+    n_groups, width = int(group.max(initial=-1)) + 1, int(image.max(initial=0)) + 1
+    pairs, pair = np.unique(group * width + image, return_inverse=True)
+    of_pair, whose = np.bincount(pair, values, len(pairs)), pairs // width
+    best = np.full(n_groups, -np.inf)
+    np.maximum.at(best, whose, of_pair)
+    sums, n = np.bincount(whose, of_pair, n_groups), np.bincount(whose, minlength=n_groups)
+    return np.where(n > 1, sums - best, np.nan)
+
+
 def best_readings(evidence: Evidence, image: np.ndarray, group: np.ndarray, sure: float) -> list[list[str]]:
     """The readings that explain the points of each group better than the present one, the best first.
 
     group: (n,) integers from 0. sure: nats that a reading must gain. A reading that gains up to SURE nats less than
-    the best is listed after it. A group of fewer than 3 points has none.
+    the best is listed after it. A group of fewer than 3 points has none. Where all points lie on several images, the
+    one that speaks most for a reading must not be the one that decides, unless they leave no doubt.
     """
     n_groups = int(group.max(initial=-1)) + 1
     weight = count_looks(image, group)
@@ -190,7 +202,9 @@ def best_readings(evidence: Evidence, image: np.ndarray, group: np.ndarray, sure
         gain, place = total(weight * evidence.gain[row]), total(weight * evidence.place[row])
         inside = total(evidence.inside[row])
         explains = (gain > sure) & (place > -0.1 * looks) & (inside >= 0.75 * n)
-        for g in np.flatnonzero((n >= 3) & explains & (many_outside | (gain - place > 0.55 * looks))):
+        rest = _without_best_image(weight * evidence.gain[row], image, group)
+        decided = many_outside | (gain > 3 * sure) | (rest > sure) | np.isnan(rest)
+        for g in np.flatnonzero((n >= 3) & explains & decided & (many_outside | (gain - place > 0.55 * looks))):
             found[g].append((float(gain[g]), name))
     return [[name for gain, name in sorted(names, reverse=True) if gain > max(names)[0] - SURE] for names in found]
 
@@ -259,7 +273,8 @@ class Crowd:
         known = self.cells[self.trusted & (self.cells >= 0)]
         self.counts = np.bincount(known, minlength=len(images) * _CELLS ** 2).reshape(-1, _CELLS, _CELLS)
 
-    def gains(self, who: int, readings: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, ...]]:
+    def gains(self, who: int, readings: dict[str, tuple[np.ndarray, np.ndarray]]
+              ) -> dict[str, tuple[float, float, float]]:
         """What other places of one observer's points gain over the present ones, by the points of the others.
 
         readings: name -> u, v of all points that `rows` lists. Returns name -> nats, the share of images on which it

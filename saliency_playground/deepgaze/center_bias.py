@@ -124,7 +124,7 @@ def log_center_bias(which: str | Path, size: tuple[int, int]) -> np.ndarray:
     published = MIT1003 if which == "mit1003" else None
     return _resize_template(path, path.stat().st_mtime_ns, published, tuple(size)).copy()
 
-# %% ../../nbs/33_deepgaze/01_center_bias.ipynb #c994ecb5
+# %% ../../nbs/33_deepgaze/01_center_bias.ipynb #d6948c6e
 def template_digest(which: str | Path) -> str:
     """What a center bias is, whatever its file is called: "mit1003", "uniform", or a digest of the numbers in the file.
 

@@ -93,7 +93,7 @@ def locate_input(path: str | Path) -> Path:
         raise MissingFileError(f"{path} may be {' or '.join(map(str, fitting))}. Say which.")
     return fitting[0] if fitting else Path(path)
 
-# %% ../../nbs/62_kaggle/01_paths.ipynb #6338c728
+# %% ../../nbs/62_kaggle/01_paths.ipynb #86f99d29
 def _folders_below(folder: Path, depth: int = 3, most: int = 200) -> list[Path]:
     "A folder and those below it, the highest first; not more than so many, as images may lie in folders of their own."
     found, level = [folder], [folder]

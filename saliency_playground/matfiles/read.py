@@ -241,7 +241,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-# %% ../../nbs/07_matfiles/05_read.ipynb #4b51d4b7
+# %% ../../nbs/07_matfiles/05_read.ipynb #22a7e7c8
 _ARRAYS = "saliency_playground.matfiles.hdf5:look_arrays"
 
 

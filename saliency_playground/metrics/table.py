@@ -150,6 +150,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
                      "NSS": {}, "CC": {"metric": "CC_salicon"}},
     "deepgaze": {"LL": {}, "IG": {}},
 }
+PRESETS["salicon-2015-step0.1"] = {name: spec | ({"step": 0.1} if "step" in spec else {})
+                                   for name, spec in PRESETS["salicon-2015"].items()}
 PRESETS = {"default": PRESETS["tuebingen"] | {"AUC_Judd": {}}, **PRESETS}
 
 # %% ../../nbs/11_metrics/04_table.ipynb #34628ee2

@@ -22,7 +22,7 @@ class CenterBiasCrossval(Ceiling):
 
     Raises ValueError for an option out of range.
     """
-    role = "baseline"
+    role, kernel = "baseline", "share"        # of height and width
     card = {"citation": "Kümmerer, Wallis & Bethge, PNAS 112 (2015)", "licence": "public domain",
             "input": "fixations on the other images"}
     depends_on = (ceilings.__file__,)

@@ -161,7 +161,7 @@ def base_unavailable_reason(model: "FineTuned") -> str:
             f"{model.base_weights_path or f'the published {model.published.name}'} is another file. Name the first "
             "with base_weights_path.")
 
-# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #46707488
+# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #f92f45da
 def own_center_bias(model: "FineTuned") -> str | None:
     """The center bias that a model's weights were trained with, as `log_center_bias` takes it.
 

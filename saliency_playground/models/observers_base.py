@@ -43,6 +43,13 @@ class ObserverCeiling(Ceiling):
             bandwidth=self.bandwidth, weights=self.weights, center_bandwidth=self.center_bandwidth,
             px_per_dva=self.px_per_dva)
 
+    @property
+    def kernel(self) -> str:                             # type: ignore[override]
+        "The unit of the kernels' width: `dva`, `side` (the longer side), or the pixels that were given, `20px`."
+        if self.bandwidth is not None:
+            return f"{self.bandwidth:g}px"
+        return "side" if self.px_per_dva is None else "dva"
+
     def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
         """The densities that score the observers: (observers, a density made without any of them), …
 

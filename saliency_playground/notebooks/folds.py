@@ -18,7 +18,6 @@ from .. import files
 from ..errors import InputError, RunError
 from ..finetune.config import FinetuneConfig
 from ..finetune.record import data_options
-from .steps import configure_training, fold_folder, fold_record, folds_of, validation_line
 from saliency_playground.notebooks.execute import (
     Execution,
     check_parameters,
@@ -26,6 +25,14 @@ from saliency_playground.notebooks.execute import (
     execute,
     executed_with,
     parameters_of,
+)
+from saliency_playground.notebooks.steps import (
+    configure_training,
+    eval_dir_of,
+    fold_folder,
+    fold_record,
+    folds_of,
+    validation_line,
 )
 
 # %% ../../nbs/61_notebooks/04_folds.ipynb #69f148c9
@@ -126,7 +133,7 @@ def train_all(training: FinetuneConfig, waiting: Mapping[int, dict[str, Any]], o
             execution.stop()
     return results
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #2a775064
+# %% ../../nbs/61_notebooks/04_folds.ipynb #0dfe38e6
 def scored_content(training: FinetuneConfig, numbers: Iterable[int]) -> dict[str, Any]:
     """What the folds' scores follow from: the held-out images, fixations and maps, and the weights, all by digest.
 
@@ -195,7 +202,7 @@ def _ensure_split(training: FinetuneConfig, n: int | None, parameters: dict[str,
             raise
     return folds_of(training, n)
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #c91a73c7
+# %% ../../nbs/61_notebooks/04_folds.ipynb #73a4ade6
 def _score_all(training: FinetuneConfig, folder: Path, shared: Mapping[str, dict[str, Any]], numbers: list[int],
                tell: Callable[[str], None]) -> None:
     "Execute the notebooks that score and aggregate the folds, unless they did so with the same content and parameters."
@@ -232,6 +239,7 @@ def run_folds(config: str | Path, n: int | None = None, workers: int | None = No
     folds are scored and aggregated only if all are finished. Raises, before anything runs, ConfigError, RunError or
     ValueError for what cannot work, and TimeoutError if the folder is in use.
     """
+    from saliency_playground.finetune.folds import dataset_warnings
     from saliency_playground.finetune.train import TimeBudget
     sets = list(sets)
     ours = {"config": str(config), "sets": sets, "test_count": test_count}
@@ -257,6 +265,8 @@ def run_folds(config: str | Path, n: int | None = None, workers: int | None = No
         done |= train_all(training, waiting, out, environments, budget.left, tell)
         if all(fold_result.status in ("there", "finished") for fold_result in done.values()):
             _score_all(training, folder, shared, numbers, tell)
+            for sentence in dataset_warnings(eval_dir_of(training, values.get("eval_dir"))):
+                tell(sentence)
     return dict(sorted(done.items()))
 
 

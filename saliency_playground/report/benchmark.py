@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..bench.config import Config, load_config, read_config
+from ..bench.config import Config, load_config, name_experiment, read_config
 from ..bench.run import run
 from ..core import SaliencyDataset, SaliencyModel
 from ..errors import RunError
@@ -35,8 +35,9 @@ def benchmark(config: str | Path | Mapping[str, Any] | Config = "baseline", *,
     objects = {"models": models, "datasets": datasets}
     changes |= {key: list(items) for key, items in objects.items() if items is not None}
     if changes:
-        settings = config.as_dict() if isinstance(config, Config) else config
-        config = dict(read_config(settings).data) | changes
+        document = read_config(config.as_dict() if isinstance(config, Config) else config)
+        name_experiment(document)
+        config = document.data | changes
     result = run(load_config(config))
     for warning in result.warnings():
         warnings.warn(warning, stacklevel=2)

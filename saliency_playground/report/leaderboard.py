@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from .. import comparisons
+from ..bench.record import cells_beside
 from .comparison import format_number, format_table
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
@@ -121,6 +123,7 @@ def board_notes(run: RunFiles, dataset: str) -> list[str]:
     baseline, gold = anchor_models(run, dataset)
     if baseline and gold:
         notes.append(f"% of explainable: (model − {baseline}) / ({gold} − {baseline}), all three on the same targets")
+    notes += _kernel_notes(summary)
     return notes + [_APART[role] for role in dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset))
                     if role in _APART]
 
@@ -128,11 +131,27 @@ def board_notes(run: RunFiles, dataset: str) -> list[str]:
 def metric_definitions(run: RunFiles, dataset: str) -> dict[str, str]:
     "The definition of each column, or its definitions if cells differ in it: column -> text."
     summary = run.summary[run.summary.dataset == dataset]
-    return {name: " · ".join(dict.fromkeys(summary.definition[summary.metric == name])) for name in run.columns}
+    told = summary.definition.str.replace(_KERNEL, "", regex=True)         # said once, among the board's notes
+    return {name: " · ".join(dict.fromkeys(told[summary.metric == name])) for name in run.columns}
+
+
+_KERNEL = r",kernel=([^],]+)"
+_KERNELS = {"dva": "fitted in degrees of visual angle", "side": "fitted as a share of the image's longer side",
+            "share": "fitted as a share of height and width"}
+
+
+def _kernel_notes(summary: pd.DataFrame) -> list[str]:
+    "In what unit the kernels of each ceiling were fitted, `kernel=` in its definitions."
+    units = summary.definition.str.extract(_KERNEL)[0]
+    models = {unit: list(dict.fromkeys(summary.model[units == unit])) for unit in dict.fromkeys(units.dropna())}
+    return [f"kernels of {', '.join(names)}: {_KERNELS.get(unit, unit)}" for unit, names in models.items()]
 
 
 def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
-    "Sentences about failed images, doubtful fixations, and models above the gold standard."
+    """Sentences about failed images, doubtful fixations, models above the gold standard, and what lies beside the run.
+
+    dataset: what is about this one only, and, with the first, what is about none.
+    """
     failed = run.errors if dataset is None else run.errors[run.errors.dataset == dataset]
     sentences = []
     if len(failed):
@@ -143,6 +162,12 @@ def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
         if dataset in (None, name):
             sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
                           for finding in about.get("findings", [])]
+    if dataset in (None, datasets_of(run)[0]):
+        sentences += run.about.get("remarks", [])
+        for folder in run.folders:
+            if beside := cells_beside(folder, run.about["tables"]):
+                sentences.append(f"beside this run lie tables of another in {folder.as_posix()}, which are not in it: "
+                                 f"{', '.join(f'{name} × {model}' for name, model in beside)}.")
     return sentences + [sentence for sentence in leak_warnings(run)
                         if dataset is None or f" on {dataset} in " in sentence]
 

@@ -8,7 +8,6 @@ __all__ = ['RunFiles', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_
 
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
 import functools
-import json
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,43 +16,38 @@ import numpy as np
 import pandas as pd
 
 from .. import metrics
-from ..errors import InputError, MissingFileError
+from ..bench.record import only_run, read_record, read_table
+from ..errors import InputError
 from ..files import did_you_mean
 from ..tables import read_scores
+from .join import join_runs
 
 # %% ../../nbs/50_report/01_reading.ipynb #d953d2d4
 class RunFiles:
     """The tables of a finished run; `Run` is this and everything that can be said about them.
 
-    trust: whether code that the run's config names may be run, see `samples.allow_adapter`.
+    others: more runs, which are joined with it if they measured alike, see `join.join_runs`. trust: whether code that
+    the run's config names may be run, see `samples.allow_adapter`.
     """
-    def __init__(self, output_dir: str | Path, trust: bool = False):
-        self.output_dir, self.trust = Path(output_dir), trust
-        path = self.output_dir/"run.json"
-        if not path.is_file():
-            raise MissingFileError(f"{self.output_dir} holds no finished run: there is no run.json in it. "
-                                   "Give the output_dir of a run, or run it to its end.")
-        try:
-            about = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is damaged: {error}. Run again; what was computed is kept.") from None
-        missing = [key for key in ("config", "datasets", "cells") if not isinstance(about, dict) or key not in about]
-        if missing:
-            raise InputError(f"{path} is not from a run: it has no {', '.join(missing)}. Run again; what was computed "
-                             "is kept.")
-        self.about: dict[str, Any] = about
+    def __init__(self, output_dir: str | Path, *others: str | Path, trust: bool = False):
+        self.output_dir, self.trust = only_run(output_dir), trust
+        self.about: dict[str, Any]
+        self._joined: dict[str, bytes] = {}
+        if others:
+            self.about, self._joined = join_runs([output_dir, *others])
+        else:
+            self.about = read_record(self.output_dir)
         self.read = functools.lru_cache(self._read)
+
+    @property
+    def folders(self) -> list[Path]:
+        "Where its tables lie: its output_dir, or those of all the runs that were joined."
+        return [Path(run["output_dir"]) for run in self.about["joined"]] if self._joined else [self.output_dir]
 
     def _read(self, name: str) -> pd.DataFrame:
         "Read a table by its file's name. It is shared: copy it before you change it."
-        try:
-            return read_scores(self.output_dir/name)
-        except FileNotFoundError as error:
-            reason = " The run was predict_only." if self.about["config"].get("predict_only") else ""
-            raise MissingFileError(f"{error}{reason}") from None
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.output_dir/name} is damaged: {error}. Run again; what was computed is kept."
-                             ) from None
+        content = self._joined[name] if name in self._joined else read_table(self.output_dir, self.about, name)
+        return read_scores(self.output_dir/name, content)
 
     @functools.cached_property
     def columns(self) -> dict[str, metrics.Metric]:
@@ -201,12 +195,13 @@ def leaderboard(run: RunFiles) -> pd.DataFrame:
 def file_locations(run: RunFiles) -> str:
     "Where the tables, heatmaps and predictions of a run are, a line each."
     config, out = run.about["config"], run.output_dir
-    lines = [("tables", out/"<dataset>__<model>.csv"), ("summary", out/"ALL_SUMMARY.csv"),
-             ("provenance", out/"run.json")]
+    lines = [line for folder in run.folders for line in [
+        ("tables", folder/"<dataset>__<model>.csv"), ("summary", folder/"ALL_SUMMARY.csv"),
+        ("provenance", folder/"run.json")]]
     if config["heatmaps_png"]["enabled"]:
         lines.append(("heatmaps", Path(config["heatmaps_png"]["out_dir"] or out/"heatmaps")/"<dataset>"/"<model>"))
-    if config["cache_predictions"]:
+    if config["cache_predictions"] and "joined" not in run.about:
         lines.append(("predictions", Path(config["prediction_cache_dir"])/"<dataset>"/"<model>"))
     if len(run.errors):
-        lines.append(("errors", out/"errors.csv"))
+        lines += [("errors", folder/"errors.csv") for folder in run.folders]
     return "\n".join(f"{content:<12} {path}" for content, path in lines)

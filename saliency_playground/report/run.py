@@ -21,8 +21,10 @@ from .reading import RunFiles, file_locations, leaderboard
 class Run(RunFiles):
     """A finished run, read from the files in its output folder.
 
-    output_dir: the folder that holds run.json. trust: whether code of the user's own that its config names may be run;
-    without it a run is data, whoever sent it. Raises FileNotFoundError if it does not, ValueError if that is damaged.
+    output_dir: the folder that holds run.json, or one above it that holds no other run. others: more of them, joined
+    with it as `join.join_runs` says. trust: whether code of the user's own that its config names may be run; without it
+    a run is data, whoever sent it. Raises FileNotFoundError if there is none, RunError if it is being written or was
+    stopped, ValueError if it is damaged, or if runs did not measure alike.
     """
     def leaderboard(self) -> pd.DataFrame:
         "Means by dataset and model, the best first; see `reading.leaderboard`."

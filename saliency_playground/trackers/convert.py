@@ -18,14 +18,20 @@ import numpy as np
 
 from .. import files
 from ..datasets.listing import list_entries, natural_key, walk_files
-from ..errors import (
-    DatasetError, InputError, OccupiedError, OptionError, PlaygroundError, UnknownNameError)
 from ..tables import NameTable, write_table
 from ..version import __version__
 from .detect import detect_fixations
 from .place import to_pictures
 from .recording import ExportOptions, Recording, check_recording, join
 from .text import decode, plain_name
+from saliency_playground.errors import (
+    DatasetError,
+    InputError,
+    OccupiedError,
+    OptionError,
+    PlaygroundError,
+    UnknownNameError,
+)
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #94695cb0
 @dataclass(frozen=True)

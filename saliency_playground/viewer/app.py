@@ -169,7 +169,7 @@ class Viewer(ViewerState):
                 saved = {name: look.pop(name) for name in ("dataset", "models", "image_id")}
                 dataset, models = dataset or saved["dataset"], models or saved["models"]
                 image_id = image_id or saved["image_id"]
-            run = Run(run, trust)
+            run = Run(run, trust=trust)
         super().__init__(run, first_view(run, dataset, models, image_id, **look))
         self.controls = Controls(run, self.view)
         self.view = replace(self.view, colormap=self.controls.look["colormap"].value)

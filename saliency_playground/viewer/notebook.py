@@ -48,8 +48,7 @@ def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewe
     wrote are replaced; where they were deleted they are put first. trust: as of `Run`. Returns the path. Raises FileNotFoundError if there
     is no such run, ValueError if `path` is a file but no notebook.
     """
-    Run(run)
-    path, notebook = Path(path), viewer_notebook(run, path, trust)
+    path, notebook = Path(path), viewer_notebook(Run(run, trust=trust).output_dir, path, trust)
     if path.is_file():
         notebook = _refreshed(path, notebook)
     return files.write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
