@@ -131,7 +131,7 @@ def apart(model, pool, labels, which: str, i: int, some: np.ndarray) -> tuple[fl
                         2 * [fit.bandwidth_on(size)]) * np.prod(size) / made_of.sum()
         theirs.append(np.column_stack([kernels, center[scored], np.ones(len(kernels))]) @ fit.weights)
         ours.append(np.exp(log_density[rows[some][scored], columns[some][scored]]) * np.prod(size))
-    return tuple(float(np.log2(np.concatenate(values)).mean()) for values in (ours, theirs))
+    return np.log2(np.concatenate(ours)).mean(), np.log2(np.concatenate(theirs)).mean()
 
 
 def fit_apart(pool, labels, images: list[int], center_bandwidth: float, unit) -> float:
@@ -191,8 +191,8 @@ def units(images: int = 60) -> dict:
     pixels = ceilings.fit_observer_mixture(pool[some], labels, center_bandwidth=center, px_per_dva=[1.0] * len(labels))
     found["pixels"] = pixels.bandwidth, fit_apart(pool[some], labels, kept, center, lambda size: 1)
     bits = {}
-    for name, numbers in {"a share of the longer side": {}, "pixels": {"px_per_dva": [1.0] * len(labels)}}.items():
-        model = ceilings.ObserverMixture(pool, labels, len(labels), **numbers)
+    for name, px_per_dva in {"a share of the longer side": None, "pixels": [1.0] * len(labels)}.items():
+        model = ceilings.ObserverMixture(pool, labels, len(labels), px_per_dva=px_per_dva)
         bits[name] = [bits_of(model, pool, labels, i, False) for i in range(len(labels))]
     bias = fitted(pool, labels, "center bias", len(labels))
     middle = [bits_of(bias, pool, labels, i, False) for i in range(len(labels))]

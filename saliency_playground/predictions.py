@@ -187,7 +187,7 @@ class PredictionStore:
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         if not self._described:
-            files.write_json(self.folder/"cell.json", self._shown(self.recipe))
+            files.write_json(self.folder/"cell.json", self._shown(self.recipe), durable=False)
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)

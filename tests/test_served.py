@@ -377,7 +377,8 @@ def lab(scratch):
         points = "x,y\n" + "".join(f"{10 + n},{12 + 2 * n}\n" for n in range(8))
         (scratch / "lab/fixations").mkdir(exist_ok=True)
         (scratch / "lab/fixations" / f"{name}.csv").write_text(points)
-    return {"datasets": [{"name": "folder", "as": "lab", "root": "lab"}], "metrics": ["NSS"], "workers": 1}
+    return {"datasets": [{"name": "folder", "as": "lab", "root": "lab"}], "metrics": ["NSS"], "workers": 1,
+            "output_dir": "outputs"}
 
 
 def nss(folder="outputs"):
@@ -431,7 +432,8 @@ def test_fixations_replaced_between_survey_and_decoding(lab, monkeypatch):
     exec(DATA, where)
     WORLD = where["world"]()
     moved = dict(WORLD[0], fixations=[[45, 30]])
-    config = {"datasets": [{"name": Moving(), "as": "lab"}], "models": ["spectral_residual"], "metrics": ["NSS"]}
+    config = {"datasets": [{"name": Moving(), "as": "lab"}], "models": ["spectral_residual"], "metrics": ["NSS"],
+              "output_dir": "outputs"}
     with monkeypatch.context() as patch:
         replacing(patch, pipeline, "load_sample", "before", lambda: WORLD.__setitem__(0, moved))
         first = run(load_config(config))

@@ -193,7 +193,8 @@ def points_from_image(path: str | Path, size: tuple[int, int]) -> Fixations:
 def _is_transparent(path: str | Path) -> bool:
     "Whether an image has an alpha channel that is not opaque everywhere; False for what is no whole image."
     from PIL import Image
-    with suppress(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError), Image.open(path) as image:
+    with suppress(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError), Image.open(
+            files.regular_file(path)) as image:
         if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
             return bool((np.asarray(image.convert("RGBA"))[:, :, 3] < 255).any())
     return False

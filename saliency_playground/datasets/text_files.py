@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import files
 from ..errors import DatasetError
 
 # %% ../../nbs/30_datasets/00_text_files.ipynb #13a00007
@@ -66,7 +67,7 @@ def _western_text(data: bytes, path: object, line: int) -> str:
 def file_bytes(path: str | Path) -> bytes:
     "What is in a file. Raises DatasetError if there is none, if it is a folder or may not be read."
     try:
-        return Path(path).read_bytes()
+        return files.read_bytes(path)
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}. A relative path starts at the working directory, "
                            f"here {Path.cwd()}.") from None

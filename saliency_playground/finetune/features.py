@@ -101,9 +101,9 @@ def _write_features(path: Path, features: fast.BackboneFeatures, dtype: np.dtype
     shapes = [[list(tap.shape) for tap in taps] for taps in features.taps]
     flat = torch.cat([tap.reshape(-1) for taps in features.taps for tap in taps]).cpu().numpy().astype(dtype)
     layout = {"size": list(features.size), "shapes": shapes}
-    digest = _features_digest(path, layout, flat)
-    files.write_text(path.with_suffix(".json"), json.dumps(layout | {"sha256": digest}))
-    files.write_array(path, flat)
+    record = json.dumps(layout | {"sha256": _features_digest(path, layout, flat)})
+    files.write_text(path.with_suffix(".json"), record, durable=False)          # what the power takes is computed again
+    files.write_array(path, flat, durable=False)
 
 
 def _features_digest(path: Path, layout: Mapping[str, Any], flat: np.ndarray) -> str:
@@ -119,7 +119,7 @@ def _read_features(path: Path, verified: dict[Path, tuple]) -> fast.BackboneFeat
     verified: files whose digest was compared before, with their time stamp and size; this one is added.
     """
     try:
-        layout = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        layout = files.read_json(path.with_suffix(".json"))
         flat = np.load(path, mmap_mode="c", allow_pickle=False)
         sizes = [[int(np.prod(shape)) for shape in shapes] for shapes in layout["shapes"]]
         height, width = layout["size"]

@@ -21,7 +21,7 @@ from .. import files, metrics, stats
 from ..bench.record import cells_beside, changed_files, read_record, read_table, runs_in
 from ..datasets.listing import natural_key
 from ..errors import InputError, MissingFileError
-from ..tables import read_scores
+from ..tables import read_scores, table_csv
 
 # %% ../../nbs/41_finetune/12_folds.ipynb #43fee44a
 def find_cells(outputs: str | Path | Iterable[str | Path], used: Callable[[str], bool] = lambda model: True
@@ -182,9 +182,10 @@ def _folder_list(outputs: str | Path | Iterable[str | Path]) -> str:
 def dataset_warnings(outputs: str | Path | Iterable[str | Path] = "outputs/eval") -> list[str]:
     "What the runs in these folders say of their datasets, a sentence each: why a metric is empty, say."
     sentences: list[str] = []
-    for folder in [outputs] if isinstance(outputs, (str, Path)) else outputs:
+    folders = [outputs] if isinstance(outputs, (str, Path)) else outputs
+    for run_folder in [run_folder for folder in folders for run_folder in runs_in(folder)]:
         try:
-            datasets = json.loads(Path(folder, "run.json").read_text(encoding="utf-8"))["datasets"]
+            datasets = read_record(run_folder)["datasets"]
             sentences += [f"{name}: {finding['message']} {finding['cure']}".rstrip()
                           for name, about in datasets.items() for finding in about["findings"]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):   # the tables say what they say without it
@@ -241,4 +242,4 @@ def write_summary(table: pd.DataFrame,
     Returns the CSV's path.
     """
     files.write_bytes(Path(path).with_suffix(".png"), summary_png(table, dpi=160))
-    return files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    return files.write_text(path, table_csv(table, index=False))

@@ -6,7 +6,6 @@
 __all__ = ['draw_curves', 'draw_before_after', 'TrainingOptions', 'train_fold', 'finetune', 'summary_lines']
 
 # %% ../../nbs/41_finetune/11_run.ipynb #e7b07502
-import errno
 import io
 import math
 import time
@@ -22,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from .. import files, heatmaps, images, weights
 from ..deepgaze.center_bias import TEMPLATE_SIDE, template_digest
-from ..errors import OutOfTime, RunError
+from ..errors import OutOfTime, RunError, StorageError
 from ..provenance import provenance
 from .calibrate import calibrate
 from .config import FinetuneConfig, Tracking
@@ -316,11 +315,8 @@ def finetune(config: FinetuneConfig, resume: bool = False, overwrite: bool = Fal
         return {number: train_fold(config, number, resume=resume, overwrite=overwrite, calibrated=calibrated,
                                    full=full, quiet=quiet, clock=clock)
                 for number in ([config.fold] if config.fold else numbers)}
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise RunError(f"the disk is full under {config.output_dir}. What is there is whole: make room, and go on with "
-                       "`--resume`.") from error
+    except StorageError as error:
+        raise RunError(f"{error} What is there is whole: go on with `--resume`.") from error
 
 
 def summary_lines(scores: dict[int, dict[str, dict[str, float]]]) -> str:

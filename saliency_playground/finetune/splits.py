@@ -243,7 +243,7 @@ def write_split(split: Mapping[str, Any], out_dir: str | Path) -> Path:
 
 def _same_lists(path: Path, text: str) -> bool:
     "Whether a file of a split says the same as a text, be it with a digest or without."
-    there = path.read_text(encoding="utf-8")
+    there = files.read_text(path)
     if path.suffix != ".json" or there == text:
         return there == text
     try:
@@ -292,7 +292,7 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
     """
     path = Path(path)/"split.json" if Path(path).is_dir() else Path(path)
     try:
-        split = _check_form(check_split_digest(json.loads(files.read_text(path, "utf-8-sig")), path), path)
+        split = _check_form(check_split_digest(files.read_json(path), path), path)
     except (OSError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise

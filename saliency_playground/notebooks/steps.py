@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from .. import files
 from ..errors import RunError
 from ..finetune.config import FinetuneConfig, load_finetune
 from ..finetune.folds import FOLDS, PRETRAINED
@@ -104,7 +105,7 @@ def split_folder(training: FinetuneConfig) -> Path:
 def fold_record(training: FinetuneConfig, number: int) -> dict[str, Any]:
     "What a fold's `run.json` says; empty if there is none."
     try:
-        record = json.loads((fold_folder(training, number)/"run.json").read_text(encoding="utf-8"))
+        record = files.read_json(fold_folder(training, number)/"run.json")
         return record if isinstance(record, dict) else {}
     except (OSError, ValueError):
         return {}

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FinishedRun', 'open_runs', 'differences', 'join_runs', 'merge_runs']
 
-# %% ../../nbs/50_report/00_join.ipynb #180fa88b
+# %% ../../nbs/50_report/00_join.ipynb #a4b94d94
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from saliency_playground.bench.record import (
     write_record,
 )
 
-# %% ../../nbs/50_report/00_join.ipynb #2c22720a
+# %% ../../nbs/50_report/00_join.ipynb #4efa1a55
 class FinishedRun(NamedTuple):
     "A finished run, to be joined with others."
     folder: Path
@@ -54,7 +54,7 @@ def open_runs(folders: Sequence[str | Path]) -> list[FinishedRun]:
             raise InputError(f"{run.folder} holds predictions and no scores (predict_only). There is nothing to join.")
     return runs
 
-# %% ../../nbs/50_report/00_join.ipynb #dae91934
+# %% ../../nbs/50_report/00_join.ipynb #ce243491
 def differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "What was measured in one run and not alike in the other, a sentence each; empty if they can be joined."
     ours, theirs = (run.record["config"] for run in (a, b))
@@ -118,7 +118,7 @@ def _made_with(cell: Mapping[str, Any]) -> dict[str, Any]:
                for key, value in made_of.get("options", {}).items()}
     return {"name": made_of.get("model"), **options}
 
-# %% ../../nbs/50_report/00_join.ipynb #5fc6f122
+# %% ../../nbs/50_report/00_join.ipynb #c54bc314
 def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Put finished runs into one: its record, and its tables by name. Nothing is written.
 
@@ -167,7 +167,7 @@ def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[tuple[FinishedRun, 
                        "explainable: run them again with a gold standard among the models.")
     return list(taken.values()), remarks
 
-# %% ../../nbs/50_report/00_join.ipynb #5e93a900
+# %% ../../nbs/50_report/00_join.ipynb #7210bbce
 def _joined_tables(cells: Sequence[tuple[FinishedRun, Mapping[str, Any]]]) -> dict[str, bytes]:
     "The tables of joined runs by their names. cells: each with the run it is taken from."
     tables: dict[str, bytes] = {}
@@ -193,7 +193,7 @@ def _csv_bytes(header: list[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     writer.writerows(rows)
     return text.getvalue().encode("utf-8")
 
-# %% ../../nbs/50_report/00_join.ipynb #16bc6035
+# %% ../../nbs/50_report/00_join.ipynb #41226280
 def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     "The config of joined runs: that of the first, with the datasets, models and plugins of all."
     config = dict(runs[0].record["config"])
@@ -226,7 +226,7 @@ def _joined_cell(run: FinishedRun, cell: Mapping[str, Any]) -> dict[str, Any]:
     folder = cell.get("predictions") or Path(config["prediction_cache_dir"], cell["dataset"], cell["model"])
     return dict(cell) | {"predictions": resolve_path(run.folder, run.record, folder).resolve().as_posix()}
 
-# %% ../../nbs/50_report/00_join.ipynb #208be1b8
+# %% ../../nbs/50_report/00_join.ipynb #fea88d49
 def merge_runs(folders: Sequence[str | Path], out: str | Path) -> dict[str, Any]:
     """Join finished runs, and write the joined one into a folder. Returns its record.
 

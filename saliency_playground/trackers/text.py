@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..datasets.csv_tables import parse_floats, read_csv_columns
 from ..datasets.text_files import as_utf8, file_bytes
 from ..errors import DatasetError
@@ -146,7 +147,7 @@ class TextTable:
 # %% ../../nbs/36_trackers/06_text.ipynb #19464c45
 def _refuse_ragged(path: Path) -> None:
     "Refuse a table that seems to have one column, because one of its lines was cut. Raises DatasetError."
-    lines = decode(path.read_bytes(), path)[0].splitlines()
+    lines = decode(files.read_bytes(path), path)[0].splitlines()
     mark = next((mark for mark in "\t;," if mark in lines[0]), None)
     if mark is not None:
         many = lines[0].count(mark) + 1
