@@ -205,7 +205,7 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform". meta["gt"]: the
     same in the words of a metric's definition, `sigma24` say.
     sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional, not
-    finite, or of another aspect than the image.
+    finite, 0 everywhere, or of another aspect than the image.
     """
     sample = as_sample(item)
     if "outside" in sample.meta and "gt_map" in sample.meta:
@@ -217,6 +217,9 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     usual = "sigma=1dva" if sample.px_per_dva else "sigma=24/1024side"
     blur = f"sigma{sample.sigma_px:g}" if sample.sigma_px else usual
     try:
+        if sample.gt_map is not None and not np.any(sample.gt_map):
+            raise InputError("the map is 0 everywhere, an empty map, which says that nobody looked anywhere. Mend it, "
+                             "or leave the image out.")
         if sample.gt_map is not None:
             source, gt_map = "file", maps.normalize_map(_of_the_image(sample.gt_map, size))
         elif sample.participant_maps is not None:

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'write_bytes', 'regular_file',
            'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'check_archive', 'read_member',
-           'write_text', 'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock',
-           'refuse_link', 'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal', 'did_you_mean',
-           'path_hint', 'is_path_option', 'fill_path']
+           'write_text', 'read_array', 'array_bytes', 'write_array', 'write_arrays', 'json_text', 'write_json',
+           'remove_partials', 'lock', 'refuse_link', 'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal',
+           'did_you_mean', 'path_hint', 'is_path_option', 'fill_path']
 
 # %% ../nbs/01_files.ipynb #b59772c4
 import difflib
@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -274,6 +274,31 @@ def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return write_bytes(path, buffer.getvalue())
+
+# %% ../nbs/01_files.ipynb #f45cd5db
+def _finite(value: Any) -> Any:
+    "A nested value with None in place of numbers that are undefined or infinite."
+    if isinstance(value, Mapping):
+        return {key: _finite(below) for key, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(below) for below in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """A nested value as JSON that every reader understands, NaN and infinities as null, with a line end.
+
+    options: those of `json.dumps`; indented by 1 if nothing else is said. What JSON does not know is written as text.
+    """
+    written: dict[str, Any] = {"indent": 1, "default": str, "allow_nan": False} | options
+    return json.dumps(_finite(value), **written) + "\n"
+
+
+def write_json(path: str | Path, value: Any, durable: bool = True, **options: Any) -> Path:
+    "Write a JSON file: `json_text`, as `write_text` does."
+    return write_text(path, json_text(value, **options), durable)
 
 # %% ../nbs/01_files.ipynb #38c95ed3
 _PARTIAL = re.compile(r"\.([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{12}\.part")

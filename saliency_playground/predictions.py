@@ -8,7 +8,6 @@ __all__ = ['MOST_READS', 'recipe', 'source_digest', 'is_own', 'look_at', 'change
 
 # %% ../nbs/35_predictions.ipynb #e35b6367
 import io
-import json
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -188,8 +187,7 @@ class PredictionStore:
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         if not self._described:
-            record = json.dumps(self._shown(self.recipe), indent=1, default=str)
-            files.write_text(self.folder/"cell.json", record + "\n", durable=False)
+            files.write_json(self.folder/"cell.json", self._shown(self.recipe), durable=False)
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)

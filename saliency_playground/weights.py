@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PublishedWeights', 'download_dir', 'find_weights', 'unavailable_reason', 'download', 'find_or_download',
-           'fetch_weights', 'weights_status', 'read_state', 'load_state', 'is_partial', 'write_state']
+           'fetch_weights', 'weights_status', 'read_state', 'load_state', 'is_partial', 'write_state', 'recorded_files',
+           'changed_files', 'check_unchanged']
 
 # %% ../nbs/32_weights.ipynb #e8e49326
 import os
@@ -210,7 +211,7 @@ def load_state(net: Any, state: Mapping, where: str | Path, some: bool = False) 
     net: a torch module. state: {name: tensor}; a prefix that all names share and the network's do not (`module.`) is
     dropped.
     where: the file, for the message. some: names may be missing, whose tensors stay as they are.
-    Raises ValueError that lists names missing, unknown and of another shape.
+    Raises ValueError that lists names missing, unknown and of another shape, or naming a tensor that holds NaN.
     """
     wanted = net.state_dict()
     state = _without_prefix(state, wanted)
@@ -223,6 +224,9 @@ def load_state(net: Any, state: Mapping, where: str | Path, some: bool = False) 
     if faults:
         raise InputError(f"{where} does not fit {type(net).__name__} ({len(wanted)} tensors). {'; '.join(faults)}. "
                          "It holds the weights of another model or version.")
+    if broken := [name for name, tensor in state.items() if tensor.is_floating_point() and bool(tensor.isnan().any())]:
+        raise InputError(f"{where}: {len(broken)} of {len(state)} tensors hold NaN, no number, {broken[0]} first. A "
+                         "training that went wrong wrote them: take the weights of an epoch before that.")
     net.load_state_dict(state, strict=not some)
 
 
@@ -258,3 +262,33 @@ def write_state(path: str | Path, state: Mapping) -> Path:
     buffer = io.BytesIO()
     torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, buffer)
     return files.write_bytes(path, buffer.getvalue())
+
+# %% ../nbs/32_weights.ipynb #0e94277a
+def recorded_files(folder: str | Path) -> dict[str, str]:
+    "The SHA-256 of each file of a training by its name, as `run.json` in its folder tells; empty if it tells nothing."
+    try:
+        noted = files.read_json(Path(folder, "run.json"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {str(name): str(digest) for name, digest in noted.items()} if isinstance(noted, dict) else {}
+
+
+def changed_files(folder: str | Path) -> list[str]:
+    "The names of a training's files that are gone, or no longer what its `run.json` says."
+    return [name for name, digest in recorded_files(folder).items()
+            if Path(name).name == name and not _is_file_of(Path(folder, name), digest)]
+
+
+def _is_file_of(path: Path, digest: str) -> bool:
+    "Whether there is a file with this SHA-256."
+    return path.is_file() and files.sha256(path) == digest
+
+
+def check_unchanged(path: str | Path) -> None:
+    "Raise ValueError if a file is gone or no longer what `run.json` beside it says; without such a record, do nothing."
+    path = Path(path)
+    digest = recorded_files(path.parent).get(path.name)
+    if digest is not None and not _is_file_of(path, digest):
+        raise InputError(f"{path} {'was changed' if path.is_file() else 'is gone'} since its training wrote it, says "
+                         "run.json beside it. Put the training's own file back, or go on with the training "
+                         "(`--resume`), which writes it anew.")

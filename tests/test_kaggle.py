@@ -10,12 +10,17 @@ import zipfile
 
 import pandas as pd
 import pytest
-from conftest import OSIE50, ROOT
+from conftest import OSIE50, ROOT, tiny_training
 from kaggle_simulated import BUNDLE, TUNED, image
 
 from saliency_playground import files
+from saliency_playground.errors import refusal
+from saliency_playground.finetune.config import load_finetune
+from saliency_playground.finetune.run import finetune
+from saliency_playground.finetune.splits import make_split, write_split
 from saliency_playground.kaggle.bundle import SUMS, write_bundle
-from saliency_playground.kaggle.paths import INSTALL_CELL
+from saliency_playground.kaggle.paths import INSTALL_CELL, prepare_session
+from saliency_playground.registry import create
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux",
                                 reason="allowed on this system: Kaggle is Linux, and is played on Linux only")
@@ -85,6 +90,67 @@ def test_first_cells_of_the_notebooks(path):
     cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     assert "".join(cells[0]["source"]) == INSTALL_CELL.rstrip("\n") and cells[1]["metadata"]["tags"] == ["parameters"]
     assert "config, sets = prepare_session(config, sets)" in "".join(cells[2]["source"])
+
+
+def one_session(kaggle, attached, name, epochs):
+    """A session in which the first fold is trained for so many epochs, with these folders under /kaggle/input.
+
+    attached: place below the input -> folder. Its outputs are kept as kaggle/name. Returns the trained fold's scores.
+    """
+    for folder in ("input", "working"):
+        shutil.rmtree(kaggle / folder, ignore_errors=True)
+        (kaggle / folder).mkdir(parents=True)
+    for place, folder in attached.items():
+        shutil.copytree(folder, kaggle / "input" / place)
+    os.chdir(kaggle / "working")
+    try:
+        config, sets = prepare_session("tiny.yaml", [f"training.stages.head.epochs={epochs}"])
+        training = load_finetune(config, sets)
+        if not training.split_file.exists():
+            write_split(make_split(create("dataset", "folder", **training.data.options), 2, folds=2), "splits")
+        return finetune(training, resume=True, quiet=True)
+    finally:
+        os.chdir(kaggle)
+        shutil.copytree(kaggle / "working", kaggle / name)
+
+
+def test_two_sessions_under_different_mounts(scratch, monkeypatch, capsys):
+    """A training of one session goes on in the next, wherever the same data are attached; with others it does not.
+
+    What authors of an attached dataset left in folders of their own is never taken for this training's.
+    """
+    tiny_training([{"name": "head", "epochs": 1, "lr": 0.01}], fold=1, output_dir="outputs/tuned", experiment="mine",
+                  data={"name": "folder", "root": "/kaggle/input/img_bin"},
+                  base_weights_path="/kaggle/input/saliency_playground/base.pth")
+    bundle, eyes = scratch / "bundle", scratch / "toy"
+    bundle.mkdir()
+    for name in ("tiny.yaml", "base.pth"):
+        shutil.move(name, bundle)
+    files.write_text(eyes / "splits/split.json", "the split of the dataset's authors")
+    files.write_text(eyes / "runs/detect/yolo.pt", "another network")
+    kaggle = scratch / "kaggle"
+    monkeypatch.setenv("SALIENCY_PLAYGROUND_KAGGLE", str(kaggle))
+
+    one_session(kaggle, {"saliency-playground": bundle, "img-bin": eyes}, "first", 1)
+    split = json.loads((kaggle / "first/splits/split.json").read_text())
+    assert not (kaggle / "first/runs").exists() and len(split["test"]) == 2
+    assert "left alone" in capsys.readouterr().out
+
+    # the same data, unpacked a folder deeper, below their owner; the outputs below theirs
+    elsewhere = {"datasets/ada/saliency-playground": bundle, "datasets/ada/img-bin/img_bin": eyes,
+                 "notebooks/ada/fold-1": kaggle / "first"}
+    one_session(kaggle, elsewhere, "second", 3)
+    history = pd.read_csv(kaggle / "second/outputs/tuned/fold_01/history.csv")
+    assert history.epoch.tolist() == [0, 1, 2, 3]
+    assert json.loads((kaggle / "second/splits/split.json").read_text()) == split
+
+    # the fixations of an image were mended in between
+    image_id = split["folds"][0]["train"][0]
+    table = eyes / f"fixations/{image_id}.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[:6]) + "\n")
+    message = refusal(one_session, kaggle, elsewhere, "third", 3)
+    assert f"image {image_id}'s fixations changed" in message, message
+    assert len(pd.read_csv(kaggle / "third/outputs/tuned/fold_01/history.csv")) == 2    # as the first session left it
 
 
 def test_start_to_end(tmp_path):

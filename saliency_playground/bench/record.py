@@ -8,7 +8,6 @@ __all__ = ['RECORD', 'mark_unfinished', 'put_back', 'write_record', 'read_record
 
 # %% ../../nbs/40_bench/00_record.ipynb #6f000381
 import csv
-import json
 import os
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
@@ -29,7 +28,7 @@ def mark_unfinished(output_dir: str | Path, about: Mapping[str, Any]) -> bytes |
     """
     path = Path(output_dir, RECORD)
     before = files.read_bytes(path) if path.is_file() else None
-    files.write_text(path, json.dumps(dict(about) | {"finished": False}, indent=1, default=str) + "\n")
+    files.write_json(path, dict(about) | {"finished": False})
     return before
 
 
@@ -50,7 +49,7 @@ def write_record(output_dir: str | Path, about: Mapping[str, Any], tables: Itera
     """
     listed = {name: files.sha256(Path(output_dir, name)) for name in tables}
     record = dict(about) | {"finished": True, "tables": listed}
-    files.write_text(Path(output_dir, RECORD), json.dumps(record, indent=1, default=str) + "\n")
+    files.write_json(Path(output_dir, RECORD), record)
 
 # %% ../../nbs/40_bench/00_record.ipynb #4946ae47
 _KEPT = "Run again; what was computed is kept."

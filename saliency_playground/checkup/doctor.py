@@ -6,7 +6,6 @@
 __all__ = ['Checkup', 'doctor', 'write_json', 'worst_severity']
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #82e8f5e4
-import json
 import shutil
 import textwrap
 from collections import Counter
@@ -165,7 +164,7 @@ def _numbers(facts: list[ImageFacts]) -> dict[str, str]:
 # %% ../../nbs/38_checkup/06_doctor.ipynb #f125100f
 def write_json(checkups: Iterable[Checkup], path: str | Path) -> Path:
     "Write checkups as one JSON file."
-    return files.write_text(path, json.dumps([checkup.as_dict() for checkup in checkups], indent=1, default=str) + "\n")
+    return files.write_json(path, [checkup.as_dict() for checkup in checkups])
 
 
 def worst_severity(checkups: Iterable[Checkup]) -> str:

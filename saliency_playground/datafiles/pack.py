@@ -159,7 +159,7 @@ def pack(dataset: SaliencyDataset, to: str | Path, about: dict[str, str] | None 
             manifest = _write_pack(dataset, staging, quiet)
             manifest["about"] = dict(getattr(dataset, "card", {}) if about is None else about)
             manifest["digest"] = manifest_digest(manifest)
-            files.write_text(staging/"manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+            files.write_json(staging/"manifest.json", manifest, ensure_ascii=False)
             if to.exists():
                 to.rmdir()
             os.replace(staging, to)

@@ -59,9 +59,12 @@ def read_gt_map(path: Path, size: tuple[int, int], interpolation: str = "bilinea
     """A ground-truth map file at the size (height, width) of its image, float64, and what should be said of it.
 
     interpolation: "bilinear" or "bicubic". alpha: what transparency means, see `images.read_map`.
-    Raises DatasetError or MapError naming the file.
+    Raises DatasetError or MapError naming the file, also if it is 0 everywhere.
     """
     values = images.read_map(path, alpha=alpha)
+    if not np.any(values):
+        raise DatasetError(f"{path}: the map is 0 everywhere, an empty map, which says that nobody looked anywhere. "
+                           "Mend the map, leave its image out, or let its fixations be the truth (`gt: fixations`).")
     return resize_gt_map(values, size, interpolation, path), map_findings(values, size, path)
 
 # %% ../../nbs/30_datasets/05_participants.ipynb #094ff416

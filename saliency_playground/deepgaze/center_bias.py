@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MIT1003', 'TEMPLATE_SIDE', 'nearest_pixels', 'template_at_size', 'find_template', 'template_unavailable_reason',
-           'log_center_bias', 'fit_center_bias']
+           'log_center_bias', 'template_digest', 'fit_center_bias']
 
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #ee4b0106
 import functools
@@ -123,6 +123,20 @@ def log_center_bias(which: str | Path, size: tuple[int, int]) -> np.ndarray:
         return np.full(size, -np.log(size[0] * size[1]), dtype=np.float32)
     published = MIT1003 if which == "mit1003" else None
     return _resize_template(path, path.stat().st_mtime_ns, published, tuple(size)).copy()
+
+# %% ../../nbs/33_deepgaze/01_center_bias.ipynb #d6948c6e
+def template_digest(which: str | Path) -> str:
+    """What a center bias is, whatever its file is called: "mit1003", "uniform", or a digest of the numbers in the file.
+
+    which: as for `log_center_bias`. Raises ValueError if the file cannot be had or read.
+    """
+    if which in ("mit1003", "uniform"):
+        return str(which)
+    path = find_template(which)
+    assert path is not None, "only uniform has no file"
+    if files.sha256(path) == MIT1003.sha256:
+        return "mit1003"
+    return files.digest(np.asarray(images.read_map(path), dtype=np.float64))
 
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #3daae603
 TEMPLATE_SIDE = 1024  # pixels a side of a fitted template, as of the published one

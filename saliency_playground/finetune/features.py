@@ -7,11 +7,13 @@ __all__ = ['backbone_digest', 'FeatureCache', 'bytes_needed', 'stack_features']
 
 # %% ../../nbs/41_finetune/06_features.ipynb #a2e53843
 import copy
+import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,6 +46,7 @@ class FeatureCache:
         self.folder = Path(folder)/f"{self.made_by}_{dtype}"
         self._tensors = [tensor for name, tensor in net.state_dict(keep_vars=True).items() if ".features." in name]
         self._checked = self._versions(), True             # the versions last compared, and whether they were current
+        self._verified: dict[Path, tuple] = {}                           # time stamps and sizes of files found whole
 
     def _versions(self) -> list[int]:
         "A number for each tensor of the backbones that changes when it is written to."
@@ -68,12 +71,12 @@ class FeatureCache:
         if not self.current():
             return _to_device(_extract_features(self.net, sample.image), device)
         path = self.path(sample)
-        features = _read_features(path)
+        features = _read_features(path, self._verified)
         if features is None:
             computed = _extract_features(self.net, sample.image)
             _write_features(path, computed, self.dtype)
             # read again in float16: an epoch that computed the features must not differ from one that read them
-            features = computed if self.dtype == np.float32 else _read_features(path)
+            features = computed if self.dtype == np.float32 else _read_features(path, self._verified)
         if features is None:
             raise InputError(f"{path} was written and cannot be read. See to the disk, or set feature_cache.enabled: "
                              "false.")
@@ -97,13 +100,24 @@ def _write_features(path: Path, features: fast.BackboneFeatures, dtype: np.dtype
     "Write features, shapes first: where the numbers are, the shapes are, too."
     shapes = [[list(tap.shape) for tap in taps] for taps in features.taps]
     flat = torch.cat([tap.reshape(-1) for taps in features.taps for tap in taps]).cpu().numpy().astype(dtype)
-    record = json.dumps({"size": list(features.size), "shapes": shapes})
+    layout = {"size": list(features.size), "shapes": shapes}
+    record = json.dumps(layout | {"sha256": _features_digest(path, layout, flat)})
     files.write_text(path.with_suffix(".json"), record, durable=False)          # what the power takes is computed again
     files.write_array(path, flat, durable=False)
 
 
-def _read_features(path: Path) -> fast.BackboneFeatures | None:
-    "The features in a file, mapped into memory; None if it is missing or incomplete."
+def _features_digest(path: Path, layout: Mapping[str, Any], flat: np.ndarray) -> str:
+    "A digest of the numbers, of how they are laid out, and of what they are the features of: folder and file name."
+    whole = hashlib.sha256(json.dumps([path.parent.name, path.stem, layout["size"], layout["shapes"]]).encode())
+    whole.update(np.ascontiguousarray(flat).view(np.uint8).data)
+    return whole.hexdigest()
+
+
+def _read_features(path: Path, verified: dict[Path, tuple]) -> fast.BackboneFeatures | None:
+    """The features in a file, mapped into memory; None if it is missing, or not what was written.
+
+    verified: files whose digest was compared before, with their time stamp and size; this one is added.
+    """
     try:
         layout = files.read_json(path.with_suffix(".json"))
         flat = np.load(path, mmap_mode="c", allow_pickle=False)
@@ -111,6 +125,10 @@ def _read_features(path: Path) -> fast.BackboneFeatures | None:
         height, width = layout["size"]
         if flat.ndim != 1 or len(flat) != sum(map(sum, sizes)):
             return None
+        stamps = tuple((part.stat().st_mtime_ns, part.stat().st_size) for part in (path, path.with_suffix(".json")))
+        if verified.get(path) != stamps and _features_digest(path, layout, flat) != layout["sha256"]:
+            return None
+        verified[path] = stamps
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     parts = iter(np.split(flat, np.cumsum([size for group in sizes for size in group])[:-1]))
@@ -127,8 +145,8 @@ def bytes_needed(cache: FeatureCache, sizes: Iterable[tuple[int, int]]) -> int:
     with torch.no_grad():
         numbers = {size: sum(tap.numel() for model in shapes_only.models
                              for tap in model.taps(torch.zeros(1, 3, *size, device="meta"))) for size in counts}
-    # 400: headers and shapes
-    total = sum(count * (numbers[size] * cache.dtype.itemsize + 400) for size, count in counts.items())
+    # 500: headers, shapes and a digest
+    total = sum(count * (numbers[size] * cache.dtype.itemsize + 500) for size, count in counts.items())
     need = f"the features of {counts.total()} images take {total / 1e9:.3g} GB, and"
     if total > cache.limit_gb * 1e9:
         raise InputError(f"{need} feature_cache.limit_gb allows {cache.limit_gb:.3g}. Raise it, set dtype: float16, "

@@ -18,6 +18,7 @@ import pandas as pd
 
 from .. import files
 from ..core import SaliencyDataset, as_sample
+from ..datasets.base import check_split_digest
 from ..datasets.csv_tables import read_csv_columns
 from ..datasets.listing import natural_key, nfc
 from ..errors import DatasetError
@@ -231,13 +232,25 @@ def write_split(split: Mapping[str, Any], out_dir: str | Path) -> Path:
         raise DatasetError(f"image {unfit[0]!r}: in a list, # begins a comment and spaces at the ends are dropped. "
                            "Rename the image.")
     texts = {name: "".join(f"{image_id}\n" for image_id in sorted(ids, key=natural_key)) for name, ids in lists.items()}
-    texts["split.json"] = json.dumps(split, indent=1, ensure_ascii=False) + "\n"
+    texts["split.json"] = files.json_text(dict(split) | {"sha256": files.digest(split)}, ensure_ascii=False)
     for name, text in texts.items():
         path = Path(out_dir, name)
-        if path.exists() and files.read_text(path) != text:
+        if path.exists() and not _same_lists(path, text):
             raise DatasetError(f"{path} holds another split. What was trained on that one has seen images that this "
                                "one holds out: give another out_dir, or remove the old files and train anew.")
     return [files.write_text(Path(out_dir, name), text) for name, text in texts.items()][-1]
+
+
+def _same_lists(path: Path, text: str) -> bool:
+    "Whether a file of a split says the same as a text, be it with a digest or without."
+    there = files.read_text(path)
+    if path.suffix != ".json" or there == text:
+        return there == text
+    try:
+        first, second = (check_split_digest(json.loads(each), path) for each in (there, text))
+    except ValueError:                                                                # cut, or changed
+        return False
+    return first == second
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #4de5441b
 def check_split(split: Mapping[str, Any], where: object, groups: Mapping[str, list[str]] | None = None) -> None:
@@ -274,11 +287,12 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
     """A split from `split.json`, or from the folder that holds it, checked: as `make_split` gives it.
 
     dataset, group_of: hold it against a dataset too, its ids, groups and identical images.
-    Raises DatasetError naming the file and what is wrong: no such file, another form, a leak, an unknown image.
+    Raises DatasetError naming the file and what is wrong: no such file, another form, a leak, an unknown image, a
+    change since it was drawn.
     """
     path = Path(path)/"split.json" if Path(path).is_dir() else Path(path)
     try:
-        split = _check_form(files.read_json(path), path)
+        split = _check_form(check_split_digest(files.read_json(path), path), path)
     except (OSError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise

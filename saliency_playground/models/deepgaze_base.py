@@ -85,7 +85,7 @@ class DeepGazeModel(TorchModel):
 
     Raises ValueError if an option is out of range.
     """
-    center_bias: str = "mit1003"             # mit1003, uniform, or a file (.npy) of a log density
+    center_bias: str | None = "mit1003"      # mit1003, uniform, or a file (.npy) of a log density
     implementation: str = "own"              # own, or deepgaze_pytorch where the official package is installed
     channels_last: bool = True               # memory layout: a twentieth faster
 
@@ -109,14 +109,19 @@ class DeepGazeModel(TorchModel):
         "Our network or the official one; both have the same parameters under the same names."
         return self.network() if self.implementation == "own" else official_network(self.official)
 
+    @property
+    def template(self) -> str:
+        "The center bias that is used: mit1003, uniform or a file."
+        return self.center_bias or "mit1003"
+
     def unavailable_reason(self) -> str:
         "Why weights or center bias cannot be had, in a sentence with the cure; empty if they can."
-        return super().unavailable_reason() or template_unavailable_reason(self.center_bias)
+        return super().unavailable_reason() or template_unavailable_reason(self.template)
 
     def download(self) -> None:
         "Download weights and center bias, if they are not here. Raises ValueError if one cannot be had."
         super().download()
-        find_template(self.center_bias)
+        find_template(self.template)
 
     def preprocess(self, image: np.ndarray, scale: float = 1.0) -> np.ndarray:
         "The image at the size it is fed; enlarged, if the network would have nothing left of it."
@@ -125,7 +130,7 @@ class DeepGazeModel(TorchModel):
 
     def extra_inputs(self, batch: Tensor) -> tuple[Tensor, ...]:
         "What the network is given beside a batch (n, 3, height, width): the center bias (1, height, width)."
-        return (torch.from_numpy(log_center_bias(self.center_bias, tuple(batch.shape[2:])))[None].to(batch.device),)
+        return (torch.from_numpy(log_center_bias(self.template, tuple(batch.shape[2:])))[None].to(batch.device),)
 
     def forward(self, net: nn.Module, batch: Tensor) -> Tensor:
         """batch (n, 3, height, width) float32, 0 to 255 -> (n, height, width), natural-log densities.

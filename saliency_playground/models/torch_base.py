@@ -193,11 +193,12 @@ def training_images(*paths: str | Path | None) -> dict[str, set[str]]:
 
     Empty where there is none. An image is named by its digest if the file has that ("pictures": {image id: digest}),
     else by its id.
-    Raises ValueError naming a file that is damaged.
+    Raises ValueError naming a file that is damaged, or was changed since its training wrote it.
     """
     ids_by_part: dict[str, set[str]] = {"train": set(), "val": set()}
     for place in (Path(path).expanduser() for path in paths if path is not None):
         note = (place if place.is_dir() else place.parent)/"split.json"
+        weights.check_unchanged(note)
         if note.is_file():
             try:
                 split = files.read_json(note)

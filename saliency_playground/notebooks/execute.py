@@ -22,7 +22,7 @@ from typing import IO, Any, NamedTuple
 
 from .. import errors, files
 from ..errors import InputError, MissingFileError, MissingPackageError, RunError
-from ..files import did_you_mean
+from ..files import did_you_mean, read_json
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #d1b54fe9
 def packaged_notebooks() -> dict[str, Path]:
@@ -42,20 +42,43 @@ def find_notebook(notebook: str | Path) -> Path:
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #3dbde17e
 class Parameter(NamedTuple):
-    "A parameter of a notebook. kind: str, int, float, bool, list, … as it is annotated, empty if it is not."
+    "A parameter of a notebook. kind: its annotation, `int | None` say; empty if it has none."
     kind: str
     default: Any
     help: str
 
 
 def parameters_of(notebook: str | Path) -> dict[str, Parameter]:
-    """The parameters of a notebook by name.
+    """The parameters of a notebook by name; none if it has no cell with the tag `parameters`.
 
-    Raises FileNotFoundError if there is no such notebook, ImportError, with what to install, without papermill.
+    Raises FileNotFoundError if there is no such notebook, ValueError if it is none, or if that cell is no Python.
     """
-    inspected = _papermill().inspect_notebook(str(find_notebook(notebook)))
-    return {name: Parameter(parameter["inferred_type_name"].replace("None", ""), _parse_default(parameter["default"]),
-                            parameter["help"]) for name, parameter in inspected.items()}
+    path = find_notebook(notebook)
+    try:
+        cells = read_json(path)["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+        text = "".join(tagged[0]["source"]) if tagged else ""
+        lines = [line for line in ast.parse(text).body if isinstance(line, (ast.Assign, ast.AnnAssign))]
+    except SyntaxError as error:
+        raise InputError(f"{path}: the cell tagged `parameters` is no Python, line {error.lineno}: {error.msg}."
+                         ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{path} cannot be read as a notebook. It is cut, or no notebook.") from None
+    return {target.id: _parameter_in(line, text) for line in lines if line.value is not None
+            for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
+            if isinstance(target, ast.Name)}
+
+
+def _parameter_in(line: ast.Assign | ast.AnnAssign, text: str) -> Parameter:
+    "The parameter that a line of the tagged cell sets. text: the whole cell."
+    kind = ast.unparse(line.annotation) if isinstance(line, ast.AnnAssign) else (line.type_comment or "")
+    comment = text.splitlines()[(line.end_lineno or line.lineno) - 1].encode()[line.end_col_offset or 0:].decode()
+    assert line.value is not None, "a line without a value is no parameter"
+    try:
+        default = ast.literal_eval(line.value)
+    except ValueError:
+        default = ast.unparse(line.value)
+    return Parameter(kind, default, comment.strip().lstrip("#").strip())
 
 
 def _papermill() -> ModuleType:
@@ -67,17 +90,10 @@ def _papermill() -> ModuleType:
                                   name="papermill") from error
     return papermill
 
-
-def _parse_default(text: str) -> Any:
-    "A default as it is written in the notebook; the text itself if it is no plain value."
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
 # %% ../../nbs/61_notebooks/01_execute.ipynb #2f3381f5
 _KINDS: dict[str, type | tuple[type, ...]] = {
-    "str": str, "int": int, "float": (int, float), "bool": bool, "list": (list, tuple), "dict": dict,
+    "str": str, "int": int, "float": (int, float), "bool": bool, "list": (list, tuple), "tuple": (list, tuple),
+    "dict": dict, "None": type(None),
 }
 
 
@@ -87,6 +103,9 @@ def check_parameters(notebook: str | Path, values: Mapping[str, Any]) -> None:
     Other errors as `parameters_of`.
     """
     parameters, name = parameters_of(notebook), Path(notebook).name
+    if values and not parameters:
+        raise InputError(f"{name} has no parameters, so {', '.join(values)} cannot be set. Give the cell that sets "
+                         "them the tag `parameters` (in JupyterLab: the gears on the right, Cell Tags).")
     faults = [f"{name}: there is no parameter {parameter!r}.{did_you_mean(parameter, parameters)} There are: "
               f"{', '.join(parameters)}." for parameter in values if parameter not in parameters]
     faults += [f"{name}: {parameter} is {parameters[parameter].kind}, not {value!r}."
@@ -96,12 +115,33 @@ def check_parameters(notebook: str | Path, values: Mapping[str, Any]) -> None:
         raise InputError("\n".join(faults))
 
 
+def _kinds_in(annotation: ast.expr) -> list[str]:
+    "The names of the types that an annotation allows: of `Optional[int]` and `int | None` int and None."
+    if isinstance(annotation, ast.BinOp):
+        return [*_kinds_in(annotation.left), *_kinds_in(annotation.right)]
+    if isinstance(annotation, ast.Subscript):
+        inside = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        outside = ast.unparse(annotation.value).rpartition(".")[2]
+        if outside in ("Optional", "Union"):
+            nothing = ["None"] if outside == "Optional" else []
+            return [name for each in inside for name in _kinds_in(each)] + nothing
+        return [outside.lower()]                                                        # list[str], List[str]
+    return [ast.unparse(annotation)]
+
+
 def _fits(parameter: Parameter, value: Any) -> bool:
-    "Whether a value is of the kind that a parameter is declared with, or of its default's."
-    if value is None:
-        return parameter.default is None
-    kind = _KINDS.get(parameter.kind, object)
-    return isinstance(value, kind) and (kind in (bool, object) or not isinstance(value, bool))
+    "Whether a value is of one of the kinds that a parameter is declared with. None where it is the default, too."
+    if value is None and parameter.default is None:
+        return True
+    try:
+        names = _kinds_in(ast.parse(parameter.kind, mode="eval").body) if parameter.kind else []
+    except SyntaxError:
+        names = []
+    if not names:
+        return value is not None or parameter.default is None
+    return any(name not in _KINDS or (isinstance(value, _KINDS[name])
+                                      and (name in ("bool", "None") or not isinstance(value, bool)))
+               for name in names)
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #0c7d49a1
 def _execute_in_process(notebook: str, out: Path) -> None:
@@ -111,7 +151,7 @@ def _execute_in_process(notebook: str, out: Path) -> None:
     threading.Thread(target=_end_when_alone, daemon=True).start()
     papermill = _papermill()
     try:
-        papermill.execute_notebook(notebook, str(beside), parameters, progress_bar=False)
+        papermill.execute_notebook(notebook, str(beside), parameters, progress_bar=False, **_kernel_of(notebook))
         os.replace(beside, out)
     except KeyboardInterrupt:
         beside.unlink(missing_ok=True)
@@ -121,6 +161,12 @@ def _execute_in_process(notebook: str, out: Path) -> None:
             os.replace(beside, out)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _kernel_of(notebook: str) -> dict[str, str]:
+    "The kernel for a notebook that names none, as notebooks that were cleaned or made by a program often do."
+    named = read_json(notebook).get("metadata", {}).get("kernelspec", {}).get("name")
+    return {} if named else {"kernel_name": "python3", "language": "python"}
 
 
 def _end_when_alone() -> None:
@@ -145,6 +191,7 @@ class Execution:
                  env: Mapping[str, str] | None = None) -> None:
         values = dict(parameters or {})
         check_parameters(notebook, values)
+        _papermill()
         self.out = Path(out)
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self._stderr = _temporary_file()

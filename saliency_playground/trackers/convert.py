@@ -7,7 +7,6 @@ __all__ = ['TRACKERS', 'COLUMNS', 'Tracker', 'recognise', 'tracker_of', 'find_ex
            'read_export', 'convert', 'list_trackers']
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #22de9d18
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -375,7 +374,7 @@ def convert(paths: str | Path | Iterable[str | Path], to: str | Path, *, overwri
     if folder.exists() and not folder.is_dir():
         raise OccupiedError(f"{folder} is a file, not a folder.")
     result = read_export(given, **options)
-    files.write_text(targets[1], json.dumps(result.report(), indent=2, ensure_ascii=False) + "\n")
+    files.write_json(targets[1], result.report(), indent=2, ensure_ascii=False)
     columns = result.columns()
     write_table(targets[0], list(columns), (list(row) for row in zip(*columns.values(), strict=True)))
     return result
