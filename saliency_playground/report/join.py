@@ -8,6 +8,7 @@ __all__ = ['FinishedRun', 'open_runs', 'differences', 'join_runs', 'merge_runs']
 # %% ../../nbs/50_report/00_join.ipynb #a4b94d94
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,12 +85,15 @@ def _shown(value: Any) -> str:
 
 
 def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
-    "The numbers that have another definition in the other run, the scores of left-out observers aside."
+    """The numbers that have another definition in the other run, the scores of left-out observers aside.
+
+    What a definition says of its model alone, a map of its own or the unit of its kernel, is no difference.
+    """
     found = []
     for run in (a, b):
         apart = {(cell["dataset"], cell["model"]) for cell in run.record["cells"]
                  if cell.get("role") in LEAVE_ONE_OUT_ROLES}
-        found.append({(row["dataset"], row["metric"]): row["definition"].replace(",map=own]", "]")
+        found.append({(row["dataset"], row["metric"]): re.sub(r",(map|kernel)=\w+(?=[],])", "", row["definition"])
                       for row in run.rows("ALL_SUMMARY.csv")
                       if (row["dataset"], row["model"]) not in apart and row["n"] != "0"})
     return [f"on {cell[0]}, {cell[1]} is {found[0][cell]} in {a.folder}, {found[1][cell]} in {b.folder}"
@@ -99,9 +103,12 @@ def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
 def _dataset_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The datasets that hold something else in the other run."
     ours, theirs = (run.record["datasets"] for run in (a, b))
-    return [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in {a.folder}, "
-            f"{theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
-            if ours[name].get("digest") != theirs[name].get("digest")]
+    degrees = [f"{name} has {ours[name].get('px_per_dva')} px_per_dva in {a.folder}, "
+               f"{theirs[name].get('px_per_dva')} in {b.folder}" for name in ours.keys() & theirs.keys()
+               if ours[name].get("px_per_dva") != theirs[name].get("px_per_dva")]
+    return degrees or [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in "
+                       f"{a.folder}, {theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
+                       if ours[name].get("digest") != theirs[name].get("digest")]
 
 
 def _model_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
