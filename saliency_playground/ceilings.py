@@ -233,7 +233,7 @@ class LeaveOneOutCenterBias:
     def __init__(self, pool: FixationPool, bandwidth: ArrayLike, uniform: float = 0.01):
         self.pool, self.uniform = pool, uniform
         self._bandwidth = np.asarray(bandwidth, dtype=float)
-        self._total = functools.lru_cache(maxsize=12)(lambda size, bandwidth: sum_kernels(pool, size, bandwidth))
+        self._total = functools.lru_cache(maxsize=5)(lambda size, bandwidth: sum_kernels(pool, size, bandwidth))
 
     def bandwidth_of(self, i: int) -> float:
         "The bandwidth for image i, a share of height and width."
@@ -452,7 +452,8 @@ def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray]
     if bandwidth is not None and fixed is not None:
         return MixtureFit(float(bandwidth), fixed, float(center_bandwidth))
     images = _subsample(able, most, seed)
-    unit = "px" if bandwidth is not None else "side" if px_per_dva is None else "dva"
+    unit = "side" if px_per_dva is None else "dva"
+    unit = unit if bandwidth is None else "px"
 
     def px_of(i: int, size: tuple[int, int]) -> float:
         return _unit_px(unit, size, None if px_per_dva is None else px_per_dva[i])

@@ -64,7 +64,7 @@ def difference_from_published(published: PublishedFile, path: Path) -> str:
 
 def file_md5(path: str | Path) -> str:
     "The MD5 of a file's bytes, as 32 hex digits: proof against accidents, not against malice."
-    with open(path, "rb") as file:
+    with files.open_file(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 # %% ../nbs/25_downloads.ipynb #b1955731

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'write_bytes', 'regular_file',
-           'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'read_member', 'write_text',
-           'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock', 'refuse_link',
-           'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal', 'did_you_mean', 'path_hint',
-           'is_path_option', 'fill_path']
+           'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member', 'check_archive', 'read_member',
+           'write_text', 'read_array', 'array_bytes', 'write_array', 'write_arrays', 'remove_partials', 'lock',
+           'refuse_link', 'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal', 'did_you_mean',
+           'path_hint', 'is_path_option', 'fill_path']
 
 # %% ../nbs/01_files.ipynb #b59772c4
 import difflib
@@ -61,6 +61,10 @@ def atomic_path(path: str | Path, durable: bool = True) -> Iterator[Path]:
     After an error the new file is removed and the old one is untouched. Raises StorageError naming the path.
     """
     path = Path(path)
+    if not path.name:
+        raise InputError(f"{str(path)!r} names no file to write. Name one.")
+    with disk_errors(path), suppress(FileNotFoundError):
+        regular_file(path)                             # not `/dev/null`, which would be replaced by a file
     beside = path.with_name(f".{_HOST}-{os.getpid()}-{secrets.token_hex(6)}.part")
     _unfinished.add(beside.name)
     try:
@@ -122,7 +126,7 @@ def regular_file(path: str | Path) -> Path:
     return Path(path)
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | Path) -> io.BufferedReader:
     "A file opened to be read. Raises as `regular_file` does, and OSError."
     return open(regular_file(path), "rb")
 
@@ -163,6 +167,19 @@ def check_member(member: zipfile.ZipInfo) -> None:
                          "bytes, more than is read. Unpack the archive if it is meant so.")
 
 
+def check_archive(path: str | Path) -> None:
+    "Refuse a file that is a zip of far more than its bytes can mean, before a library unpacks it; others pass."
+    with open_file(path) as file:
+        if not zipfile.is_zipfile(file):
+            return
+        packed, unpacked = file.seek(0, io.SEEK_END), 0
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(file) as archive:       # a damaged one is refused later
+            unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _BOMB[0] and unpacked > _BOMB[1] * packed:
+        raise InputError(f"{path} unpacks from {packed:,} to {unpacked:,} bytes, more than is read. Look where it "
+                         "comes from.")
+
+
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     """One member of a zip.
 
@@ -175,8 +192,8 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     except InputError:
         raise
     except Exception as error:                         # zipfile raises anything of a damaged archive
-        raise InputError(f"{name} in it cannot be unpacked ({str(error) or type(error).__name__}). Copy or download "
-                         "the file again.") from None
+        raise InputError(f"{name[:200]} in it cannot be unpacked ({str(error)[:200] or type(error).__name__}). Copy or "
+                         "download the file again.") from None
 
 # %% ../nbs/01_files.ipynb #b37e815f
 def write_text(path: str | Path, text: str, durable: bool = True) -> Path:
@@ -190,19 +207,30 @@ _read_lock = threading.Lock()
 def read_array(source: str | Path | BinaryIO, key: str | None = None) -> np.ndarray | dict[str, np.ndarray]:
     """The array of a `.npy` file, or the arrays of an `.npz` file by name (with a key, that one only); never unpickled.
 
-    May be called from any thread. Raises as `numpy.load` does, and ValueError for a header that does not claim what
-    there is and for what `read_member` refuses.
+    May be called from any thread. Raises OSError, and InputError for a file that is damaged, whose header does not
+    claim what there is, that needs pickle, or that unpacks to more than is read.
 
     NumPy reads a header with Python's parser, which in Python 3.11 can fail if two threads use it at once.
     """
     with _read_lock, open_file(source) if isinstance(source, (str, Path)) else source as file:
-        if file.read(4) != b"PK\x03\x04":
-            file.seek(0)
-            return _read_npy(file)
-        with zipfile.ZipFile(file) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-            return {name: _read_npy(io.BytesIO(read_member(archive, f"{name}.npy"))) for name in names
-                    if key in (None, name)}
+        try:
+            return _arrays_of(file, key)
+        except (InputError, OSError):
+            raise
+        except Exception as error:                     # NumPy and zipfile raise anything of a damaged file
+            words = str(error)[:200].removesuffix(".") or type(error).__name__
+            raise InputError(f"it is no whole array file: {words}. Copy or download it again.") from None
+
+
+def _arrays_of(file: BinaryIO, key: str | None) -> np.ndarray | dict[str, np.ndarray]:
+    "What `read_array` gives, of an open file."
+    if file.read(4) != b"PK\x03\x04":
+        file.seek(0)
+        return _read_npy(file)
+    with zipfile.ZipFile(file) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        return {name: _read_npy(io.BytesIO(read_member(archive, f"{name}.npy"))) for name in names
+                if key in (None, name)}
 
 
 def _read_npy(file: BinaryIO) -> np.ndarray:
@@ -215,8 +243,8 @@ def _read_npy(file: BinaryIO) -> np.ndarray:
     shape, _, dtype = header(file)
     begin, end = file.tell(), file.seek(0, io.SEEK_END)
     if (claimed := math.prod(shape) * dtype.itemsize) != end - begin and not dtype.hasobject:
-        raise InputError(f"its header claims {claimed:,} bytes of numbers, and there are {end - begin:,}: it is damaged, "
-                         "or two arrays were saved into one file. Copy or download it again.")
+        raise InputError(f"its header claims {claimed:,} bytes of numbers, and there are {end - begin:,}: it is "
+                         "damaged, or two arrays were saved into one file. Copy or download it again.")
     file.seek(start)
     return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -231,9 +259,9 @@ def array_bytes(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def write_array(path: str | Path, array: np.ndarray) -> Path:
+def write_array(path: str | Path, array: np.ndarray, durable: bool = True) -> Path:
     "Write a `.npy` file, as `write_bytes` does. Raises ValueError as `array_bytes` does."
-    return write_bytes(path, array_bytes(array))
+    return write_bytes(path, array_bytes(array), durable)
 
 
 def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
@@ -440,7 +468,7 @@ def _open_to_append(path: Path, size: int) -> BinaryIO:
     "A file opened for writing behind its first `size` bytes; it and its folder are made if need be."
     path.parent.mkdir(parents=True, exist_ok=True)
     refuse_link(path)
-    file = open(path, "ab", buffering=0)
+    file = open(path, "ab", buffering=0)               # noqa: SIM115 - it stays open
     file.truncate(size)
     return file
 

@@ -46,7 +46,7 @@ def _opened(path: str | Path, max_pixels: int | None = None,
     """
     import PIL.Image
     try:
-        files.regular_file(path)                                        # a pipe would be waited for, a device read for ever
+        files.regular_file(path)                                        # no pipe, no device: they may never end
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")                             # a damaged EXIF block is no reason to print
             pillows_limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
@@ -81,7 +81,7 @@ def _check_pixels(image: "PIL.Image.Image", path: str | Path, max_pixels: int | 
         raise ImageError(f"{path}: its header claims {width}×{height} pixels, which {length} bytes do not hold. "
                          f"Copy or download the file again. {cure}")
 
-# %% ../nbs/08_images.ipynb #11044d4b
+# %% ../nbs/08_images.ipynb #e5b8a705
 def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
     "The part of a PNG whose bytes do not match its checksum, which Pillow does not look at; empty if all do."
     at = 8
@@ -93,14 +93,14 @@ def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
     return ""
 
 
-# %% ../nbs/08_images.ipynb #6119f136
+# %% ../nbs/08_images.ipynb #f322cec3
 _MARKS = re.compile(rb"\xff+[^\x00\xff]")
 _RESTARTS, _ARITHMETIC = range(0xD0, 0xD8), range(0xC9, 0xCC)
 _MORE = bytes(range(1, 200, 3))
 
 
 def _scan_ends(data: bytes) -> list[tuple[int, int]]:
-    "Where in a JPEG file the data of a scan end, and where they start again: the place of each such mark, and its code."
+    "The marks in a JPEG file that end the data of a scan, or start them again: the place and the code of each."
     ends, at = [], 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xD9 and data[at + 1] not in _ARITHMETIC:
         after = at + 2 + int.from_bytes(data[at + 2:at + 4], "big")
@@ -137,10 +137,10 @@ def _jpeg_fault(image: "PIL.Image.Image", data: bytes) -> str:
     with PIL.Image.open(io.BytesIO(_with_more(data, [place for place, _ in ends]))) as again:
         return "" if np.array_equal(np.asarray(again), pixels) else "its data end before the picture does"
 
-# %% ../nbs/08_images.ipynb #4a4b357b
+# %% ../nbs/08_images.ipynb #f11daad3
 def _length_fault(there: int, needed: int) -> str:
-    "That there are other than the needed bytes; up to four may fill up."
-    return "" if needed <= there <= needed + 4 else f"{there} bytes where its header speaks of {needed}"
+    "That there are other than the needed bytes; else empty."
+    return "" if there == needed else f"{there} bytes where its header speaks of {needed}"
 
 
 def _webp_fault(image: "PIL.Image.Image", data: bytes) -> str:
@@ -153,7 +153,8 @@ def _bmp_fault(image: "PIL.Image.Image", data: bytes) -> str:
     length, start, kind, bits, packed = struct.unpack("<2xI4xII10xHI", data[:34])
     if kind != 40 or packed not in (0, 3) or length == len(data):
         return ""
-    return _length_fault(len(data), start + (image.width * bits + 31) // 32 * 4 * image.height)
+    needed = start + (image.width * bits + 31) // 32 * 4 * image.height
+    return "" if data[needed:] == b"\0\0" else _length_fault(len(data), needed)             # Photoshop adds two zeros
 
 
 def _tiff_fault(image: "PIL.Image.Image", data: bytes) -> str:
@@ -165,7 +166,7 @@ def _tiff_fault(image: "PIL.Image.Image", data: bytes) -> str:
     row, strip = sum((tags[256] * bits + 7) // 8 for bits in planes), max(1, min(tags.get(278, tags[257]), tags[257]))
     needed, filled_up = row * tags[257], row * -(-tags[257] // strip) * strip
     there = sum(tags[279])
-    return _length_fault(there, needed) if there and there != filled_up else ""
+    return "" if there in (0, needed + needed % 2, filled_up) else _length_fault(there, needed)
 
 
 _FAULTS = {"PNG": _png_fault, "JPEG": _jpeg_fault, "MPO": _jpeg_fault, "WEBP": _webp_fault, "BMP": _bmp_fault,

@@ -188,7 +188,8 @@ class PredictionStore:
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         if not self._described:
-            files.write_text(self.folder/"cell.json", json.dumps(self._shown(self.recipe), indent=1, default=str) + "\n")
+            record = json.dumps(self._shown(self.recipe), indent=1, default=str)
+            files.write_text(self.folder/"cell.json", record + "\n", durable=False)
             self._described = True
         if self.journal.get(image_id) is not None:
             self.journal.put(image_id, key=None)

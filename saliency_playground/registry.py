@@ -76,7 +76,7 @@ class AdapterInfo:
 @functools.cache
 def _adapters_in(path: Path, module: str | None, changed: int) -> tuple[AdapterInfo, ...]:
     "The entries of one file; `changed` is its time stamp, so that an edited file is read again."
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = files.read_text(path, errors="replace")
     if "register(" not in text:
         return ()
     try:

@@ -19,7 +19,8 @@ from .errors import InputError
 MOST_TEXT = 1_000_000                                  # characters of a file
 MOST_VALUES = 50_000                                   # values in it, aliases written out
 MOST_DEEP = 50                                         # blocks and brackets within each other
-_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge", "value")}
+_TAGS = {f"tag:yaml.org,2002:{name}"
+         for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge", "value")}
 
 
 class YamlFault(InputError):
@@ -44,7 +45,7 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self.depth -= 1
         if isinstance(node, yaml.Node) and node.tag not in _TAGS:
-            raise YamlFault(line, f"a tag (!) that is not read here: {node.tag.rpartition(':')[2][:40]}. Leave it out.")
+            raise YamlFault(line, f"a tag (!) that is not read: {node.tag.rpartition(':')[2][:40]}. Leave it out.")
         if isinstance(node, yaml.MappingNode) and not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
             raise YamlFault(line, "a key that is a list or a block. Write text before the `:`.")
         return node
@@ -72,8 +73,8 @@ def _count(node: yaml.Node, counts: dict[int, tuple[int, int]]) -> tuple[int, in
     if n < 0:
         raise YamlFault(node.start_mark.line + 1, "an alias (*) of something that it lies in.")
     if n > MOST_VALUES or deep > MOST_DEEP:
-        raise YamlFault(node.start_mark.line + 1, f"with its aliases (*) written out it holds more than {MOST_VALUES:,} "
-                        f"values, or is more than {MOST_DEEP} deep. Write out what is meant.")
+        raise YamlFault(node.start_mark.line + 1, "with its aliases (*) written out it holds more than "
+                        f"{MOST_VALUES:,} values, or is more than {MOST_DEEP} deep. Write out what is meant.")
     return n, deep
 
 # %% ../nbs/26_settings.ipynb #183412ea

@@ -494,12 +494,13 @@ def _csv(header: str, rows: Iterable[Sequence[object]]) -> str:
 def _write_record(root: Path, record: dict[str, Any]) -> None:
     "Write one image's files."
     id, size, paths = record["image_id"], record["image"].shape[:2], record["paths"]
-    files.write_bytes(root/f"images/{id}.png", _png(record["image"]))
+    files.write_bytes(root/f"images/{id}.png", _png(record["image"]), durable=False)
     rows = [(observer, *point) for observer, path in paths.items() for point in path]
-    files.write_text(root/f"fixations/{id}.csv", _csv("observer,x,y,t,duration", rows))
-    files.write_array(root/f"gt_maps/{id}.npy", _toy_map([point for path in paths.values() for point in path], size))
+    files.write_text(root/f"fixations/{id}.csv", _csv("observer,x,y,t,duration", rows), durable=False)
+    points = [point for path in paths.values() for point in path]
+    files.write_array(root/f"gt_maps/{id}.npy", _toy_map(points, size), durable=False)
     for observer, path in paths.items():
-        files.write_array(root/f"participant_maps/{id}/{observer}.npy", _toy_map(path, size, shrink=4))
+        files.write_array(root/f"participant_maps/{id}/{observer}.npy", _toy_map(path, size, shrink=4), durable=False)
 
 def _write_tables(root: Path, records: list[dict[str, Any]]) -> None:
     "Write the two tables over all images."
@@ -519,7 +520,7 @@ def _check_folder(root: Path, n_images: int) -> set[str]:
     present = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()
                and not path.name.startswith(".")}
     try:
-        earlier = int(json.loads((root/"toy.json").read_text(encoding="utf-8"))["n_images"])
+        earlier = int(files.read_json(root/"toy.json")["n_images"])
     except (OSError, ValueError, KeyError, TypeError):
         earlier = 0
     strangers = sorted(present - (_toy_names(max(n_images, earlier)) if earlier else set()))

@@ -164,6 +164,7 @@ def read_state(path: str | Path) -> dict:
     """
     import torch
     path = Path(path)
+    files.check_archive(path)
     try:
         if path.suffix.lower() == ".npz":
             arrays = files.read_array(path)
@@ -179,11 +180,20 @@ def read_state(path: str | Path) -> dict:
     except Exception:                                    # a damaged or foreign file can raise anything
         raise InputError(f"{path} cannot be read as weights: it is damaged, or no torch file, or holds code beside "
                          "tensors, which is never run.") from None
-    while isinstance(read, Mapping) and not _all_tensors(read):
+    return _unwrapped(read, path)
+
+
+def _unwrapped(read: Any, path: Path) -> dict:
+    "The state dict in what a torch file held. Raises InputError if there is none."
+    for _ in range(len(_WRAPPERS)):                      # a file may be its own wrapper
+        if not isinstance(read, Mapping) or _all_tensors(read):
+            break
         inner = next((read[name] for name in _WRAPPERS if isinstance(read.get(name), Mapping)), None)
         if inner is None:
             raise InputError(f"{path} holds no state dict, but {', '.join(list(map(str, read))[:6]) or 'nothing'}.")
         read = inner
+    if isinstance(read, Mapping) and not _all_tensors(read):
+        raise InputError(f"{path} holds no state dict, but wrappers in wrappers.")
     if not isinstance(read, Mapping):
         raise InputError(f"{path} holds a {type(read).__name__}, expected a state dict.")
     return dict(read)

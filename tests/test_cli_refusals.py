@@ -156,7 +156,7 @@ def test_wrong_input_is_refused(line, named, workplace, monkeypatch):
                                   "kaggle kernel --notebook finetune_fold --user ada --out closed/kernel",
                                   "run --config baseline --set output_dir=closed/outputs"])
 def test_a_folder_that_may_not_be_written_to(line, workplace, monkeypatch):
-    "What the operating system refuses is said in its own words; it refuses root nothing, so the test stands in for it."
+    "What the operating system refuses is a sentence; it refuses root nothing, so the test stands in for it."
     monkeypatch.chdir(workplace)
 
     def refused(path, *_, **__):
@@ -167,7 +167,7 @@ def test_a_folder_that_may_not_be_written_to(line, workplace, monkeypatch):
     before = tree()
     result = typed(line)
     assert isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == 2 and "Permission denied" in result.stderr
+    assert result.exit_code == 2 and "there is no permission" in result.stderr
     assert tree() == before
 
 

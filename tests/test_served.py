@@ -12,6 +12,7 @@ import sys
 import textwrap
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -376,7 +377,8 @@ def lab(scratch):
         points = "x,y\n" + "".join(f"{10 + n},{12 + 2 * n}\n" for n in range(8))
         (scratch / "lab/fixations").mkdir(exist_ok=True)
         (scratch / "lab/fixations" / f"{name}.csv").write_text(points)
-    return {"datasets": [{"name": "folder", "as": "lab", "root": "lab"}], "metrics": ["NSS"], "workers": 1}
+    return {"datasets": [{"name": "folder", "as": "lab", "root": "lab"}], "metrics": ["NSS"], "workers": 1,
+            "output_dir": "outputs"}
 
 
 def nss(folder="outputs"):
@@ -430,7 +432,8 @@ def test_fixations_replaced_between_survey_and_decoding(lab, monkeypatch):
     exec(DATA, where)
     WORLD = where["world"]()
     moved = dict(WORLD[0], fixations=[[45, 30]])
-    config = {"datasets": [{"name": Moving(), "as": "lab"}], "models": ["spectral_residual"], "metrics": ["NSS"]}
+    config = {"datasets": [{"name": Moving(), "as": "lab"}], "models": ["spectral_residual"], "metrics": ["NSS"],
+              "output_dir": "outputs"}
     with monkeypatch.context() as patch:
         replacing(patch, pipeline, "load_sample", "before", lambda: WORLD.__setitem__(0, moved))
         first = run(load_config(config))
@@ -519,18 +522,18 @@ def test_a_file_of_ones_own_model_replaced_while_it_predicts(lab, monkeypatch):
 
 def test_a_model_of_the_package_that_was_changed_by_hand(lab):
     from saliency_playground.registry import create
-    model = create("model", "center_bias")
+    model: Any = create("model", "center_bias")
     config = lab | {"models": [{"name": model, "as": "bias"}]}
     assert run(load_config(config)).n_predicted == 3 and run(load_config(config)).n_predicted == 0
     before, model.sigma_ratio = nss(), 0.9
     assert run(load_config(config)).n_predicted == 3 and nss() != before
-    model.sigma_ratio = create("model", "center_bias").sigma_ratio
+    model.sigma_ratio = vars(create("model", "center_bias"))["sigma_ratio"]
     assert run(load_config(config)).n_predicted == 3 and nss() == before
     torch = pytest.importorskip("torch")
     from saliency_playground import weights
     Path("net.py").write_text("import torch\ndef net(): return torch.nn.Conv2d(3, 1, 1)\n")
     weights.write_state("net.pth", {"weight": torch.ones(1, 3, 1, 1) / 3, "bias": torch.zeros(1)})
-    net = create("model", "hf_torch", weights_path="net.pth", network="net.py:net")
+    net: Any = create("model", "hf_torch", weights_path="net.pth", network="net.py:net")
     config = lab | {"models": [{"name": net, "as": "net"}], "output_dir": "nets"}
     assert run(load_config(config)).n_predicted == 3 and run(load_config(config)).n_predicted == 0
     before = nss("nets")

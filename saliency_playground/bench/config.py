@@ -41,9 +41,17 @@ from .. import metrics as _metrics
 from ..checkup.recognise import known_datasets
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError
-from ..files import RESERVED, did_you_mean, fill_path, is_path_option, path_hint, read_text
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
 from ..settings import YamlFault, parse_settings
+from saliency_playground.files import (
+    RESERVED,
+    did_you_mean,
+    fill_path,
+    is_path_option,
+    path_hint,
+    read_text,
+    regular_file,
+)
 
 # %% ../../nbs/40_bench/01_config.ipynb #ef654f57
 @dataclass
@@ -67,7 +75,7 @@ class Document:
 
     def line(self, path: Iterable, problem: str) -> str:
         "`file:line: key: problem` for the value at a path."
-        mark, key = self.mark(path), ".".join(map(str, path))
+        mark, key = self.mark(path), ".".join(str(step)[:60] for step in path)
         where = f"{self.name}:{mark}" if isinstance(mark, int) else mark or self.name
         key = "" if where.startswith(f"--set {key}=") else key
         return ": ".join(part for part in (where, key, problem) if part)
@@ -215,7 +223,8 @@ class Block(BaseModel):
 def _unknown_name(what: str, names: Iterable[str], name: str) -> str:
     "That a name is not among those known, and the nearest one or else all of them."
     names = list(names)
-    return f'unknown {what} "{name}".{did_you_mean(name, names) or " There are: " + ", ".join(names) + "."}'
+    listed = ", ".join(names[:40]) + (", …" if len(names) > 40 else "")
+    return f"unknown {what} {_show_value(name)}.{did_you_mean(name[:60], names) or f' There are: {listed}.'}"
 
 
 def _check_name(what: str, names: Iterable[str], name: str) -> str:
@@ -338,7 +347,7 @@ def _error_sentence(error: ErrorDetails, schema: type[Block]) -> str:
             block = get_args(block)[0] if isinstance(step, int) else block.model_fields[step].annotation
         near = did_you_mean(str(error["loc"][-1]), block.model_fields)
         return "unknown key." + (near or f" There are: {', '.join(block.model_fields)}.")
-    cure = f" Write [{value}]." if kind == "list_type" and isinstance(value, str) else ""
+    cure = f" Write [{value}]." if kind == "list_type" and isinstance(value, str) and len(value) <= 60 else ""
     near = did_you_mean(value, re.findall(r"'([^']*)'", context["expected"])) if kind == "literal_error" else ""
     return f"expected {_expected_value(error)}, got {_show_value(value)}.{near}{cure}"
 
@@ -393,7 +402,7 @@ def paths_as_written(document: Document, value: Any, key: str = "") -> Any:
         if text == filled and (is_path_option(key) or "/" in filled):
             return written
         if len(filled) > 3 or text.startswith(f"{filled}/"):
-            text = text.replace(f"{filled}/", f"{written.rstrip('/')}/")
+            text = re.sub(re.escape(filled) + r"(?![\w.-])", lambda match, written=written: written.rstrip("/"), text)
     return text
 
 # %% ../../nbs/40_bench/01_config.ipynb #bd034650
@@ -477,7 +486,7 @@ def _entries(document: Document, kind: str, data: dict) -> list[ConfigEntry]:
         document.fault([key], f"{problem}. List at least one. There are: {', '.join(names or ())}.")
         return []
     if not isinstance(items, list):
-        cure = f" Write [{items}]." if isinstance(items, str) else ""
+        cure = f" Write [{items}]." if isinstance(items, str) and len(items) <= 60 else ""
         document.fault([key], f"expected a list, got {_show_value(items)}.{cure}")
         return []
     entries: list[ConfigEntry] = []
@@ -604,7 +613,7 @@ def _metric_columns(document: Document, data: dict) -> dict[str, dict]:
     elif wanted is None or (isinstance(wanted, Mapping) and wanted):
         specs_by_name = {str(name): (("metrics", name), spec) for name, spec in (wanted or specs).items()}
     else:
-        cure = f" Write [{wanted}]." if isinstance(wanted, str) else ""
+        cure = f" Write [{wanted}]." if isinstance(wanted, str) and len(wanted) <= 60 else ""
         document.fault(["metrics"], f"expected a list of names, got {_show_value(wanted)}.{cure}")
         specs_by_name = {}
     columns = {}
@@ -733,7 +742,8 @@ def _check_places(document: Document, config: Config) -> None:
     figures, kept = ({Path(os.path.realpath(top), *cell) for cell in cells}
                      for top in (config.heatmaps_png.out_dir, config.prediction_cache_dir))
     for folder in figures:
-        if clash := next((other for other in kept if folder.is_relative_to(other) or other.is_relative_to(folder)), None):
+        clash = next((other for other in kept if folder.is_relative_to(other) or other.is_relative_to(folder)), None)
+        if clash:
             document.fault(("heatmaps_png", "out_dir"), f"heatmaps would go to {folder.as_posix()}, and predictions to "
                            f"{clash.as_posix()}. Give the two folders that do not lie in each other.")
             return
@@ -775,8 +785,8 @@ def missing_inputs(config: Config) -> list[str]:
             paths_given = entry.options.get(option)
             for path in paths_given if isinstance(paths_given, list) else [paths_given]:
                 places = [Path(str(path)), *([home/str(path)] if option == "images_dir" else [])]
-                if isinstance(path, str) and "://" not in path and not any(place.exists() for place in places):
-                    lines.append(config._document.line(entry.paths.get(option, ()), _no_such_path(path)))
+                if isinstance(path, str) and "://" not in path and (problem := _path_fault(path, places)):
+                    lines.append(config._document.line(entry.paths.get(option, ()), problem))
     for name, metric in _metrics.columns(config.metrics).items():
         if metric.library and find_spec(metric.library) is None:
             cure = 'pip install "saliency_playground[metrics]"'
@@ -803,6 +813,13 @@ def _adapter_unavailable_reason(kind: str, name: str) -> str:
     return ""
 
 
-def _no_such_path(path: str) -> str:
-    "That a path leads nowhere, and what to do."
-    return f"there is no {_show_value(path)}. {path_hint(path)}"
+def _path_fault(path: str, places: Iterable[Path]) -> str:
+    "That a path leads nowhere, or to a pipe or a device, and what to do; empty if not. places: what it may mean."
+    there = next((place for place in places if place.exists()), None)
+    if there is None:
+        return f"there is no {_show_value(path)}. {path_hint(path)}"
+    try:
+        regular_file(there)
+    except InputError as error:
+        return str(error)
+    return ""

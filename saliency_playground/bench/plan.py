@@ -55,7 +55,7 @@ def survey(dataset: SaliencyDataset, limit: int | None = None) -> list[SurveyedI
     return items
 
 
-_KEPT_AS = (".npy", ".json", ".png", "_overlay.png", ".jpg")           # the files of an image that a run or the viewer keeps
+_KEPT_AS = (".npy", ".json", ".png", "_overlay.png", ".jpg")          # files of an image that a run or the viewer keeps
 _KEPT_BESIDE = {".lock": "a run's lock", "images.jsonl": "a run's journal", "cell.json": "a run's record"}
 
 

@@ -52,7 +52,7 @@ def cell_tables(cell_result: CellResult) -> list[list]:
     scores = {image_id: entries[image_id]["scores"] if image_id in entries else unscored for image_id in image_ids}
     write_table(folder/f"{cell.name}.csv", ["dataset", "model", "image_id", *names, "error"],
                 ([*cell_columns, image_id, *(scores[image_id][name] for name in names),
-                  cell_result.errors.get(image_id, "")] for image_id in image_ids))
+                  cell.config.as_written(cell_result.errors.get(image_id, ""))] for image_id in image_ids))
     if cell.by_observer:
         rows = [(image_id, row) for image_id in image_ids if image_id in entries
                 for row in entries[image_id]["observers"] if len(row["observers"]) == 1]

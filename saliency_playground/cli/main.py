@@ -358,6 +358,7 @@ def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | No
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
     from saliency_playground.report.run import Run
     run = Run(*(output_dirs or ["outputs"]), trust=trust)
+    from saliency_playground.tables import table_csv
     extras = run.extra_tables(published_file or published, sensitivity)
     click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
     if html:
@@ -367,7 +368,7 @@ def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | No
     if latex:
         write_output(latex, as_latex(run, extras))
     if csv:
-        write_output(csv, run.leaderboard().to_csv(lineterminator="\n"))
+        write_output(csv, table_csv(run.leaderboard()))
     if picture:
         write_output(picture, images.png_bytes(run.contact_sheet()))
 
@@ -399,10 +400,12 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
     click.echo("\n\n".join(map(str, comparisons)))
     if csv:
         import pandas as pd
-        table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
-        write_output(csv, table.reset_index().set_index(["dataset", "metric"]).to_csv(lineterminator="\n"))
 
-# %% ../../nbs/70_cli/09_main.ipynb #f93b5d65
+        from saliency_playground.tables import table_csv
+        table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
+        write_output(csv, table_csv(table.reset_index().set_index(["dataset", "metric"])))
+
+# %% ../../nbs/70_cli/09_main.ipynb #f91c14ef
 @main.command()
 @click.argument("output_dirs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUTPUT_DIR OTHER...")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",

@@ -74,7 +74,7 @@ def _existing(place: Path) -> Path:
 def _fetched(to: Path) -> dict[str, dict]:
     "The note of what was fetched into a folder: published name -> checksum, and what was put where."
     try:
-        noted = json.loads((to/".fetch"/"fetched.json").read_text(encoding="utf-8"))
+        noted = files.read_json(to/".fetch"/"fetched.json")
     except (OSError, ValueError):
         return {}
     return {name: note for name, note in noted.items() if isinstance(note, dict)} if isinstance(noted, dict) else {}

@@ -154,14 +154,15 @@ def pack(dataset: SaliencyDataset, to: str | Path, about: dict[str, str] | None 
     staging = to.absolute().with_name(f".{to.absolute().name}.{os.getpid()}.part")
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        staging.mkdir(parents=True)
-        manifest = _write_pack(dataset, staging, quiet)
-        manifest["about"] = dict(getattr(dataset, "card", {}) if about is None else about)
-        manifest["digest"] = manifest_digest(manifest)
-        files.write_text(staging/"manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
-        if to.exists():
-            to.rmdir()
-        os.replace(staging, to)
+        with files.disk_errors(to):
+            staging.mkdir(parents=True)
+            manifest = _write_pack(dataset, staging, quiet)
+            manifest["about"] = dict(getattr(dataset, "card", {}) if about is None else about)
+            manifest["digest"] = manifest_digest(manifest)
+            files.write_text(staging/"manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+            if to.exists():
+                to.rmdir()
+            os.replace(staging, to)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return manifest["counts"] | {"bytes": sum(noted["bytes"] for noted in manifest["files"].values())}

@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 from .. import files
 from ..downloads import check_space
-from ..errors import DatasetError, InputError
+from ..errors import DatasetError, InputError, PlaygroundError
 from ..progress import progress
 
 # %% ../../nbs/37_datafiles/02_unpack.ipynb #43635b57
@@ -115,12 +115,13 @@ def unpack(archive: str | Path, to: str | Path, quiet: bool | None = None) -> Pa
     staging = to.with_name(f"{to.name}.unpacking")
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        staging.mkdir(parents=True)
-        _unpack_into(archive, staging, quiet)
-        os.replace(staging, to)
+        with files.disk_errors(to):
+            staging.mkdir(parents=True)
+            _unpack_into(archive, staging, quiet)
+            os.replace(staging, to)
     except DatasetError as error:
         raise DatasetError(f"{archive}: {error} Nothing was unpacked.") from None
-    except InputError:
+    except PlaygroundError:
         raise
     except Exception as error:                                  # Python's readers raise anything for a damaged archive
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):      # the disk's, not the archive's

@@ -47,7 +47,7 @@ def split_ids(split_file: str | Path, split: str | None = None, fold: int | None
     if path.is_dir():
         path = path/"split.json" if (path/"split.json").is_file() or not split else path/f"{split}.txt"
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = files.read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"split_file {path}: {getattr(error, 'strerror', None) or error}. "
                            "`saliency-playground split` writes one.") from None
@@ -116,7 +116,8 @@ class FileOptions:
     lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
     columns: Mapping[str, Any] | None = None    # what files call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
-    # made from what; None: participants' maps if they are given, else map files, else fixations
+    # made from what; None: participants' maps if they are given, else map files (in a run that leaves observers out the
+    # fixations, whose maps have one blur), else fixations
     gt: Literal["file", "fixations", "participants"] | None = None
     alpha: Literal["black", "white", "value"] | None = None        # what the transparency of map files means
     sigma_px: float | None = None               # blur that makes a map from fixations, in pixels
@@ -292,7 +293,7 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
     made_from = files.digest([{participant: files.sha256(file) for participant, file in participants.items()}, size,
                               options.gt_aggregate, options.gt_resize_interp, *filter(None, [options.alpha])])
     try:
-        meta = json.loads(note.read_text(encoding="utf-8"))
+        meta = files.read_json(note)
         if meta.pop("made_from") == made_from and meta.pop("sha256") == files.sha256(path):
             found = [Finding(**fields | {"where": tuple(fields["where"])}) for fields in meta.pop("findings", [])]
             return {"gt_map": load_npy(path), "meta": meta | {"findings": found}}
@@ -301,7 +302,7 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
     truth = ground_truth(record, participants, size, options)
     if "gt_map" in truth:
         gt_map = truth["gt_map"].astype(np.float32)
-        files.write_array(path, gt_map)
+        files.write_array(path, gt_map, durable=False)                     # the note has its digest
         about = truth["meta"] | {"findings": [vars(finding) for finding in truth["meta"]["findings"]]}
         files.write_text(note, json.dumps(about | {"made_from": made_from, "sha256": files.sha256(path)}))
         truth = {"gt_map": gt_map, "meta": truth["meta"]}

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from .. import files, images
 from ..core import Fixations
 from ..errors import DatasetError
-from .points import read_fixations
+from .points import looks_in_file, points_from_looks, read_fixations
 
 # %% ../../nbs/30_datasets/04_coordinates.ipynb #9afca9bf
 LOST_WORDS = {"zero": (0.0, 0.0), "minus_one": (-1.0, -1.0)}
@@ -216,10 +216,13 @@ def file_fixations(path: str | Path, size: tuple[int, int], how: Coordinates,
     path = Path(path)
     if not _moving(how):
         return read_fixations(path, size, how.index_base, columns)
-    points = read_fixations(path, size, 0, columns)
-    may_be_counts = path.suffix.lower() in (".npy", ".mat") and len(points)
-    if path.suffix.lower() in images.IMAGE_SUFFIXES or (
-            may_be_counts and np.array_equal(read_fixations(path, size, 1, columns).x, points.x, equal_nan=True)):
-        _refuse_pixels(path, how)                          # counting from 1 did not move them
+    check_pictures([path], how)
+    if path.suffix.lower() in (".npy", ".mat"):
+        looks = looks_in_file(path, size, columns)
+        points = points_from_looks(looks, size, 0, path)
+        if len(points) and any(np.shape(look.values) == tuple(size) for look in looks):
+            _refuse_pixels(path, how)                      # a pixel each, marked
+    else:
+        points = read_fixations(path, size, 0, columns)
     x, y = to_pixels(points.x, points.y, size, how)
     return replace(points, x=x, y=y)

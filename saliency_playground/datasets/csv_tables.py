@@ -21,6 +21,7 @@ import numpy as np
 from .. import files
 from ..core import Fixations, is_nobody
 from ..errors import DatasetError
+from ..tables import unmark_text
 from saliency_playground.datasets.text_files import (
     Rows,
     find_rows,
@@ -293,6 +294,9 @@ def read_table(path: str | Path, needs: Iterable[str] = (), columns: Mapping[str
         keep = np.delete(np.arange(len(lines)), blank)
         lines = lines[keep]
         cells = {place: [column[i] for i in keep] if isinstance(column, list) else column[keep]
+                 for place, column in cells.items()}
+    if b"'" in data:                                         # as our own tables mark a text that looks like a formula
+        cells = {place: [unmark_text(cell) for cell in column] if isinstance(column, list) else column
                  for place, column in cells.items()}
     together = len(lines) > 1 and lines[-1] - lines[0] == len(lines) - 1       # most files: no need for a million ints
     return TextTable({name: cells[place] for name, place in chosen.items()},

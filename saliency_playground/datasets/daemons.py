@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import images
+from .. import files, images
 from ..core import Fixations
 from ..errors import DatasetError, Finding
 from ..registry import register
@@ -34,7 +34,7 @@ def saccade_rows(path: str | Path) -> Iterator[tuple[str, str, str, float, float
 
     Raises DatasetError naming the file, and the line of what is no number.
     """
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+    with open(files.regular_file(path), newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.reader(file)
         header = next(reader, [])
         if missing := [name for name in _COLUMNS if name not in header]:
@@ -73,7 +73,7 @@ def daemons_scanpaths(path: str | Path, forced: str = "keep") -> dict[str, list[
 def images_named(path: Path) -> set[str]:
     "The images that a table speaks of, without suffix. Much faster than reading it."
     return {Path(name.decode("utf-8", "replace")).stem
-            for name in set(re.findall(rb'[^,;"\r\n\t]+\.(?:jpe?g|png)', path.read_bytes(), re.IGNORECASE))}
+            for name in set(re.findall(rb'[^,;"\r\n\t]+\.(?:jpe?g|png)', files.read_bytes(path), re.IGNORECASE))}
 
 # %% ../../nbs/30_datasets/33_daemons.ipynb #2419772f
 _WIDTH_DEGREES = 32

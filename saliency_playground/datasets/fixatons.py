@@ -29,7 +29,7 @@ def read_scanpath(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray 
     Raises DatasetError naming file and line.
     """
     rows = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(files.read_text(path, "utf-8-sig", errors="replace").splitlines(), start=1):
         words = line.replace(",", " ").split()
         if not words:
             continue

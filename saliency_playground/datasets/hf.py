@@ -137,7 +137,7 @@ def _named_image(name: str, folder: Path | None, where: str) -> tuple[bytes, str
         raise DatasetError(f"{where}: the name of its image, {name[:80]!r}, leads out of {folder}.") from None
     if not path.is_file():
         raise DatasetError(f"{where}: there is no {path}. Say where the images are with `images_dir`.")
-    return path.read_bytes(), path.suffix.lower()
+    return files.read_bytes(path), path.suffix.lower()
 
 # %% ../../nbs/30_datasets/42_hf.ipynb #cdc65b4a
 def group_rows(rows: Rows, columns: Mapping[str, str], where: object) -> dict[str, list[int]]:

@@ -223,7 +223,7 @@ def adapter_of(path: Path) -> str:
     if suffix != ".json" and suffix not in listing.TABLE_SUFFIXES:
         return ""
     try:
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             head = file.read(4096).decode("utf-8", "replace").lstrip("\ufeff")
     except OSError:
         return ""

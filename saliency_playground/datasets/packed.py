@@ -8,7 +8,6 @@ __all__ = ['COLUMNS', 'LABELS', 'FORMAT', 'VERSION', 'CARRIED', 'label_texts', '
 
 # %% ../../nbs/30_datasets/40_packed.ipynb #d351c22d
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cached_property
@@ -80,7 +79,7 @@ def read_manifest(root: str | Path) -> dict[str, Any]:
     """The manifest of a packed dataset. Raises DatasetError naming it if it is missing, damaged, edited or too new."""
     path = Path(root)/"manifest.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = files.read_json(path)
     except FileNotFoundError:
         raise DatasetError(f"{root} is no packed dataset: there is no manifest.json in it. `saliency-playground data "
                            "pack` writes one.") from None

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['counts_of', 'points_from_array', 'points_of_counts', 'counts_of_lossy', 'points_from_image', 'points_from_looks',
-           'load_npy', 'read_fixations']
+           'load_npy', 'looks_in_file', 'read_fixations']
 
 # %% ../../nbs/30_datasets/03_points.ipynb #22acbade
 import tokenize
@@ -193,7 +193,8 @@ def points_from_image(path: str | Path, size: tuple[int, int]) -> Fixations:
 def _is_transparent(path: str | Path) -> bool:
     "Whether an image has an alpha channel that is not opaque everywhere; False for what is no whole image."
     from PIL import Image
-    with suppress(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError), Image.open(path) as image:
+    with suppress(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError), Image.open(
+            files.regular_file(path)) as image:
         if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
             return bool((np.asarray(image.convert("RGBA"))[:, :, 3] < 255).any())
     return False
@@ -257,6 +258,13 @@ def load_npy(path: str | Path) -> np.ndarray:
     return values
 
 
+def looks_in_file(path: Path, size: tuple[int, int], columns: Mapping[str, Any] | None = None) -> list[Look]:
+    "What a `.mat` or `.npy` file holds for an image, points or marked pixels. Raises DatasetError naming the file."
+    if path.suffix.lower() == ".mat":
+        return read_looks(path, size, columns)
+    return [look_of_array(load_npy(path), columns or {}, path)]
+
+
 def read_fixations(path: str | Path, size: tuple[int, int], index_base: int = 0,
                    columns: Mapping[str, Any] | None = None) -> Fixations:
     """Fixations on one image from a file.
@@ -271,10 +279,8 @@ def read_fixations(path: str | Path, size: tuple[int, int], index_base: int = 0,
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
         return read_fixation_table(path, index_base, columns)
-    if suffix == ".mat":
-        return points_from_looks(read_looks(path, size, columns), size, index_base, path)
-    if suffix == ".npy":
-        return points_from_looks([look_of_array(load_npy(path), columns or {}, path)], size, index_base, path)
+    if suffix in (".mat", ".npy"):
+        return points_from_looks(looks_in_file(path, size, columns), size, index_base, path)
     if suffix in images.IMAGE_SUFFIXES:
         return points_from_image(path, size)
     raise DatasetError(f"{path}: fixations are read from {', '.join(FIXATION_SUFFIXES)}.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import files
 from ..core import SaliencyDataset
 from .base import FileDataset
 
@@ -96,10 +97,8 @@ def write_hdf5(dataset: SaliencyDataset, folder: str | Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     goals = []
     for name, write in (("stimuli.hdf5", _write_stimuli), ("fixations.hdf5", _write_fixations)):
-        part = folder/f".{name}.part"
-        with h5py.File(part, "w") as file:
+        with files.atomic_path(folder/name) as part, h5py.File(part, "w") as file:
             write(dataset, file, folder)
-        os.replace(part, folder/name)
         goals.append(folder/name)
     return goals
 

@@ -7,7 +7,6 @@ __all__ = ['gaze_scanpaths', 'clip_scanpaths', 'json_scanpaths', 'Salicon']
 
 # %% ../../nbs/30_datasets/24_salicon.ipynb #02583bd7
 import functools
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import images, matfiles
+from .. import files, images, matfiles
 from ..core import Fixations
 from ..errors import DatasetError, Finding
 from ..registry import register
@@ -67,7 +66,7 @@ def json_scanpaths(path: str | Path) -> dict[str, list[tuple]]:
     Raises DatasetError naming the file if it has another form.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        content = files.read_json(path)
         names = {image["id"]: Path(image["file_name"]).stem for image in content["images"]}
         scanpaths: dict[str, list[tuple]] = {name: [] for name in names.values()}
         for annotation in content["annotations"]:

@@ -119,7 +119,7 @@ def read_scanpaths(path: Path) -> list[Scanpath]:
         if path.stat().st_size > MAX_BYTES:
             raise DatasetError(f"{path} is larger than {MAX_BYTES >> 20} MB. Split it into several files, and list "
                                "them under `json`.")
-        entries = json_format.loads(path.read_bytes())
+        entries = json_format.loads(files.read_bytes(path))
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}. {files.path_hint(path)}") from None
     except json_format.JSONDecodeError as error:

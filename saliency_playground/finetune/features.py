@@ -97,14 +97,15 @@ def _write_features(path: Path, features: fast.BackboneFeatures, dtype: np.dtype
     "Write features, shapes first: where the numbers are, the shapes are, too."
     shapes = [[list(tap.shape) for tap in taps] for taps in features.taps]
     flat = torch.cat([tap.reshape(-1) for taps in features.taps for tap in taps]).cpu().numpy().astype(dtype)
-    files.write_text(path.with_suffix(".json"), json.dumps({"size": list(features.size), "shapes": shapes}))
-    files.write_array(path, flat)
+    record = json.dumps({"size": list(features.size), "shapes": shapes})
+    files.write_text(path.with_suffix(".json"), record, durable=False)          # what the power takes is computed again
+    files.write_array(path, flat, durable=False)
 
 
 def _read_features(path: Path) -> fast.BackboneFeatures | None:
     "The features in a file, mapped into memory; None if it is missing or incomplete."
     try:
-        layout = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        layout = files.read_json(path.with_suffix(".json"))
         flat = np.load(path, mmap_mode="c", allow_pickle=False)
         sizes = [[int(np.prod(shape)) for shape in shapes] for shapes in layout["shapes"]]
         height, width = layout["size"]

@@ -8,6 +8,7 @@ __all__ = ['PRETRAINED', 'FOLDS', 'find_cells', 'read_cell_table', 'metric_summa
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #d7dafc70
 import io
+import json
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,7 +21,7 @@ from .. import files, metrics, stats
 from ..bench.record import cells_beside, changed_files, read_record, read_table, runs_in
 from ..datasets.listing import natural_key
 from ..errors import InputError, MissingFileError
-from ..tables import read_scores
+from ..tables import read_scores, table_csv
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #43fee44a
 def find_cells(outputs: str | Path | Iterable[str | Path], used: Callable[[str], bool] = lambda model: True
@@ -241,4 +242,4 @@ def write_summary(table: pd.DataFrame,
     Returns the CSV's path.
     """
     files.write_bytes(Path(path).with_suffix(".png"), summary_png(table, dpi=160))
-    return files.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    return files.write_text(path, table_csv(table, index=False))

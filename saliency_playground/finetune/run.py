@@ -6,7 +6,6 @@
 __all__ = ['draw_curves', 'draw_before_after', 'training_digest', 'TrainingOptions', 'train_fold', 'finetune', 'summary_lines']
 
 # %% ../../nbs/41_finetune/10_run.ipynb #e7b07502
-import errno
 import io
 import json
 import time
@@ -22,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from .. import files, heatmaps, images, weights
 from ..deepgaze.center_bias import TEMPLATE_SIDE
-from ..errors import OutOfTime, RunError
+from ..errors import OutOfTime, RunError, StorageError
 from ..provenance import provenance
 from .calibrate import calibrate
 from .config import FinetuneConfig
@@ -250,7 +249,7 @@ def _calibrated_scores(fold: Fold) -> dict[str, float]:
 def _stored_calibrated_scores(fold: Fold) -> dict[str, dict[str, float]]:
     "The calibrated network's scores, by the name `calibrated`, if this training wrote them before; else empty."
     try:
-        validation = json.loads((fold.folder/"run.json").read_text(encoding="utf-8")).get("validation", {})
+        validation = files.read_json(fold.folder/"run.json").get("validation", {})
     except (OSError, ValueError):
         return {}
     return {name: row for name, row in validation.items() if name == "calibrated"}
@@ -281,11 +280,8 @@ def finetune(config: FinetuneConfig, resume: bool = False, overwrite: bool = Fal
         return {number: train_fold(config, number, resume=resume, overwrite=overwrite, calibrated=calibrated,
                                    full=full, quiet=quiet, clock=clock)
                 for number in ([config.fold] if config.fold else numbers)}
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise RunError(f"the disk is full under {config.output_dir}. What is there is whole: make room, and go on with "
-                       "`--resume`.") from error
+    except StorageError as error:
+        raise RunError(f"{error} What is there is whole: go on with `--resume`.") from error
 
 
 def summary_lines(scores: dict[int, dict[str, dict[str, float]]]) -> str:

@@ -234,7 +234,7 @@ def write_split(split: Mapping[str, Any], out_dir: str | Path) -> Path:
     texts["split.json"] = json.dumps(split, indent=1, ensure_ascii=False) + "\n"
     for name, text in texts.items():
         path = Path(out_dir, name)
-        if path.exists() and path.read_text(encoding="utf-8") != text:
+        if path.exists() and files.read_text(path) != text:
             raise DatasetError(f"{path} holds another split. What was trained on that one has seen images that this "
                                "one holds out: give another out_dir, or remove the old files and train anew.")
     return [files.write_text(Path(out_dir, name), text) for name, text in texts.items()][-1]
@@ -278,7 +278,7 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
     """
     path = Path(path)/"split.json" if Path(path).is_dir() else Path(path)
     try:
-        split = _check_form(json.loads(path.read_text(encoding="utf-8-sig")), path)
+        split = _check_form(files.read_json(path), path)
     except (OSError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise

@@ -96,15 +96,16 @@ def write_bundle(out: str | Path, user: str, title: str = "saliency-playground",
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"two files are called {', '.join(repeated)}, and a bundle is flat. Rename one.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        _write_contents(scratch, dataset_id, title, paths, packages)
-        if out.exists():
-            shutil.rmtree(out)
-        scratch.rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with files.disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            _write_contents(scratch, dataset_id, title, paths, packages)
+            if out.exists():
+                shutil.rmtree(out)
+            scratch.rename(out)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     return sorted(out.iterdir())
 
 # %% ../../nbs/62_kaggle/02_bundle.ipynb #6f5a7c76

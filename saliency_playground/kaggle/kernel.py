@@ -59,7 +59,7 @@ def write_kernel(notebook: str | Path, out: str | Path, user: str, title: str | 
                                f"{', '.join(packaged_notebooks())}.")
     title = title or source.stem.replace("_", " ")
     about = kernel_metadata(user, title, f"{slugify(title)}.ipynb", accelerator, datasets, kernels)
-    notebook_json = json.loads(source.read_text(encoding="utf-8"))
+    notebook_json = files.read_json(source)
     for cell in notebook_json["cells"]:
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}

@@ -99,7 +99,7 @@ def restore(folders: Iterable[str] = LEFT) -> list[Path]:
                 name = target.relative_to(working_dir()).as_posix()
                 differing.setdefault((copied_from[target], earlier), []).append(name)
             elif not target.exists():
-                files.write_bytes(target, source.read_bytes())
+                files.write_bytes(target, files.read_bytes(source), durable=False)
                 copied_from[target] = earlier
     for (source_folder, other), names in differing.items():
         last = ("which was written last" if _last_written(source_folder) > _last_written(other)

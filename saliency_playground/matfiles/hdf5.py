@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['is_reference', 'kind_of', 'shape_of', 'members_of', 'is_struct_array', 'Level73', 'outline_hdf5', 'look',
-           'arrays_below', 'array_at', 'look_arrays']
+           'arrays_below', 'array_at', 'type_of', 'look_arrays']
 
 # %% ../../nbs/07_matfiles/03_hdf5.ipynb #703dd7f1
 import os
@@ -176,7 +176,7 @@ def look(path: str, names: list[str] | None = None, outline: bool = False) -> An
         cells = reader.value(file["#subsystem#/MCOS"]) if "#subsystem#/MCOS" in file else []
         return Objects(cells).resolve(found) if cells else found
 
-# %% ../../nbs/07_matfiles/03_hdf5.ipynb #925d7675
+# %% ../../nbs/07_matfiles/03_hdf5.ipynb #554f4c56
 def arrays_below(group: h5py.Group, place: str = "", depth: int = 0) -> Iterator[tuple[str, h5py.Dataset | None]]:
     "Every array below a group with its path from there; a link with None. Raises Damaged if groups go too deep."
     if depth > MAX_DEPTH:
@@ -201,16 +201,21 @@ def array_at(file: h5py.File, place: str) -> h5py.Dataset | None:
     return item if isinstance(item, h5py.Dataset) else None
 
 
+def type_of(item: h5py.Dataset | None) -> str:
+    "NumPy's word for the numbers of an array, `<f8`; `other` if it holds none, `link` for None."
+    if item is None:
+        return "link"
+    return item.dtype.str if item.dtype.kind in "buif" else "other"
+
+
 def look_arrays(path: str, names: list[str] | None = None) -> Any:
     """The arrays of any HDF5 file at these paths, as they lie there; what is no array is left out.
 
-    Without names, what there is: (path, shape, type of its numbers). A link's type is "link", that of all else "other".
+    Without names, what there is: (path, shape, `type_of`).
     """
     with h5py.File(path, "r", locking=False) as file:
         if names is None:
-            return [(place, () if item is None else item.shape or (),
-                     "link" if item is None else item.dtype.str if item.dtype.kind in "buif" else "other")
-                    for place, item in arrays_below(file)]
+            return [(place, getattr(item, "shape", None) or (), type_of(item)) for place, item in arrays_below(file)]
         reader, found = Level73(file, os.path.getsize(path)), {}
         for name in names:
             if (item := array_at(file, name)) is not None:

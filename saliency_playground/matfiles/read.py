@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .. import files
 from ..errors import DatasetError
 from .objects import Objects
 from .process import ask
@@ -189,7 +190,7 @@ def read_mat(path: str | Path, names: Iterable[str] | None = None) -> dict[str, 
     wanted = None if names is None else set(names)
     try:
         size = Path(path).stat().st_size
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             head = file.read(520)
             version, found = _version(head), {}
             if version == "5":
@@ -214,7 +215,7 @@ def mat_contents(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
     """
     try:
         size = Path(path).stat().st_size
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             head = file.read(520)
             version = _version(head)
             if version == "5":
@@ -241,7 +242,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-# %% ../../nbs/07_matfiles/05_read.ipynb #4b51d4b7
+# %% ../../nbs/07_matfiles/05_read.ipynb #22a7e7c8
 _ARRAYS = "saliency_playground.matfiles.hdf5:look_arrays"
 
 

@@ -7,7 +7,6 @@ __all__ = ['training_record', 'CustomNetwork', 'base_sha256', 'base_unavailable_
 
 # %% ../../nbs/34_models/20_deepgaze_iie.ipynb #1bfdb51f
 import functools
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ def training_record(path: Path) -> dict:
     """
     path = path.with_name("run.json")
     try:
-        run = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        run = files.read_json(path) if path.is_file() else {}
         if all(isinstance(run.get(name, {}), dict) for name in ("network", "base")):
             return run
     except (ValueError, AttributeError):

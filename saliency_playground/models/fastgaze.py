@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import weights
+from .. import files, weights
 from ..deepgaze.backbones import BACKBONES, Backbone, Normalizer
 from ..errors import InputError
 from ..registry import register
@@ -148,7 +148,7 @@ def read_vxm(path: str | Path) -> dict[str, torch.Tensor]:
 
     Raises ValueError naming the file and what is wrong with it. Source: the published file (Apache-2.0, Twitter 2021).
     """
-    data = Path(path).read_bytes()
+    data = files.read_bytes(path)
     try:
         entries = vxm_entries(data)
         for key, expected in _described().items():
@@ -201,7 +201,7 @@ class FastGaze(TorchModel):
 
     def read_weights(self, path: Path) -> Mapping[str, torch.Tensor]:
         "The arrays of the published `.vxm`, or of an `.npz` or torch file of the same arrays."
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             published = file.read(len(_MAGIC)) == _MAGIC
         return read_vxm(path) if published else weights.read_state(path)
 

@@ -200,7 +200,7 @@ def graph_constants(path: str | Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise InputError(f"there is no {file}. Give the folder that holds the saved_model.pb of "
                          "alexanderkroner/MSI-Net, or a frozen graph.")
-    data = memoryview(file.read_bytes())
+    data = memoryview(files.read_bytes(file))
     by_name: dict[str, np.ndarray] = {}
     try:
         # a SavedModel begins with its version, a graph with a node

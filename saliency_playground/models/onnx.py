@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .. import images, weights
+from .. import files, images, weights
 from ..errors import InputError
 from ..registry import register
 from .input_contract import InputContract, network_input, pick_output
@@ -130,7 +130,7 @@ def output_maps(output: np.ndarray, n: int) -> list[np.ndarray]:
 # %% ../../nbs/34_models/42_onnx.ipynb #f5423ce7
 def external_files(path: Path) -> list[Path]:
     "A file and the files beside it that it names."
-    content = path.read_bytes()
+    content = files.read_bytes(path)
     beside = (file for file in path.parent.iterdir() if file.is_file() and file != path and len(file.name) > 2
               and file.name.encode() in content)
     return [path, *sorted(beside)]

@@ -9,7 +9,6 @@ __all__ = ['devices', 'pick_device', 'exact_arithmetic', 'is_out_of_memory', 'ru
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #543a3338
 import functools
-import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -201,7 +200,7 @@ def training_images(*paths: str | Path | None) -> dict[str, set[str]]:
         note = (place if place.is_dir() else place.parent)/"split.json"
         if note.is_file():
             try:
-                split = json.loads(note.read_text(encoding="utf-8"))
+                split = files.read_json(note)
                 for part, ids in ids_by_part.items():
                     ids.update(split.get("pictures", {}).get(image_id, image_id) for image_id in split.get(part, []))
             except (OSError, ValueError, TypeError, AttributeError) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from .. import files
 from ..errors import InputError
 from .input_contract import InputContract, pick_output
 from .torch_base import TorchModel, is_out_of_memory
@@ -28,6 +29,7 @@ def read_script(path: str | Path) -> torch.nn.Module:
         raise InputError(f"{path} is a program of torch.export, whose reader unpickles what it finds, which could run "
                          "anything. Save it as ONNX (torch.onnx.export) for the model onnx, or load it in a function "
                          "of yours for the model callable.")
+    files.check_archive(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")               # that torch.jit is deprecated

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, NamedTuple
 
-from .. import errors
+from .. import errors, files
 from ..errors import InputError, MissingFileError, MissingPackageError, RunError
 from ..files import did_you_mean
 
@@ -189,7 +189,7 @@ _SENTENCES = (*errors.__all__, "ValueError", "FileNotFoundError", "TimeoutError"
 def _outputs(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     "Pairs of a code cell and one of its outputs ({} if it has none). Empty if there is no such notebook."
     try:
-        cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+        cells = [cell for cell in files.read_json(path)["cells"] if cell["cell_type"] == "code"]
         return [(cell, output) for cell in cells for output in cell["outputs"] or [{}]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -207,7 +207,7 @@ def error_in(path: str | Path) -> str:
 def executed_with(path: str | Path) -> dict[str, Any]:
     "The parameters that papermill executed a notebook with; empty if it did not."
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))["metadata"]["papermill"]["parameters"]
+        return files.read_json(path)["metadata"]["papermill"]["parameters"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

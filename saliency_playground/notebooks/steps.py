@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from .. import files
 from ..errors import RunError
 from ..finetune.config import FinetuneConfig, load_finetune
 from ..finetune.folds import FOLDS, PRETRAINED
@@ -104,7 +105,7 @@ def split_folder(training: FinetuneConfig) -> Path:
 def fold_record(training: FinetuneConfig, number: int) -> dict[str, Any]:
     "What a fold's `run.json` says; empty if there is none."
     try:
-        return json.loads((Path(training.output_dir)/f"fold_{number:02}"/"run.json").read_text(encoding="utf-8"))
+        return files.read_json(Path(training.output_dir)/f"fold_{number:02}"/"run.json")
     except (OSError, ValueError):
         return {}
 

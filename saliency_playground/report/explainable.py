@@ -200,8 +200,9 @@ def leak_warnings(run: RunFiles) -> list[str]:
     above, sentences = explainable_rows(run).query("above_gold"), []
     for (dataset, model), rows in above.groupby(["dataset", "model"], sort=False):
         metrics = ", ".join(f"{row.metric} ({_leak_evidence(row.percent, row.p_holm)})" for row in rows.itertuples())
-        sentences.append(f"{model} is above the gold standard on {dataset} in {metrics}: a leak, or an artefact? "
-                         "Has it seen these images or their fixations?")
+        sentences.append(f"{model} is above the gold standard on {dataset} in {metrics}: a leak, an artefact, or a "
+                         "poor gold standard? Has it seen these images or their fixations? Are observers few, or was "
+                         "the gold standard given a `bandwidth` in pixels?")
     return sentences
 
 

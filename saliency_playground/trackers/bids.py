@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..datasets.csv_tables import parse_floats, read_csv_columns
 from ..errors import DatasetError
 from .messages import Message, Shown, assign_pictures, pictures_or_refuse, shown_pictures
@@ -60,7 +61,7 @@ def _headerless(stem: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     names = facts.get("Columns")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DatasetError(f"{stem.name}.json: there is no list `Columns` with the names of the columns.")
-    data = path.read_bytes()
+    data = files.read_bytes(path)
     try:
         text = decode(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data, path)[0]
     except (OSError, EOFError, zlib.error) as error:

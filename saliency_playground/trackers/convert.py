@@ -86,7 +86,7 @@ def recognise(path: str | Path) -> tuple[str, str]:
         named = " ".join(_named(inside)) if inside else f"{path}/*.txt"
         raise DatasetError(f"{path} is a folder. Name the files in it, such as {named}.")
     try:
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             head = file.read(65536)
     except FileNotFoundError:
         raise DatasetError(f"there is no file {path}. {files.path_hint(path)}") from None

@@ -39,11 +39,13 @@ def _without_suffix(name: str) -> str:
     return next((name[:-len(end)] for end in images.IMAGE_SUFFIXES if name.casefold().endswith(end)), name)
 
 
-def match_pictures(names: Iterable[str], folder: str | Path | None = None) -> dict[str, Picture]:
+def match_pictures(names: Iterable[str], folder: str | Path | None = None,
+                   export: object = "this export") -> dict[str, Picture]:
     """For each name in an export the picture that it means; those that are not in the folder are left out.
 
     folder: where the pictures are; with None each name is its own id, by the end of its path, and no size is known.
-    Capitals and the suffix do not matter. Raises DatasetError if a name fits two files, or if none fits.
+    Capitals and the suffix do not matter. export: what errors call it. Raises DatasetError if a name fits two files, or
+    if none fits.
     """
     names = sorted(set(names))
     if folder is None:
@@ -59,14 +61,14 @@ def match_pictures(names: Iterable[str], folder: str | Path | None = None) -> di
     for name in names:
         hits = next((by_tail[tail] for tail in _tails(name) if tail in by_tail), [])
         if len(hits) > 1:
-            raise DatasetError(f"picture {name!r}: {hits[0][0]} and {hits[1][0]} in {folder} both fit. Move one away, "
-                               "or name its folder with `--images`.")
+            raise DatasetError(f"picture {name!r} of {export}: {hits[0][0]} and {hits[1][0]} in {folder} both fit. "
+                               "Move one away, or name its folder with `--images`.")
         if hits:
             width, height = _size_of(hits[0][1])
             found[name] = Picture(hits[0][0], (width, height))
     if names and not found:
         there = ", ".join(stem for stem, _ in files[:3]) or "no picture"
-        raise DatasetError(f"{folder} has none of the {len(names)} pictures of this export, {names[0]!r} first; it has "
+        raise DatasetError(f"{folder} has none of the {len(names)} pictures of {export}, {names[0]!r} first; it has "
                            f"{there}. Say with `--images` where they are.")
     return found
 
@@ -125,7 +127,7 @@ def to_pictures(found: Recording, options: ExportOptions, images_dir: str | Path
     found: of fixations, each with its picture. images_dir: where the pictures are; needed unless the file counts in
     pixels of the picture already. path: the export, for messages. Raises DatasetError saying what is missing.
     """
-    pictures = match_pictures(found.image, images_dir)
+    pictures = match_pictures(found.image, images_dir, path)
     strangers = sorted(set(found.image) - pictures.keys())
     if strangers:
         shown = ", ".join(strangers[:3]) + (f" and {len(strangers) - 3} more" if len(strangers) > 3 else "")

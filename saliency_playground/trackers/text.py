@@ -7,7 +7,6 @@ __all__ = ['MISSING', 'decode', 'read_lines', 'read_json', 'plain_name', 'TextTa
 
 # %% ../../nbs/36_trackers/06_text.ipynb #0e6f9e06
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,31 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..datasets.csv_tables import parse_floats, read_csv_columns
+from ..datasets.text_files import as_utf8, file_bytes
 from ..errors import DatasetError
 from ..files import did_you_mean
 
 # %% ../../nbs/36_trackers/06_text.ipynb #6f4e51f9
 def decode(data: bytes, path: object) -> tuple[str, str]:
-    """The text of some bytes, and a note if its encoding had to be guessed.
-
-    UTF-8 and UTF-16 with or without their mark, else Windows-1252. Raises DatasetError for what is no text.
-    """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        tries = {"utf-16": ""}
-    elif b"\0" in data[:200]:
-        tries = {"utf-16-le" if data[1:2] == b"\0" else "utf-16-be": ""}
-    else:
-        tries = {"utf-8-sig": "", "cp1252": f"{Path(str(path)).name} is not UTF-8; it was read as Windows-1252."}
-    for encoding, note in tries.items():
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if not re.search(r"[\x00-\x08\x0e-\x1f]", text):
-            return text, note
-    raise DatasetError(f"{path}: not a text file in an encoding that is known here (UTF-8, UTF-16, Windows-1252). Save "
-                       "it again as UTF-8.")
+    "The text of some bytes, lines ended by `\\n`, and a note if its encoding had to be guessed. Raises DatasetError."
+    text, encoding = as_utf8(data, path)
+    note = f"{Path(str(path)).name} is not UTF-8; it was read as Windows-1252." if encoding == "windows-1252" else ""
+    return text.decode(), note
 
 
 def read_lines(path: str | Path) -> tuple[list[str], list[str]]:
@@ -47,16 +33,10 @@ def read_lines(path: str | Path) -> tuple[list[str], list[str]]:
 
     Raises DatasetError if there is no such file, if it is no text, or if it ends in the middle of a line.
     """
-    try:
-        text, note = decode(Path(path).read_bytes(), path)
-    except FileNotFoundError:
-        raise DatasetError(f"there is no file {path}. A relative path starts at the working directory, "
-                           f"here {Path.cwd()}.") from None
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror}.") from None
+    text, note = decode(file_bytes(path), path)
     if not text.strip():
         raise DatasetError(f"{path}: the file is empty.")
-    if not text.endswith(("\n", "\r")):
+    if not text.endswith("\n"):
         raise DatasetError(f"{path}, line {text.count(chr(10)) + 1}: the file ends in the middle of a line, "
                            f"{text.rpartition(chr(10))[2][-40:]!r}: it was cut. Export or copy it again; if it is "
                            "whole, add a line end.")
@@ -66,11 +46,9 @@ def read_lines(path: str | Path) -> tuple[list[str], list[str]]:
 def read_json(path: Path) -> dict[str, Any]:
     "The object in a JSON file. Raises DatasetError naming the file, and the line that is wrong."
     try:
-        content = json.loads(decode(path.read_bytes(), path)[0])
+        content = json.loads(decode(file_bytes(path), path)[0])
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}, line {error.lineno}: {error.msg}.") from None
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror}.") from None
     if not isinstance(content, dict):
         raise DatasetError(f"{path}: an object {{…}} is expected, not {type(content).__name__}.")
     return content
@@ -169,7 +147,7 @@ class TextTable:
 # %% ../../nbs/36_trackers/06_text.ipynb #19464c45
 def _refuse_ragged(path: Path) -> None:
     "Refuse a table that seems to have one column, because one of its lines was cut. Raises DatasetError."
-    lines = decode(path.read_bytes(), path)[0].splitlines()
+    lines = decode(files.read_bytes(path), path)[0].splitlines()
     mark = next((mark for mark in "\t;," if mark in lines[0]), None)
     if mark is not None:
         many = lines[0].count(mark) + 1

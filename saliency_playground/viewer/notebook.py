@@ -34,7 +34,8 @@ def _cell(kind: str, name: str, source: str) -> dict[str, Any]:
 def viewer_notebook(run: str | Path, path: str | Path, trust: bool = False) -> dict[str, Any]:
     "A notebook to be written to `path` that opens a run's output folder, as plain nbformat 4.5. trust: as of `Run`."
     run_path = os.path.relpath(Path(run).resolve(), Path(path).resolve().parent)
-    opening = f"import saliency_playground as sp\n\nviewer = sp.view({Path(run_path).as_posix()!r}{', trust=True' if trust else ''})\nviewer"
+    arguments = repr(Path(run_path).as_posix()) + (", trust=True" if trust else "")
+    opening = f"import saliency_playground as sp\n\nviewer = sp.view({arguments})\nviewer"
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
               "language_info": {"name": "python"}}
     return {"cells": [_cell("markdown", "keys", _HEADING), _cell("code", "open", opening)], "metadata": kernel,
@@ -45,8 +46,8 @@ def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewe
     """Write a notebook that opens a run; an existing notebook is changed to open this run.
 
     run: the output_dir of a finished run. path: the notebook. Of an existing notebook only the cells that this function
-    wrote are replaced; where they were deleted they are put first. trust: as of `Run`. Returns the path. Raises FileNotFoundError if there
-    is no such run, ValueError if `path` is a file but no notebook.
+    wrote are replaced; where they were deleted they are put first. trust: as of `Run`. Returns the path. Raises
+    FileNotFoundError if there is no such run, ValueError if `path` is a file but no notebook.
     """
     path, notebook = Path(path), viewer_notebook(Run(run, trust=trust).output_dir, path, trust)
     if path.is_file():
@@ -57,7 +58,7 @@ def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewe
 def _refreshed(path: Path, new_notebook: dict[str, Any]) -> dict[str, Any]:
     "An existing notebook with the new one's cells in place of those of the same id, or before all others."
     try:
-        existing = json.loads(path.read_text(encoding="utf-8"))
+        existing = files.read_json(path)
         cells = list(existing["cells"])
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path} is there and is no notebook. Name another file, or move this one away.") from None

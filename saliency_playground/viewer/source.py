@@ -170,7 +170,7 @@ def thumbnail(run: RunFiles, dataset: str, image_id: str) -> bytes | None:
     digest = files.digest(run.about["datasets"][dataset]["digest"])[:12]         # the run's own is no name for a folder
     path = files.path_inside(run.output_dir/".thumbnails"/digest, image_id, ".jpg")
     if path.is_file():
-        return path.read_bytes()
+        return files.read_bytes(path)
     try:
         data = cached_dataset(run, dataset)
         image = data[data.ids.index(image_id)].image
@@ -179,5 +179,5 @@ def thumbnail(run: RunFiles, dataset: str, image_id: str) -> bytes | None:
     height, width = image.shape[:2]
     small = images.jpeg_bytes(images.resize_image(image, images.input_size((height, width), _THUMB)), 85)
     with contextlib.suppress(OSError):           # a folder that cannot be written to
-        files.write_bytes(path, small)
+        files.write_bytes(path, small, durable=False)
     return small

@@ -1,0 +1,253 @@
+"""Full and read-only disks, met by every command that writes: a sentence, the path, exit code 2, nothing half written.
+
+The disks are small file systems in memory, which only root may mount. Elsewhere the notebooks stand in for them: they
+show the same sentences with an operating system that is told to refuse.
+"""
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from saliency_playground.cli.main import main
+from saliency_playground.report.run import Run
+from saliency_playground.report.samples import dataset_of
+from saliency_playground.toy import make_toy
+
+WRITES = {                                                 # every command that writes: what it is given, on the disk
+    "toy": "toy --out disk/toy",
+    "run, tables": "run --config baseline --set output_dir=disk/outputs --set prediction_cache_dir=elsewhere -q",
+    "run, predictions": "run --config baseline --set prediction_cache_dir=disk/predictions "
+                        "--set output_dir=elsewhere -q",
+    "run, heatmaps": "run --config baseline --set heatmaps_png.enabled=true --set heatmaps_png.out_dir=disk/heatmaps "
+                     "--set output_dir=elsewhere -q",
+    "report --html": "report --html disk/page.html",
+    "report --csv": "report --csv disk/board.csv",
+    "report --picture": "report --picture disk/sheet.png",
+    "compare": "compare uniform center_bias --csv disk/table.csv",
+    "export, npz": "export --to npz --model spectral_residual --out disk/maps.npz",
+    "export, pysaliency": "export --to pysaliency --model spectral_residual --out disk/maps.hdf5",
+    "export, png": "export --to png --model spectral_residual --out disk/maps.zip",
+    "viewer": "viewer --out disk/viewer.ipynb",
+    "split": "split --root data/toy --test-count 1 --folds 2 --out-dir disk/splits",
+    "kaggle kernel": "kaggle kernel --notebook finetune_fold --user ada --out disk/kernel",
+    "doctor --json": "doctor data/toy --json disk/doctor.json -q",
+    "doctor --html": "doctor data/toy --html disk/doctor.html -q",
+    "convert": "convert gaze.csv --columns x=x,y=y,image_id=stimulus,observer=participant --to disk/converted",
+    "data pack": "data pack data/toy --to disk/packed",
+}
+
+
+def mounted(folder: Path, options: str) -> bool:
+    "Whether a file system in memory could be mounted here."
+    return sys.platform == "linux" and os.geteuid() == 0 and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    "A folder with a dataset, a finished run, an export of a tracker, and a folder `disk` to mount something on."
+    folder = tmp_path_factory.mktemp("disks")
+    home = os.getcwd()
+    os.chdir(folder)
+    make_toy("data/toy", n_images=4)
+    Path("gaze.csv").write_text("participant,stimulus,x,y,start,duration\nann,a.png,10,20,0,200\n")
+    assert CliRunner().invoke(main, shlex.split("run --config baseline -q")).exit_code == 0
+    Path("disk").mkdir()
+    yield folder
+    os.chdir(home)
+
+
+@pytest.fixture
+def disk(workplace, monkeypatch, request):
+    "The folder `disk`, a file system of its own with these options, in the working directory of a test."
+    monkeypatch.chdir(workplace)
+    shutil.rmtree("elsewhere", ignore_errors=True)
+    if not mounted(workplace/"disk", request.param):
+        pytest.skip("allowed on this system: only root may mount a file system on Linux")
+    yield Path("disk")
+    subprocess.run(["umount", "-l", str(workplace/"disk")], check=True)
+
+
+def typed(line: str):
+    "What came of a command."
+    return CliRunner().invoke(main, shlex.split(line))
+
+
+def refused(line: str, words: str) -> None:
+    "A command ends with a sentence that names the disk's path and has these words."
+    result = typed(line)
+    assert isinstance(result.exception, SystemExit), result.exception
+    said = result.output.strip().splitlines()[-1] if result.output.strip() else ""
+    assert result.exit_code == 2 and "disk/" in said and words in said, result.output
+
+
+def whole(folder: Path) -> bool:
+    "Whether each file in a folder is read as what it is, and none is a crumb."
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        if path.name.endswith(".part"):
+            return False
+        if path.suffix == ".npy":
+            np.load(path)
+        elif path.suffix == ".json":
+            json.loads(path.read_text())
+    return True
+
+
+@pytest.mark.parametrize("disk", ["ro,size=64k"], indirect=True)
+@pytest.mark.parametrize("line", WRITES.values(), ids=WRITES)
+def test_a_read_only_disk(disk, line):
+    refused(line, "read-only")
+
+
+@pytest.mark.parametrize("disk", ["size=4k"], indirect=True)
+@pytest.mark.parametrize("line", WRITES.values(), ids=WRITES)
+def test_a_full_disk(disk, line):
+    "Of one page, which is taken."
+    (disk/"taken").write_bytes(bytes(4096))
+    refused(line, "full")
+    assert whole(disk)
+
+
+@pytest.mark.parametrize("disk", ["size=1500k"], indirect=True)
+def test_a_disk_that_fills_while_a_run_writes(disk, tmp_path):
+    "What is there is whole; when there is room, the same command goes on, to the tables of a run that was not stopped."
+    line = "run --config baseline --set output_dir=disk/outputs --set prediction_cache_dir=disk/predictions -q"
+    refused(line, "full")
+    assert whole(disk) and any(disk.rglob("*.npy"))
+    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+    assert typed(line).exit_code == 0
+    for path in Path("outputs").glob("*.csv"):
+        assert (disk/"outputs"/path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize("disk", ["size=64m"], indirect=True)
+def test_a_complete_cache_on_a_read_only_disk_serves(disk):
+    "The same tables, nothing predicted, nothing written; what is missing there ends the run with its path."
+    shutil.copytree("predictions", disk/"predictions")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    line = "run --config baseline --set prediction_cache_dir=disk/predictions --set output_dir=elsewhere"
+    result = typed(line)
+    assert result.exit_code == 0 and "computed 0 predictions" in result.output, result.output
+    for path in Path("outputs").glob("*.csv"):
+        assert (Path("elsewhere")/path.name).read_bytes() == path.read_bytes(), path.name
+    refused(f"{line} --set models.blur_baseline.ksize=21", "read-only")
+
+
+@pytest.mark.parametrize("disk", ["size=4k"], indirect=True)
+def test_a_full_disk_of_features_is_named(disk):
+    "Not the folder of the weights, which has room."
+    pytest.importorskip("torch", reason="allowed on this system: PyTorch is not installed")
+    import torch
+
+    from saliency_playground.deepgaze.fast import BackboneFeatures
+    from saliency_playground.errors import RunError
+    from saliency_playground.finetune.features import _write_features
+    features = BackboneFeatures((8, 8), [[torch.zeros(1, 64, 32, 32)]])
+    with pytest.raises(OSError, match="disk/cache/a.*the disk is full") as caught:
+        _write_features(disk/"cache"/"a.npy", features, np.dtype("float32"))
+    assert not isinstance(caught.value, RunError) and whole(disk)
+
+
+def test_names_that_are_too_long(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    long = "x" * 300
+    for line in (f"toy --out {long}", f"report --html {long}", f"report {long}", f"run --config {long}",
+                 f"run --config baseline --set output_dir={long}", "viewer --out " + "/".join(["y" * 200] * 30)):
+        result = typed(line)
+        assert isinstance(result.exception, SystemExit) and result.exit_code == 2, (line[:30], result.exception)
+        assert "longer than this disk allows" in result.output, result.output
+
+
+def bomb() -> bytes:
+    "A PNG of a few bytes that claims ten thousand million pixels."
+    def part(kind: bytes, body: bytes) -> bytes:
+        return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+    size = (100_000).to_bytes(4, "big") * 2
+    return (b"\x89PNG\r\n\x1a\n" + part(b"IHDR", size + bytes([8, 0, 0, 0, 0])) + part(b"IDAT", zlib.compress(bytes(9)))
+            + part(b"IEND", b""))
+
+
+def test_what_is_no_file_costs_its_image(workplace, monkeypatch, tmp_path):
+    "Of somebody's predictions a pipe, a device, a circle of links and a bomb: three images fail, and one is scored."
+    monkeypatch.chdir(workplace)
+    ids = sorted(path.stem for path in Path("data/toy/images").iterdir())
+    theirs = tmp_path/"theirs"
+    theirs.mkdir()
+    os.mkfifo(theirs/f"{ids[0]}.npy")
+    (theirs/f"{ids[1]}.png").symlink_to("/dev/zero")
+    (theirs/f"{ids[2]}.png").write_bytes(bomb())
+    np.save(theirs/f"{ids[3]}.npy", np.ones((60, 60)))
+    shutil.rmtree("elsewhere", ignore_errors=True)
+    result = typed(f"run --config baseline --set 'models=[{{name: precomputed, path: \"{theirs}\"}}]' "
+                   "--set output_dir=elsewhere --set 'prediction_cache_dir=elsewhere/kept'")
+    assert result.exit_code == 1, result.output
+    errors = Path("elsewhere/errors.csv").read_text()
+    assert len(errors.splitlines()) == 4 and "is a pipe" in errors and "is a device" in errors, errors
+
+
+PIPES = ["run --config pipe", "run --config baseline --set data.split_file=pipe --set datasets.0.split_file=pipe",
+         "run --config baseline --set 'datasets=[{name: csv_indexed, index_csv: pipe}]'",
+         "run --config baseline --set 'models=[{name: precomputed, path: pipe}]'",
+         "run --config baseline --set 'models=[{name: precomputed, path: pipe.npz}]'",
+         "run --config baseline --set 'models=[{name: torchscript, weights_path: pipe}]'",
+         "run --config baseline --set 'models=[{name: onnx, weights_path: pipe}]'",
+         "report --published-file pipe", "doctor pipe", "convert pipe --to new", "weights convert pipe new.pt",
+         "split --root data/toy --test-count 1 --group pipe --out-dir new", "viewer --out pipe", "report piped",
+         "finetune --config pipe", "data pack pipe --to new"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no such pipes")
+@pytest.mark.parametrize("line", PIPES)
+def test_a_pipe_is_not_waited_for(workplace, monkeypatch, line):
+    "Wherever a path may be named; a command that waits is ended, and fails the test."
+    monkeypatch.chdir(workplace)
+    Path("piped").mkdir(exist_ok=True)
+    for name in ("pipe", "pipe.npz", "piped/run.json"):
+        if not Path(name).exists():
+            os.mkfifo(name)
+    asked = [sys.executable, "-c", "from saliency_playground.cli.main import main; main()", *shlex.split(line)]
+    result = subprocess.run(asked, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 2 and "Traceback" not in result.stderr, result.stderr[-500:]
+
+
+def test_a_link_in_the_output_folder_is_not_written_through(workplace, monkeypatch, tmp_path):
+    "A lock or a journal that somebody planted as a link to a file of the user's."
+    monkeypatch.chdir(workplace)
+    for place in ("elsewhere/.lock", "elsewhere/.rows/folder__uniform.jsonl",
+                  "elsewhere/kept/folder/uniform/images.jsonl"):
+        shutil.rmtree("elsewhere", ignore_errors=True)
+        treasure = tmp_path/"treasure"
+        treasure.write_text("mine\n")
+        Path(place).parent.mkdir(parents=True)
+        Path(place).symlink_to(treasure)
+        result = typed("run --config baseline --set models=[uniform] --set output_dir=elsewhere "
+                       "--set prediction_cache_dir=elsewhere/kept -q")
+        assert result.exit_code == 2 and "link" in result.output and place in result.output, result.output
+        assert treasure.read_text() == "mine\n"
+
+
+def test_a_record_has_no_secrets(workplace, monkeypatch):
+    "What a variable of the environment held stands in no file of a run, and the run is read all the same."
+    monkeypatch.chdir(workplace)
+    monkeypatch.setenv("PLACE", str(workplace/"data"))
+    shutil.rmtree("elsewhere", ignore_errors=True)
+    (workplace/"theirs").mkdir(exist_ok=True)
+    monkeypatch.setenv("THEIRS", str(workplace/"theirs"))
+    result = typed("run --config baseline --set 'datasets.0.root=${PLACE}/toy' --set output_dir=elsewhere -q --set "
+                   "'models=[uniform, {name: precomputed, path: \"${THEIRS}\"}]' "
+                   "--set prediction_cache_dir=elsewhere/kept")
+    assert result.exit_code == 1, result.output                            # the predictions are missing, and named
+    written = [path for path in Path("elsewhere").rglob("*") if path.suffix in (".json", ".csv", ".jsonl")]
+    assert {"run.json", "errors.csv", "cell.json"} <= {path.name for path in written}
+    for path in written:
+        assert str(workplace) not in path.read_text(), path
+    assert "${PLACE}/toy" in Path("elsewhere/run.json").read_text()
+    assert len(dataset_of(Run("elsewhere"), "folder")) == 4
