@@ -8,7 +8,6 @@ __all__ = ['PRETRAINED', 'FOLDS', 'find_cells', 'read_cell_table', 'metric_summa
 
 # %% ../../nbs/41_finetune/11_folds.ipynb #d7dafc70
 import io
-import json
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
