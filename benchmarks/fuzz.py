@@ -8,8 +8,8 @@ seeded generator, and gives them to the function that reads them. A command is t
 this process that is forked with everything imported, in a folder with a dataset and a finished run.
 
 accepted: read; what came of it is checked, so that no changed value is served as if it were the old one. refused: a
-`PlaygroundError` of at most three lines. wrong: another error, a value that is not checked out, or a message as long as
-a page. hung: no answer in 20 seconds. The files that `damaged.py` changes, images, maps, MATLAB and tables of
+`PlaygroundError` whose sentences are no page. wrong: another error, a value that is not checked out, or a message as
+long as a page. hung: no answer in 20 seconds. The files that `damaged.py` changes, images, maps, MATLAB and tables of
 fixations, are left to it.
 """
 import argparse
@@ -348,7 +348,7 @@ def judge(feed: Callable, world: World, seed: list[int]) -> tuple[str, str]:
         return "accepted", ""
     except PlaygroundError as error:
         said = str(error)
-        if len(said) > 4000 or max(map(len, said.splitlines()), default=0) > 1200 or not said.strip():
+        if len(said) > 9000 or max(map(len, said.splitlines()), default=0) > 2000 or not said.strip():
             return "wrong", f"{seed}: {len(said)} characters: {said[:200]!r}"
         return "refused", ""
     except Hung:

@@ -9,7 +9,6 @@ __all__ = ['KINDS', 'LEAVE_ONE_OUT_ROLES', 'is_nobody', 'Fixations', 'Sample', '
            'SaliencyModel', 'FunctionModel', 'as_model', 'labelled_pool', 'observer_labels', 'degrees_of', 'Ceiling']
 
 # %% ../nbs/21_core.ipynb #92d69235
-import copy
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -568,7 +567,7 @@ def as_dataset(source: "SaliencyDataset | Iterable[Sample | Mapping]") -> Salien
     return _SequenceDataset(source)
 
 # %% ../nbs/21_core.ipynb #d4405f0b
-class digest_property(functools.cached_property):  # noqa: N801 - read like `property`
+class digest_property(functools.cached_property):
     "A digest of files, made once, so that a model is one thing for its life; `fingerprint_now` makes it again."
 
 
@@ -624,9 +623,9 @@ class _ModelDescription:
 
         A model that reads something else for every prediction says here what it has read for this one.
         """
-        again = copy.copy(self)
-        for name in [name for name in vars(self) if isinstance(getattr(type(self), name, None), digest_property)]:
-            del vars(again)[name]
+        again = object.__new__(type(self))
+        vars(again).update({name: value for name, value in vars(self).items()
+                            if not isinstance(getattr(type(self), name, None), digest_property)})
         return again.fingerprint(image_id)
 
     def changed_by_hand(self) -> dict[str, str]:

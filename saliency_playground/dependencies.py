@@ -50,6 +50,14 @@ class Read(NamedTuple):
     after: Sequence[dis.Instruction] = ()                       # the two instructions that follow
 
 
+def _attribute(module: types.ModuleType, name: str) -> Any:
+    "An attribute of a module; one that is imported only now may fail in any way."
+    try:
+        return getattr(module, name)
+    except Exception:
+        return _ABSENT
+
+
 def names_read(code: types.CodeType, outside: Mapping[str, Any]) -> Iterator[Read]:
     "What the code of a function, and of those inside it, reads from outside. outside: its globals."
     steps = [step for step in dis.get_instructions(code) if step.opname != "PUSH_NULL"]
@@ -61,7 +69,7 @@ def names_read(code: types.CodeType, outside: Mapping[str, Any]) -> Iterator[Rea
             value = outside.get(name, vars(builtins).get(name, _ABSENT))
             while isinstance(value, types.ModuleType) and steps[j].opname in ("LOAD_ATTR", "LOAD_METHOD"):
                 name, owner = f"{name}.{steps[j].argval}", value
-                value, j = getattr(value, steps[j].argval, _ABSENT), j + 1
+                value, j = _attribute(value, steps[j].argval), j + 1
             yield Read(name, value, owner, steps[j:j + 2])
         elif step.opname == "IMPORT_NAME" or (step.opname == "LOAD_CONST" and isinstance(step.argval, str)):
             module = sys.modules.get(step.argval)       # one that it imports, or names in `import_module("…")`
@@ -175,11 +183,9 @@ class Dependencies:
         "What a digest is made of."
         if len(self._done) > MOST_OBJECTS:
             return self.refuse(part, f"holds more than {MOST_OBJECTS} objects")
-        for kind, describe in _DESCRIBED.items():
-            if isinstance(value, kind):
-                return describe(self, value, part)
+        describe = next((way for kind, way in _DESCRIBED.items() if isinstance(value, kind)), _describe_object)
         try:
-            return _describe_object(self, value, part)
+            return describe(self, value, part)
         except Exception:                                       # whatever a class of somebody's raises
             return self.refuse(part, f"is or holds a {type(value).__name__}, which does not say what is in it")
 

@@ -66,14 +66,15 @@ class StorageError(PlaygroundError, OSError):
 class ConfigError(InputError):
     """A config that cannot be run.
 
-    faults: everything that is wrong with it, a line each; the message is these lines.
+    faults: everything that is wrong with it, a line each; the message is these lines, at most 30 of them.
     """
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = list(faults)
         super().__init__(self.faults)
 
     def __str__(self) -> str:
-        return "\n".join(self.faults)
+        more = len(self.faults) - 30
+        return "\n".join([*self.faults[:30], *([f"… and {more} more."] if more > 0 else [])])
 
 # %% ../nbs/00_errors.ipynb #7e9cba93
 class DatasetError(InputError):

@@ -440,7 +440,7 @@ def make_entry(document: Document, kind: str, names: tuple | None, path: tuple, 
             document.fault(where, f"expected text, got {_show_value(text)}. Put it in quotes.")
             return None
     if names is not None and name not in names:
-        if kind == "dataset" and Path(name).is_dir():
+        if kind == "dataset" and os.path.isdir(name):
             known = " or ".join(f"{{name: {one}, root: {name}}}" for one in [*known_datasets(name)] or ["folder"])
             document.fault(named_at, f"{_show_value(name)} is a folder, not a dataset's name. Write {known}.")
             return None

@@ -70,7 +70,7 @@ def _walk(folder: Path, above: tuple[str, ...], kind: str | None, depth: int,
                           and entry.name not in ("__MACOSX", "Thumbs.db")), key=lambda item: item[0])
     here, deeper = [], []
     for name, entry in entries:
-        if not entry.is_dir():
+        if not os.path.isdir(entry):                       # also a link that leads in a circle
             stem, suffix = os.path.splitext(name)
             here.append(FoundFile(folder, entry.name, stem, suffix.lower(), above, kind))
         elif depth and (only is None or name.lower() in only):

@@ -180,7 +180,7 @@ def _draws_participants(document: Document, data: ConfigEntry) -> bool:
     aggregate, choices = data.options.get("gt_aggregate", "random"), _aggregates(data)
     if choices and aggregate not in (*choices, "random"):
         document.fault(data.paths["gt_aggregate"],
-                       f"expected {', '.join(map(repr, choices))} or 'random', got {json.dumps(aggregate)}.")
+                       f"expected {', '.join(map(repr, choices))} or 'random', got {json.dumps(aggregate)[:60]}.")
         del data.options["gt_aggregate"]
     if data.options.get("gt_aggregate") != "random":
         return False

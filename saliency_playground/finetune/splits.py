@@ -307,6 +307,9 @@ def _check_form(data: Any, path: Path) -> dict[str, Any]:
         if (not isinstance(ids, list) or not all(isinstance(image_id, str) for image_id in ids)
             or not (ids or name == "test")):
             raise DatasetError(f"{path}: {name} is a list of image ids in quotes, none of them empty.")
+        if too_long := [image_id for image_id in ids if len(image_id) > 1000]:
+            raise DatasetError(f"{path}: {name} holds an id of {len(too_long[0]):,} characters, {too_long[0][:40]!r}…, "
+                               "which no image has.")
     def normalized(ids: list[str]) -> list[str]:
         return [nfc(image_id) for image_id in ids]
     return data | {"test": normalized(data["test"]),
