@@ -8,7 +8,7 @@ seeded generator, and gives them to the function that reads them. A command is t
 this process that is forked with everything imported, in a folder with a dataset and a finished run.
 
 accepted: read; what came of it is checked, so that no changed value is served as if it were the old one. refused: a
-`PlaygroundError` whose sentences are no page. wrong: another error, a value that is not checked out, or a message as
+`PlaygroundError` whose sentences fill no page. wrong: another error, a value that is not checked out, or a message as
 long as a page. hung: no answer in 20 seconds. The files that `damaged.py` changes, images, maps, MATLAB and tables of
 fixations, are left to it.
 """
@@ -137,7 +137,8 @@ class World:
         self.home = home
         os.chdir(home)
         make_toy("data/toy", n_images=4)
-        self.typed(["run", "--config", "baseline", "-q", "--set", "models=[uniform, center_bias, blur_baseline]"])
+        self.typed(["run", "--config", "baseline", "-q", "--set", "output_dir=outputs", "--set",
+                    "models=[uniform, center_bias, blur_baseline]"])
         self.typed(["split", "--root", "data/toy", "--test-count", "1", "--folds", "2"])
         shutil.copytree("outputs", "sent")
         self.run = json.loads(Path("outputs/run.json").read_text())

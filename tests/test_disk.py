@@ -59,7 +59,7 @@ def workplace(tmp_path_factory):
     os.chdir(folder)
     make_toy("data/toy", n_images=4)
     Path("gaze.csv").write_text("participant,stimulus,x,y,start,duration\nann,a.png,10,20,0,200\n")
-    assert CliRunner().invoke(main, shlex.split("run --config baseline -q")).exit_code == 0
+    assert CliRunner().invoke(main, shlex.split("run --config baseline --set output_dir=outputs -q")).exit_code == 0
     Path("disk").mkdir()
     yield folder
     os.chdir(home)
@@ -234,13 +234,14 @@ def test_a_link_in_the_output_folder_is_not_written_through(workplace, monkeypat
         assert treasure.read_text() == "mine\n"
 
 
-def test_a_record_has_no_secrets(workplace, monkeypatch):
+def test_a_record_has_no_secrets(workplace, monkeypatch, tmp_path):
     "What a variable of the environment held stands in no file of a run, and the run is read all the same."
     monkeypatch.chdir(workplace)
-    monkeypatch.setenv("PLACE", str(workplace/"data"))
+    shutil.copytree("data", tmp_path/"data")
+    (tmp_path/"theirs").mkdir()
+    monkeypatch.setenv("PLACE", str(tmp_path/"data"))
+    monkeypatch.setenv("THEIRS", str(tmp_path/"theirs"))
     shutil.rmtree("elsewhere", ignore_errors=True)
-    (workplace/"theirs").mkdir(exist_ok=True)
-    monkeypatch.setenv("THEIRS", str(workplace/"theirs"))
     result = typed("run --config baseline --set 'datasets.0.root=${PLACE}/toy' --set output_dir=elsewhere -q --set "
                    "'models=[uniform, {name: precomputed, path: \"${THEIRS}\"}]' "
                    "--set prediction_cache_dir=elsewhere/kept")
@@ -248,6 +249,6 @@ def test_a_record_has_no_secrets(workplace, monkeypatch):
     written = [path for path in Path("elsewhere").rglob("*") if path.suffix in (".json", ".csv", ".jsonl")]
     assert {"run.json", "errors.csv", "cell.json"} <= {path.name for path in written}
     for path in written:
-        assert str(workplace) not in path.read_text(), path
+        assert str(tmp_path) not in path.read_text(), path
     assert "${PLACE}/toy" in Path("elsewhere/run.json").read_text()
     assert len(dataset_of(Run("elsewhere"), "folder")) == 4
