@@ -68,7 +68,7 @@ def parameters_of(notebook: str | Path) -> dict[str, Parameter]:
             for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
             if isinstance(target, ast.Name)}
 
-
+# %% ../../nbs/61_notebooks/01_execute.ipynb #a0d7b358
 def _parameter_in(line: ast.Assign | ast.AnnAssign, text: str) -> Parameter:
     "The parameter that a line of the tagged cell sets. text: the whole cell."
     kind = ast.unparse(line.annotation) if isinstance(line, ast.AnnAssign) else (line.type_comment or "")
