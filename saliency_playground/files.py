@@ -94,7 +94,7 @@ def _sync(path: Path) -> None:
     finally:
         os.close(opened)
 
-
+# %% ../nbs/01_files.ipynb #bcfcf7aa
 def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
     """Write a file so that it is whole or not there: first beside the old one, then renamed over it.
 

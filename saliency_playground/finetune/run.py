@@ -263,7 +263,7 @@ def _write_center_bias(fold: Fold) -> dict[str, str]:
         return {"digest": template_digest(which)}
     return {"digest": template_digest(path)}
 
-
+# %% ../../nbs/41_finetune/11_run.ipynb #129f30bd
 def _calibrated_scores(fold: Fold) -> dict[str, float]:
     "Validation scores of the network with blur and center bias refitted; afterwards it is as before."
     before = {name: tensor.detach().clone() for name, tensor in fold.net.named_parameters() if ".finalizers." in name}

@@ -128,7 +128,7 @@ def _kinds_in(annotation: ast.expr) -> list[str]:
         return [outside.lower()]                                                        # list[str], List[str]
     return [ast.unparse(annotation)]
 
-
+# %% ../../nbs/61_notebooks/01_execute.ipynb #4277522e
 def _fits(parameter: Parameter, value: Any) -> bool:
     "Whether a value is of one of the kinds that a parameter is declared with. None where it is the default, too."
     if value is None and parameter.default is None:
