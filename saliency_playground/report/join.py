@@ -101,25 +101,26 @@ def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
         found.append({(row["dataset"], row["metric"]): re.sub(r",(map|kernel)=\w+(?=[],])", "", row["definition"])
                       for row in run.rows("ALL_SUMMARY.csv")
                       if (row["dataset"], row["model"]) not in apart and row["n"] != "0"})
-    return [line for cell in found[0].keys() & found[1].keys()
+    return [line for cell in sorted(found[0].keys() & found[1].keys())
             if (line := _in_both(f"on {cell[0]}, {cell[1]}", found[0][cell], found[1][cell], (a, b)))]
 
 
 def _dataset_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The datasets that hold something else in the other run."
     ours, theirs = (run.record["datasets"] for run in (a, b))
+    shared = sorted(ours.keys() & theirs.keys())
     degrees = [f"{name} has {ours[name].get('px_per_dva')} px_per_dva in {a.folder}, "
-               f"{theirs[name].get('px_per_dva')} in {b.folder}" for name in ours.keys() & theirs.keys()
+               f"{theirs[name].get('px_per_dva')} in {b.folder}" for name in shared
                if ours[name].get("px_per_dva") != theirs[name].get("px_per_dva")]
     return degrees or [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in "
-                       f"{a.folder}, {theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
+                       f"{a.folder}, {theirs[name].get('images')} in {b.folder}" for name in shared
                        if ours[name].get("digest") != theirs[name].get("digest")]
 
 
 def _model_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The models that have one name in both runs, and are made with other options or other files."
     ours, theirs = ({cell["model"]: _made_with(cell) for cell in run.record["cells"]} for run in (a, b))
-    return [f"{line}; give one of them another name (`as`)" for name in ours.keys() & theirs.keys()
+    return [f"{line}; give one of them another name (`as`)" for name in sorted(ours.keys() & theirs.keys())
             if (line := _in_both(name, ours[name], theirs[name], (a, b)))]
 
 
