@@ -68,7 +68,16 @@ _ELSEWHERE = {"name", "options", "users_code", "index_by_id", "_bound_digest", "
 
 def is_own(model: SaliencyModel) -> bool:
     "Whether a model is or calls code of somebody's own, or was made by hand, so that its attributes may be anything."
-    return not model.name or bool(model.users_code) or is_users(type(model))
+    return not model.name or bool(model.users_code) or is_users(type(model)) or bool(_replaced(model))
+
+
+def _replaced(model: SaliencyModel) -> dict[str, Any]:
+    "The functions of somebody's that stand in the place of methods of the package: `model.predict = …`."
+    own = {f"self.{name}": value for name, value in vars(model).items() if hasattr(type(model), name)}
+    for cls in type(model).__mro__:
+        own |= {} if is_users(cls) else {f"{cls.__qualname__}.{name}": value for name, value in vars(cls).items()}
+    methods = {name: getattr(value, "fget", None) or value for name, value in own.items()}
+    return {name: method for name, method in methods.items() if callable(method) and is_users(method)}
 
 
 def look_at(model: SaliencyModel) -> Dependencies:
@@ -82,6 +91,8 @@ def look_at(model: SaliencyModel) -> Dependencies:
     elif not model.name:
         for name, value in attributes.items():
             seen.add(f"self.{name}", value)
+    for name, method in _replaced(model).items():
+        seen.add(name, method)
     for thing in model.users_code:
         seen.add(getattr(thing, "__qualname__", type(thing).__name__), thing)
     return seen
