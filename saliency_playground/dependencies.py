@@ -358,7 +358,7 @@ def _class_parts(seen: Dependencies, cls: type, without: Iterable[str] = ()) -> 
                                                sorted(members.items())]]
 
 # %% ../nbs/27_dependencies.ipynb #750df673
-def _module(seen: Dependencies, module: types.ModuleType, part: str) -> list:
+def _module(seen: Dependencies, module: types.ModuleType, part: str) -> Any:
     "A module of the user's, all of it, or the name of one that was installed."
     if not is_users(module):
         opener = next((name for name in _PAST_PYTHON if name.rpartition(".")[0] == module.__name__), "")
