@@ -110,14 +110,22 @@ def changed_by_hand(model: SaliencyModel) -> dict[str, str]:
         made = vars(create("model", model.name, **model.options))
     except Exception:                                    # an option that is none by its name, a file that is gone
         return changed
-    for name, value in vars(model).items():
-        if name in made and name not in _ELSEWHERE | model.runtime_options and isinstance(value, _SETTINGS):
-            now, then = files.digest(value), files.digest(made[name]) if isinstance(made[name], _SETTINGS) else ""
-            changed |= {name: now} if now != then else {}
-    return changed
+    for name in vars(model).keys() - _ELSEWHERE - model.runtime_options:
+        now, then = (_setting_digest(has.get(name, getattr(type(model), name, _UNKNOWN))) for has in (vars(model), made))
+        changed |= {name: now} if now and now != then and (then or name in made) else {}
+    return dict(sorted(changed.items()))
 
 
-_SETTINGS = (str, int, float, bool, type(None), Path, np.ndarray)
+_SETTINGS = (str, int, float, bool, type(None), Path, np.ndarray, tuple, list)
+_UNKNOWN = object()
+
+
+def _setting_digest(value: Any) -> str:
+    "A digest of a number, a text, an array or a list of them; empty of anything else."
+    try:
+        return files.digest(value) if isinstance(value, _SETTINGS) else ""
+    except TypeError:
+        return ""
 
 
 def cache_key(model: SaliencyModel) -> Any:
