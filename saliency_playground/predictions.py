@@ -111,13 +111,14 @@ def changed_by_hand(model: SaliencyModel) -> dict[str, str]:
     except Exception:                                    # an option that is none by its name, a file that is gone
         return changed
     for name in vars(model).keys() - _ELSEWHERE - model.runtime_options:
-        now, then = (_setting_digest(has.get(name, getattr(type(model), name, _UNKNOWN))) for has in (vars(model), made))
+        usual = getattr(type(model), name, None)
+        now, then = _setting_digest(vars(model)[name]), _setting_digest(made.get(name, usual))
+        then = then if name in made or isinstance(usual, _SETTINGS) and hasattr(type(model), name) else ""
         changed |= {name: now} if now and now != then and (then or name in made) else {}
     return dict(sorted(changed.items()))
 
 
 _SETTINGS = (str, int, float, bool, type(None), Path, np.ndarray, tuple, list)
-_UNKNOWN = object()
 
 
 def _setting_digest(value: Any) -> str:
