@@ -191,6 +191,12 @@ def _temporary_file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
+def _own_kernels() -> dict[str, str]:
+    "The variable by which a notebook's `python3` is this Python, whatever kernel of that name JUPYTER_PATH leads to."
+    own = Path(sys.prefix, "share", "jupyter")
+    return {"JUPYTER_PATH": os.pathsep.join([str(own), *filter(None, [os.environ.get("JUPYTER_PATH")])])}
+
+
 class Execution:
     """A notebook that is being executed. Its process leads a group of its own.
 
@@ -209,7 +215,7 @@ class Execution:
         command = [sys.executable, "-m", "saliency_playground.notebooks.execute", str(find_notebook(notebook)),
                    str(self.out)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                        stderr=self._stderr, env=os.environ | dict(env or {}),
+                                        stderr=self._stderr, env=os.environ | dict(env or {}) | _own_kernels(),
                                         start_new_session=True)
         assert self.process.stdin is not None, "it was started with a pipe"
         self._pipe = self.process.stdin
