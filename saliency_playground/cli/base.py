@@ -22,7 +22,7 @@ from ..files import did_you_mean
 CONTEXT_SETTINGS = {"token_normalize_func": lambda word: word.replace("_", "-"),
                     "help_option_names": ["--help", "-h"], "max_content_width": 100}
 
-# %% ../../nbs/70_cli/01_base.ipynb #a9c66d54
+# %% ../../nbs/70_cli/01_base.ipynb #3454b625
 _OBEYED = re.compile(r"(?!\A\r)[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")       # by a terminal
 _STEPS = re.compile(r"(\n|\x1b\[A)*")                                                        # to another line
 
