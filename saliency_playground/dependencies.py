@@ -11,12 +11,15 @@ import builtins
 import copyreg
 import dis
 import functools
+import importlib
+import importlib.util
 import os
 import re
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -29,16 +32,27 @@ from .userfiles import imported_user_files, is_installed
 def is_users(value: Any) -> bool:
     "Whether a function, a class or a module is the user's own: written in a notebook, or in a file not installed."
     code = getattr(value, "__code__", None)
-    if isinstance(code, types.CodeType) and not code.co_filename.startswith("<"):
+    if isinstance(code, types.CodeType) and os.path.isabs(code.co_filename):    # compiled code names none that is
         return not is_installed(Path(code.co_filename))
     name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
     module = value if isinstance(value, types.ModuleType) else sys.modules.get(str(name))
     if module is None or name == "__main__":
         return name is not None
     source = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), None)
-    return source is not None and not is_installed(Path(source))
+    return source is not None and (os.path.isabs(source) or os.path.isfile(source)) and not is_installed(Path(source))
 
 # %% ../nbs/27_dependencies.ipynb #74298fdc
+_PAST_PYTHON = ("cv2.imread", "cv2.imreadmulti", "cv2.VideoCapture", "cv2.FileStorage", "cv2.dnn.readNet",
+                "cv2.dnn.readNetFromONNX", "cv2.dnn.readNetFromCaffe", "cv2.dnn.readNetFromTensorflow",
+                "cv2.dnn.readNetFromTFLite", "cv2.dnn.readNetFromTorch", "cv2.dnn.readNetFromDarknet", "h5py.File",
+                "netCDF4.Dataset",
+                "onnxruntime.InferenceSession", "torch.jit.load", "torchvision.io.read_image",
+                "safetensors.safe_open", "safetensors.torch.load_file", "safetensors.numpy.load_file",
+                "pyarrow.parquet.read_table", "pyarrow.parquet.ParquetFile", "pyarrow.csv.read_csv",
+                "pyarrow.feather.read_table", "pandas.read_hdf", "tables.open_file", "polars.read_csv",
+                "polars.read_parquet", "rasterio.open", "SimpleITK.ReadImage", "faiss.read_index",
+                "tensorflow.saved_model.load", "tensorflow.io.read_file",
+                "tensorflow.keras.models.load_model", "keras.models.load_model", "keras.saving.load_model")
 _ABSENT = type("Absent", (), {"__repr__": lambda self: "not there"})()
 
 
@@ -58,12 +72,17 @@ def _attribute(module: types.ModuleType, name: str) -> Any:
         return _ABSENT
 
 
-def names_read(code: types.CodeType, outside: Mapping[str, Any]) -> Iterator[Read]:
-    "What the code of a function, and of those inside it, reads from outside. outside: its globals."
+def names_read(code: types.CodeType, outside: Mapping[str, Any],
+               modules: Iterable[types.ModuleType] = ()) -> Iterator[Read]:
+    """What the code of a function, and of those inside it, reads from outside.
+
+    outside: its globals. modules: those that were imported by a function around it.
+    """
     steps = [step for step in dis.get_instructions(code) if step.opname != "PUSH_NULL"]
+    imported = list(modules)
     for i, step in enumerate(steps):
         if isinstance(step.argval, types.CodeType):
-            yield from names_read(step.argval, outside)
+            yield from names_read(step.argval, outside, imported)
         elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             name, owner, j = step.argval, None, i + 1
             value = outside.get(name, vars(builtins).get(name, _ABSENT))
@@ -71,19 +90,45 @@ def names_read(code: types.CodeType, outside: Mapping[str, Any]) -> Iterator[Rea
                 name, owner = f"{name}.{steps[j].argval}", value
                 value, j = _attribute(value, steps[j].argval), j + 1
             yield Read(name, value, owner, steps[j:j + 2])
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+            yield from _read_of_imported(imported, steps, i)
         elif step.opname == "IMPORT_NAME" or (step.opname == "LOAD_CONST" and isinstance(step.argval, str)):
-            module = sys.modules.get(step.argval)       # one that it imports, or names in `import_module("…")`
-            if module is not None and step.argval != "__main__" and is_users(module):
+            module = _module_named(steps, i, outside)   # one that it imports, or names in `import_module("…")`
+            if module is not None and (step.opname == "IMPORT_NAME" or module.__name__ == "__main__"):
+                imported += [module, *filter(None, [sys.modules.get(module.__name__.partition(".")[0])])]
+            if module is not None and module.__name__ != "__main__" and is_users(module):
                 yield Read(step.argval, module)
 
+
+def _module_named(steps: Sequence[dis.Instruction], i: int, outside: Mapping[str, Any]) -> types.ModuleType | None:
+    "The module that an instruction names, if it is loaded; one that may open files past Python is loaded for that."
+    name, level = steps[i].argval, steps[i - 2].argval if steps[i].opname == "IMPORT_NAME" and i > 1 else 0
+    if isinstance(level, int) and level > 0:
+        try:
+            name = importlib.util.resolve_name("." * level + name, outside.get("__package__") or "")
+        except ImportError:
+            return None
+    elif steps[i].opname == "IMPORT_NAME" and any(opener.startswith(f"{name}.") for opener in _PAST_PYTHON):
+        with suppress(Exception):
+            importlib.import_module(name)
+    return sys.modules.get(name)
+
+
+def _read_of_imported(imported: list[types.ModuleType], steps: Sequence[dis.Instruction], i: int) -> Iterator[Read]:
+    """What an attribute may be that is asked for in a function that imports modules itself.
+
+    Whichever of them has one of this name: of which the function asks it, the instructions do not say.
+    """
+    for module in list(dict.fromkeys(imported)):
+        value = vars(module).get(steps[i].argval, _ABSENT)
+        if isinstance(value, types.ModuleType):
+            imported += [] if value in imported else [value]
+        elif value is not _ABSENT:
+            yield Read(f"{module.__name__}.{steps[i].argval}", value, module, steps[i + 1:i + 3])
+
 # %% ../nbs/27_dependencies.ipynb #f0178c4c
-_HIDING = {eval: "eval", exec: "exec", globals: "globals()"}
-_PAST_PYTHON = ("cv2.imread", "cv2.imreadmulti", "cv2.VideoCapture", "cv2.FileStorage", "cv2.dnn.readNet",
-                "cv2.dnn.readNetFromONNX", "cv2.dnn.readNetFromCaffe", "h5py.File", "netCDF4.Dataset",
-                "onnxruntime.InferenceSession", "torch.jit.load", "torchvision.io.read_image",
-                "safetensors.safe_open", "safetensors.torch.load_file", "safetensors.numpy.load_file",
-                "pyarrow.parquet.read_table", "tensorflow.saved_model.load", "tensorflow.io.read_file",
-                "tensorflow.keras.models.load_model", "keras.models.load_model", "keras.saving.load_model")
+_HIDING = ((eval, "calls eval"), (exec, "calls exec"), (globals, "calls globals()"), (sys.modules, "reads sys.modules"),
+           (getattr(os, "environb", eval), "reads os.environb"))
 
 
 def _opener(value: Any) -> str:
@@ -100,13 +145,16 @@ def _hides(read: Read, outside: Mapping[str, Any], attributes: Mapping[str, Any]
 
     outside: its globals. attributes: those of the model, of which `self.path` may name the file.
     """
-    if any(read.value is hiding for hiding in _HIDING):
-        return f"calls {_HIDING[read.value]}, which may read anything"
+    if hiding := next((how for value, how in _HIDING if read.value is value), ""):
+        return f"{hiding}, which may be anything"
     opener = _opener(read.value)
     argument = _argument(read.after, outside, attributes) if opener else None
     if not opener or (isinstance(argument, (str, PurePath)) and Path(argument).is_file()):
         return ""
-    return f"opens a file by {opener}, past Python, under a name that is made when it runs"
+    return _OPENS.format(opener)
+
+
+_OPENS = "opens a file by {}, past Python, under a name that is made when it runs"
 
 
 def _argument(after: Sequence[dis.Instruction], outside: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
@@ -183,6 +231,8 @@ class Dependencies:
         "What a digest is made of."
         if len(self._done) > MOST_OBJECTS:
             return self.refuse(part, f"holds more than {MOST_OBJECTS} objects")
+        if opener := _opener(value):                            # by another name, in a `partial`, as a default
+            return self.refuse(part, _OPENS.format(opener))
         describe = next((way for kind, way in _DESCRIBED.items() if isinstance(value, kind)), _describe_object)
         try:
             return describe(self, value, part)
@@ -208,6 +258,14 @@ def _plain(value: Any) -> Any:
     if type(value) in (bytes, bytearray):
         return ["bytes", files.sha256(bytes(value))]
     return None
+
+
+def _is_setting(value: Any) -> bool:
+    "Whether a value of an installed module is plain, or a list or dict of plain values."
+    if isinstance(value, (dict, list, tuple)):
+        held = [*value, *value.values()] if isinstance(value, dict) else value
+        return len(held) < 1000 and all(_plain(one) is not None for one in held)
+    return _plain(value) is not None
 
 
 def _content(text: str) -> list[str]:
@@ -243,8 +301,8 @@ def _function(seen: Dependencies, function: types.FunctionType, part: str) -> li
     add_file(seen, function.__module__)
     reads = [[read.name, _outside(seen, read, function, part)]
              for read in names_read(function.__code__, function.__globals__)]
-    return ["function", _code(seen, function.__code__, part), reads,
-            [seen.digest(value, part) for value in (function.__defaults__, function.__kwdefaults__, cells)]]
+    given = [function.__defaults__, function.__kwdefaults__, cells, *([vars(function)] if vars(function) else [])]
+    return ["function", _code(seen, function.__code__, part), reads, [seen.digest(value, part) for value in given]]
 
 
 def _cell_content(cell: types.CellType) -> Any:
@@ -266,10 +324,13 @@ def _outside(seen: Dependencies, read: Read, function: types.FunctionType, part:
         return seen.refuse(part, why)
     if read.value is _ABSENT:
         return repr(_ABSENT)
+    if opener := _opener(read.value):                           # of a file that is named, and digested with its name
+        return ["installed", opener]
     if isinstance(read.value, types.ModuleType):
         return seen.add(f"module {_module_name(read.value.__name__)[:-1]}", read.value)
-    if read.owner is not None and not is_users(read.owner):
-        return ["installed", read.owner.__name__, read.name.rpartition(".")[2]]
+    if read.owner is not None and not is_users(read.owner) and not is_users(read.value):
+        held = [seen.digest(read.value, part)] if _is_setting(read.value) else []             # `sys.argv`
+        return ["installed", read.owner.__name__, read.name.rpartition(".")[2], *held]
     if callable(read.value) and isinstance(read.value, (type, types.FunctionType, types.BuiltinFunctionType)) \
             and not is_users(read.value):
         return seen.digest(read.value, part)
@@ -297,10 +358,11 @@ def _class_parts(seen: Dependencies, cls: type, without: Iterable[str] = ()) -> 
                                                sorted(members.items())]]
 
 # %% ../nbs/27_dependencies.ipynb #750df673
-def _module(seen: Dependencies, module: types.ModuleType, part: str) -> list:
+def _module(seen: Dependencies, module: types.ModuleType, part: str) -> Any:
     "A module of the user's, all of it, or the name of one that was installed."
     if not is_users(module):
-        return ["installed", module.__name__]
+        opener = next((name for name in _PAST_PYTHON if name.rpartition(".")[0] == module.__name__), "")
+        return seen.refuse(part, _OPENS.format(opener)) if opener else ["installed", module.__name__]
     add_file(seen, module.__name__)
     return ["module", [seen.add(f"{_module_name(module.__name__)}{name}", value)
                        for name, value in sorted(vars(module).items())
@@ -358,7 +420,17 @@ def _describe_object(seen: Dependencies, value: Any, part: str) -> Any:
         return ["installed", cls.__module__, taken_apart]
     made, arguments, state, items, pairs = [*taken_apart[:5], None, None, None][:5]
     return ["object", [seen.digest(one, part) for one in (
-        made, arguments, state, None if items is None else list(items), None if pairs is None else list(pairs))]]
+        made, arguments, state, None if items is None else list(items), None if pairs is None else list(pairs),
+        *_left_out(value))]]
+
+
+def _left_out(value: Any) -> list:
+    "What an object holds, if a method of the user's own says what it is rebuilt from: that may leave something out."
+    cls = type(value)
+    if not any(is_users(getattr(cls, name, None)) for name in ("__reduce_ex__", "__reduce__", "__getstate__")):
+        return []
+    slots: list[str] = copyreg._slotnames(cls)                                       # type: ignore[attr-defined]
+    return [cls, getattr(value, "__dict__", None), [getattr(value, name, None) for name in slots]]
 
 # %% ../nbs/27_dependencies.ipynb #2b3f5062
 def _array(seen: Dependencies, value: Any, part: str) -> Any:

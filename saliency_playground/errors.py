@@ -124,6 +124,7 @@ _DISK_FAULTS = {
     "ESTALE": ("the network disk has lost it.", "Mount the disk again; the same command then goes on."),
     "ENOTDIR": ("a part of this path is a file, not a folder.", "Name another path."),
     "EISDIR": ("this is a folder, not a file.", "Name another path."),
+    "EEXIST": ("it is there already, and is no folder.", "Name another path."),
     "ELOOP": ("links lead in a circle.", "Remove the link, or name what it should lead to."),
     "EMFILE": ("too many files are open.", "Ask for fewer `workers`, or allow more files (`ulimit -n 4096`)."),
     "ENFILE": ("too many files are open.", "Close other programs; the same command then goes on."),

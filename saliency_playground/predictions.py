@@ -68,7 +68,16 @@ _ELSEWHERE = {"name", "options", "users_code", "index_by_id", "_bound_digest", "
 
 def is_own(model: SaliencyModel) -> bool:
     "Whether a model is or calls code of somebody's own, or was made by hand, so that its attributes may be anything."
-    return not model.name or bool(model.users_code) or is_users(type(model))
+    return not model.name or bool(model.users_code) or is_users(type(model)) or bool(_replaced(model))
+
+
+def _replaced(model: SaliencyModel) -> dict[str, Any]:
+    "The functions of somebody's that stand in the place of methods of the package: `model.predict = …`."
+    own = {f"self.{name}": value for name, value in vars(model).items() if hasattr(type(model), name)}
+    for cls in type(model).__mro__:
+        own |= {} if is_users(cls) else {f"{cls.__qualname__}.{name}": value for name, value in vars(cls).items()}
+    methods = {name: getattr(value, "fget", None) or value for name, value in own.items()}
+    return {name: method for name, method in methods.items() if callable(method) and is_users(method)}
 
 
 def look_at(model: SaliencyModel) -> Dependencies:
@@ -82,6 +91,8 @@ def look_at(model: SaliencyModel) -> Dependencies:
     elif not model.name:
         for name, value in attributes.items():
             seen.add(f"self.{name}", value)
+    for name, method in _replaced(model).items():
+        seen.add(name, method)
     for thing in model.users_code:
         seen.add(getattr(thing, "__qualname__", type(thing).__name__), thing)
     return seen
@@ -99,16 +110,25 @@ def changed_by_hand(model: SaliencyModel) -> dict[str, str]:
         made = vars(create("model", model.name, **model.options))
     except Exception:                                    # an option that is none by its name, a file that is gone
         return changed
-    for name, value in vars(model).items():
-        if name in made and name not in _ELSEWHERE | model.runtime_options and isinstance(value, _SETTINGS):
-            now, then = files.digest(value), files.digest(made[name]) if isinstance(made[name], _SETTINGS) else ""
-            changed |= {name: now} if now != then else {}
-    return changed
+    for name in vars(model).keys() - _ELSEWHERE - model.runtime_options:
+        usual = getattr(type(model), name, None)
+        now, then = _setting_digest(vars(model)[name]), _setting_digest(made.get(name, usual))
+        then = then if name in made or isinstance(usual, _SETTINGS) and hasattr(type(model), name) else ""
+        changed |= {name: now} if now and now != then and (then or name in made) else {}
+    return dict(sorted(changed.items()))
 
 
-_SETTINGS = (str, int, float, bool, type(None), Path, np.ndarray)          # attributes that are compared
+_SETTINGS = (str, int, float, bool, type(None), Path, np.ndarray, tuple, list)
 
-# %% ../nbs/35_predictions.ipynb #8c1869a6
+
+def _setting_digest(value: Any) -> str:
+    "A digest of a number, a text, an array or a list of them; empty of anything else."
+    try:
+        return files.digest(value) if isinstance(value, _SETTINGS) else ""
+    except TypeError:
+        return ""
+
+# %% ../nbs/35_predictions.ipynb #4e730a37
 def cache_key(model: SaliencyModel) -> Any:
     """What the author of a model or function says all its predictions depend on (`cache_key`); None if nothing.
 

@@ -23,9 +23,12 @@ from .userfiles import is_installed
 def digest_now(name: str) -> str:
     """A digest of what stands behind a name that was noted, see `Reads`: `file:…`, `folder:…` or `env:…`.
 
-    `absent` if there is nothing; for any other name a word that is never the same twice.
+    `env:` without a name is the whole environment. `absent` if there is nothing; for any other name a word that is
+    never the same twice.
     """
     kind, _, place = name.partition(":")
+    if name == "env:":
+        return files.sha256(repr(sorted(os.environ.items())).encode(errors="surrogateescape"))
     if kind == "env":
         value = os.environ.get(place)
         return "absent" if value is None else files.sha256(value.encode(errors="surrogateescape"))
@@ -72,7 +75,7 @@ class Reads:
 
 def _is_input(path: str) -> bool:
     "Whether a file may be somebody's own data: not a device, not installed, not a cache of compiled code."
-    return (not path.startswith(("/proc/", "/sys/", "/dev/")) and f"{os.sep}__pycache__{os.sep}" not in path
+    return (not path.startswith(("/proc/", "/sys/")) and f"{os.sep}__pycache__{os.sep}" not in path
             and not is_installed(Path(path)) and (os.path.isfile(path) or not os.path.exists(path)))
 
 # %% ../nbs/28_reads.ipynb #9c9e558a
@@ -135,12 +138,39 @@ def _hook(event: str, arguments: tuple) -> None:
         _busy.now = False
 
 # %% ../nbs/28_reads.ipynb #64a26c9a
+_BETWEEN = ("os", "_collections_abc", "collections.abc", "genericpath", "posixpath", "ntpath", "pathlib",
+            "pathlib._local", "pathlib._abc", "glob")       # modules that ask in the name of who called them
+
+
 def _asked_by_user() -> bool:
-    "Whether the environment is asked by somebody's own code, and not by a library."
+    "Whether something is asked by somebody's own code, and not by a library or by a thread of this package."
+    if threading.current_thread().name.startswith(OWN_THREADS):
+        return False
     frame: Any = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
+    while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
         frame = frame.f_back
     return frame is not None and not is_installed(Path(frame.f_code.co_filename))
+
+
+@contextmanager
+def _noting(holder: Any, name: str, note: Callable[[Any], None]) -> Iterator[None]:
+    "Put a function in the place of `holder.name` that calls `note` with its first argument before, if the user asks."
+    original = getattr(holder, name)
+
+    def noted(*args: Any, **options: Any) -> Any:
+        if args and not getattr(_busy, "now", False):
+            _busy.now = True
+            try:
+                if _asked_by_user():
+                    note(args[0])
+            finally:
+                _busy.now = False
+        return original(*args, **options)
+    setattr(holder, name, noted)
+    try:
+        yield
+    finally:
+        setattr(holder, name, original)
 
 
 @contextmanager
@@ -149,21 +179,11 @@ def watch(reads: Reads) -> Iterator[None]:
     if not getattr(_hook, "added", False):
         sys.addaudithook(_hook)
         _hook.added = True                                    # type: ignore[attr-defined]
-    environment: Any = os.environ
-    encode = environment.encodekey
-
-    def note_and_encode(name: Any) -> Any:
-        if isinstance(name, str) and not getattr(_busy, "now", False) and _asked_by_user():
-            _busy.now = True
-            try:
-                reads.note(f"env:{name}")
-            finally:
-                _busy.now = False
-        return encode(name)
     _active.append(reads)
-    environment.encodekey = note_and_encode
     try:
-        yield
+        with (_noting(os.environ, "encodekey", lambda name: reads.note(f"env:{name}") if type(name) is str else None),
+              _noting(os.environ, "decodekey", lambda _: reads.note("env:")),
+              _noting(os, "stat", lambda path: _opened(reads, path, "r", 0))):
+            yield
     finally:
-        environment.encodekey = encode
         _active.pop()

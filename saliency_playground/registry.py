@@ -114,10 +114,10 @@ def _plugin_files(place: str) -> Iterator[tuple[Path, str | None]]:
     "The source files of a plugin, with the dotted names to import them by."
     folder = Path(place)
     if folder.is_dir():
-        yield from ((path.resolve(), None) for path in sorted(folder.glob("*.py")))
+        yield from ((Path(os.path.realpath(path)), None) for path in sorted(folder.glob("*.py")))
         return
     if folder.suffix == ".py" and folder.is_file():
-        yield folder.resolve(), None
+        yield Path(os.path.realpath(folder)), None
         return
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())

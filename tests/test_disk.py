@@ -252,3 +252,49 @@ def test_a_record_has_no_secrets(workplace, monkeypatch, tmp_path):
         assert str(tmp_path) not in path.read_text(), path
     assert "${PLACE}/toy" in Path("elsewhere/run.json").read_text()
     assert len(dataset_of(Run("elsewhere"), "folder")) == 4
+
+
+LOOPS = {                                                  # what a link leads to in a circle, and what then reads it
+    "gaze": ("loop.csv", "convert loop.csv --to elsewhere"),
+    "table": ("elsewhere/fixations.csv", "convert gaze.csv --columns x=x,y=y,image_id=stimulus --to elsewhere"),
+    "notebook": ("loop.ipynb", "viewer --out loop.ipynb"),
+    "model": ("models/loop.py", "list models"),
+    "output": ("elsewhere", "run --config baseline --set output_dir=elsewhere -q"),
+}
+
+
+@pytest.fixture
+def planted(workplace, monkeypatch):
+    "Plants a link in the working directory of a test, and removes it."
+    monkeypatch.chdir(workplace)
+    shutil.rmtree("elsewhere", ignore_errors=True)
+    links = []
+
+    def plant(place: str, target: str) -> None:
+        links.append(Path(place))
+        links[0].parent.mkdir(exist_ok=True)
+        links[0].unlink(missing_ok=True)
+        links[0].symlink_to(target)
+    yield plant
+    links[0].unlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: links need a right on Windows")
+@pytest.mark.parametrize(("place", "line"), LOOPS.values(), ids=LOOPS)
+def test_links_in_a_circle(planted, place, line):
+    "A sentence that names the link; Python's own word for it is no OSError before 3.13."
+    planted(place, Path(place).name)
+    result = typed(line)
+    assert isinstance(result.exception, SystemExit) and result.exit_code == 2, result.exception
+    assert Path(place).name in result.output, result.output
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="allowed on this system: there is no device /dev/zero")
+@pytest.mark.parametrize("place", ["images/01_meadow.png", "gt_maps/01_meadow.npy"])
+def test_a_device_among_the_files_of_a_dataset_is_not_copied(planted, workplace, place):
+    "It has no end: a copy of it would fill the disk."
+    shutil.copytree("data/toy", "data/device", dirs_exist_ok=True)
+    planted(f"data/device/{place}", "/dev/zero")
+    result = typed("data pack data/device --to elsewhere/packed -q")
+    assert result.exit_code == 2 and "is a device" in result.output, result.output
+    assert not list(Path("elsewhere").rglob("*.png"))

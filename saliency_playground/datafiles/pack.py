@@ -225,7 +225,7 @@ def _write_files(source: ImageFiles, root: Path, image_id: str, number: int,
         if isinstance(content, bytes):
             goal.write_bytes(content)
         else:
-            shutil.copyfile(content, goal)
+            shutil.copyfile(files.regular_file(content), goal)
         return name
     yield "image", write(source.image, "images", source.image_suffix)
     if source.map is not None:

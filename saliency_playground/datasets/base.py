@@ -157,8 +157,8 @@ class FileOptions:
                 raise DatasetError(f"{name} is {' or '.join(map(repr, values))}, not {value!r}.{hint}")
         for name in ("sigma_px", "px_per_dva"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and 0 < value < np.inf):
-                raise DatasetError(f"{name} is a number of pixels above 0, not {value!r}.")
+            if value is not None and not (isinstance(value, (int, float)) and 0 < value <= 10_000):
+                raise DatasetError(f"{name} is a number of pixels above 0, at most 10,000, not {value!r}.")
         if self.gt == "participants" and self.participant_maps is None:
             raise DatasetError("gt: participants needs their maps. Say where they are: `participant_maps: FOLDER`.")
         check_column_names(self.columns)

@@ -17,14 +17,14 @@ from ..registry import register
 class BlurBaseline(SaliencyModel):
     """The image's luminance, blurred: the cheapest thing that looks at the image.
 
-    ksize: side of the Gaussian kernel in pixels, odd and positive. Raises ValueError if it is not.
+    ksize: side of the Gaussian kernel in pixels, odd, 1 to 9,999. Raises ValueError if it is not.
     """
     card = {"citation": "none", "licence": "public domain", "input": "RGB uint8, any size"}
 
     def __init__(self, ksize: int = 41):
-        if ksize < 1 or ksize % 2 == 0:
-            raise InputError("blur_baseline: ksize is an odd number of pixels, so that the kernel has a middle, not "
-                             f"{ksize!r}. Take {max(1, int(ksize) + 1)}.")
+        if not 1 <= ksize <= 9_999 or ksize % 2 == 0:
+            raise InputError("blur_baseline: ksize is an odd number of pixels, so that the kernel has a middle, up to "
+                             f"9,999, not {ksize!r}. Take {min(max(1, int(ksize) + 1), 9_999)}.")
         self.ksize = int(ksize)
 
     def predict(self, image: np.ndarray) -> np.ndarray:

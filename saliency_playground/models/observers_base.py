@@ -6,6 +6,7 @@
 __all__ = ['ObserverCeiling']
 
 # %% ../../nbs/34_models/07_observers_base.ipynb #51135d3b
+import math
 from collections.abc import Sequence
 
 from .. import ceilings
@@ -17,7 +18,7 @@ class ObserverCeiling(Ceiling):
     """A ceiling made of the fixations of observers who are told apart.
 
     An adapter defines `predictions`, and `alone`: whether one observer predicts all others (True), or all others
-    predict each one (False). Options out of range are refused when it is fitted.
+    predict each one (False). A width that is none is refused at once, other options out of range when it is fitted.
     """
     depends_on = (ceilings.__file__,)
     alone = False
@@ -28,6 +29,9 @@ class ObserverCeiling(Ceiling):
                  center_bandwidth: float | None = None,  # of the center bias, as a share of the image; None: fitted
                  uniform: float = 0.01,                  # the uniform density's share in the center bias
                  folds: int = 5):                        # the numbers for an image are fitted without its fold
+        for name, width in {"bandwidth": bandwidth, "center_bandwidth": center_bandwidth}.items():
+            if width is not None and not 0 < width < math.inf:
+                raise InputError(f"{self.name}: {name} is a width above 0, or null to have it fitted, not {width!r}.")
         self.bandwidth, self.weights, self.center_bandwidth = bandwidth, weights, center_bandwidth
         self.uniform, self.folds = uniform, folds
 

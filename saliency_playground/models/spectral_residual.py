@@ -34,16 +34,17 @@ class SpectralResidual(SaliencyModel):
     """What breaks an image's texture, from its Fourier spectrum (Hou & Zhang 2007).
 
     Borders light up where opposite edges of the image differ: the spectrum takes it for periodic.
-    long_side: pixels of the longer side to compute at, >= 8. sigma: blur in pixels of that size, > 0.
+    long_side: pixels of the longer side to compute at, 8 to 10,000. sigma: blur in pixels of that size, > 0 and no more
+    than `long_side`.
     Raises ValueError if either is out of range.
     """
     card = {"citation": "Hou & Zhang, CVPR 2007", "licence": "method from a paper, code ours",
             "input": "RGB uint8, any size"}
 
     def __init__(self, long_side: int = 64, sigma: float = 2.5):
-        if long_side < 8 or not sigma > 0:
-            raise InputError(f"spectral_residual: long_side is at least 8 pixels and sigma positive, not {long_side!r} "
-                             f"and {sigma!r}.")
+        if not (8 <= long_side <= 10_000 and 0 < sigma <= long_side):
+            raise InputError("spectral_residual: long_side is from 8 to 10,000 pixels, and sigma above 0 and no more "
+                             f"than long_side, not {long_side!r} and {sigma!r}.")
         self.long_side, self.sigma = int(long_side), float(sigma)
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, NamedTuple
@@ -157,10 +158,20 @@ def _execute_in_process(notebook: str, out: Path) -> None:
         beside.unlink(missing_ok=True)
         sys.exit(130)
     except Exception as error:
-        if beside.is_file():
-            os.replace(beside, out)
+        _keep_if_whole(beside, out)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _keep_if_whole(beside: Path, out: Path) -> None:
+    "Let a notebook that failed take its place, unless the disk was full: then what stood there stays."
+    with suppress(FileNotFoundError):
+        try:
+            read_json(beside)
+        except InputError:
+            beside.unlink()
+        else:
+            os.replace(beside, out)
 
 
 def _kernel_of(notebook: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ __all__ = ['TRACKERS', 'COLUMNS', 'Tracker', 'recognise', 'tracker_of', 'find_ex
            'read_export', 'convert', 'list_trackers']
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #22de9d18
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -366,7 +367,7 @@ def convert(paths: str | Path | Iterable[str | Path], to: str | Path, *, overwri
     targets = [folder/"fixations.csv", folder/"conversion.json"]
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     for target in targets:
-        if any(Path(path).resolve() == target.resolve() for path in given):
+        if os.path.realpath(target) in map(os.path.realpath, given):
             raise OccupiedError(f"{target} is one of the exports themselves. Write to another folder.")
         if target.exists() and not overwrite:
             raise OccupiedError(f"{target} is there already. Write to another folder, or replace it with "

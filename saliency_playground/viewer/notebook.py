@@ -32,7 +32,7 @@ def _cell(kind: str, name: str, source: str) -> dict[str, Any]:
 
 def viewer_notebook(run: str | Path, path: str | Path, trust: bool = False) -> dict[str, Any]:
     "A notebook to be written to `path` that opens a run's output folder, as plain nbformat 4.5. trust: as of `Run`."
-    run_path = os.path.relpath(Path(run).resolve(), Path(path).resolve().parent)
+    run_path = os.path.relpath(os.path.realpath(run), os.path.dirname(os.path.realpath(path)))
     arguments = repr(Path(run_path).as_posix()) + (", trust=True" if trust else "")
     opening = f"import saliency_playground as sp\n\nviewer = sp.view({arguments})\nviewer"
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
