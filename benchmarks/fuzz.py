@@ -38,7 +38,7 @@ import yaml
 from common import machine, table
 
 from saliency_playground import files
-from saliency_playground.bench.config import Config, load_config, parse_yaml
+from saliency_playground.bench.config import Config, load_config
 from saliency_playground.bench.plan import survey
 from saliency_playground.core import as_dataset
 from saliency_playground.errors import PlaygroundError
@@ -48,7 +48,7 @@ from saliency_playground.models.precomputed import Precomputed
 from saliency_playground.report.literature import read_published
 from saliency_playground.report.page import models_table, provenance_lines
 from saliency_playground.report.run import Run
-from saliency_playground.settings import parse_settings, read_value
+from saliency_playground.settings import parse_settings, parse_yaml, read_value
 from saliency_playground.tables import mark_text, read_scores, unmark_text, write_table
 from saliency_playground.toy import make_toy
 

@@ -384,7 +384,7 @@ def _unit_px(unit: str, size: tuple[int, int], px_per_dva: float | None) -> floa
                          "is not known. Give px_per_dva.")
     return {"px": 1.0, "side": float(max(size)), "dva": float(px_per_dva or 0)}[unit]
 
-
+# %% ../nbs/12_ceilings.ipynb #198c8651
 def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray], images: Sequence[int],
                         center: np.ndarray, alone: bool,
                         px_of: Callable[[int, tuple[int, int]], float] = lambda i, size: 1.0
@@ -412,7 +412,7 @@ def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray],
 
 _CASES = 2**19     # of more fixations × predictors, about so many are drawn to choose weights and bandwidth
 
-# %% ../nbs/12_ceilings.ipynb #81ad4d9c
+
 def _three_shares(weights: Sequence[float]) -> tuple[float, float, float]:
     "Weights as three floats. Raises ValueError unless they are three, not negative, and sum to 1."
     if len(weights) != 3 or min(weights) < 0 or abs(sum(weights) - 1) > 1e-6:
@@ -420,7 +420,7 @@ def _three_shares(weights: Sequence[float]) -> tuple[float, float, float]:
     observers, center, uniform = map(float, weights)
     return observers, center, uniform
 
-
+# %% ../nbs/12_ceilings.ipynb #67a4f030
 # Three numbers that are fitted unless they are given, and what every fit here takes.
 def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray], alone: bool = False,  # noqa: PLR0913
                          bandwidth: float | None = None, weights: Sequence[float] | None = None,

@@ -779,7 +779,7 @@ def degrees_of(dataset: SaliencyDataset) -> list[float] | None:
     fixated = np.unique(dataset.pool.image).tolist()
     return degrees if fixated and all(degrees[i] for i in fixated) else None
 
-
+# %% ../nbs/21_core.ipynb #f9aeb750
 # the roles that are scored observer by observer, or not at all
 LEAVE_ONE_OUT_ROLES = ("single observer", "gold standard")
 

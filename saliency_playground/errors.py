@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['SEVERITIES', 'PlaygroundError', 'InputError', 'UnknownNameError', 'OptionError', 'MissingFileError', 'OccupiedError',
            'MissingPackageError', 'BusyError', 'StorageError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError',
-           'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'describe_error', 'refusal', 'Finding',
-           'join_findings']
+           'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'describe_error', 'refusal', 'name_some',
+           'Finding', 'join_findings']
 
 # %% ../nbs/00_errors.ipynb #9be5d257
 import errno
 import re
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -177,6 +177,12 @@ def refusal(function: Callable[..., Any], /, *arguments: Any, saying: str = "", 
         assert saying in message, message
         return message
     raise AssertionError("bad input was accepted")
+
+# %% ../nbs/00_errors.ipynb #4e664c03
+def name_some(names: Sequence[str], most: int = 3) -> str:
+    "The first few names, and how many more there are: `a, b, c and 4 more`."
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 # %% ../nbs/00_errors.ipynb #67eecbfb
 SEVERITIES = ("error", "warning", "note")

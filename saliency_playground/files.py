@@ -47,7 +47,7 @@ def disk_errors(path: str | Path) -> Iterator[None]:
             raise StorageError(f"{path}: {fault}", error.errno) from error
         raise
 
-
+# %% ../nbs/01_files.ipynb #aa43c6df
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _unfinished: set[str] = set()                          # what this process is writing now
 _replacing = threading.Lock()                          # on Windows two renames of one file at once fail
@@ -94,7 +94,7 @@ def _sync(path: Path) -> None:
     finally:
         os.close(opened)
 
-
+# %% ../nbs/01_files.ipynb #bcfcf7aa
 def write_bytes(path: str | Path, data: bytes, durable: bool = True) -> Path:
     """Write a file so that it is whole or not there: first beside the old one, then renamed over it.
 
@@ -221,7 +221,7 @@ def read_array(source: str | Path | BinaryIO, key: str | None = None) -> np.ndar
             words = str(error)[:200].removesuffix(".") or type(error).__name__
             raise InputError(f"it is no whole array file: {words}. Copy or download it again.") from None
 
-
+# %% ../nbs/01_files.ipynb #95f15e85
 def _arrays_of(file: BinaryIO, key: str | None) -> np.ndarray | dict[str, np.ndarray]:
     "What `read_array` gives, of an open file."
     if file.read(4) != b"PK\x03\x04":
@@ -248,7 +248,7 @@ def _read_npy(file: BinaryIO) -> np.ndarray:
     file.seek(start)
     return np.lib.format.read_array(file, allow_pickle=False)
 
-
+# %% ../nbs/01_files.ipynb #79e4c7ac
 def array_bytes(array: np.ndarray) -> bytes:
     "An array as a `.npy` file. Raises InputError for an array of Python objects, which would need pickle."
     if np.asarray(array).dtype.hasobject:
@@ -386,7 +386,7 @@ def lock(folder: str | Path, wait: float = -1, to_read: bool = False) -> Iterato
     finally:
         holder.release()
 
-
+# %% ../nbs/01_files.ipynb #c7850045
 def _acquire(holder: Any, path: Path, wait: float) -> None:
     "Take a lock, and say so if that means waiting. Raises filelock's Timeout."
     from filelock import Timeout
@@ -402,7 +402,7 @@ def _acquire(holder: Any, path: Path, wait: float) -> None:
                           file=sys.stderr)
                 holder.acquire()
 
-
+# %% ../nbs/01_files.ipynb #873b8b79
 def refuse_link(path: Path) -> None:
     "Refuse to write into a file that is a link: what it leads to would be changed. Raises InputError naming both."
     if path.is_symlink():
@@ -502,7 +502,7 @@ def _line_check(id: str, entry: dict) -> str:
     "The digest that a line of a journal ends with."
     return digest([id, entry])[:16]
 
-
+# %% ../nbs/01_files.ipynb #6d986d11
 class Journal:
     """What is known of each item of a folder: a file of JSON lines, `{"id": …, …}`, the last line of an id counting.
 

@@ -168,7 +168,7 @@ def _tiff_fault(image: "PIL.Image.Image", data: bytes) -> str:
     there = sum(tags[279])
     return "" if there in (0, needed + needed % 2, filled_up) else _length_fault(there, needed)
 
-
+# %% ../nbs/08_images.ipynb #3fc2057b
 _FAULTS = {"PNG": _png_fault, "JPEG": _jpeg_fault, "MPO": _jpeg_fault, "WEBP": _webp_fault, "BMP": _bmp_fault,
            "TIFF": _tiff_fault}
 

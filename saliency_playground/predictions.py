@@ -29,9 +29,9 @@ def recipe(model: SaliencyModel, seen: Dependencies | None = None) -> dict[str, 
     """What every prediction of a model depends on besides the image and the weights, as plain values.
 
     model: made by `create`, which gave it `name` and `options`, or any other. seen: what `look_at` saw, if that was
-    asked already. Where it cannot be told what a model of
-    one's own depends on, the recipe says why, and is never the same twice; a `cache_key` of its author's stands for
-    all of it. Raises InputError for a `cache_key` that is no plain value.
+    asked already.
+    Where it cannot be told what a model of one's own depends on, the recipe says why, and is never the same twice; a
+    `cache_key` of its author's stands for all of it. Raises InputError for a `cache_key` that is no plain value.
     """
     from saliency_playground.version import __version__
     key = cache_key(model)
@@ -97,7 +97,7 @@ def look_at(model: SaliencyModel) -> Dependencies:
         seen.add(getattr(thing, "__qualname__", type(thing).__name__), thing)
     return seen
 
-
+# %% ../nbs/35_predictions.ipynb #14898eec
 def changed_by_hand(model: SaliencyModel) -> dict[str, str]:
     """What of a model of the package is no longer as `create` makes it of its options, name -> digest.
 
@@ -151,7 +151,7 @@ _settled: dict[str, str] = {}              # digest of a recipe after a run -> w
 
 
 class PredictionStore:
-    """The kept predictions of one model on one data set.
+    """The kept predictions of one model on one dataset.
 
     folder: `<prediction_cache_dir>/<dataset>/<model>`. model: as made by `create`. shown: what the folder's record,
     `cell.json`, says instead of the recipe itself, given that.
@@ -177,7 +177,7 @@ class PredictionStore:
         return list((self.journal.get(image_id) or {}).get("reads", ()))
 
     def key(self, image_id: str, image_digest: str, names: Iterable[str] = ()) -> str:
-        """The digest of everything the prediction for this picture depends on, as it is now.
+        """The digest of everything the prediction for this image depends on, as it is now.
 
         names: of what was read for it, see `names_read`.
         """
@@ -217,7 +217,7 @@ class PredictionStore:
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
                          weights=self.fingerprint(image_id), seconds=seconds, written=_size_and_time(path), **more)
 
-
+# %% ../nbs/35_predictions.ipynb #8cdad1f7
 def _size_and_time(path: Path) -> list[int]:
     "A file's size in bytes, and when it was written, in ns."
     status = path.stat()
@@ -239,7 +239,7 @@ def _key_of(recipe_digest: str, weights: Any, image: Any, reads: Mapping[str, st
     "The key of a prediction: its recipe, the model's fingerprint, the image's digest, and what was read besides."
     return files.digest([recipe_digest, weights, image, *([dict(reads)] if reads else [])])
 
-
+# %% ../nbs/35_predictions.ipynb #2e4542cb
 _read_by: dict[int, tuple[Any, dict[str, str]]] = {}   # id of a class or function -> it, and what it read until now
 MOST_READS = 100
 

@@ -110,8 +110,17 @@ def _opened(reads: Reads, path: Any, mode: str | None, flags: int) -> None:
 def _listed(reads: Reads, path: Any) -> None:
     "Note a folder that is listed."
     place = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else "."
-    if not isinstance(path, int) and not is_installed(Path(os.path.abspath(place))):
+    if not isinstance(path, int) and not is_installed(Path(os.path.abspath(place))) and not _by_import():
         reads.note(f"folder:{place}")
+
+
+def _by_import() -> bool:
+    "Whether it is Python that lists a folder, to find a module: the file of that is noted when it is opened."
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_globals is globals():
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__") in ("_frozen_importlib_external",
+                                                                     "importlib._bootstrap_external")
 
 
 def _hook(event: str, arguments: tuple) -> None:

@@ -6,7 +6,6 @@
 __all__ = ['SIGMA', 'OBSERVERS', 'Spot', 'scene', 'Fixation', 'scanpath', 'make_toy']
 
 # %% ../nbs/31_toy.ipynb #e35b6367
-import json
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -557,7 +556,7 @@ def make_toy(root: str | Path = "data/toy", n_images: int = 12, seed: int = 0) -
     with files.lock(root):
         files.remove_partials(root)
         _clear(root, toy_files - _toy_names(n_images))
-        files.write_text(root/"toy.json", json.dumps(facts, indent=1) + "\n")
+        files.write_json(root/"toy.json", facts)
         records = [_toy_record(number, seed) for number in range(n_images)]
         for record in records:
             _write_record(root, record)

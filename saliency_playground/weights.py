@@ -16,7 +16,7 @@ from typing import Any
 
 from . import downloads, files
 from .downloads import PublishedFile, difference_from_published, is_offline
-from .errors import InputError
+from .errors import InputError, name_some
 
 # %% ../nbs/32_weights.ipynb #f0e39aba
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def load_state(net: Any, state: Mapping, where: str | Path, some: bool = False) 
                         [name for name in state if name not in wanted])
     shapes = [f"{name} {tuple(state[name].shape)} instead of {tuple(wanted[name].shape)}"
               for name in wanted if name in state and state[name].shape != wanted[name].shape]
-    faults = [f"{len(names)} {problem}: {_first_names(names)}" for problem, names in
+    faults = [f"{len(names)} {problem}: {name_some(names, 4)}" for problem, names in
               [("missing", missing), ("unknown", unknown), ("of another shape", shapes)] if names]
     if faults:
         raise InputError(f"{where} does not fit {type(net).__name__} ({len(wanted)} tensors). {'; '.join(faults)}. "
@@ -247,11 +247,6 @@ def _without_prefix(state: Mapping, wanted: Mapping) -> Mapping:
             break
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
-
-
-def _first_names(names: list[str], n: int = 4) -> str:
-    "The first n names, and how many more there are."
-    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
 
 # %% ../nbs/32_weights.ipynb #6cec118c
 def write_state(path: str | Path, state: Mapping) -> Path:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ASK_TWICE_FROM', 'imap_ordered', 'ImageResult', 'catch_errors', 'load_sample', 'score_image', 'predict_images',
-           'CellResult', 'run_cell']
+           'CellResult', 'run_cell', 'over_baseline', 'no_baseline']
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #22be2fd1
 import functools
@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files, heatmaps, images
+from .. import files, heatmaps, images, metrics
 from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, Finding, InputError, RunError, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
 from ..progress import progress
 from ..reads import OWN_THREADS
+from .config import Config
 from .plan import Cell, SurveyedImage, Task, pending, replace_keys
 from .scoring import measure
 
@@ -160,7 +161,7 @@ def _answers(cell: Cell, batch: list[ImageResult]) -> list[Prediction]:
                              "kept of this image. Run again, with a model that is made anew.")
     return answers
 
-
+# %% ../../nbs/40_bench/04_pipeline.ipynb #cbc5cf38
 def _keep(cell: Cell, result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None:
     "Store a prediction that was made just now, if the config says so. reads: what it was made from besides."
     item = result.task.item
@@ -192,7 +193,7 @@ class CellResult:
     n_scored: int = 0
     seconds: float = 0.0
 
-
+# %% ../../nbs/40_bench/04_pipeline.ipynb #7862fd11
 def _fit(cell: Cell, rows: bool, quiet: bool) -> None:
     """Fit the cell's model, if it is a ceiling, to the dataset; what is fitted is kept beside the rows.
 
@@ -211,7 +212,7 @@ def _fit(cell: Cell, rows: bool, quiet: bool) -> None:
                     raise RunError(f"model {cell.model_as} on {cell.dataset_as}: {error}") from error
                 model.unfit = describe_error(error)
 
-
+# %% ../../nbs/40_bench/04_pipeline.ipynb #47b417e2
 @contextmanager
 def _hold_folders(cell: Cell) -> Iterator[None]:
     "Hold the cell's folders, and remove what a killed run left half-written."
@@ -289,13 +290,22 @@ def _record_image(cell: Cell, result: ImageResult, cell_result: CellResult) -> N
 
 def _no_baseline(cell: Cell) -> list[Finding]:
     "That the baseline could not be fitted, so that what is measured over it is empty."
-    if not isinstance(cell.baseline, Ceiling) or not cell.baseline.unfit or "baseline" not in cell.needs:
-        return []
-    empty = [name for name, metric in cell.columns.items() if {"baseline", "baseline_map"} & set(metric.needs)]
-    return [Finding("warning", "no-baseline", f"{', '.join(empty)} is empty: it is measured over "
-                    f"{cell.config.baseline.as_}, which could not be made. {cell.baseline.unfit}")]
+    unfit = cell.baseline.unfit if isinstance(cell.baseline, Ceiling) else ""
+    return [no_baseline(cell.config, unfit)] if unfit and "baseline" in cell.needs else []
 
 
+def over_baseline(config: Config) -> list[str]:
+    "The columns that are measured over the baseline."
+    return [name for name, metric in metrics.columns(config.metrics).items()
+            if {"baseline", "baseline_map"} & set(metric.needs)]
+
+
+def no_baseline(config: Config, why: object) -> Finding:
+    "What is said where the baseline cannot be made."
+    return Finding("warning", "no-baseline", f"{', '.join(over_baseline(config))} is empty: it is measured over "
+                   f"{config.baseline.as_}, which could not be made. {why}")
+
+# %% ../../nbs/40_bench/04_pipeline.ipynb #400f26c0
 ASK_TWICE_FROM = 5                # predictions computed anew; with fewer, one more would cost too large a share
 
 

@@ -78,7 +78,7 @@ def scoring_code() -> str:
             *sorted(Path(metrics.__file__).parent.glob("*.py"))]
     return files.digest([files.sha256(path) for path in code])
 
-
+# %% ../../nbs/40_bench/02_plan.ipynb #91ff4910
 @dataclass(frozen=True)
 class Cell:
     "One dataset × one model of a run, under the names that paths and tables use."

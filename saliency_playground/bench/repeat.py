@@ -66,11 +66,16 @@ def changed_since(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[s
               for dataset, model in cells[0].keys() ^ cells[1].keys()]
     return list(dict.fromkeys(sorted(lines)))
 
-
+# %% ../../nbs/40_bench/07_repeat.ipynb #93c3e840
 def _flat(block: Any) -> dict[str, Any]:
     "A block of blocks as one, `options sigma_ratio` for what is in `options`."
-    return {" ".join((part, *inner)): value for part, content in dict(block or {}).items() for inner, value in (
-        [((key,), value) for key, value in content.items()] if isinstance(content, Mapping) else [((), content)])}
+    flat: dict[str, Any] = {}
+    for part, content in dict(block or {}).items():
+        if isinstance(content, Mapping):
+            flat |= {f"{part} {key}": value for key, value in content.items()}
+        else:
+            flat[part] = content
+    return flat
 
 
 def _differing(what: str, was: Any, now: Any) -> list[str]:

@@ -65,7 +65,7 @@ def cell_tables(cell_result: CellResult) -> list[list]:
     write_table(folder/f"{cell.name}_summary.csv", SUMMARY, summary)
     return summary
 
-
+# %% ../../nbs/40_bench/05_results.ipynb #a737bd18
 def _summary_rows(cell: Cell, entries: list[dict]) -> Iterator[tuple[str, dict, str]]:
     "For every column its name, what its scores say, and its definition."
     against = {"gt": _ground_truth_kind(cell, entries),
@@ -122,7 +122,7 @@ def unscored_rows(*cell_results: CellResult) -> tuple[dict[str, dict], int]:
     together = {image_id: row for cell in rows for image_id, row in cell.items()}
     return {image_id: row for image_id, row in together.items() if image_id not in scored}, len(together)
 
-
+# %% ../../nbs/40_bench/05_results.ipynb #4cf760b5
 def _nothing_to_score(cell: Cell, unscored: dict[str, dict], n_images: int) -> Finding:
     "That images have nothing to score against, and why."
     have_map = [image_id for image_id, row in unscored.items() if row["gt"] != "uniform" and not row["n"]]
@@ -155,7 +155,7 @@ def dataset_warnings(*cell_results: CellResult) -> list[str]:
     "What should be said of a dataset, a sentence or two each. cell_results: those of all its cells."
     return [f"{cell_results[-1].cell.dataset_as}: {finding}" for finding in dataset_findings_of(*cell_results)]
 
-
+# %% ../../nbs/40_bench/05_results.ipynb #40d124e6
 def model_findings(cell_result: CellResult) -> list[Finding]:
     "What should be said of a cell's predictions as a whole, and of what a ceiling's scores are measured on."
     cell = cell_result.cell
@@ -300,7 +300,7 @@ def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -
         "cells": [config.as_written(_cell_record(cell_result)) for cell_result in result.cells],
         "seconds": round(result.seconds, 3)}, [*scored, *(["ALL_SUMMARY.csv"] if scored else []), "errors.csv"])
 
-
+# %% ../../nbs/40_bench/05_results.ipynb #4209073a
 def _dataset_record(cell_results: list[CellResult]) -> dict:
     "What run.json says of a dataset: its numbers, what should be said of it, and a digest of its images and truths."
     cell = cell_results[-1].cell

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import files, metrics
+from .. import files
 from ..checkup.recognise import door_findings, refused_because
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
@@ -22,7 +22,7 @@ from ..progress import is_watched
 from ..registry import adapter_class, create, options
 from ..tables import write_table
 from .config import Config, ConfigEntry, load_config, missing_inputs
-from .pipeline import CellResult, run_cell
+from .pipeline import CellResult, no_baseline, over_baseline, run_cell
 from .plan import Cell, SurveyedImage, overlapping_ids, survey
 from .record import cells_beside, mark_unfinished, put_back
 from saliency_playground.bench.results import (
@@ -143,16 +143,13 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> tuple[SaliencyModel |
 
     None if no metric wants it, or if the dataset does not allow it, which is said.
     """
-    wanted = [name for name, metric in metrics.columns(config.metrics).items()
-              if {"baseline", "baseline_map"} & set(metric.needs)]
-    if not wanted:
+    if not over_baseline(config):
         return None, []
     try:
         model = create("model", config.baseline.name, **config.baseline.options)
         return _bind_ceiling(model, dataset, dataset.name), []
     except ValueError as error:
-        return None, [Finding("warning", "no-baseline", f"{', '.join(wanted)} is empty: it is measured over "
-                              f"{config.baseline.as_}, which could not be made. {error}")]
+        return None, [no_baseline(config, error)]
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800004
 def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[str, str], Any]:
@@ -176,7 +173,7 @@ def _create_adapters(config: Config, models: list[ConfigEntry]) -> dict[tuple[st
         raise RunError("\n".join(faults))
     return adapters
 
-
+# %% ../../nbs/40_bench/06_run.ipynb #18a797c7
 def _ensure_available(model: SaliencyModel, download: bool) -> None:
     "See that a model has what it predicts with, downloaded if it may be. Raises ValueError if it has not."
     if lacks := model.unavailable_reason():

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import Finding
+from ..errors import Finding, name_some
 from .facts import GRID, ImageFacts, count_grid
-from .file_checks import name_some
 
 # %% ../../nbs/38_checkup/03_gaze_checks.ipynb #229d290b
 def count_findings(facts: list[ImageFacts]) -> Iterator[Finding]:

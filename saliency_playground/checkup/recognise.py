@@ -91,7 +91,7 @@ def _pictures_in(root: Path) -> Path | None:
         named = [root]
     return named[0] if len(named) == 1 else None
 
-
+# %% ../../nbs/38_checkup/00_recognise.ipynb #cb3df229
 def export_said(path: Path, images: str | Path | None = None) -> str:
     "That a file is an export of a tracker, and what makes a table of it; empty if it is none that is known."
     tracker = tracker_of(path)

@@ -118,7 +118,7 @@ def doctor(targets: tuple[str, ...], html: Path | None, json: Path | None, fix: 
     _write_files(entries, checkups, html, json, fix)
     sys.exit(_EXIT_CODES[worst_severity(checkups)])
 
-
+# %% ../../nbs/70_cli/04_doctor.ipynb #0c842726
 def _opened_as(name: str, root: str) -> str:
     "What a folder is taken for, why, and how to say otherwise."
     shown = _known_dataset(root)[name]

@@ -7,7 +7,6 @@ __all__ = ['FetchPlan', 'match_given', 'plan_fetch', 'ask_sizes', 'move_in', 'ca
 
 # %% ../../nbs/37_datafiles/03_fetch.ipynb #5f99a992
 import http.client
-import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -212,7 +211,7 @@ def carry_out(plan: FetchPlan, quiet: bool | None = None) -> list[Path]:
                 noted[file.published.name] = {"checksum": file.published.sha256 or file.published.md5,
                                               "url": file.published.url, "placed": names,
                                               "licence": plan.entry.licence, "citation": plan.entry.citation}
-                files.write_text(work/"fetched.json", json.dumps(noted, indent=1, sort_keys=True) + "\n")
+                files.write_json(work/"fetched.json", noted, sort_keys=True)
                 placed += [plan.to/name for name in names]
     return placed
 

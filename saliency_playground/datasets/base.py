@@ -320,7 +320,7 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
         gt_map = truth["gt_map"].astype(np.float32)
         files.write_array(path, gt_map, durable=False)                     # the note has its digest
         about = truth["meta"] | {"findings": [vars(finding) for finding in truth["meta"]["findings"]]}
-        files.write_text(note, json.dumps(about | {"made_from": made_from, "sha256": files.sha256(path)}))
+        files.write_json(note, about | {"made_from": made_from, "sha256": files.sha256(path)}, durable=False)
         truth = {"gt_map": gt_map, "meta": truth["meta"]}
     return truth
 

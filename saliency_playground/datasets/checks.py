@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import SaliencyDataset, all_fixations
-from ..errors import Finding
+from ..errors import Finding, name_some
 from ..tables import NameTable
 from . import readings
 from .coordinates import LOST_WORDS, Coordinates, from_pixels
@@ -67,8 +67,7 @@ class _Case:
 
     def names(self, observers: Iterable[int]) -> str:
         "Observers by their labels, the first few."
-        named = sorted(str(self.labels[who]) for who in observers)
-        return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+        return name_some(sorted(str(self.labels[who]) for who in observers), 5)
 
 
 def _options(how: Coordinates, now: Coordinates) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..core import SaliencyDataset, is_nobody, readable_fixations
-from ..errors import DatasetError, Finding
+from ..errors import DatasetError, Finding, name_some
 from saliency_playground.datasets.csv_tables import (
     COLUMNS,
     POINT_COLUMNS,
@@ -64,8 +64,7 @@ class Looks:
         names = [str(self.labels[code]) for code in codes[codes >= 0]]
         if not names:
             return ""
-        listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        return f"observer{'s' if len(names) > 1 else ''} {listed}"
+        return f"observer{'s' if len(names) > 1 else ''} {name_some(names, 4)}"
 
 
 def gather_looks(dataset: SaliencyDataset) -> Looks:

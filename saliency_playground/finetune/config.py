@@ -15,10 +15,10 @@ from typing import Any, Literal, get_args
 from pydantic import Field, PrivateAttr
 
 from ..registry import options
+from ..settings import Document
 from saliency_playground.bench.config import (
     Block,
     ConfigEntry,
-    Document,
     check_entry_options,
     known_names,
     load_document,

@@ -132,7 +132,7 @@ PRETRAINED, FOLDS = "deepgaze_iie_pretrained", "deepgaze_iie_finetuned_fold_*"
 _BETTER = {metric.definition.partition("[")[0]: "higher" if metric.higher_is_better else "lower"
            for metric in metrics.METRICS.values()}
 
-
+# %% ../../nbs/41_finetune/12_folds.ipynb #47779d77
 def aggregate_folds(outputs: str | Path | Iterable[str | Path] = "outputs/eval", pretrained: str = PRETRAINED,
                     folds: str = FOLDS, seed: int = 0) -> pd.DataFrame:
     """Summarize the folds of a fine-tuned model and compare them with the pretrained one.

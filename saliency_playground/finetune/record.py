@@ -7,7 +7,6 @@ __all__ = ['RATES', 'KEPT', 'data_options', 'training_definition', 'changed_keys
            'what_differs', 'file_digests']
 
 # %% ../../nbs/41_finetune/07_record.ipynb #344be568
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -18,13 +17,13 @@ from typing import Any
 from .. import files
 from ..deepgaze.center_bias import template_digest
 from ..registry import options
+from ..settings import show_value
 from .config import FinetuneConfig
 
 # %% ../../nbs/41_finetune/07_record.ipynb #c0b68865
 def _is_path(name: str, value: Any) -> bool:
     "Whether an option of a dataset says where something lies, not what it is."
-    return (isinstance(value, os.PathLike) or name in ("root", "path", "participant_maps")
-            or name.endswith(("_dir", "_path", "_file", "_csv"))
+    return (isinstance(value, os.PathLike) or files.is_path_option(name)
             or (isinstance(value, str) and bool(value) and ("/" in value or "\\" in value) and Path(value).exists()))
 
 
@@ -72,8 +71,7 @@ def _shown(value: Any) -> str:
         return "not given"
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
         return f"file {value[:10]}…"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "…"
+    return show_value(value)
 
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -83,7 +81,7 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tu
     return {key: (before.get(key, _ABSENT), now.get(key, _ABSENT)) for key in {**before, **now}
             if before.get(key, _ABSENT) != now.get(key, _ABSENT)}
 
-
+# %% ../../nbs/41_finetune/07_record.ipynb #da43eb79
 def _of_images(ids: list[str], what: str) -> str:
     "That something of these images changed."
     more = f", and those of {len(ids) - 1} more" if len(ids) > 1 else ""

@@ -144,7 +144,7 @@ class TrainingOptions:
     full: bool = False
     quiet: bool | None = None
 
-
+# %% ../../nbs/41_finetune/11_run.ipynb #17ad6fe4
 def train_fold(config: FinetuneConfig, number: int, clock: TimeBudget | None = None,
                tell: Callable[[dict[str, Any]], object] = lambda row: None,
                **options: Any) -> dict[str, dict[str, float]]:
@@ -188,7 +188,7 @@ def train_fold(config: FinetuneConfig, number: int, clock: TimeBudget | None = N
             "seconds": round(time.perf_counter() - start, 1), "validation": scores})
     return scores
 
-
+# %% ../../nbs/41_finetune/11_run.ipynb #07fc0ddb
 def _prepare_folder(fold: Fold, state: TrainingState) -> dict[str, Any]:
     "Write the split and the center bias into a fold's folder; returns what `run.json` says of the training's parts."
     files.write_json(fold.folder/"split.json", fold.parts)
@@ -239,7 +239,7 @@ def _train_tracked(fold: Fold, state: TrainingState, tracking: Tracking, clock: 
     if out_of_time:
         raise out_of_time
 
-
+# %% ../../nbs/41_finetune/11_run.ipynb #6b606a74
 def _check_cache_limit(fold: Fold) -> None:
     "Refuse a feature cache beyond its limit before the first image is read."
     if fold.config.feature_cache.enabled:
@@ -263,7 +263,7 @@ def _write_center_bias(fold: Fold) -> dict[str, str]:
         return {"digest": template_digest(which)}
     return {"digest": template_digest(path)}
 
-
+# %% ../../nbs/41_finetune/11_run.ipynb #129f30bd
 def _calibrated_scores(fold: Fold) -> dict[str, float]:
     "Validation scores of the network with blur and center bias refitted; afterwards it is as before."
     before = {name: tensor.detach().clone() for name, tensor in fold.net.named_parameters() if ".finalizers." in name}

@@ -48,7 +48,7 @@ def is_reachable(host: str = SERVER, port: int = 443, timeout: float = 3.0) -> b
     except OSError:
         return False
 
-
+# %% ../../nbs/41_finetune/02_tracking.ipynb #c42d9203
 MODES = {"online": "online", "offline": "offline", "disabled": "disabled", "run": "online", "dryrun": "offline"}
 
 
@@ -130,7 +130,7 @@ def _begin_run(options: Tracking, about: Tracked, place: Path) -> Any:
         raise RunError(f"W&B could not begin the run: {describe_error(error)}. Set wandb.mode to offline, which keeps "
                        "it on disk, or wandb.enabled to false.") from error
 
-
+# %% ../../nbs/41_finetune/02_tracking.ipynb #f6066135
 @contextmanager
 def track_run(options: Tracking, about: Tracked, folder: Path,
               history: Sequence[Mapping[str, Any]] = ()) -> Iterator[Callable]:

@@ -82,7 +82,7 @@ def train_epoch(fold: Fold, stage: Stage, optimizer: torch.optim.Optimizer, seed
         raise _not_finite(f"after epoch {epoch} {broken[0]}", "no finite number", stage)
     return total / len(sizes)
 
-
+# %% ../../nbs/41_finetune/09_train.ipynb #be57fdcb
 def _check_gradients(net: network.Ensemble, stage: Stage) -> None:
     "Raise RunError if a tensor that is to be trained got no gradient from the first step."
     if unreached := blocks.names_without_gradient(net):
@@ -123,7 +123,7 @@ def validate(fold: Fold, part: str = "val") -> dict[str, float]:
     scores = {name: [row[name] for row in rows] for name in VALIDATION_METRICS}
     return {name: math.nan if np.isnan(values).all() else float(np.nanmean(values)) for name, values in scores.items()}
 
-
+# %% ../../nbs/41_finetune/09_train.ipynb #9db408c9
 def check_scorable(fold: Fold) -> None:
     """Raise RunError if no validation image has anything to be scored against, so that no epoch could be chosen.
 
@@ -203,7 +203,7 @@ class TrainingState:
             raise InputError(f"{path} is damaged. Remove the folder, and train the fold anew.")
         return cls(**values)
 
-
+# %% ../../nbs/41_finetune/09_train.ipynb #99db7c02
 def _content_digest(value: Any) -> str:
     "A digest of a nested value with tensors in it, by which a changed byte is noticed."
     def plain(below: Any) -> Any:

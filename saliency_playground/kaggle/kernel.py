@@ -6,7 +6,6 @@
 __all__ = ['ACCELERATORS', 'kernel_metadata', 'write_kernel']
 
 # %% ../../nbs/62_kaggle/03_kernel.ipynb #334ec529
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,5 +71,5 @@ def write_kernel(notebook: str | Path, out: str | Path, user: str, title: str | 
                                                   "metadata": {"tags": ["injected-parameters"]}, "source": lines,
                                                   "outputs": [], "execution_count": None})
     out = Path(out)
-    return [files.write_text(out/about["code_file"], json.dumps(notebook_json, indent=1, ensure_ascii=False) + "\n"),
-            files.write_text(out/"kernel-metadata.json", json.dumps(about, indent=1) + "\n")]
+    return [files.write_json(out/about["code_file"], notebook_json, ensure_ascii=False),
+            files.write_json(out/"kernel-metadata.json", about)]

@@ -161,7 +161,7 @@ def _experiments_of(session: Path) -> set[str]:
             continue
     return found
 
-
+# %% ../../nbs/62_kaggle/01_paths.ipynb #74648c47
 def restore(folders: Iterable[str] = LEFT, experiment: str | None = None) -> list[Path]:
     """Copy what earlier sessions left in their working folders under these names into this one's.
 
@@ -194,7 +194,7 @@ def restore(folders: Iterable[str] = LEFT, experiment: str | None = None) -> lis
               f"{source_folder}, {last}. If that is wrong, detach it and begin with an empty working folder.")
     return list(copied_from)
 
-
+# %% ../../nbs/62_kaggle/01_paths.ipynb #4c0b9503
 def _earlier_folders(names: list[str]) -> list[Path]:
     "The attached folders of these names, those of the session that wrote last first; of one in another the outer one."
     found = [folder for name in names if input_dir().is_dir() for folder in sorted(input_dir().rglob(name))

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import files
-from ..errors import DatasetError
+from ..errors import DatasetError, name_some
 from .objects import Objects
 from .process import ask
 from saliency_playground.matfiles.level5 import (
@@ -232,9 +232,7 @@ def mat_contents(path: str | Path) -> dict[str, tuple[tuple[int, ...], str]]:
 def listed(contents: dict[str, tuple[tuple[int, ...], str]]) -> str:
     "What `mat_contents` found, in one line for a message; of many the first twelve."
     entries = [f"{name} ({kind} {'×'.join(map(str, shape))})" for name, (shape, kind) in contents.items()]
-    if len(entries) > 12:
-        entries[12:] = [f"and {len(entries) - 12} more"]
-    return ", ".join(entries) or "nothing"
+    return name_some(entries, 12) or "nothing"
 
 
 def as_list(value: Any) -> list[Any]:

@@ -132,7 +132,7 @@ def _base_of(path: Path, base: str | Path | None, published: weights.PublishedWe
     except ValueError as error:
         raise InputError(f"{path} holds only what a training changed, and for the rest {error}") from None
 
-
+# %% ../../nbs/34_models/20_deepgaze_iie.ipynb #b0b656fa
 def base_sha256(model: "FineTuned") -> str:
     "The SHA-256 of the base of a model's weights; empty if they need none, or it is not here."
     if not model.partial or weights.unavailable_reason(model.published, model.base, "base_weights_path"):

@@ -93,7 +93,7 @@ def stored_names(path: Path) -> list[str]:
     return sorted(name for name in names
                   if PurePosixPath(name).suffix.lower() in _SUFFIXES and not PurePosixPath(name).name.startswith("."))
 
-
+# %% ../../nbs/34_models/05_precomputed.ipynb #693e9ae6
 def read_stored(path: Path, name: str, key: str | None, alpha: str | None = None) -> np.ndarray:
     "The numbers stored under one of the `stored_names`, see `images.read_map`. Raises MapError naming the file."
     if path.is_dir():

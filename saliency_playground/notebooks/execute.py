@@ -69,7 +69,7 @@ def parameters_of(notebook: str | Path) -> dict[str, Parameter]:
             for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
             if isinstance(target, ast.Name)}
 
-
+# %% ../../nbs/61_notebooks/01_execute.ipynb #a0d7b358
 def _parameter_in(line: ast.Assign | ast.AnnAssign, text: str) -> Parameter:
     "The parameter that a line of the tagged cell sets. text: the whole cell."
     kind = ast.unparse(line.annotation) if isinstance(line, ast.AnnAssign) else (line.type_comment or "")
@@ -129,7 +129,7 @@ def _kinds_in(annotation: ast.expr) -> list[str]:
         return [outside.lower()]                                                        # list[str], List[str]
     return [ast.unparse(annotation)]
 
-
+# %% ../../nbs/61_notebooks/01_execute.ipynb #4277522e
 def _fits(parameter: Parameter, value: Any) -> bool:
     "Whether a value is of one of the kinds that a parameter is declared with. None where it is the default, too."
     if value is None and parameter.default is None:

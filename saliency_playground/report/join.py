@@ -59,20 +59,25 @@ def open_runs(folders: Sequence[str | Path]) -> list[FinishedRun]:
 def differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "What was measured in one run and not alike in the other, a sentence each; empty if they can be joined."
     ours, theirs = (run.record["config"] for run in (a, b))
-    lines = [f"{name} is {_shown(ours['metrics'].get(name))} in {a.folder}, {_shown(theirs['metrics'].get(name))} in "
-             f"{b.folder}" for name in ours["metrics"] | theirs["metrics"]
-             if ours["metrics"].get(name) != theirs["metrics"].get(name)]
+    lines = [_in_both(name, ours["metrics"].get(name), theirs["metrics"].get(name), (a, b))
+             for name in ours["metrics"] | theirs["metrics"]]
     needs = {need for metric in metrics.columns(ours["metrics"]).values() for need in metric.needs}
     keys = ["metric_maps", *(["baseline"] if needs & {"baseline", "baseline_map"} else []), "seed"]
-    lines += [f"{key} is {_shown(ours.get(key))} in {a.folder}, {_shown(theirs.get(key))} in {b.folder}" for key in keys
-              if ours.get(key) != theirs.get(key)]
+    lines += [_in_both(key, ours.get(key), theirs.get(key), (a, b)) for key in keys]
     codes = [run.record.get("scoring_code") for run in (a, b)]
     if codes[0] != codes[1]:
         versions = [run.record.get("versions", {}).get("saliency_playground") for run in (a, b)]
         lines.append(f"the code that scores is another: version {versions[0]} in {a.folder}, {versions[1]} in "
                      f"{b.folder}")
-    lines += _definition_differences(a, b)
+    lines = [*filter(None, lines), *_definition_differences(a, b)]
     return lines or [*_dataset_differences(a, b), *_model_differences(a, b)]
+
+
+def _in_both(what: str, ours: Any, theirs: Any, runs: tuple[FinishedRun, FinishedRun]) -> str:
+    "What something is in each of two runs, in words; empty if it is the same."
+    if ours == theirs:
+        return ""
+    return f"{what} is {_shown(ours)} in {runs[0].folder}, {_shown(theirs)} in {runs[1].folder}"
 
 
 def _shown(value: Any) -> str:
@@ -83,7 +88,7 @@ def _shown(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {inner}" for key, inner in value.items()) + "}"
     return str(value)
 
-
+# %% ../../nbs/50_report/00_join.ipynb #4dae44a8
 def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     """The numbers that have another definition in the other run, the scores of left-out observers aside.
 
@@ -96,26 +101,27 @@ def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
         found.append({(row["dataset"], row["metric"]): re.sub(r",(map|kernel)=\w+(?=[],])", "", row["definition"])
                       for row in run.rows("ALL_SUMMARY.csv")
                       if (row["dataset"], row["model"]) not in apart and row["n"] != "0"})
-    return [f"on {cell[0]}, {cell[1]} is {found[0][cell]} in {a.folder}, {found[1][cell]} in {b.folder}"
-            for cell in found[0].keys() & found[1].keys() if found[0][cell] != found[1][cell]]
+    return [line for cell in sorted(found[0].keys() & found[1].keys())
+            if (line := _in_both(f"on {cell[0]}, {cell[1]}", found[0][cell], found[1][cell], (a, b)))]
 
 
 def _dataset_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The datasets that hold something else in the other run."
     ours, theirs = (run.record["datasets"] for run in (a, b))
+    shared = sorted(ours.keys() & theirs.keys())
     degrees = [f"{name} has {ours[name].get('px_per_dva')} px_per_dva in {a.folder}, "
-               f"{theirs[name].get('px_per_dva')} in {b.folder}" for name in ours.keys() & theirs.keys()
+               f"{theirs[name].get('px_per_dva')} in {b.folder}" for name in shared
                if ours[name].get("px_per_dva") != theirs[name].get("px_per_dva")]
     return degrees or [f"{name} holds other images, fixations or maps: {ours[name].get('images')} images in "
-                       f"{a.folder}, {theirs[name].get('images')} in {b.folder}" for name in ours.keys() & theirs.keys()
+                       f"{a.folder}, {theirs[name].get('images')} in {b.folder}" for name in shared
                        if ours[name].get("digest") != theirs[name].get("digest")]
 
 
 def _model_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The models that have one name in both runs, and are made with other options or other files."
     ours, theirs = ({cell["model"]: _made_with(cell) for cell in run.record["cells"]} for run in (a, b))
-    return [f"{name} is {_shown(ours[name])} in {a.folder}, {_shown(theirs[name])} in {b.folder}; give one of them "
-            "another name (`as`)" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]]
+    return [f"{line}; give one of them another name (`as`)" for name in sorted(ours.keys() & theirs.keys())
+            if (line := _in_both(name, ours[name], theirs[name], (a, b)))]
 
 
 def _made_with(cell: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +155,7 @@ def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, 
         "tables": {name: files.sha256(content) for name, content in tables.items()}}
     return record, tables
 
-
+# %% ../../nbs/50_report/00_join.ipynb #deba09d9
 def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[tuple[FinishedRun, dict[str, Any]]], list[str]]:
     "The cells of several runs, each once and with the run it is taken from, and what is to be said of them."
     taken: dict[tuple[str, str], tuple[FinishedRun, dict[str, Any]]] = {}

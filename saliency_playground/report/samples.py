@@ -71,7 +71,7 @@ def sample_of(dataset: SaliencyDataset, image_id: str) -> Sample:
         raise UnknownNameError(f"the dataset has no image {image_id!r} now; it has {', '.join(dataset.ids[:3])}, …")
     return prepare_sample(dataset[dataset.ids.index(image_id)])
 
-
+# %% ../../nbs/50_report/05_samples.ipynb #892054e9
 def stored_prediction(run: RunFiles, dataset: str, model: str, image_id: str) -> Prediction:
     """The prediction that a run stored for an image.
 

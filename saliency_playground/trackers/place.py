@@ -16,7 +16,7 @@ import numpy as np
 from .. import images
 from ..datasets.coordinates import Coordinates, to_pixels
 from ..datasets.listing import nfc, walk_files
-from ..errors import DatasetError, ImageError
+from ..errors import DatasetError, ImageError, name_some
 from .recording import ExportOptions, Place, Recording
 
 # %% ../../nbs/36_trackers/03_place.ipynb #b620a245
@@ -130,9 +130,8 @@ def to_pictures(found: Recording, options: ExportOptions, images_dir: str | Path
     pictures = match_pictures(found.image, images_dir, path)
     strangers = sorted(set(found.image) - pictures.keys())
     if strangers:
-        shown = ", ".join(strangers[:3]) + (f" and {len(strangers) - 3} more" if len(strangers) > 3 else "")
         found = found.keep(np.array([name in pictures for name in found.image]), f"on what is not in {images_dir}")
-        found = replace(found, notes=(*found.notes, f"Not in {images_dir}: {shown}."))
+        found = replace(found, notes=(*found.notes, f"Not in {images_dir}: {name_some(strangers)}."))
     found = replace(found, screen=options.screen_size or found.screen)
     if found.space != "picture px":
         found = _moved(found, options, pictures, path)

@@ -17,7 +17,7 @@ import numpy as np
 from .. import files
 from ..datasets.csv_tables import parse_floats, read_csv_columns
 from ..datasets.text_files import as_utf8, file_bytes
-from ..errors import DatasetError
+from ..errors import DatasetError, name_some
 from ..files import did_you_mean
 
 # %% ../../nbs/36_trackers/06_text.ipynb #6f4e51f9
@@ -87,8 +87,7 @@ class TextTable:
 
     def listing(self) -> str:
         "The names of its columns, the first ones if there are many."
-        names = [name for name in self.cells if name]
-        return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        return name_some([name for name in self.cells if name], 12)
 
     def find(self, ours: str, *known: str) -> str | None:
         "The column for one of our names: the user's own, or the first of the known ones that is there; else None."

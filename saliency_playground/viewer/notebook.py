@@ -6,7 +6,6 @@
 __all__ = ['viewer_notebook', 'write_viewer']
 
 # %% ../../nbs/60_viewer/09_notebook.ipynb #428990d3
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ def write_viewer(run: str | Path = "outputs", path: str | Path = "saliency_viewe
     path, notebook = Path(path), viewer_notebook(Run(run, trust=trust).output_dir, path, trust)
     if path.is_file():
         notebook = _refreshed(path, notebook)
-    return files.write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    return files.write_json(path, notebook, ensure_ascii=False)
 
 
 def _refreshed(path: Path, new_notebook: dict[str, Any]) -> dict[str, Any]:
