@@ -37,6 +37,14 @@ _MOST_PER_BYTE = 10_000                # pixels that a byte of a file can stand 
 _OPENING = threading.Lock()                                             # Pillow's limit is one variable for all threads
 
 
+def _refuse_no_file(path: str | Path) -> None:
+    "Raise ImageError for a pipe, a device or a link in a circle: reading them may never end."
+    try:
+        files.regular_file(path)
+    except InputError as error:
+        raise (error if isinstance(error, FileNotFoundError) else ImageError(str(error))) from None
+
+
 @contextmanager
 def _opened(path: str | Path, max_pixels: int | None = None,
             data: bytes | None = None) -> Iterator["PIL.Image.Image"]:
@@ -46,7 +54,7 @@ def _opened(path: str | Path, max_pixels: int | None = None,
     """
     import PIL.Image
     try:
-        files.regular_file(path)                                        # no pipe, no device: they may never end
+        _refuse_no_file(path)
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")                             # a damaged EXIF block is no reason to print
             pillows_limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None

@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -191,6 +192,23 @@ def test_what_is_no_file_costs_its_image(workplace, monkeypatch, tmp_path):
     assert result.exit_code == 1, result.output
     errors = Path("elsewhere/errors.csv").read_text()
     assert len(errors.splitlines()) == 4 and "is a pipe" in errors and "is a device" in errors, errors
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no such pipes")
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path),
+                                  lambda path: os.symlink(path.name, path)], ids=["pipe", "device", "circle"])
+@pytest.mark.parametrize("file", ["images/03_night.png", "fixations/03_night.csv"])
+def test_an_image_that_is_no_file_costs_itself(workplace, monkeypatch, tmp_path, file, make):
+    shutil.copytree(workplace/"data", tmp_path/"data")
+    monkeypatch.chdir(tmp_path)
+    broken = tmp_path/"data/toy"/file
+    broken.unlink()
+    make(broken)
+    result = typed("run --config baseline --set models=[center_bias] --set metrics=[NSS] -q")
+    assert result.exit_code == 1 and f"data/toy/{file}" in result.output, result.output
+    table = pd.read_csv("outputs/baseline/folder__center_bias.csv", index_col="image_id")
+    assert table.index[table.NSS.isna()].tolist() == table.index[table.error.notna()].tolist() == ["03_night"]
+    assert len(table) == len(list((tmp_path/"data/toy/images").iterdir()))
 
 
 PIPES = ["run --config pipe", "run --config baseline --set data.split_file=pipe --set datasets.0.split_file=pipe",

@@ -31,6 +31,14 @@ def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def _is_folder(entry: os.DirEntry) -> bool:
+    "Whether an entry is a folder; a link in a circle is none, and is spoken of by whoever reads it."
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def list_entries(folder: str | Path) -> list[tuple[Path, bool]]:
     """What lies in a folder, each with whether it is a folder, in natural order.
 
@@ -39,7 +47,7 @@ def list_entries(folder: str | Path) -> list[tuple[Path, bool]]:
     """
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.name, Path(entry.path), entry.is_dir()) for entry in entries
+            found = [(entry.name, Path(entry.path), _is_folder(entry)) for entry in entries
                      if not entry.name.startswith(".") and entry.name.lower() not in NOBODYS]
     except (FileNotFoundError, NotADirectoryError):
         raise DatasetError(f"there is no folder {folder}. {files.path_hint(folder)}") from None
