@@ -66,7 +66,7 @@ def written(folder):
 
 def as_script(folder):
     torch = pytest.importorskip("torch")
-    network, _ = import_object(f"{written(folder)}:Contrast")
+    network = import_object(f"{written(folder)}:Contrast")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.script(network()).save(folder / "contrast.pt")
