@@ -65,16 +65,13 @@ def command(*words, dies_at: int = 0, halves: bool = False, **options) -> subpro
                           timeout=600, **options)
 
 
-def count_changes(folder: Path, *commands: list) -> list[int]:
-    "How often each of the commands, left alone, changes the file system."
-    counts = []
-    for words in commands:
-        kept = folder.parent/"count"
-        done = subprocess.run([sys.executable, "-c", DYING, "0", "whole", *map(str, words)], cwd=folder, text=True,
-                              capture_output=True, env=ENVIRONMENT | {"COUNT": str(kept)}, timeout=600)
-        assert not done.returncode, done.stderr
-        counts.append(int(kept.read_text()))
-    return counts
+def count_changes(folder: Path, words: list) -> int:
+    "How often a command, left alone, changes the file system."
+    kept = folder.parent/"count"
+    done = subprocess.run([sys.executable, "-c", DYING, "0", "whole", *map(str, words)], cwd=folder, text=True,
+                          capture_output=True, env=ENVIRONMENT | {"COUNT": str(kept)}, timeout=600)
+    assert not done.returncode, done.stderr
+    return int(kept.read_text())
 
 
 def prepare(folder: Path) -> list[list]:
@@ -128,30 +125,38 @@ def is_sentence(text: str) -> bool:
     return bool(text.strip()) and "Traceback" not in text and len(text.strip().splitlines()) <= 4
 
 
-class Calm(NamedTuple):
-    "What an undisturbed series of commands began with and left."
-    scratch: Path
-    template: Path              # the folder that every trial begins with
-    commands: list[list]
+class Step(NamedTuple):
+    "One of the commands: what it began with, how often it changes the file system, what an undisturbed one leaves."
+    words: list
+    before: Path
+    changes: int
     left: dict[str, bytes]
 
 
-def killed(calm: Calm, counts: list[int], kills: int, rng: random.Random) -> list[list]:
+def undisturbed(scratch: Path) -> list[Step]:
+    "Each command left alone, the folder kept as it was before."
+    folder, steps = scratch/"calm", []
+    for k, words in enumerate(prepare(folder)):
+        before = scratch/f"before_{k}"
+        shutil.copytree(folder, before)
+        changes = count_changes(folder, words)
+        steps.append(Step(words, before, changes, leavings(folder)))
+    return steps
+
+
+def killed(steps: list[Step], kills: int, rng: random.Random, folder: Path) -> list[list]:
     "Kill each command in its turn; five kills, then the same command to its end."
-    scratch, template, commands, left = calm
     rows = []
     share = [max(5, kills * part // 100) for part in (40, 15, 5, 5, 35)]
-    for k, (words, n, wanted) in enumerate(zip(commands, counts, share, strict=True)):
+    for (words, before, changes, left), wanted in zip(steps, share, strict=True):
         died = compared = 0
         faults = []
         while died < wanted:
-            folder = scratch/"killed"
             shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(template, folder)
-            for before in commands[:k]:
-                assert command(*before, cwd=folder).returncode == 0
+            shutil.copytree(before, folder)
             for _ in range(5):
-                done = command(*words, cwd=folder, dies_at=rng.randint(1, max(1, n // 3)), halves=rng.random() < 0.5)
+                nth = rng.randint(1, max(1, changes // 3))
+                done = command(*words, cwd=folder, dies_at=nth, halves=rng.random() < 0.5)
                 died += done.returncode < 0
                 if done.returncode > 0:
                     faults.append(f"stopped with {done.returncode}: {done.stderr.strip()[-300:]}")
@@ -160,9 +165,6 @@ def killed(calm: Calm, counts: list[int], kills: int, rng: random.Random) -> lis
             done = command(*words, cwd=folder)
             if done.returncode:
                 faults.append(f"the last start ended with {done.returncode}: {done.stderr.strip()[-300:]}")
-                continue
-            for after in commands[k + 1:]:
-                assert command(*after, cwd=folder).returncode == 0
             compared += len(left)
             faults += differences(folder, left)
         print(words[0], died, compared, faults, flush=True)
@@ -180,34 +182,31 @@ def mounted(place: Path, *options: str):
         subprocess.run(["umount", str(place)], check=True)
 
 
-def full_disks(calm: Calm, disks: int, rng: random.Random) -> list[list]:
-    "All commands on disks too small; then room is made and they go on."
-    scratch, template, commands, left = calm
-    needs = sum(map(len, left.values())) // 1024
-    rows, faults, refused, compared = [], [], 0, 0
-    for _ in range(disks):
-        place = scratch/"disk"
-        size = rng.randint(needs // 20, needs) + sum(p.stat().st_size for p in template.rglob("*")) // 1024
-        with mounted(place, "-t", "tmpfs", "-o", f"size={size}k", "tmpfs"):
-            shutil.copytree(template, place, dirs_exist_ok=True)
-            for words in commands:
-                done = command(*words, cwd=place)
-                if done.returncode == 0:
-                    continue
-                refused += 1
-                if done.returncode != 2 or not is_sentence(done.stderr):
-                    faults.append(f"{words[0]} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
-                break
+def size_of(folder: Path) -> int:
+    "What a folder takes in pages of 4 KiB, in KiB."
+    return sum(4 * -(-path.stat().st_size // 4096) + 4 for path in folder.rglob("*"))
+
+
+def full_disks(steps: list[Step], disks: int, rng: random.Random, place: Path) -> list[list]:
+    "Each command on disks with too little room; then room is made and it goes on."
+    faults, refused, compared = [], 0, 0
+    for n in range(disks):
+        words, before, _, left = steps[(0, 4, 1, 0, 4, 2, 0, 4, 1, 3)[n % 10]]
+        room = sum(map(len, left.values())) // 1024
+        with mounted(place, "-t", "tmpfs", "-o", f"size={size_of(before) + rng.randint(0, room)}k", "tmpfs"):
+            shutil.copytree(before, place, dirs_exist_ok=True)
+            done = command(*words, cwd=place)
+            refused += done.returncode != 0
+            if done.returncode and (done.returncode != 2 or not is_sentence(done.stderr)):
+                faults.append(f"{words[0]} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
             subprocess.run(["mount", "-o", "remount,size=200m", str(place)], check=True)
-            for words in commands:
-                done = command(*words, cwd=place)
-                if done.returncode:
-                    faults.append(f"with room again, {words[0]} ended with {done.returncode}: {done.stderr[-300:]}")
+            done = command(*words, cwd=place)
+            if done.returncode:
+                faults.append(f"with room again, {words[0]} ended with {done.returncode}: {done.stderr[-300:]}")
             compared += len(left)
             faults += differences(place, left)
-        print("full disk", size, faults, flush=True)
-    rows.append([f"full disks ({disks})", str(refused), str(compared), str(len(faults)), "; ".join(faults)[:600]])
-    return rows
+        print("full disk", words[0], faults, flush=True)
+    return [[f"full disks ({disks})", str(refused), str(compared), str(len(faults)), "; ".join(faults)[:600]]]
 
 
 def read_only(finished: Path, scratch: Path) -> list[list]:
@@ -245,12 +244,12 @@ def read_only(finished: Path, scratch: Path) -> list[list]:
     return rows
 
 
-def three_at_once(calm: Calm) -> list[list]:
+def three_at_once(steps: list[Step], folder: Path) -> list[list]:
     "Three processes of one command, started together on one folder."
-    scratch, template, commands, left = calm
-    folder, faults = scratch/"three", []
-    shutil.copytree(template, folder)
-    for words in commands:
+    faults, compared = [], 0
+    for words, before, _, left in steps:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(before, folder)
         started = [subprocess.Popen([sys.executable, "-m", "saliency_playground", *words], cwd=folder, env=ENVIRONMENT,
                                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(3)]
         ends = [(process.communicate(timeout=600)[1], process.returncode) for process in started]
@@ -258,9 +257,10 @@ def three_at_once(calm: Calm) -> list[list]:
                    if code and not (code == 2 and is_sentence(text))]
         if not any(code == 0 for _, code in ends):
             faults.append(f"{words[0]}: none of the three came to its end")
-    faults += differences(folder, left)
+        compared += len(left)
+        faults += differences(folder, left)
     print("three at once", faults, flush=True)
-    return [["three processes on one folder", "", str(len(left)), str(len(faults)), "; ".join(faults)[:300]]]
+    return [["three processes on one folder", "", str(compared), str(len(faults)), "; ".join(faults)[:300]]]
 
 
 def main() -> None:
@@ -272,18 +272,13 @@ def main() -> None:
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="reliability_") as temporary:
         scratch = Path(temporary)
-        template = scratch/"template"
-        commands = prepare(template)
-        finished = scratch/"calm"
-        shutil.copytree(template, finished)
-        counts = count_changes(finished, *commands)
-        calm = Calm(scratch, template, commands, leavings(finished))
-        print("changes of the file system:", counts, "files compared:", len(calm.left), flush=True)
-        rows = killed(calm, counts, options.kills, rng)
-        rows += three_at_once(calm)
+        steps = undisturbed(scratch)
+        print("changes of the file system:", [step.changes for step in steps], flush=True)
+        rows = three_at_once(steps, scratch/"three")
         if sys.platform == "linux" and os.geteuid() == 0:
-            rows += full_disks(calm, options.disks, rng)
-            rows += read_only(finished, scratch)
+            rows += read_only(scratch/"calm", scratch)
+            rows += full_disks(steps, options.disks, rng, scratch/"disk")
+        rows = killed(steps, options.kills, rng, scratch/"killed") + rows
     page = f"# Killed, full, read-only\n\n{common.machine(['numpy', 'torch'], f'seed {options.seed}', __file__)}\n"
     page += ("What was killed or refused how often (for read-only folders: the exit code), how many files were then "
              "compared byte by byte with an undisturbed run's, and how many faults there were.\n\n")
