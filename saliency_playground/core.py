@@ -582,6 +582,7 @@ class _ModelDescription:
     card: dict[str, str] = {}
     n_parameters: int | None = None
     runtime_options: frozenset[str] = frozenset()
+    own_state: frozenset[str] = frozenset()
     depends_on: Sequence[str | Path] = ()
     users_code: Sequence[Any] = ()
     cache_key: Any = None
@@ -681,7 +682,8 @@ class SaliencyModel(_ModelDescription):
     card: citation, licence, input and whatever else a reader should know. n_parameters: how many numbers were learnt;
     None: unknown.
     runtime_options: names of options that change how a prediction is computed, not what it is (device, batch size); a
-    stored prediction is used whatever they are. reads_image: whether a prediction depends on the image; that of a
+    stored prediction is used whatever they are. own_state: names of attributes that it sets itself, from what counts
+    for its predictions already. reads_image: whether a prediction depends on the image; that of a
     center bias does not, and nobody wonders that its predictions are all one map.
     """
     requires_size: tuple[int, int] | None = None
@@ -800,6 +802,7 @@ class Ceiling(SaliencyModel):
     ready = False                             # whether `fit` has been done
     unfit = ""                                # why it could not be done
     kernel = ""
+    own_state = frozenset({"kept", "quiet", "px_per_dva"})
     kept: files.Journal | None = None
     quiet: bool | None = None
     px_per_dva: list[float] | None = None     # of each image of the dataset, see `degrees_of`

@@ -84,7 +84,7 @@ def look_at(model: SaliencyModel) -> Dependencies:
     "What the predictions of a model of one's own depend on, part by part, and what cannot be told."
     seen, cls = Dependencies(), type(model)
     attributes = {name: value for name, value in vars(model).items()
-                  if name not in _ELSEWHERE | model.runtime_options
+                  if name not in _ELSEWHERE | model.runtime_options | model.own_state
                   and not isinstance(getattr(cls, name, None), digest_property)}
     if is_users(cls):
         seen.add_model(cls, attributes)
@@ -110,7 +110,7 @@ def changed_by_hand(model: SaliencyModel) -> dict[str, str]:
         made = vars(create("model", model.name, **model.options))
     except Exception:                                    # an option that is none by its name, a file that is gone
         return changed
-    for name in vars(model).keys() - _ELSEWHERE - model.runtime_options:
+    for name in vars(model).keys() - _ELSEWHERE - model.runtime_options - model.own_state:
         usual = getattr(type(model), name, None)
         now, then = _setting_digest(vars(model)[name]), _setting_digest(made.get(name, usual))
         then = then if name in made or isinstance(usual, _SETTINGS) and hasattr(type(model), name) else ""

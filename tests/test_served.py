@@ -572,3 +572,12 @@ def test_threads_of_ones_own_are_listened_to(tmp_path):
         """
     runs = notebook(tmp_path, before, model, BENCH, BENCH, "open('c', 'w').write('1')", BENCH, BENCH)
     assert [run[0] for run in runs] == [3, 0, 3, 0] and runs[0][1] != runs[2][1] == runs[3][1]
+
+
+@pytest.mark.parametrize("config", ["baseline", "ceilings"])
+def test_a_second_process_computes_nothing(scratch, config):
+    "Not one row either: what a fit or a first image leaves on a model changes no key."
+    command("toy")
+    command("run", "--config", config, "--quiet")
+    again = command("run", "--config", config)
+    assert "computed 0 predictions and 0 metric rows" in again.stdout, again.stdout

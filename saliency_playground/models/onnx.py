@@ -189,6 +189,7 @@ class Onnx(InputContract):
 
     card = {"citation": "whoever made the network", "licence": "theirs", "input": "as the file and the options say"}
     runtime_options = frozenset({"weights_path", "device", "threads", "batch_size"})
+    own_state = frozenset({"requires_size"})            # the file's, once it is open
 
     def unavailable_reason(self) -> str:
         "Why the file cannot be had, in a sentence with the cure; empty if it can."
