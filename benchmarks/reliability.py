@@ -231,7 +231,7 @@ def read_only(finished: Path, scratch: Path) -> list[list]:
                     "--image", "01_meadow", "--images", "toy/images"],
         "kaggle bundle": ["kaggle", "bundle", "--out", "new", "--user", "ada"],
         "kaggle kernel": ["kaggle", "kernel", "--notebook", "evaluate", "--user", "ada", "--out", "new"],
-        "merge": ["merge", "outputs", "outputs", "--out", "new"], "weights": ["weights"]}
+        "merge": ["merge", "outputs", "other", "--out", "new"], "weights": ["weights"]}
     rows = []
     with mounted(place, "--bind", str(place)):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)

@@ -71,7 +71,7 @@ def atomic_path(path: str | Path, durable: bool = True) -> Iterator[Path]:
     try:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if durable and (folder := os.path.abspath(path.parent)) not in _looked_through:
+            if (folder := os.path.abspath(path.parent)) not in _looked_through:
                 _looked_through.add(folder)
                 remove_partials(folder, deep=False)
             yield beside
