@@ -557,7 +557,7 @@ def test_what_is_read_past_python_is_told_by_its_name_or_not_served(tmp_path):
     assert changed[1] == others[0][1] == others[1][1] != others[2][1]
 
 
-def test_threads_of_ones_own_are_listened_to(tmp_path):
+def test_threads_of_ones_own_are_not_served(tmp_path):
     before = """
         from concurrent.futures import ThreadPoolExecutor
         pool = ThreadPoolExecutor(2)
@@ -571,7 +571,8 @@ def test_threads_of_ones_own_are_listened_to(tmp_path):
             def predict(self, image): return image[..., sys.modules["__main__"].pool.submit(ask).result()]
         """
     runs = notebook(tmp_path, before, model, BENCH, BENCH, "open('c', 'w').write('1')", BENCH, BENCH)
-    assert [run[0] for run in runs] == [3, 0, 3, 0] and runs[0][1] != runs[2][1] == runs[3][1]
+    # a pool of threads cannot be told, so nothing is served: every run predicts, from the file as it is
+    assert [run[0] for run in runs] == [3, 3, 3, 3] and runs[0][1] == runs[1][1] != runs[2][1] == runs[3][1]
 
 
 @pytest.mark.parametrize("config", ["baseline", "ceilings"])
