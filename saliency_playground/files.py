@@ -276,7 +276,7 @@ def read_array(source: str | Path | BinaryIO, key: str | None = None) -> np.ndar
 # %% ../nbs/01_files.ipynb #95f15e85
 def _arrays_of(file: BinaryIO, key: str | None) -> np.ndarray | dict[str, np.ndarray]:
     "What `read_array` gives, of an open file."
-    if file.read(4) != b"PK\x03\x04":
+    if file.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):            # a zip, one of nothing
         file.seek(0)
         return _read_npy(file)
     with zipfile.ZipFile(file) as archive:

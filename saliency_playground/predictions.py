@@ -110,12 +110,12 @@ def changed_by_hand(model: SaliencyModel) -> dict[str, str]:
         made = vars(create("model", model.name, **model.options))
     except Exception:                                    # an option that is none by its name, a file that is gone
         return changed
-    for name in vars(model).keys() - _ELSEWHERE - model.runtime_options - model.own_state:
-        usual = getattr(type(model), name, None)
-        now, then = _setting_digest(vars(model)[name]), _setting_digest(made.get(name, usual))
-        then = then if name in made or isinstance(usual, _SETTINGS) and hasattr(type(model), name) else ""
-        changed |= {name: now} if now and now != then and (then or name in made) else {}
-    return dict(sorted(changed.items()))
+    for name in sorted(vars(model).keys() - _ELSEWHERE - model.runtime_options - model.own_state):
+        usual = made.get(name, getattr(type(model), name, ...))
+        if name in made or isinstance(usual, _SETTINGS):       # others are what predicting made
+            now = _setting_digest(vars(model)[name])
+            changed |= {name: now} if now and now != _setting_digest(usual) else {}
+    return changed
 
 
 _SETTINGS = (str, int, float, bool, type(None), Path, np.ndarray, tuple, list)
