@@ -123,7 +123,7 @@ def _begin_run(options: Tracking, about: Tracked, place: Path) -> Any:
     try:
         return wandb.init(project=options.project, entity=options.entity, group=options.group or about.experiment,
                           name=f"{options.name or about.experiment}, fold {about.fold}", tags=options.tags,
-                          notes=options.notes, dir=str(place), mode=mode, config=dict(about.config),
+                          notes=options.notes, dir=str(place.resolve()), mode=mode, config=dict(about.config),
                           allow_val_change=True, id=about.run_id, resume="allow", reinit="create_new",
                           settings=wandb.Settings(silent=True, console="off"))
     except Exception as error:                                             # whatever the client raises
