@@ -24,6 +24,12 @@ class PlaygroundError(Exception):
     "A request that is refused. The message says in one or two sentences what is wrong, where, and what to do."
     exit_code = 2
 
+    def _render_traceback_(self) -> list[str]:
+        "What a notebook shows of it: the sentence and the line of the cell, not the way through our modules."
+        lines = [frame for frame in traceback.extract_tb(self.__traceback__) if "ipykernel_" in frame.filename]
+        return [f"{type(self).__name__}: {self}", *(f"  in line {frame.lineno} of the cell: {frame.line}"
+                                                    for frame in lines[:1])]
+
 
 class InputError(PlaygroundError, ValueError):
     "An argument, an option or a file that cannot be used."
