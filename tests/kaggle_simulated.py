@@ -4,7 +4,7 @@
 
 plays the page `nbs/tutorials/08_on_kaggle.md` in FOLDER, which is new: its configs are written, its commands are typed
 in FOLDER/home, block by block. DATA is a folder with `images` and `fixations.csv` (image_id,observer,x,y counted from
-1), such as 50 images of OSIE; toy scenes if not given. What differs from the page stands in `SMALL`: a network and a
+1), such as 50 images of OSIE; toy scenes if not given. What differs from the page stands in `small`: a network and a
 training that two cores are done with. `kaggle` is this file, too: `datasets create` keeps a folder as
 FOLDER/inputs/SLUG, `kernels push` runs a session at once and keeps its working folder as FOLDER/sessions/SLUG.
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "nbs/tutorials/08_on_kaggle.md"
 UNSHARE = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--propagation", "private"]
 IMAGE_HAS_NOT = re.compile(r"saliency_playground|__editable__|(ot|pot)[-.]|ot$", re.IGNORECASE)
-BUNDLE, TUNED, STOPPED = "saliency-playground", "outputs/finetune/deepgaze_iie", "fold-2"
+BUNDLE, TUNED, STOPPED, IMAGES = "saliency-playground", "outputs/finetune/deepgaze_iie", "fold-2", 24
 
 
 # --- before: what a user prepares at home, with the repository --------------------------------------------------------
@@ -54,17 +54,19 @@ def image(folder: Path) -> Path:
 
 
 def data_set(folder: Path, data: Path | None) -> None:
-    "Put images and their table of fixations into a folder, as the page has them."
-    if data is None:
-        import pandas as pd
+    "Put images and their table of fixations, counted from 1, into a folder, as the page has them."
+    import pandas as pd
 
-        from saliency_playground.toy import make_toy
-        toy = make_toy(folder.with_name("toy"), n_images=50)
-        table = pd.read_csv(toy / "fixations.csv")
-        data = folder.with_name("toy")
-        table.assign(x=table.x + 1, y=table.y + 1).to_csv(data / "fixations.csv", index=False)
-    shutil.copytree(data / "images", folder / "images")
-    shutil.copy(data / "fixations.csv", folder)
+    from saliency_playground.toy import make_toy
+    source = data or make_toy(folder.with_name("toy"), n_images=IMAGES)
+    images = sorted((source / "images").iterdir())[:IMAGES]
+    table = pd.read_csv(source / "fixations.csv", dtype={"image_id": str})
+    table = table[table.image_id.isin([path.stem for path in images])]
+    (folder / "images").mkdir(parents=True)
+    for path in images:
+        shutil.copy(path, folder / "images")
+    first = 0 if data else 1
+    table.assign(x=table.x + first, y=table.y + first).to_csv(folder / "fixations.csv", index=False)
 
 
 def base_weights(path: Path) -> dict:
@@ -94,7 +96,7 @@ def small(network: dict) -> dict[str, str]:
             "base_weights_path: null": "base_weights_path: /kaggle/input/saliency_playground/base.pth",
             "{name: feature_extraction, epochs: 10, lr: 1e-3, schedule: step, step_epochs: 4, early_stopping: 4}":
                 "{name: head, epochs: 3, lr: 5e-3, schedule: cosine}",
-            "--weights deepgaze_iie": "--weights base.pth"}
+            "--weights deepgaze_iie": "--weights base.pth", "--set test_count=30": f"--set test_count={IMAGES // 3}"}
 
 
 def prepare(folder: Path, data: Path | None) -> str:
@@ -110,7 +112,7 @@ def prepare(folder: Path, data: Path | None) -> str:
         (programs / name).chmod(0o755)
     page = PAGE.read_text(encoding="utf-8")
     for printed, played in small(base_weights(home / "base.pth")).items():
-        if page.count(printed) != 1:
+        if printed not in page:
             raise SystemExit(f"the page has no longer: {printed}")
         page = page.replace(printed, played)
     return page
@@ -230,7 +232,7 @@ def become_kaggle(folder: Path) -> None:
     The checkout is emptied, and the loopback switched on for a notebook and its kernel to talk.
     """
     root = folder / "root"
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     mount("-t", "tmpfs", "none", root)
     for one in Path("/").iterdir():
         if one.is_symlink():
@@ -304,7 +306,8 @@ def session(folder: Path, name: str, notebook: Path, attached: list[Path]) -> in
               for part in (python.parent, *(folder / "image/lib").glob("python*/site-packages"))}
     started = time.monotonic()
     run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", notebook,
-                          "/kaggle/working/__notebook__.ipynb"], cwd="/kaggle/working", env=env, capture_output=True, text=True)
+                          "/kaggle/working/__notebook__.ipynb"],
+                         cwd="/kaggle/working", env=env, capture_output=True, text=True)
     print(f"{name}: {notebook.name}, exit {run.returncode} after {time.monotonic() - started:.0f} s", flush=True)
     executed = here / "__notebook__.ipynb"
     cells = json.loads(executed.read_text(encoding="utf-8"))["cells"] if executed.is_file() else []
