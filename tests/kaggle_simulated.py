@@ -106,9 +106,9 @@ def prepare(folder: Path, data: Path | None) -> str:
         made.mkdir(parents=True)
     image(folder)
     data_set(home / "img-bin", data)
-    for name, words in [("kaggle", [Path(__file__).resolve(), "client", folder]),
+    for name, words in [("kaggle", [str(Path(__file__).resolve()), "client", str(folder)]),
                         ("saliency-playground", ["-m", "saliency_playground"])]:
-        (programs / name).write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, *map(str, words)])} \"$@\"\n")
+        (programs / name).write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, *words])} \"$@\"\n")
         (programs / name).chmod(0o755)
     page = PAGE.read_text(encoding="utf-8")
     for printed, played in small(base_weights(home / "base.pth")).items():
