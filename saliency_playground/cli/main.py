@@ -11,13 +11,15 @@ import math
 import re
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError, UnknownNameError
+from ..errors import InputError, UnknownNameError, install_extra, program, quoted
 from ..files import did_you_mean
+from ..progress import busy
 from ..version import __version__
 from .base import CONTEXT_SETTINGS, CommandGroup, file_option, write_output
 from .convert import convert as convert_exports
@@ -124,7 +126,7 @@ def list_(what: str | None) -> None:
         return
     click.echo(_table(catalog[what]))
     if what == "models":
-        click.echo(f"\nleft out: {', '.join(_unavailable_models())} (`saliency-playground info NAME` says why)")
+        click.echo(f"\nleft out: {', '.join(_unavailable_models())} (`{program()} info NAME` says why)")
 
 # %% ../../nbs/70_cli/09_main.ipynb #da6dd104
 def _describe_adapter(kind: str, name: str) -> str:
@@ -241,7 +243,7 @@ def info(name: str) -> None:
         descriptions = [f"model {name}\n\n{_unavailable_models()[name].strip()}"]
     if not descriptions:
         nearest = did_you_mean(name, [known for rows in catalog.values() for known in rows])
-        raise UnknownNameError(f'nothing is called "{name}".{nearest} `saliency-playground list` shows all names.')
+        raise UnknownNameError(f'nothing is called "{name}".{nearest} `{program()} list` shows all names.')
     click.echo("\n\n".join(descriptions))
 
 # %% ../../nbs/70_cli/09_main.ipynb #ad0c4d95
@@ -305,7 +307,7 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
     if not (quiet or loaded.predict_only or result.nothing_scored):
-        click.echo(f'The leaderboard: saliency-playground report "{result.output_dir.as_posix()}"')
+        click.echo(f'The leaderboard: {program()} report "{result.output_dir.as_posix()}"')
     same, words = compare_tables(before, read_record(result.output_dir)) if before else (True, "")
     if words and not (quiet and same):
         click.echo(words, err=quiet)
@@ -357,12 +359,16 @@ def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | No
     from saliency_playground import images
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
     from saliency_playground.report.run import Run
-    run = Run(*(output_dirs or ["outputs"]), trust=trust)
     from saliency_playground.tables import table_csv
-    extras = run.extra_tables(published_file or published, sensitivity)
-    click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
+    with busy("reading the run, computing intervals and tests"):
+        run = Run(*(output_dirs or ["outputs"]), trust=trust)
+        extras = run.extra_tables(published_file or published, sensitivity)
+        leaderboard = as_text(run, extras)
+    click.echo(f"{leaderboard}\n\n{run.where()}")
     if html:
-        write_output(html, run.page(extras))
+        with busy(f"writing {html}"):
+            page = run.page(extras)
+        write_output(html, page)
     if markdown:
         write_output(markdown, as_markdown(run, extras))
     if latex:
@@ -395,8 +401,9 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
       saliency-playground compare deepgaze_iie gold_standard outputs/deep --dataset osie50 --csv difference.csv
     """
     from saliency_playground.report.run import Run
-    run = Run(*(output_dirs or ["outputs"]))
-    comparisons = [run.compare(a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
+    with busy("reading the run, computing intervals and tests"):
+        run = Run(*(output_dirs or ["outputs"]))
+        comparisons = [run.compare(a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
     click.echo("\n\n".join(map(str, comparisons)))
     if csv:
         import pandas as pd
@@ -479,7 +486,10 @@ def viewer(output_dir: Path, out: Path, trust: bool) -> None:
       voila saliency_viewer.ipynb                      as a page without code
     """
     from saliency_playground.viewer.notebook import write_viewer
-    click.echo(f"written: {write_viewer(output_dir, out, trust)}\nopen it: jupyter lab {out.as_posix()}")
+    click.echo(f"written: {write_viewer(output_dir, out, trust)}\n"
+               f"open it: {program('jupyter')} lab {quoted(out.as_posix())}")
+    if find_spec("jupyterlab") is None:
+        click.echo(f"JupyterLab is not installed: {install_extra('notebooks')}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #c2100002
 @main.group("weights", invoke_without_command=True)
