@@ -123,7 +123,8 @@ def progress(total: int | None, title: str, unit: str = "image", quiet: bool | N
         return
     stream = getattr(sys.stderr, "below", sys.stderr)
     width = _columns(stream) - _MARGIN
-    made["desc"] = title if len(title) <= max(width - 34, 12) else f"{title[:max(width - 35, 11)]}…"
+    room = max(width - (12 if total is None else 34), 12)
+    made["desc"] = title if len(title) <= room else f"{title[:room - 1]}…"
     if width < 80 - _MARGIN and total is not None:
         made = {"bar_format": _NARROW} | made
     with _lines_above(stream, wipe=not leave) as within:
@@ -180,6 +181,10 @@ class TimeLeft:
             self._spent, self._computed = self._spent + self._clock() - self._began, self._computed + self._made
         self._cell, self._todo, self._made, self._began = cell, todo, 0, self._clock()
 
+    def ready(self) -> None:
+        "The cell's first image begins now; what its model was fitted with before is not counted as time for images."
+        self._began = self._clock()
+
     def update(self) -> None:
         "An image was computed."
         self._made += 1
@@ -219,6 +224,11 @@ class RunBar:
         self._left.begin(self._cell, todo)
         self._done = sum(self._counts[:self._cell + 1]) - todo
         self._show()
+        self._bar.refresh()
+
+    def ready(self) -> None:
+        "The first image of the cell begins now: its model is fitted."
+        self._left.ready()
 
     def update(self) -> None:
         "One more image of the cell was computed."

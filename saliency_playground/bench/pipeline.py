@@ -252,6 +252,8 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True,
             over.begin(len(todo))
         if todo:
             _fit(cell, any(task.needs_row for task in tasks), quiet)
+        if over is not None:
+            over.ready()
         load, score = (functools.partial(catch_errors, step, cell, strict) for step in (load_sample, score_image))
         with (ThreadPoolExecutor(workers, OWN_THREADS) as pool,
               progress(len(todo), f"{cell.dataset_as} × {cell.model_as}", quiet=quiet or not todo, leave=True) as bar):
