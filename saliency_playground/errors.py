@@ -30,6 +30,14 @@ class PlaygroundError(Exception):
     "A request that is refused. The message says in one or two sentences what is wrong, where, and what to do."
     exit_code = 2
 
+    def __str__(self) -> str:
+        return _shorten_words(super().__str__())
+
+
+def _shorten_words(text: str) -> str:
+    "A text in which a word of more than 600 characters has lost its middle."
+    return re.sub(r"\S{600,}", lambda word: f"{word[0][:200]}…{word[0][-100:]}", text)
+
 
 class InputError(PlaygroundError, ValueError):
     "An argument, an option or a file that cannot be used."
@@ -80,7 +88,7 @@ class ConfigError(InputError):
 
     def __str__(self) -> str:
         more = len(self.faults) - 30
-        return "\n".join([*self.faults[:30], *([f"… and {more} more."] if more > 0 else [])])
+        return _shorten_words("\n".join([*self.faults[:30], *([f"… and {more} more."] if more > 0 else [])]))
 
 # %% ../nbs/00_errors.ipynb #7e9cba93
 class DatasetError(InputError):

@@ -360,7 +360,7 @@ def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | No
     from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
     from saliency_playground.report.run import Run
     from saliency_playground.tables import table_csv
-    with busy("reading the run, computing intervals and tests"):
+    with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]), trust=trust)
         extras = run.extra_tables(published_file or published, sensitivity)
         leaderboard = as_text(run, extras)
@@ -401,7 +401,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
       saliency-playground compare deepgaze_iie gold_standard outputs/deep --dataset osie50 --csv difference.csv
     """
     from saliency_playground.report.run import Run
-    with busy("reading the run, computing intervals and tests"):
+    with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]))
         comparisons = [run.compare(a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
     click.echo("\n\n".join(map(str, comparisons)))
