@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from .base import Command
+from .base import Command, HelpCommand
 
 # %% ../../nbs/70_cli/06_convert.ipynb #eb1283be
 OPTIONS = {
@@ -61,7 +61,7 @@ def read_columns_option(text: str) -> dict[str, str]:
     return columns
 
 # %% ../../nbs/70_cli/06_convert.ipynb #2ff31425
-@click.command()
+@click.command(cls=HelpCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="FILES…", type=click.Path(path_type=Path))
 @click.option("--to", required=True, metavar="FOLDER", type=click.Path(path_type=Path),
               help="The folder to write fixations.csv and conversion.json into.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DatasetError, InputError, MissingFileError
-from .base import file_option, read_settings, write_output
+from .base import HelpCommand, file_option, read_settings, write_output
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
@@ -70,7 +70,7 @@ def _mended_config(entries: list[dict[str, Any]], checkups: list["Checkup"]) -> 
 _EXIT_CODES = {"": 0, "note": 0, "warning": 1, "error": 2}
 
 
-@click.command()
+@click.command(cls=HelpCommand)
 @click.argument("targets", nargs=-1, required=True, metavar="FOLDER|TABLE|CONFIG…")
 @file_option("--html", "Write the checkup as one page, with the images that show what was found.")
 @file_option("--json", "Write the checkup for a program to read.")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError, OutOfTime
-from .base import read_settings
+from .base import HelpCommand, HelpGroup, read_settings
 
 if TYPE_CHECKING:
     from saliency_playground.finetune.config import FinetuneConfig
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #087ccb94
-@click.command()
+@click.command(cls=HelpCommand)
 @click.option("--root", required=True, metavar="PATH", help="Where the dataset is: what it calls its first option.")
 @click.option("--test-count", required=True, type=click.IntRange(min=1), metavar="N",
               help="How many images are held out.")
@@ -83,7 +83,7 @@ def _finetune(config: "FinetuneConfig", dry_run: bool, precompute_gt: bool, quie
     return 0, f"{summary}\nWeights and figures of each fold: {config.output_dir.as_posix()}"
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #bf000f9d
-@click.command()
+@click.command(cls=HelpCommand)
 @click.option("--config", "-c", required=True, metavar="NAME_OR_PATH",
               help="A YAML file, or a packaged config such as finetune_deepgaze_iie.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
@@ -125,7 +125,7 @@ def finetune(config: str, sets: tuple[str, ...], fold: int | None, dry_run: bool
     sys.exit(code)
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #35d4c54e
-@click.group()
+@click.group(cls=HelpGroup)
 def folds() -> None:
     """All folds of a fine-tuning: train them, and put their scores together.
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from ..errors import InputError
-from .base import read_settings
+from .base import HelpGroup, read_settings
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #9867020b
-@click.group()
+@click.group(cls=HelpGroup)
 def kaggle() -> None:
     """Folders that Kaggle's own client can upload: a dataset to install from, notebooks to run.
 

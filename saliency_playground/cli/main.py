@@ -39,12 +39,12 @@ def main() -> None:
 
     \b
     The first five minutes:
-      saliency-playground toy                        write a small dataset to data/toy
-      saliency-playground run --config baseline      predict and score it with four models
-      saliency-playground report --html report.html  see who is best, and how sure that is
-      saliency-playground viewer                     look at images and predictions in JupyterLab
-      saliency-playground list                       see what else there is
-      saliency-playground info center_bias           read about one of them
+      saliency-playground toy                    write a small dataset, data/toy
+      saliency-playground run --config baseline  predict and score it
+      saliency-playground report                 see who is best, how surely
+      saliency-playground viewer                 look at it in JupyterLab
+      saliency-playground list                   see what else there is
+      saliency-playground info center_bias       read about one of them
 
     Every command has its own --help.
     """
@@ -321,16 +321,33 @@ def _open_again(record: Path) -> dict[str, Any]:
     return before
 
 # %% ../../nbs/70_cli/09_main.ipynb #6d5edb28
+def _names(text: tuple[str, ...]) -> list[str]:
+    "Names as they are typed: an option given several times, or several with commas between."
+    return [name.strip() for part in text for name in part.split(",") if name.strip()]
+
+
+_METRICS = click.option("--metrics", multiple=True, metavar="NAME,…",
+                        help="Only these metrics, in this order, as `AUC,NSS` or `\"*AUC*\"`.  [default: all]")
+_WIDE = click.option("--wide", is_flag=True, help="One line a row, also where the window is narrower. Without it a "
+                     "table that is wider than the window comes in parts.")
 _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that the run's config names: plugins, "
                       "./datasets, ./models. Only for runs whose code you know.")
 
 # %% ../../nbs/70_cli/09_main.ipynb #8d2c1338
 @main.command()
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
+@_METRICS
+@click.option("--models", multiple=True, metavar="NAME,…",
+              help="Only these models and ceilings; `*` stands for anything, `\"deepgaze*,gold_standard\"`.  "
+                   "[default: all]")
+@click.option("--sort", metavar="METRIC", help="The metric whose best comes first, or `model`: by name. By default the "
+              "first metric that every model has.")
+@_WIDE
 @file_option("--html", "Write the whole report as one page, for a browser, for paper, for a phone.")
+@file_option("--json", "Write the leaderboard for a program: every digit, intervals, definitions, ceilings.")
 @file_option("--markdown", "Write the leaderboard as Markdown tables.")
 @file_option("--latex", "Write the leaderboard as LaTeX tables (booktabs).")
-@file_option("--csv", "Write the leaderboard's means as CSV.")
+@file_option("--csv", "Write the means of all models and metrics as CSV.")
 @file_option("--picture", "Write a PNG of images and predictions side by side.")
 @click.option("--published", is_flag=True, help="Show published numbers beside the run's, each with its source.")
 @click.option("--published-file", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
@@ -338,72 +355,91 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
 @click.option("--sensitivity", is_flag=True,
               help="Score the stored predictions again: 8-bit maps, other sigmas, another eps, half the resolution.")
 @_TRUST
-def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | None, latex: Path | None,
-           csv: Path | None, picture: Path | None, published: bool, published_file: Path | None,
-           sensitivity: bool, trust: bool) -> None:
-    """Print a run's leaderboard, write a page of it.
+def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tuple[str, ...], sort: str | None,
+           wide: bool, published: bool, published_file: Path | None, sensitivity: bool, trust: bool,
+           **files: Path | None) -> None:
+    """Print a run's leaderboard: who is best, and how sure that is. Write it as a page or a table.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. Several that measured alike are shown
-    as one.
+    as one. What is chosen with --metrics, --models and --sort is what the page, the Markdown, the LaTeX and the JSON
+    show, too; the numbers and marks stay those of the whole run.
 
     \b
     Examples:
       saliency-playground report
+      saliency-playground report --metrics NSS,AUC --models "*bias*,uniform" --sort NSS
       saliency-playground report outputs/baseline outputs/mine
       saliency-playground report demo/outputs --html report.html
-      saliency-playground report --markdown board.md --latex board.tex --csv board.csv
+      saliency-playground report --json board.json --latex board.tex --csv board.csv
       saliency-playground report --sensitivity
+      saliency-playground report --wide | less -S
     """
-    from saliency_playground import images
-    from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
+    from saliency_playground.report.leaderboard import as_text, extra_columns, select_boards
     from saliency_playground.report.run import Run
     run = Run(*(output_dirs or ["outputs"]), trust=trust)
+    boards = select_boards(run, _names(metrics), _names(models), sort)
+    extras = [extra_columns(run, extra, boards) for extra in run.extra_tables(published_file or published, sensitivity)]
+    (echo_whole if wide else click.echo)(f"{as_text(run, extras, boards, wide)}\n\n{run.where()}")
+    _write_report(run, extras, boards, {name: path for name, path in files.items() if path})
+
+
+def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"], paths: Mapping[str, Path]) -> None:
+    "Write what of a report was asked for. paths: html, json, … -> file."
+    from saliency_playground import images
+    from saliency_playground.report.leaderboard import as_latex, as_markdown
+    from saliency_playground.report.values import as_json
     from saliency_playground.tables import table_csv
-    extras = run.extra_tables(published_file or published, sensitivity)
-    click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
-    if html:
-        write_output(html, run.page(extras))
-    if markdown:
-        write_output(markdown, as_markdown(run, extras))
-    if latex:
-        write_output(latex, as_latex(run, extras))
-    if csv:
-        write_output(csv, table_csv(run.leaderboard()))
-    if picture:
-        write_output(picture, images.png_bytes(run.contact_sheet()))
+    make = {"html": lambda: run.page(extras, boards=boards), "json": lambda: as_json(run, boards),
+            "markdown": lambda: as_markdown(run, extras, boards), "latex": lambda: as_latex(run, extras, boards),
+            "csv": lambda: table_csv(run.leaderboard()), "picture": lambda: images.png_bytes(run.contact_sheet())}
+    for name, path in paths.items():
+        write_output(path, make[name]())
 
 # %% ../../nbs/70_cli/09_main.ipynb #480f4170
 @main.command()
 @click.argument("a", metavar="MODEL")
 @click.argument("b", metavar="OTHER")
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
-@click.option("--dataset", metavar="NAME", help="On this dataset only.")
+@click.option("--dataset", metavar="NAME", help="On this dataset only.  [default: all]")
+@_METRICS
+@click.option("--models", multiple=True, metavar="NAME,…",
+              help="Compare MODEL with these, too, after OTHER; `*` stands for anything.")
+@click.option("--sort", type=click.Choice(["metric", "p", "dz", "difference"]), default="metric", show_default=True,
+              help="The rows: in the run's order or that of --metrics, the smallest p first, or the largest effect "
+                   "size or difference first, whichever model it favours.")
+@_WIDE
 @click.option("--by", metavar="METRIC",
-              help="The metric by which images are ordered; the first of the run if not given.")
+              help="The metric by which images are ordered. By default the first that both models have.")
 @file_option("--csv", "Write the table as CSV.")
-def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, by: str | None,
-            csv: Path | None) -> None:
-    """Compare two models of a run, image by image.
+def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, metrics: tuple[str, ...],
+            models: tuple[str, ...], sort: str, wide: bool, by: str | None, csv: Path | None) -> None:
+    """Compare two models of a run, image by image: which is better, by how much, and where.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. The two may be of several runs that
-    measured alike. For each metric: means, paired difference with its 95 % interval, p (permutation test, Holm over the
-    metrics), effect size, on how many images each is better, and on which they differ most.
+    measured alike; OTHER may be a pattern, `"deepgaze*"`. For each metric: means, paired difference with its 95 %
+    interval, p (permutation test, Holm over all metrics of the run), effect size, on how many images each is better,
+    and on which they differ most.
 
     \b
     Examples:
       saliency-playground compare spectral_residual center_bias
+      saliency-playground compare center_bias "*" --metrics NSS,AUC --sort p
       saliency-playground compare deepgaze_iie gold_standard outputs/deep --dataset osie50 --csv difference.csv
     """
+    from saliency_playground.report.comparison import compare_several, comparison_text
     from saliency_playground.report.run import Run
     run = Run(*(output_dirs or ["outputs"]))
-    comparisons = [run.compare(a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
-    click.echo("\n\n".join(map(str, comparisons)))
+    comparisons = compare_several(run, a, [b, *_names(models)], dataset, by)
+    shown = [comparison.part(_names(metrics), sort) for comparison in comparisons]
+    (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:
         import pandas as pd
 
         from saliency_playground.tables import table_csv
-        table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
-        write_output(csv, table_csv(table.reset_index().set_index(["dataset", "metric"])))
+        named = {} if len({comparison.b for comparison in shown}) == 1 else {"a": a}
+        table = pd.concat([comparison.table.assign(dataset=comparison.dataset, **named, **{
+            key: comparison.b for key in named and ["b"]}) for comparison in shown])
+        write_output(csv, table_csv(table.reset_index().set_index(["dataset", *(named and ["a", "b"]), "metric"])))
 
 # %% ../../nbs/70_cli/09_main.ipynb #f91c14ef
 @main.command()

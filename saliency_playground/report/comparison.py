@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['needs_observers', 'paired_scores', 'compare_scores', 'differing_images', 'Comparison', 'compare', 'format_number',
-           'format_p', 'format_table', 'comparison_text', 'comparison_html']
+           'format_p', 'comparison_text', 'comparison_html']
 
 # %% ../../nbs/50_report/03_comparison.ipynb #6dc3d8e9
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import pandas as pd
 
 from .. import comparisons
 from ..errors import InputError
+from ..tables import fit_notes, format_table, window_width
 from .explainable import scores_on_common_observers
 from saliency_playground.report.reading import (
     RunFiles,
@@ -188,22 +189,16 @@ def _comparison_notes(comparison: Comparison, names: tuple[str, str], most: int 
     return notes
 
 # %% ../../nbs/50_report/03_comparison.ipynb #4cf59555
-def format_table(header: list[str], rows: list[list[str]]) -> list[str]:
-    "A table for a terminal: columns as wide as their widest cell, a rule below the header."
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-             for row in [header, *rows]]
-    return [lines[0], "─" * max(map(len, lines)), *lines[1:]]
+def comparison_text(comparison: Comparison, wide: bool = False) -> str:
+    """A comparison for a terminal: the models are called a and b, and the first line says which is which.
 
-
-def comparison_text(comparison: Comparison) -> str:
-    "A comparison for a terminal of 80 columns: the models are called a and b, and the first line says which is which."
-    import textwrap
+    wide: each row in one line, also where the window is narrower.
+    """
+    width = window_width()
     header, rows = _comparison_rows(comparison, ("a", "b"))
-    lines = format_table(header, rows)
-    width = max(78, *map(len, lines))
-    notes = [line for note in _comparison_notes(comparison, ("a", "b")) for line in textwrap.wrap(note, width)]
-    return "\n".join([f"{comparison.dataset}: a = {comparison.a}, b = {comparison.b}", "", *lines, "", *notes])
+    title = fit_notes([f"{comparison.dataset}: a = {comparison.a}, b = {comparison.b}"], width)
+    notes = fit_notes(_comparison_notes(comparison, ("a", "b")), width)
+    return "\n".join([*title, "", *format_table(header, rows, None if wide else width), "", *notes])
 
 
 _COMPARISON_HTML = """
