@@ -10,7 +10,7 @@ __all__ = ['main', 'toy', 'list_', 'info', 'run', 'report', 'compare', 'merge', 
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import click
 from ..errors import InputError, UnknownNameError
 from ..files import did_you_mean
 from ..version import __version__
-from .base import CONTEXT_SETTINGS, CommandGroup, file_option, write_output
+from .base import CONTEXT_SETTINGS, CommandGroup, echo_whole, file_option, write_output
 from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
@@ -29,6 +29,8 @@ from .kaggle import kaggle
 if TYPE_CHECKING:
     from saliency_playground.bench.config import Config
     from saliency_playground.bench.results import RunResult
+    from saliency_playground.report.leaderboard import Board, ExtraTable
+    from saliency_playground.report.run import Run
     from saliency_playground.weights import PublishedWeights
 
 # %% ../../nbs/70_cli/09_main.ipynb #970b7dda
@@ -389,9 +391,10 @@ def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"],
     from saliency_playground.report.leaderboard import as_latex, as_markdown
     from saliency_playground.report.values import as_json
     from saliency_playground.tables import table_csv
-    make = {"html": lambda: run.page(extras, boards=boards), "json": lambda: as_json(run, boards),
-            "markdown": lambda: as_markdown(run, extras, boards), "latex": lambda: as_latex(run, extras, boards),
-            "csv": lambda: table_csv(run.leaderboard()), "picture": lambda: images.png_bytes(run.contact_sheet())}
+    make: dict[str, Callable[[], str | bytes]] = {
+        "html": lambda: run.page(extras, boards=boards), "json": lambda: as_json(run, boards),
+        "markdown": lambda: as_markdown(run, extras, boards), "latex": lambda: as_latex(run, extras, boards),
+        "csv": lambda: table_csv(run.leaderboard()), "picture": lambda: images.png_bytes(run.contact_sheet())}
     for name, path in paths.items():
         write_output(path, make[name]())
 
@@ -409,7 +412,7 @@ def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"],
                    "size or difference first, whichever model it favours.")
 @_WIDE
 @click.option("--by", metavar="METRIC",
-              help="The metric by which images are ordered. By default the first that both models have.")
+              help="The metric by which images are ordered. By default the first that every model has.")
 @file_option("--csv", "Write the table as CSV.")
 def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, metrics: tuple[str, ...],
             models: tuple[str, ...], sort: str, wide: bool, by: str | None, csv: Path | None) -> None:
@@ -436,10 +439,11 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
         import pandas as pd
 
         from saliency_playground.tables import table_csv
-        named = {} if len({comparison.b for comparison in shown}) == 1 else {"a": a}
-        table = pd.concat([comparison.table.assign(dataset=comparison.dataset, **named, **{
-            key: comparison.b for key in named and ["b"]}) for comparison in shown])
-        write_output(csv, table_csv(table.reset_index().set_index(["dataset", *(named and ["a", "b"]), "metric"])))
+        other = ["other"] if len({comparison.b for comparison in shown}) > 1 else []
+        keys = ["dataset", *other, "metric"]
+        table = pd.concat([comparison.table.assign(dataset=comparison.dataset, other=comparison.b)
+                           for comparison in shown]).reset_index()
+        write_output(csv, table_csv(table[[*keys, *shown[0].table.columns]].set_index(keys)))
 
 # %% ../../nbs/70_cli/09_main.ipynb #f91c14ef
 @main.command()

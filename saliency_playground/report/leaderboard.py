@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MARK_MEANINGS', 'Content', 'BoardScore', 'BoardRow', 'Board', 'rank_marks', 'board_notes', 'metric_definitions',
-           'run_warnings', 'leaderboards', 'select_boards', 'marks_on_board', 'board_lines', 'ExtraTable', 'as_text',
-           'markdown_text', 'markdown_table', 'as_markdown', 'latex_text', 'latex_table', 'latex_line', 'as_latex',
-           'as_html']
+           'run_warnings', 'leaderboards', 'select_boards', 'marks_on_board', 'board_lines', 'ExtraTable',
+           'extra_columns', 'as_text', 'markdown_text', 'markdown_table', 'as_markdown', 'latex_text', 'latex_table',
+           'latex_line', 'as_latex', 'as_html']
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #2cd5c090
 import functools
@@ -300,6 +300,16 @@ class ExtraTable(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     notes: list[str]
+
+
+def extra_columns(run: RunFiles, extra: ExtraTable, boards: Sequence[Board]) -> ExtraTable:
+    "A table that follows a board with the metrics of that board only; the same if its columns are no metrics."
+    columns = next((board.columns for board in boards if board.dataset == extra.dataset), extra.header[1:])
+    if extra.header[1:] != list(run.columns):
+        return extra
+    places = [0, *(extra.header.index(name) for name in columns)]
+    return extra._replace(header=[extra.header[i] for i in places], rows=[[row[i] for i in places]
+                                                                          for row in extra.rows])
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #5b441809
 def as_text(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[Board] | None = None,
