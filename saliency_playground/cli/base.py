@@ -65,7 +65,7 @@ def echo_whole(text: str) -> None:
     "Print a text whose lines stay as they are, also where the window is narrower."
     getattr(sys.stdout, "write_whole", sys.stdout.write)(f"{text}\n")
 
-# %% ../../nbs/70_cli/01_base.ipynb #4e9ed188
+# %% ../../nbs/70_cli/01_base.ipynb #c9f40639
 class HelpFormatter(click.HelpFormatter):
     "Lays out the help of a command for the window, for 80 columns where there is none."
     def __init__(self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None) -> None:
@@ -73,7 +73,7 @@ class HelpFormatter(click.HelpFormatter):
 
     def _wrap(self, text: str, first: str, rest: str) -> None:
         "Write a paragraph, its first line behind `first`, the others behind `rest`; what stands in [] stays together."
-        text = re.sub(r"\[[^]]{,30}\]", lambda found: found[0].replace(" ", "\0"), text)
+        text = re.sub(r"\[[^]]{,44}\]", lambda found: found[0].replace(" ", "\0"), text)
         lines = textwrap.wrap(text, self.width, initial_indent=first, subsequent_indent=rest,
                               break_long_words=False, break_on_hyphens=False) or [first.rstrip()]
         self.write("\n".join(lines).replace("\0", " ") + "\n")
@@ -104,7 +104,7 @@ class HelpFormatter(click.HelpFormatter):
             if len(head) > start or not head.endswith(" " * col_spacing):
                 self.write(f"{head.rstrip()}\n")
                 head = " " * start
-            self._wrap(meaning, head, " " * start)
+            self._wrap(meaning.replace("x>=", "at least ").replace("x>", "more than "), head, " " * start)
 
 
 class HelpContext(click.Context):

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from ..errors import DatasetError, InputError, MissingFileError
+from ..tables import format_table, window_width
 from .base import HelpCommand, file_option, read_settings, write_output
 
 if TYPE_CHECKING:
@@ -141,8 +143,10 @@ def _compared(checkups: list["Checkup"]) -> str:
     "What the center bias of each dataset scores on the others, as text."
     from saliency_playground.checkup.across import center_bias_table
     table = center_bias_table({checkup.name: checkup.facts for checkup in checkups})
-    return ("center bias, bit/fixation better than uniform (row: learnt from, column: scored on)\n"
-            + table.to_string(float_format="{:.2f}".format, na_rep="–", index_names=False))
+    rows = [[str(name), *("–" if np.isnan(bits) else f"{bits:.2f}" for bits in row)]
+            for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    return "\n".join(["center bias, bit/fixation better than uniform (row: learnt from, column: scored on)",
+                      *format_table(["learnt from", *map(str, table.columns)], rows, window_width())])
 
 
 def _write_files(entries: list[dict[str, Any]], checkups: list["Checkup"], html: Path | None, json_file: Path | None,

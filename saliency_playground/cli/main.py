@@ -60,7 +60,7 @@ def main() -> None:
               help="The folder to write.")
 @click.option("--images", default=12, show_default=True, type=click.IntRange(min=1), metavar="N",
               help="How many scenes.")
-@click.option("--seed", default=0, show_default=True, type=int, metavar="N", help="Another one gives other scenes.")
+@click.option("--seed", default=0, show_default=True, type=int, metavar="N", help="Another number gives other scenes.")
 def toy(out: Path, images: int, seed: int) -> None:
     """Write a small dataset of painted scenes and invented observers.
 
@@ -113,7 +113,9 @@ def _unavailable_models() -> dict[str, str]:
 @click.argument("what", required=False, metavar="[datasets|models|metrics|presets|configs]",
                 type=click.Choice(["datasets", "models", "metrics", "presets", "configs"]))
 def list_(what: str | None) -> None:
-    """List the datasets, models, metrics, presets and configs.
+    """List the datasets, models, metrics, presets and configs that there are, a line each; `info` explains them.
+
+    Your own in ./datasets and ./models are among them.
 
     \b
     Examples:
@@ -229,13 +231,13 @@ def _describe(section: str, name: str, line: str) -> str:
 @main.command()
 @click.argument("name")
 def info(name: str) -> None:
-    """Explain a dataset, model, metric, preset or config.
+    """Explain a dataset, model, metric, preset or config: what it does, its options, how a config names it.
 
     \b
     Examples:
       saliency-playground info center_bias
       saliency-playground info AUC
-      saliency-playground info baseline > mine.yaml      a config to begin with
+      saliency-playground info baseline > mine.yaml
     """
     catalog = _catalog()
     descriptions = [_describe(section, name, rows[name]) for section, rows in catalog.items() if name in rows]
@@ -265,18 +267,19 @@ def _run_config(config: "Config", strict: bool, quiet: bool) -> "RunResult":
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
               help="Write over a key of the config; as often as needed.")
 @click.option("--limit-images", type=click.IntRange(min=1), metavar="N",
-              help="Only the first N images of each dataset.")
+              help="Only the first N images of each dataset.  [default: all]")
 @click.option("--overwrite", type=click.Choice(["only-missing", "always", "never"]),
-              help="What to compute if there are results already.")
+              help="What to compute where there are results already: what is missing, all of it anew, or nothing. By "
+                   "default as the config says, only-missing if it says nothing.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N",
               help="How many threads read and score; all cores if not given.")
 @click.option("--strict", is_flag=True, help="Stop at the first image that fails.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
 def run(config: str | None, record: Path | None, sets: tuple[str, ...],
         limit_images: int | None, overwrite: bool | None, workers: int | None, strict: bool, quiet: bool) -> None:
-    """Predict and score the cells of a config.
+    """Predict and score: every active model of a config on every dataset of it.
 
-    A cell is one dataset with one active model. Only what is missing is computed, so the same command goes on
+    The tables go to the config's output_dir. Only what is missing is computed, so the same command goes on
     where an interrupted one stopped. With --from a run is repeated from its record, and its tables are held against
     those of then: the same, byte for byte, or what has changed since. A config is code, and so is the record of a run:
     its plugins, and models such as `callable`, are run. Run only one that you trust.
@@ -290,7 +293,6 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
       saliency-playground run --config baseline --set heatmaps_png.enabled=true --set datasets.0.root=data/mine
       saliency-playground run --config baseline --set models.blur_baseline.ksize=21
 
-    \b
     Exit code: 0 all is well, 1 images failed or most have nothing to score against, or the tables are not those of
     --from, 2 the config or a path is at fault.
     """
@@ -451,7 +453,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="The folder to write the joined run into.")
 def merge(output_dirs: tuple[Path, ...], out: Path) -> None:
-    """Join finished runs into one.
+    """Join finished runs into one, which is reported, compared and viewed like any other.
 
     Runs are joined if they measured alike: metrics with their constants, blur of the ground truth, baseline, seed, and
     datasets by content. Others are refused with what differs. The runs themselves stay as they are.
@@ -516,7 +518,9 @@ def viewer(output_dir: Path, out: Path, trust: bool) -> None:
       saliency-playground viewer
       saliency-playground viewer demo/outputs --out demo.ipynb
       jupyter lab saliency_viewer.ipynb
-      voila saliency_viewer.ipynb                      as a page without code
+      voila saliency_viewer.ipynb
+
+    JupyterLab shows the notebook, Voilà a page without code.
     """
     from saliency_playground.viewer.notebook import write_viewer
     click.echo(f"written: {write_viewer(output_dir, out, trust)}\nopen it: jupyter lab {out.as_posix()}")
