@@ -11,18 +11,18 @@ from pathlib import Path
 import click
 
 from ..errors import InputError
-from .base import read_settings
+from .base import HelpGroup, read_settings
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #9867020b
-@click.group()
+@click.group(cls=HelpGroup)
 def kaggle() -> None:
     """Folders that Kaggle's own client can upload: a dataset to install from, notebooks to run.
 
     \b
     Examples:
       saliency-playground kaggle bundle --out bundle --user ada --weights deepgaze_iie
-      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --dataset
-      ada/saliency-playground --out fold_2
+      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada \\
+      --dataset ada/saliency-playground --out fold_2
     """
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #8c057e1e
@@ -86,10 +86,10 @@ def kernel(notebook: str, out: Path, user: str, title: str | None, sets: tuple[s
 
     \b
     Examples:
-      saliency-playground kaggle kernel --notebook holdout_split --user ada --accelerator none --dataset
-      ada/saliency-playground --dataset ada/img-bin --out split
-      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --title "eyes fold 2" --out
-      fold_2
+      saliency-playground kaggle kernel --notebook holdout_split --user ada --accelerator none \\
+      --dataset ada/saliency-playground --dataset ada/img-bin --out split
+      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --title "eyes fold 2" \\
+      --out fold_2
     """
     from saliency_playground.kaggle.kernel import write_kernel
     written = write_kernel(notebook, out, user, title, read_settings(sets), accelerator, datasets, kernels)

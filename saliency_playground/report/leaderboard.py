@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['MARK_MEANINGS', 'Content', 'BoardScore', 'BoardRow', 'Board', 'rank_marks', 'board_notes', 'metric_definitions',
-           'run_warnings', 'leaderboards', 'marks_on_board', 'board_lines', 'ExtraTable', 'as_text', 'markdown_text',
-           'markdown_table', 'as_markdown', 'latex_text', 'latex_table', 'latex_line', 'as_latex', 'as_html']
+           'run_warnings', 'leaderboards', 'select_boards', 'marks_on_board', 'board_lines', 'ExtraTable',
+           'extra_columns', 'as_text', 'markdown_text', 'markdown_table', 'as_markdown', 'latex_text', 'latex_table',
+           'latex_line', 'as_latex', 'as_html']
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #2cd5c090
 import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -20,7 +21,9 @@ import pandas as pd
 
 from .. import comparisons
 from ..bench.record import cells_beside
-from .comparison import format_number, format_table
+from ..datasets.listing import natural_key
+from ..tables import fit_notes, format_table, window_width
+from .comparison import format_number
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
     RunFiles,
@@ -28,6 +31,7 @@ from saliency_playground.report.reading import (
     datasets_of,
     leaderboard,
     models_of,
+    pick_names,
     role_of,
     scores_of,
 )
@@ -77,6 +81,7 @@ class Board:
     models: list[BoardRow]
     ceilings: list[BoardRow]
     notes: list[str] = field(default_factory=list)
+    definitions: dict[str, str] = field(default_factory=dict)          # column -> text
 
     @property
     def header(self) -> list[str]:
@@ -107,9 +112,22 @@ _APART = {"gold standard": "the gold standard is scored on one observer at a tim
           "single observer": "the single observer is scored on everybody else together, once for each observer"}
 
 
-def board_notes(run: RunFiles, dataset: str) -> list[str]:
-    "What a reader of the leaderboard must know, a sentence or a definition each."
+def _rows_of(run: RunFiles, dataset: str, models: Sequence[str] | None,
+             columns: Sequence[str] | None = None) -> pd.DataFrame:
+    "What the run's summary says of these models and metrics on a dataset; None: of all."
     summary = run.summary[run.summary.dataset == dataset]
+    for name, wanted in (("model", models), ("metric", columns)):
+        summary = summary if wanted is None else summary[summary[name].isin(list(wanted))]
+    return summary
+
+
+def board_notes(run: RunFiles, dataset: str, models: Sequence[str] | None = None,
+                columns: Sequence[str] | None = None) -> list[str]:
+    """What a reader of the leaderboard must know, a sentence each.
+
+    models, columns: those that are on it, ceilings too; None: all.
+    """
+    summary = _rows_of(run, dataset, models, columns)
     images = run.about["datasets"][dataset]["images"]
     notes = [f"mean over {images} images of {dataset} ± half the 95 % bootstrap interval"]
     incomplete = summary[(summary.n < images) & (summary.n > 0)]
@@ -124,13 +142,17 @@ def board_notes(run: RunFiles, dataset: str) -> list[str]:
     if baseline and gold:
         notes.append(f"% of explainable: (model − {baseline}) / ({gold} − {baseline}), all three on the same targets")
     notes += _kernel_notes(summary)
-    return notes + [_APART[role] for role in dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset))
-                    if role in _APART]
+    roles = dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset)
+                          if models is None or cell["model"] in models)
+    return notes + [_APART[role] for role in roles if role in _APART]
 
 
-def metric_definitions(run: RunFiles, dataset: str) -> dict[str, str]:
-    "The definition of each column, or its definitions if cells differ in it: column -> text."
-    summary = run.summary[run.summary.dataset == dataset]
+def metric_definitions(run: RunFiles, dataset: str, models: Sequence[str] | None = None) -> dict[str, str]:
+    """The definition of each column, or its definitions if cells differ in it: column -> text.
+
+    models: of these cells; None: of all.
+    """
+    summary = _rows_of(run, dataset, models)
     told = summary.definition.str.replace(_KERNEL, "", regex=True)         # said once, among the board's notes
     return {name: " · ".join(dict.fromkeys(told[summary.metric == name])) for name in run.columns}
 
@@ -195,7 +217,52 @@ def _board(run: RunFiles, dataset: str) -> Board:
     return Board(dataset, list(run.columns),
                  directions=["↑" if metric.higher_is_better else "↓" for metric in run.columns.values()],
                  models=[row for row in models if row.role is None], ceilings=[row for row in models if row.role],
-                 notes=board_notes(run, dataset))
+                 notes=board_notes(run, dataset), definitions=metric_definitions(run, dataset))
+
+# %% ../../nbs/50_report/04_leaderboard.ipynb #8d0aeb58
+def select_boards(run: RunFiles, metrics: Sequence[str] = (), models: Sequence[str] = (),
+                  sort: str | None = None) -> list[Board]:
+    """The leaderboards of a run with some of its metrics and models; a dataset without any of the models has none.
+
+    metrics, models: names or patterns, `*` stands for anything; metrics come in the order in which they are asked for,
+    models may be ceilings, too; all of them if there are none. sort: a metric, the best first, or `model`, by name;
+    None: as `reading.leaderboard` does.
+    Raises ValueError for a name that the run does not have.
+    """
+    columns = pick_names(metrics, run.columns, "metric")
+    chosen = pick_names(models, (cell["model"] for cell in cells_of(run)), "model")
+    if sort is not None:
+        pick_names([sort], [*run.columns, "model"], "metric to sort by,")
+    boards = [_part_of(run, board, columns, chosen, sort) for board in leaderboards(run)]
+    return [board for board in boards if board.models or board.ceilings]
+
+
+def _part_of(run: RunFiles, board: Board, columns: list[str], models: list[str], sort: str | None) -> Board:
+    "A board with these columns and models only; whoever is best by `sort` first."
+    places = [board.columns.index(name) for name in columns]
+    rows, ceilings = ([replace(row, numbers=[row.numbers[place] for place in places])
+                       for row in _sorted_rows(rows, board, sort) if row.model in models]
+                      for rows in (board.models, board.ceilings))
+    shown, of = [row.model for row in rows + ceilings], models_of(run, board.dataset)
+    notes = board_notes(run, board.dataset, shown, columns)
+    if len(shown) < len(of):
+        notes.insert(1, f"shown are {len(shown)} of the {len(of)} models and ceilings, compared with all of them")
+    if len(columns) < len(board.columns):
+        notes.insert(1, f"shown are {len(columns)} of the {len(board.columns)} metrics")
+    told = metric_definitions(run, board.dataset, shown)
+    return replace(board, columns=columns, directions=[board.directions[place] for place in places], models=rows,
+                   ceilings=ceilings, notes=notes, definitions={name: told[name] for name in columns})
+
+
+def _sorted_rows(rows: list[BoardRow], board: Board, sort: str | None) -> list[BoardRow]:
+    "Rows of a board by name, or by a metric, the best first and what has no score last."
+    if sort is None:
+        return rows
+    if sort == "model":
+        return sorted(rows, key=lambda row: natural_key(row.model))
+    place = board.columns.index(sort)
+    sign = -1 if board.directions[place] == "↑" else 1
+    return sorted(rows, key=lambda row: (np.isnan(row.numbers[place].mean), sign * row.numbers[place].mean))
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #e26d4ad7
 def marks_on_board(board: Board) -> set[str]:
@@ -234,25 +301,34 @@ class ExtraTable(NamedTuple):
     rows: list[list[str]]
     notes: list[str]
 
+
+def extra_columns(run: RunFiles, extra: ExtraTable, boards: Sequence[Board]) -> ExtraTable:
+    "A table that follows a board with the metrics of that board only; the same if its columns are no metrics."
+    columns = next((board.columns for board in boards if board.dataset == extra.dataset), extra.header[1:])
+    if extra.header[1:] != list(run.columns):
+        return extra
+    places = [0, *(extra.header.index(name) for name in columns)]
+    return extra._replace(header=[extra.header[i] for i in places], rows=[[row[i] for i in places]
+                                                                          for row in extra.rows])
+
 # %% ../../nbs/50_report/04_leaderboard.ipynb #5b441809
-def as_text(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
-    "The leaderboard for a terminal: aligned columns, the % of explainable, what the numbers are, then more tables."
-    import textwrap
-    pages = []
-    for board in leaderboards(run):
-        lines = _text_lines(board)
-        width = max(map(len, lines))
+def as_text(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[Board] | None = None,
+            wide: bool = False) -> str:
+    """The leaderboard for a terminal: aligned columns, the % of explainable, what the numbers are, then more tables.
+
+    boards: those to show, from `select_boards`; None: all. wide: each row in one line, also where the window is
+    narrower; without it a wide table comes in parts, see `tables.format_table`.
+    """
+    width, pages = window_width(), []
+    for board in leaderboards(run) if boards is None else boards:
         marks = [f"{sign} {MARK_MEANINGS[mark]}" for mark, sign in _TEXT_SIGNS.items() if mark in marks_on_board(board)]
-        footer = [*board.notes, *marks, *metric_definitions(run, board.dataset).values()]
-        warnings = [part for sentence in run_warnings(run, board.dataset)
-                    for part in textwrap.wrap(f"! {sentence}", width)]
-        title = [board.dataset] if len(leaderboards(run)) > 1 else []
-        pages.append("\n".join([*title, *lines, "", *textwrap.wrap(" · ".join(footer), width, break_on_hyphens=False),
-                                *warnings]))
+        notes = [*board.notes, *marks, " · ".join(board.definitions.values()),
+                 *(f"! {sentence}" for sentence in run_warnings(run, board.dataset))]
+        title = [board.dataset] if len(run.about["datasets"]) > 1 else []
+        pages.append("\n".join([*title, *_text_lines(board, None if wide else width), "", *fit_notes(notes, width)]))
         for extra in (extra for extra in extras if extra.dataset == board.dataset):
-            notes = [part for note in extra.notes
-                     for part in textwrap.wrap(note, max(width, 80), subsequent_indent="  ")]
-            pages.append("\n".join([extra.title, "", *format_table(extra.header, extra.rows), "", *notes]))
+            table = format_table(extra.header, extra.rows, None if wide else width)
+            pages.append("\n".join([extra.title, "", *table, "", *fit_notes(extra.notes, width)]))
     return "\n\n".join(pages)
 
 
@@ -266,16 +342,14 @@ def _text_mark(number: BoardScore, text: str) -> str:
     return f"{text} {_TEXT_SIGNS['tied']}" if number.tied else text
 
 
-def _text_lines(board: Board) -> list[str]:
+def _text_lines(board: Board, width: int | None) -> list[str]:
     "A board's lines for a terminal, empty lines between models, ceilings and percentages."
     models, ceilings, shares = board_lines(board, _text_mark)
-    empty = [""] * len(board.header)
+    empty = [""] * len(board.columns)
     rows = models
-    if ceilings:
-        rows = rows + [empty] + ceilings
-    if shares:
-        rows = rows + [empty, ["% of explainable", *empty[1:]]] + shares
-    return [line.rstrip() for line in format_table(board.header, rows)]
+    for heading, more in (("ceilings", ceilings), ("% of explainable", shares)):
+        rows = rows + [["", *empty], [f"{heading}:", *empty], *more] if more else rows
+    return format_table(board.header, rows, width)
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #3d9ae23d
 def markdown_text(text: str) -> str:
@@ -299,13 +373,14 @@ def _markdown_mark(number: BoardScore, text: str) -> str:
     return f"*{text}*" if number.tied else text
 
 
-def as_markdown(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
+def as_markdown(run: RunFiles, extras: Sequence[ExtraTable] = (),
+                boards: Sequence[Board] | None = None) -> str:
     """The leaderboard in Markdown.
 
     A table of scores, ceilings below, one of the % of explainable, notes and definitions, then more tables.
     """
     pages = []
-    for board in leaderboards(run):
+    for board in leaderboards(run) if boards is None else boards:
         models, ceilings, shares = board_lines(board, _markdown_mark)
         if ceilings:
             models = [*models, ["ceilings:", *[""] * len(board.columns)], *ceilings]
@@ -314,7 +389,7 @@ def as_markdown(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
             parts += ["% of explainable:", _markdown_board(board, shares)]
         notes = [f"**bold**: {MARK_MEANINGS['best']}", f"*italic*: {MARK_MEANINGS['tied']}",
                  *map(markdown_text, [*board.notes, *run_warnings(run, board.dataset)])]
-        definitions = [f"`{text.replace('`', '')}`" for text in metric_definitions(run, board.dataset).values()]
+        definitions = [f"`{text.replace('`', '')}`" for text in board.definitions.values()]
         parts.append(" · ".join([*notes, *definitions]))
         for extra in (extra for extra in extras if extra.dataset == board.dataset):
             header, *rows = [[markdown_text(text) for text in row] for row in [extra.header, *extra.rows]]
@@ -369,10 +444,11 @@ def _latex_cell(content: str | tuple[BoardScore, str]) -> str:
     return rf"\emph{{{latex_text(text)}}}" if number.tied else latex_text(text)
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #6fd30a4b
-def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
+def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = (),
+                boards: Sequence[Board] | None = None) -> str:
     r"The leaderboard as LaTeX tables, one a dataset, then more tables; needs \usepackage{booktabs}."
     pages = ["% \\usepackage{booktabs}"]
-    for board in leaderboards(run):
+    for board in leaderboards(run) if boards is None else boards:
         models, ceilings, shares = board_lines(board, lambda number, text: (number, text))
         blocks = [[latex_line(row) for row in models]]
         if ceilings:
@@ -380,7 +456,7 @@ def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
         if shares:
             blocks.append([_latex_heading("% of explainable", board), *(latex_line(row) for row in shares)])
         notes = [f"Bold: {MARK_MEANINGS['best']}. Italic: {MARK_MEANINGS['tied']}. " + "; ".join(board.notes),
-                 *metric_definitions(run, board.dataset).values(), *run_warnings(run, board.dataset)]
+                 *board.definitions.values(), *run_warnings(run, board.dataset)]
         pages.append(latex_table(f"Saliency models on {board.dataset}.", board.header, blocks, notes))
         pages += [latex_table(f"{extra.title}: {extra.dataset}.", extra.header,
                               [[latex_line(row) for row in extra.rows]], extra.notes)
@@ -438,6 +514,6 @@ def as_html(run: RunFiles) -> str:
     for board in leaderboards(run):
         looks = {"best": "bold", "tied": "italic"}
         marks = [f"{look}: {MARK_MEANINGS[mark]}" for mark, look in looks.items() if mark in marks_on_board(board)]
-        notes = [*marks, *board.notes, *metric_definitions(run, board.dataset).values()]
+        notes = [*marks, *board.notes, *board.definitions.values()]
         pages.append(template.render(board=board, notes=notes, warnings=run_warnings(run, board.dataset)))
     return "".join(pages)

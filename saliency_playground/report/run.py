@@ -14,7 +14,7 @@ import pandas as pd
 
 from .comparison import Comparison, compare
 from .explainable import explainable, explainable_rows
-from .leaderboard import ExtraTable, as_html, as_text
+from .leaderboard import Board, ExtraTable, as_html, as_text
 from .reading import RunFiles, file_locations, leaderboard
 
 # %% ../../nbs/50_report/12_run.ipynb #14b933dd
@@ -52,10 +52,11 @@ class Run(RunFiles):
         from saliency_playground.report.page import extra_tables
         return extra_tables(self, published, sensitive)
 
-    def page(self, extras: Sequence[ExtraTable] = (), most_errors: int = 200) -> str:
+    def page(self, extras: Sequence[ExtraTable] = (), most_errors: int = 200,
+             boards: Sequence[Board] | None = None) -> str:
         "The whole report as one HTML page; see `page.page`."
         from saliency_playground.report.page import page
-        return page(self, extras, most_errors)
+        return page(self, extras, most_errors, boards)
 
     def export(self, model: str, to: str, out: str | Path, dataset: str | None = None) -> dict[str, str | int]:
         "Write a model's stored predictions into one file; see `export.export`."
