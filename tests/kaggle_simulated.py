@@ -94,7 +94,7 @@ def small(network: dict) -> dict[str, str]:
     of = f"{{center_bias: fold, backbones: [{', '.join(network['backbones'])}], components: {network['components']}}}"
     return {"network: {center_bias: fold}": f"network: {of}",
             "base_weights_path: null": "base_weights_path: /kaggle/input/saliency_playground/base.pth",
-            "{name: feature_extraction, epochs: 10, lr: 1e-3, schedule: step, step_epochs: 4, early_stopping: 4}":
+            "{name: feature_extraction, epochs: 10, lr: 1e-3, early_stopping: 4}":
                 "{name: head, epochs: 3, lr: 5e-3, schedule: cosine}",
             "--weights deepgaze_iie": "--weights base.pth", "--set test_count=30": f"--set test_count={IMAGES // 3}"}
 
