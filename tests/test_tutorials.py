@@ -96,7 +96,8 @@ def test_the_checker_sees():
     page = TUTORIALS[0] if TUTORIALS else NOTEBOOKS[0]
     wrong = ["http://arxiv.org", "https://localhost/x", "https://example.com/paper", "https://{host}/x",
              "https://arxiv", "gone.ipynb",
-             "https://github.com/saliency-playground/saliency_playground/blob/main/nbs/gone.ipynb", "#No-heading", "", "/etc/hosts",
+             "https://github.com/saliency-playground/saliency_playground/blob/main/nbs/gone.ipynb",
+             "#No-heading", "", "/etc/hosts",
              "../../README.md#no-such-part", "../../.."]
     assert not [target for target in wrong if not fault_of(target, page)]
     good = ["https://saliency.tuebingen.ai", "../21_core.ipynb#Prediction", "../../README.md#install", f"{page.name}"]
