@@ -99,7 +99,7 @@ class Reference:
     "All that is public, and the pages about it."
 
     def __init__(self) -> None:
-        self.modules = [module for module in modules() if module.public or module.notebook]
+        self.modules = [module for module in modules() if module.name and (module.public or module.notebook)]
         self.module_names = {module.name for module in self.modules}
         self.homes: dict[str, list[Module]] = {}
         for module in self.modules:
@@ -217,8 +217,9 @@ class Reference:
         if not made and is_record(node):
             arguments = f"({', '.join(self.record_field(one, module) for one in fields)})"
             fields = [one for one in fields if remark(module, one)]
-        names = [*argument_names(made or node), *(one.target.id for one in node.body if isinstance(one, ast.AnnAssign)
-                                                  and isinstance(one.target, ast.Name))]
+        attributes = [target for one in node.body if isinstance(one, ast.Assign | ast.AnnAssign)
+                      for target in getattr(one, "targets", None) or [getattr(one, "target", None)]]
+        names = [*argument_names(made or node), *(one.id for one in attributes if isinstance(one, ast.Name))]
         said = [self.prose(ast.get_docstring(node) or "", module, names)]
         if made and (text := ast.get_docstring(made)):
             said.append(self.prose(text, module, names))
@@ -294,12 +295,12 @@ class Reference:
                  "([the house](../house.md)). What most people need is [the face](face.md)."]
         for floor in sorted(floors.drawn_floors(), key=lambda floor: -floor.number):
             parts.append(f"## Floor {floor.number}: {floor.name}\n\n{floor.about[0].upper()}{floor.about[1:]}."
-                         if floor.about else f"## Floor {floor.number}: {floor.name}")
+                         if floor.about and floor.number < 7 else f"## Floor {floor.number}: {floor.name}")
             for room in floor.rooms:
                 inside = [module for module in self.modules if module.room == room]
                 names = ", ".join(self.linked(f"`{module.full_name}.{name}`", module).replace(
                     f"`{module.full_name}.", "`", 1) for module in inside for name in module.public)
-                parts.append(f"**[{room}]({room}.md)**: {names}")
+                parts.append(f"**[{room}]({room}.md)**" + (f": {names}" if names else ""))
         toc = "\n".join(["```{toctree}", ":hidden:", "", "face", *self.rooms(), "```"])
         return "\n\n".join([*parts, toc]) + "\n"
 
@@ -356,5 +357,5 @@ def remark(module: Module, node: ast.stmt) -> str:
 
 
 def first_sentence(node: ast.AST) -> str:
-    said = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")      # type: ignore[arg-type]
-    return said
+    said = " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())              # type: ignore[arg-type]
+    return re.split(r"(?<=[.;]) (?=[A-Za-z_]+:|[A-Z])", said)[0]

@@ -4,7 +4,7 @@ import ast
 import pytest
 from conftest import ROOT
 
-FILES = sorted(path for place in ("saliency_playground", "tests", "benchmarks") for path in (ROOT / place).rglob("*.py")
+FILES = sorted(path for place in ("saliency_playground", "tests", "benchmarks", "docs") for path in (ROOT / place).rglob("*.py")
                if path.name != "_modidx.py")
 
 
