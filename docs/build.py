@@ -57,7 +57,8 @@ def write_floors(source: Path) -> list[str]:
             else:
                 entries += notebook_entries([path], "../")
         if floor.number == 7:
-            entries.append(("workflows/", "../nbs/workflows/index.md", "what papermill runs: split, fold, evaluate, aggregate"))
+            papermill = "what papermill runs: split, fold, evaluate, aggregate"
+            entries.append(("workflows/", "../nbs/workflows/index.md", papermill))
         name = f"floors/{floor.number}_{floor.name}"
         about = "" if floor.number == 7 else floor.about
         (source / f"{name}.md").write_text(listing(f"{floor.number} {floor.name}", about and f"{about.capitalize()}.",
@@ -78,12 +79,14 @@ def write_notebooks(source: Path, reference: Reference) -> None:
 def commands_page() -> str:
     "The help of every command, as a terminal of 80 columns prints it."
     import click
+
     from saliency_playground.cli.main import main as program
     parts, todo = ["# Commands"], [("saliency-playground", program)]
     while todo:
         name, command = todo.pop(0)
         context = click.Context(command, info_name=name, max_content_width=80, terminal_width=80)
-        parts.append(f"## {name.removeprefix('saliency-playground ')}\n\n```text\n{command.get_help(context).strip()}\n```")
+        title = name.removeprefix("saliency-playground ")
+        parts.append(f"## {title}\n\n```text\n{command.get_help(context).strip()}\n```")
         todo = [(f"{name} {word}", below) for word, below in getattr(command, "commands", {}).items()] + todo
     return "\n\n".join(parts) + "\n"
 

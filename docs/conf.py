@@ -8,7 +8,7 @@ for folder in (Path(__file__).resolve().parent, *Path(__file__).resolve().parent
     if (folder / "settings.ini").is_file():
         sys.path[:0] = [str(folder / "docs"), str(folder)]
         break
-import pages                                                                                      # noqa: E402
+import pages  # noqa: E402
 
 EXTRA = Path(__file__).resolve().parent / "extra"  # what the gallery writes: pages that stand beside those of the site
 (EXTRA / "pages").mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def of_others(app: Any, env: Any, node: Any, shown: Any) -> Any:
 
 
 def only_this_branch(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
-    "The contents beside a page are opened where the page stands: all of them on every page is half the time of a build."
+    "The contents beside a page are open where it stands: all of them on every page were half the time of a build."
     if whole := context.get("toctree"):
         context["toctree"] = lambda **options: whole(**options | {"collapse": True})
 

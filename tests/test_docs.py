@@ -2,6 +2,7 @@
 
 What Sphinx reads is written without Sphinx, so all but the last test need nothing that the other tests do not.
 """
+import ast
 import json
 import re
 import subprocess
@@ -14,12 +15,11 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
-import build                                                                                      # noqa: E402
-import house                                                                                      # noqa: E402
-import links                                                                                      # noqa: E402
-import pages                                                                                      # noqa: E402
-from reference import Module, Reference                                                           # noqa: E402
-
+import build
+import house
+import links
+import pages
+from reference import Module, Reference
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
@@ -36,8 +36,8 @@ def contents(source: Path) -> set[str]:
         name = todo.pop()
         found.add(name)
         page = source / f"{name}.md"
-        for tree in re.findall(r"^```\{toctree\}\n(.*?)^```$", page.read_text(encoding="utf-8") if page.exists() else "",
-                               re.MULTILINE | re.DOTALL):
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        for tree in re.findall(r"^```\{toctree\}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             entries = [line for line in tree.split("\n") if line and not line.startswith(":")]
             below = {(page.parent / entry).resolve().relative_to(source.resolve()).as_posix() for entry in entries}
             todo += sorted(below - found)
@@ -65,11 +65,11 @@ def test_every_public_name_is_in_the_reference(source):
     "As nbdev wrote it into `__all__`, by whatever way it is defined there."
     said = "\n".join(path.read_text(encoding="utf-8") for path in (source / "reference").glob("*.md"))
     modules = [Module(path) for path in pages.floors.MODULES]
-    missing = [module.full_name for module in modules if module.notebook and f"{{py:module}} {module.full_name}\n" not in said]
-    assert not missing
+    assert not [module.full_name for module in modules
+                if module.notebook and f"{{py:module}} {module.full_name}\n" not in said]
     for module in modules:
-        listed = module.definitions.get("__all__")
-        names = [one.value for one in listed.value.elts if hasattr(one, "value")] if module.notebook and listed else []
+        listed = getattr(module.definitions.get("__all__"), "value", None) if module.notebook else None
+        names = ast.literal_eval(listed) if listed else []
         page = (source / "reference" / f"{module.room}.md").read_text(encoding="utf-8") if names else ""
         section = page.partition(f"{{py:module}} {module.full_name}\n")[2].partition("{py:module}")[0]
         here = set(re.findall(r"^:+\{py:\w+\} (\w+)", section, re.MULTILINE))
@@ -80,7 +80,8 @@ def test_every_public_name_is_in_the_reference(source):
 def test_an_entry_says_what_the_source_says(tmp_path):
     "Signature, hints that are links, what is said of each argument, errors, and the place where it is explained."
     entry = Reference().room_page("core")
-    assert "{py:function} as_fixations(points: Any, size: tuple[int, int]) -> saliency_playground.core.Fixations" in entry
+    assert ("{py:function} as_fixations(points: Any, size: tuple[int, int]) -> saliency_playground.core.Fixations"
+            in entry)
     told = entry.partition("{py:function} as_fixations(")[2].partition("\n:::\n")[0]
     assert "- **size**: (height, width) of the image" in told and "\n\nRaises ValueError" in told
     assert "(../nbs/21_core.ipynb#" in told
@@ -97,7 +98,8 @@ def test_cells_are_shown_as_a_reader_wants_them(tmp_path):
     bare = {"output_type": "display_data", "data": view, "metadata": {}}
     page = pages.NBS / "60_viewer" / "one.ipynb"
     cells = [{"cell_type": "markdown", "metadata": {}, "source": "# One\n\n> A promise."},
-             code("#| default_exp one"), code("#| hide", "import nbdev"), code("#|export", "#| slow", "", "x = 1  #| y"),
+             code("#| default_exp one"), code("#| hide", "import nbdev"),
+             code("#|export", "#| slow", "", "x = 1  #| y"),
              code("view", outputs=[drawn, bare])]
     shown = [pages.shown_cell(cell, page) for cell in cells]
     assert shown[1] is None and shown[2] is None
@@ -117,8 +119,9 @@ def test_nothing_of_nbdev_and_no_escape_is_left(source):
 
 
 @pytest.mark.parametrize("target, becomes", [
-    ("../21_core.ipynb#Who-looked?", "../21_core.ipynb#who-looked"), ("../../README.md#install", "../../index.md#install"),
-    ("../11_metrics/", "../11_metrics/index.md"), ("#Who-looked", "#who-looked"), ("../../.github/toy.png", "../../.github/toy.png"),
+    ("../21_core.ipynb#Who-looked?", "../21_core.ipynb#who-looked"), ("#Who-looked", "#who-looked"),
+    ("../../README.md#install", "../../index.md#install"), ("../11_metrics/", "../11_metrics/index.md"),
+    ("../../.github/toy.png", "../../.github/toy.png"),
     ("https://a.org/B#C", "https://a.org/B#C"), ("../gone.ipynb", "../gone.ipynb"),
     ("../../LICENSE", f"{pages.SETTINGS['git_url']}/blob/main/LICENSE"),
     ("../../benchmarks/viewer.py", f"{pages.SETTINGS['git_url']}/blob/main/benchmarks/viewer.py"),
@@ -131,9 +134,10 @@ def test_links_of_a_tutorial(target, becomes):
 
 def test_dead_links_are_found(tmp_path):
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "b.html").write_text("<p id='here'><img src='../gone.png'><a href='../c.html#there'>c</a>", "utf-8")
-    (tmp_path / "c.html").write_text("<a href='a/b.html#here'></a><a href='a/b.html#not'></a><a href='https://a.org/x'></a>"
-                                     "<a href='d.html'></a><a href='#'></a>", "utf-8")
+    (tmp_path / "a" / "b.html").write_text("<p id='here'><img src='../gone.png'><a href='../c.html#there'>c</a>",
+                                           encoding="utf-8")
+    (tmp_path / "c.html").write_text("<a href='a/b.html#here'></a><a href='a/b.html#not'></a><a href='d.html'></a>"
+                                     "<a href='https://a.org/x'></a><a href='#'></a>", encoding="utf-8")
     assert list(links.dead_links(tmp_path)) == [
         "a/b.html: ../gone.png is not there", "a/b.html: ../c.html#there has no such anchor",
         "c.html: a/b.html#not has no such anchor", "c.html: d.html is not there"]
@@ -167,7 +171,7 @@ def test_sphinx_takes_it(source, tmp_path):
     if not all(find_spec(name) for name in ("sphinx", "myst_nb", "furo")):
         pytest.skip('allowed on this system: Sphinx is not installed, `pip install -e ".[docs]"` brings it')
     some = [str(source / name) for name in ("index.md", "nbs/13_stats.ipynb", "reference/stats.md")]
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-b", "html", "-q", "-D", "nb_execution_mode=off", str(source),
-                           str(tmp_path / "html"), *some], capture_output=True, text=True)
+    words = ["-b", "html", "-q", "-D", "nb_execution_mode=off", str(source), str(tmp_path / "html"), *some]
+    done = subprocess.run([sys.executable, "-m", "sphinx", *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "bootstrap_interval" in (tmp_path / "html" / "reference" / "stats.html").read_text(encoding="utf-8")
