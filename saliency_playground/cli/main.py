@@ -23,6 +23,7 @@ from .base import CONTEXT_SETTINGS, CommandGroup, file_option, write_output
 from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
+from .figure import figure
 from .finetune import finetune, folds, split
 from .kaggle import kaggle
 
@@ -330,6 +331,8 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
 @file_option("--html", "Write the whole report as one page, for a browser, for paper, for a phone.")
 @file_option("--markdown", "Write the leaderboard as Markdown tables.")
 @file_option("--latex", "Write the leaderboard as LaTeX tables (booktabs).")
+@click.option("--latex-width", default="text", show_default=True, type=click.Choice(["column", "text", "page"]),
+              help="How wide they may be: a column, the text of a paper with one, a page.")
 @file_option("--csv", "Write the leaderboard's means as CSV.")
 @file_option("--picture", "Write a PNG of images and predictions side by side.")
 @click.option("--published", is_flag=True, help="Show published numbers beside the run's, each with its source.")
@@ -339,7 +342,7 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
               help="Score the stored predictions again: 8-bit maps, other sigmas, another eps, half the resolution.")
 @_TRUST
 def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | None, latex: Path | None,
-           csv: Path | None, picture: Path | None, published: bool, published_file: Path | None,
+           latex_width: str, csv: Path | None, picture: Path | None, published: bool, published_file: Path | None,
            sensitivity: bool, trust: bool) -> None:
     """Print a run's leaderboard, write a page of it.
 
@@ -355,7 +358,8 @@ def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | No
       saliency-playground report --sensitivity
     """
     from saliency_playground import images
-    from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
+    from saliency_playground.report.latex import as_latex
+    from saliency_playground.report.leaderboard import as_markdown, as_text
     from saliency_playground.report.run import Run
     run = Run(*(output_dirs or ["outputs"]), trust=trust)
     from saliency_playground.tables import table_csv
@@ -366,7 +370,7 @@ def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | No
     if markdown:
         write_output(markdown, as_markdown(run, extras))
     if latex:
-        write_output(latex, as_latex(run, extras))
+        write_output(latex, as_latex(run, extras, width=latex_width))
     if csv:
         write_output(csv, table_csv(run.leaderboard()))
     if picture:
@@ -557,5 +561,5 @@ def convert(saved_model: Path, out: Path) -> None:
                f"tensors, sha256 {converted['sha256']}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #ca9d901a
-for command in (split, finetune, folds, kaggle, doctor, data, convert_exports):
+for command in (split, finetune, folds, kaggle, doctor, data, convert_exports, figure):
     main.add_command(command)
