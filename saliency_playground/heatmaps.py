@@ -33,7 +33,7 @@ def to_brightness(values: ArrayLike, normalize: str = "max") -> np.ndarray:
     total = {"max": values.max(), "sum": _FULL_AT * values.mean(), "none": 1}[normalize]
     return np.clip(values / total, 0, 1) if total > 0 else np.zeros_like(values)
 
-# %% ../nbs/10_heatmaps.ipynb #c993c0a6
+# %% ../nbs/10_heatmaps.ipynb #5de6f27d
 def is_flat(values: ArrayLike) -> bool:
     "Whether a map (height, width) is the same everywhere, but for what float32 rounds; NaN count as 0."
     values = np.nan_to_num(np.asarray(values, dtype=float))

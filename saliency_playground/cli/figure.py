@@ -5,28 +5,30 @@
 # %% auto #0
 __all__ = ['names_given', 'figure_images', 'figure']
 
-# %% ../../nbs/70_cli/07_figure.ipynb #b3fc53c8
+# %% ../../nbs/70_cli/07_figure.ipynb #682d3541
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .base import write_output
 from ..errors import InputError
 from ..report.latex import PAPER_WIDTHS
+from .base import write_output
 
-# %% ../../nbs/70_cli/07_figure.ipynb #b4eb8ca8
+# %% ../../nbs/70_cli/07_figure.ipynb #a6ae84c7
 def names_given(texts: tuple[str, ...], known: list[str]) -> list[str]:
     "The names in some texts, in which commas separate them, but for those of a name that is known."
     return [name.strip() for text in texts for name in ([text] if text in known else text.split(",")) if name.strip()]
 
-# %% ../../nbs/70_cli/07_figure.ipynb #ef065aff
+# %% ../../nbs/70_cli/07_figure.ipynb #a2a5f8ef
 def figure_images(run: Any, dataset: str, named: tuple[str, ...], count: int,
                   by: tuple[str | None, str | None, str | None]) -> list[str]:
     """The ids of the images of a figure.
 
-    run: a `Run`. by: a metric whose best images are wanted, one whose worst are, and the model that is asked; None: none
-    of them, the best model. Raises ValueError for more than one way of choosing, and for a metric that the run lacks.
+    run: a `Run`. by: a metric whose best images are wanted, one whose worst are, and the model that is asked; None:
+    none of them, the best model. Raises ValueError for more than one way of choosing, and for a metric that the run
+    lacks.
     """
     from saliency_playground.report.samples import best_images, spread_images, worst_images
     best, worst, model = by
@@ -38,7 +40,7 @@ def figure_images(run: Any, dataset: str, named: tuple[str, ...], count: int,
     known = list(run.table(dataset, run.about["cells"][0]["model"]).image_id)
     return names_given(named, known) or spread_images(run, dataset, count)
 
-# %% ../../nbs/70_cli/07_figure.ipynb #0b15b637
+# %% ../../nbs/70_cli/07_figure.ipynb #ac410a41
 @click.command()
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
 @click.option("--out", multiple=True, default=["figure.pdf"], show_default=True, metavar="FILE",
@@ -76,7 +78,7 @@ def figure(output_dirs: tuple[Path, ...], out: tuple[Path, ...], models: tuple[s
       saliency-playground figure --models "bms,center*" --out maps.pdf --out maps.png
     """
     from saliency_playground.report.figure import figure_bytes, figure_caption, figure_models, paper_figure
-    from saliency_playground.report.reading import datasets_of, models_of, pick_dataset
+    from saliency_playground.report.reading import models_of, pick_dataset
     from saliency_playground.report.run import Run
     if wrong := [path for path in out if path.suffix.lower() not in (".pdf", ".png")]:
         raise InputError(f"{wrong[0]}: a figure is written as .pdf or .png.")
@@ -98,9 +100,8 @@ def _style_of(metrics: list[str], **asked: Any) -> Any:
     "What the options say of a figure's looks. metrics: names that may hold a comma."
     from saliency_playground.report.figure import FigureStyle
     width = asked["width"]
-    try:
-        width = width if width in PAPER_WIDTHS else float(width)
-    except ValueError:
-        pass                                                               # FigureStyle names the words
+    if width not in PAPER_WIDTHS:
+        with suppress(ValueError):                                         # FigureStyle says which words there are
+            width = float(width)
     return FigureStyle(width, asked["scale"], asked["truth"], asked["overlay"], asked["colormap"],
                        tuple(names_given(asked["scores"], metrics)))

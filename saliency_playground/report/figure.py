@@ -6,12 +6,11 @@
 __all__ = ['OTHERWISE', 'FigureStyle', 'figure_models', 'Panel', 'map_panel', 'truth_panels', 'figure_row', 'text_width',
            'wrap_name', 'fit_heads', 'paper_figure', 'figure_bytes', 'figure_caption']
 
-# %% ../../nbs/50_report/13_figure.ipynb #4b0359de
+# %% ../../nbs/50_report/13_figure.ipynb #aba2bf4c
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +26,7 @@ from .leaderboard import leaderboards
 from .reading import RunFiles, pick_dataset, pick_names, role_of, scores_of
 from .samples import dataset_of, sample_of, spread_images, stored_prediction
 
-# %% ../../nbs/50_report/13_figure.ipynb #801ad6dc
+# %% ../../nbs/50_report/13_figure.ipynb #e6b8be1c
 @dataclass(frozen=True)
 class FigureStyle:
     "How a figure looks; raises ValueError for a choice that is not there."
@@ -39,7 +38,7 @@ class FigureStyle:
     scores: tuple[str, ...] = ()         # metrics whose score of the image stands below each map
 
     def __post_init__(self) -> None:
-        for what, given, allowed in [("scale", self.scale, _SCALES), ("truth", self.truth, ("map", "fixations", "both"))]:
+        for what, given, allowed in [("scale", self.scale, _SCALES), ("truth", self.truth, _TRUTHS)]:
             if given not in allowed:
                 raise InputError(f"the {what} of a figure is {' or '.join(allowed)}, not {given!r}.")
         if isinstance(self.width, str) and self.width not in PAPER_WIDTHS:
@@ -56,8 +55,9 @@ class FigureStyle:
 
 _SCALES = {"own": "each map from 0 to its own maximum",
            "common": "density in multiples of a uniform map, one scale for all maps"}
+_TRUTHS = ("map", "fixations", "both")
 
-# %% ../../nbs/50_report/13_figure.ipynb #a7252d67
+# %% ../../nbs/50_report/13_figure.ipynb #976e387c
 def figure_models(run: RunFiles, dataset: str, wanted: Sequence[str] = (), most: int = 5) -> list[str]:
     """The models of a figure, ceilings last.
 
@@ -71,7 +71,7 @@ def figure_models(run: RunFiles, dataset: str, wanted: Sequence[str] = (), most:
     picked = pick_names(wanted, [*models, *ceilings], "model")
     return sorted(picked, key=lambda model: model in ceilings)
 
-# %% ../../nbs/50_report/13_figure.ipynb #adc8cbcb
+# %% ../../nbs/50_report/13_figure.ipynb #8994b721
 class Panel(NamedTuple):
     "One panel of a figure."
     pixels: np.ndarray               # (height, width, 3) uint8
@@ -99,7 +99,7 @@ def truth_panels(sample: Sample, style: FigureStyle) -> dict[str, Panel]:
         panels["ground truth"] = map_panel(sample.gt_map, sample.image, style, [])
     return panels
 
-# %% ../../nbs/50_report/13_figure.ipynb #8cf0c103
+# %% ../../nbs/50_report/13_figure.ipynb #6402566b
 def figure_row(run: RunFiles, source: SaliencyDataset, dataset: str, image_id: str, models: Sequence[str],
                style: FigureStyle) -> dict[str, Panel]:
     """The panels of an image, by their heads.
@@ -119,7 +119,7 @@ def figure_row(run: RunFiles, source: SaliencyDataset, dataset: str, image_id: s
 
 OTHERWISE = ("gold standard", "single observer")             # ceilings that are scored in another way than models
 
-# %% ../../nbs/50_report/13_figure.ipynb #481a789e
+# %% ../../nbs/50_report/13_figure.ipynb #8ea97d9d
 def text_width(text: str, size: float) -> float:
     "How wide a line is in points, in the letters of the figure, which may lean over by a fifth of their size."
     from matplotlib.textpath import TextPath
@@ -127,7 +127,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def wrap_name(name: str, room: float, size: float) -> list[str]:
-    "A name in lines no wider than `room` points: broken after `_`, `-` and spaces, within a word only where it must be."
+    "A name in lines no wider than `room` points, broken after `_`, `-` and spaces, within a word only if it must be."
     lines = [""]
     for part in re.findall(r"[^\s_-]*[\s_-]+|[^\s_-]+", name):
         if lines[-1] and text_width(lines[-1] + part.rstrip(), size) > room:
@@ -147,7 +147,7 @@ def fit_heads(names: Sequence[str], room: float) -> tuple[list[list[str]], float
             break
     return [wrap_name(name, room, size) for name in names], float(size)
 
-# %% ../../nbs/50_report/13_figure.ipynb #9beae336
+# %% ../../nbs/50_report/13_figure.ipynb #0a7c5307
 _GAP, _APART, _DPI = 0.04, 0.09, 300                          # inches; dots per inch
 
 
@@ -195,7 +195,7 @@ def _drawn(rows: list[dict[str, Panel]], heads: list[str], ceilings: list[str], 
         _draw_bar(figure, style, tops[-1] + 0.05)
     return figure
 
-# %% ../../nbs/50_report/13_figure.ipynb #278e8c7c
+# %% ../../nbs/50_report/13_figure.ipynb #b0860494
 def _write(figure: Figure, x: float, y: float, text: str, **look: float | str) -> None:
     "Write a text at a place in inches from the left and from the top."
     width, height = figure.get_size_inches()
@@ -230,9 +230,10 @@ def _draw_panel(figure: Figure, panel: Panel, box: tuple[float, float, float, fl
 
 def _draw_bar(figure: Figure, style: FigureStyle, top: float) -> None:
     "The colour bar: what its ends mean beside it, the rule below it."
-    length, middle = min(1.6, 0.4 * style.inches), style.inches / 2
     full = 1 / heatmaps.to_brightness(np.ones((1, 1)), "sum").item()
     ends = {"own": ("0", "maximum"), "common": ("0", f"{full:.0f} and more")}[style.scale]
+    middle = style.inches / 2
+    length = min(1.6, 0.9 * (style.inches - text_width(ends[1], 6.5) / 36 - 0.1))
     _axes(figure, (middle - length / 2, top, length, 0.08), heatmaps.colorize(np.linspace(0, 1, 256)[None],
                                                                               style.colormap))
     _write(figure, middle - length / 2 - 0.04, top + 0.04, ends[0], size=6.5, va="center", ha="right")
@@ -241,7 +242,7 @@ def _draw_bar(figure: Figure, style: FigureStyle, top: float) -> None:
     _write(figure, middle, top + 0.13, rule, va="top",
            size=min(6.5, 6.5 * 72 * style.inches / text_width(rule, 6.5)))
 
-# %% ../../nbs/50_report/13_figure.ipynb #f3e0b5e7
+# %% ../../nbs/50_report/13_figure.ipynb #e91f3440
 def figure_bytes(figure: Figure, kind: str = "pdf") -> bytes:
     "A figure as a file. kind: pdf or png. Raises ValueError for another."
     import matplotlib
@@ -253,7 +254,7 @@ def figure_bytes(figure: Figure, kind: str = "pdf") -> bytes:
         figure.savefig(buffer, format=kind, dpi=_DPI, facecolor="white", metadata=metadata)
     return buffer.getvalue()
 
-# %% ../../nbs/50_report/13_figure.ipynb #e62ba64d
+# %% ../../nbs/50_report/13_figure.ipynb #546cc4fe
 def figure_caption(run: RunFiles, images: Sequence[str], models: Sequence[str], dataset: str,
                    style: FigureStyle) -> str:
     "A caption in plain sentences: which images, which scale, what is flat or has no number. models: all of the figure."

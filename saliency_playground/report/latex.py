@@ -6,7 +6,7 @@
 __all__ = ['PAPER_WIDTHS', 'latex_text', 'latex_width', 'latex_name', 'LatexCell', 'LatexBlock', 'cell_of', 'stacks',
            'latex_table', 'as_latex', 'latex_label']
 
-# %% ../../nbs/50_report/12_latex.ipynb #aeae0ea6
+# %% ../../nbs/50_report/12_latex.ipynb #eb4ff75b
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ..errors import InputError
 from ..files import did_you_mean
 from .explainable import anchor_models, leak_warnings
+from .reading import RunFiles
 from saliency_playground.report.leaderboard import (
     Board,
     BoardRow,
@@ -23,12 +24,12 @@ from saliency_playground.report.leaderboard import (
     marks_on_board,
     run_warnings,
 )
-from .reading import RunFiles
 
-# %% ../../nbs/50_report/12_latex.ipynb #667edeb1
+# %% ../../nbs/50_report/12_latex.ipynb #34d53513
 _LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "_": r"\_",
           "^": r"\^{}", "~": r"\~{}", "`": r"\`{}", "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
-          "−": "$-$", "–": r"\textendash{}", "—": r"\textemdash{}", "…": r"\dots{}", "±": r"$\pm$", "∞": r"$\infty$", "↑": r"$\uparrow$",
+          "−": "$-$", "–": r"\textendash{}", "—": r"\textemdash{}", "…": r"\dots{}",
+          "±": r"$\pm$", "∞": r"$\infty$", "↑": r"$\uparrow$",
           "↓": r"$\downarrow$", "·": r"$\cdot$", "°": r"$^\circ$", "†": r"$^\dagger$", "≥": r"$\geq$", "≤": r"$\leq$",
           "×": r"$\times$", "τ": r"$\tau$", "ρ": r"$\rho$", "σ": r"$\sigma$"}
 
@@ -44,7 +45,7 @@ def _latex_letter(letter: str) -> str:
         return _LATEX[letter]
     return letter if " " <= letter <= "~" or "\u00a1" <= letter <= "\u017f" else f"[U+{ord(letter):04X}]"
 
-# %% ../../nbs/50_report/12_latex.ipynb #425178b9
+# %% ../../nbs/50_report/12_latex.ipynb #41358f1b
 PAPER_WIDTHS = {"column": 3.25, "text": 4.75, "page": 6.75}            # inches
 _POINTS, _GAP = 72.27, 6.0                                            # in an inch; between two columns of a table
 _HIGHEST = 480                                                        # points, of a table with its caption and note
@@ -68,7 +69,7 @@ def _shape(letter: str) -> str:
         return "thin"
     return "upper" if letter.isupper() or ord(letter) > 0x17f else "other"
 
-# %% ../../nbs/50_report/12_latex.ipynb #11ea6a56
+# %% ../../nbs/50_report/12_latex.ipynb #3a3c59c1
 def latex_name(name: str, room: float) -> str:
     "A name as a cell no wider than `room` points, over several lines if it has to be."
     if latex_width(name) <= room:
@@ -83,7 +84,7 @@ def _at_line_start(text: str) -> str:
     r"Text that may follow a `\\`, which would take a `[` or a `*` as its own."
     return "{}" + text if text[:1] in ("[", "*") else text
 
-# %% ../../nbs/50_report/12_latex.ipynb #be8de393
+# %% ../../nbs/50_report/12_latex.ipynb #35f1f3f2
 class LatexCell(NamedTuple):
     "A number of a table."
     text: str
@@ -112,7 +113,7 @@ def cell_of(text: str) -> LatexCell:
     value, sign, half = text.partition(" ±")
     return LatexCell(value, sign.strip() + half)
 
-# %% ../../nbs/50_report/12_latex.ipynb #fb949750
+# %% ../../nbs/50_report/12_latex.ipynb #0795ecdb
 def stacks(widths: Sequence[float], room: float) -> list[list[int]]:
     "The places of the columns of each tabular, as few tabulars as keep to `room` points. widths: of the columns."
     for n in range(1, len(widths) + 1):
@@ -121,7 +122,7 @@ def stacks(widths: Sequence[float], room: float) -> list[list[int]]:
             return shares
     return [[i] for i in range(len(widths))]
 
-# %% ../../nbs/50_report/12_latex.ipynb #51c4527d
+# %% ../../nbs/50_report/12_latex.ipynb #eb262381
 def latex_table(title: tuple[str, str], header: list[str], blocks: list[LatexBlock], note: str,
                 width: str = "text") -> str:
     r"""A LaTeX table with caption and label, tabulars below each other, and a note; several tables if it is too high.
@@ -147,7 +148,8 @@ def latex_table(title: tuple[str, str], header: list[str], blocks: list[LatexBlo
         more, (caption, label) = f" ({i + 1} of {len(floats)})" if high else "", title
         tables.append("\n".join([
             rf"\begin{{{environment}}}[tbp]", r"\centering", rf"\caption{{{latex_text(caption + more)}}}",
-            rf"\label{{{label}{f'-{i + 1}' if i else ''}}}", rf"\footnotesize\setlength{{\tabcolsep}}{{{_GAP / 2:g}pt}}",
+            rf"\label{{{label}{f'-{i + 1}' if i else ''}}}",
+            rf"\footnotesize\setlength{{\tabcolsep}}{{{_GAP / 2:g}pt}}",
             tabulars, rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize\raggedright {latex_text(note)}}}",
             rf"\end{{{environment}}}"]))
     return "\n\n".join(tables)
@@ -160,7 +162,8 @@ def _tabular(header: list[str], blocks: list[LatexBlock], places: list[int], mos
     for block in blocks:
         lines.append(r"\midrule")
         if block.heading:
-            lines.append(rf"\multicolumn{{{len(places) + 1}}}{{@{{}}l@{{}}}}{{\emph{{{latex_text(block.heading)}}}}} \\")
+            heading = rf"\emph{{{latex_text(block.heading)}}}"
+            lines.append(rf"\multicolumn{{{len(places) + 1}}}{{@{{}}l@{{}}}}{{{heading}}} \\")
         for name, cells in block.rows:
             lines += _row_lines(latex_name(name, most), [cells[i] for i in places])
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
@@ -174,7 +177,7 @@ def _row_lines(name: str, cells: list[LatexCell]) -> list[str]:
         lines = [lines[0] + "[-2pt]", " & ".join(["", *small]) + r" \\[1pt]"]
     return lines
 
-# %% ../../nbs/50_report/12_latex.ipynb #3fd7b756
+# %% ../../nbs/50_report/12_latex.ipynb #947acc8c
 def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[Board] | None = None,
              width: str = "text") -> str:
     r"""The leaderboard as LaTeX tables, one a dataset, then more tables; needs \usepackage{booktabs}.
@@ -204,7 +207,9 @@ def _board_blocks(board: Board) -> list[LatexBlock]:
     "The blocks of a board: models, ceilings, % of explainable."
     def numbers(row: BoardRow) -> tuple[str, list[LatexCell]]:
         return row.model, [_score_cell(number) for number in row.numbers]
-    shares = [(row.model, [LatexCell((number.share().removesuffix(" %") or "–") + ("!" if number.leak else "")) for number in row.numbers])
+    def share(number: BoardScore) -> LatexCell:
+        return LatexCell((number.share().removesuffix(" %") or "–") + ("!" if number.leak else ""))
+    shares = [(row.model, [share(number) for number in row.numbers])
               for row in board.models if any(number.share() for number in row.numbers)]
     blocks = [LatexBlock("", [numbers(row) for row in board.models]),
               LatexBlock("made of the fixations themselves", [numbers(row) for row in board.ceilings]),
