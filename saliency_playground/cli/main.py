@@ -25,6 +25,7 @@ from .base import CONTEXT_SETTINGS, CommandGroup, echo_whole, file_option, write
 from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
+from .figure import figure
 from .finetune import finetune, folds, split
 from .kaggle import kaggle
 
@@ -353,6 +354,8 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
 @file_option("--json", "Write the leaderboard for a program: every digit, intervals, definitions, ceilings.")
 @file_option("--markdown", "Write the leaderboard as Markdown tables.")
 @file_option("--latex", "Write the leaderboard as LaTeX tables (booktabs).")
+@click.option("--latex-width", default="text", show_default=True, type=click.Choice(["column", "text", "page"]),
+              help="How wide they may be: a column, the text of a paper with one, a page.")
 @file_option("--csv", "Write the means of all models and metrics as CSV.")
 @file_option("--picture", "Write a PNG of images and predictions side by side.")
 @click.option("--published", is_flag=True, help="Show published numbers beside the run's, each with its source.")
@@ -363,7 +366,7 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
 @_TRUST
 def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tuple[str, ...], sort: str | None,
            wide: bool, published: bool, published_file: Path | None, sensitivity: bool, trust: bool,
-           **files: Path | None) -> None:
+           latex_width: str, **files: Path | None) -> None:
     """Print a run's leaderboard: who is best, and how sure that is. Write it as a page or a table.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. Several that measured alike are shown
@@ -389,18 +392,21 @@ def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tupl
                   for extra in run.extra_tables(published_file or published, sensitivity)]
         leaderboard = as_text(run, extras, boards, wide)
     (echo_whole if wide else click.echo)(f"{leaderboard}\n\n{run.where()}")
-    _write_report(run, extras, boards, {name: path for name, path in files.items() if path})
+    _write_report(run, extras, boards, {name: path for name, path in files.items() if path}, latex_width)
 
 
-def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"], paths: Mapping[str, Path]) -> None:
+def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"], paths: Mapping[str, Path],
+                  latex_width: str) -> None:
     "Write what of a report was asked for. paths: html, json, … -> file."
     from saliency_playground import images
-    from saliency_playground.report.leaderboard import as_latex, as_markdown
+    from saliency_playground.report.latex import as_latex
+    from saliency_playground.report.leaderboard import as_markdown
     from saliency_playground.report.values import as_json
     from saliency_playground.tables import table_csv
     make: dict[str, Callable[[], str | bytes]] = {
         "html": lambda: run.page(extras, boards=boards), "json": lambda: as_json(run, boards),
-        "markdown": lambda: as_markdown(run, extras, boards), "latex": lambda: as_latex(run, extras, boards),
+        "markdown": lambda: as_markdown(run, extras, boards),
+        "latex": lambda: as_latex(run, extras, boards, latex_width),
         "csv": lambda: table_csv(run.leaderboard()), "picture": lambda: images.png_bytes(run.contact_sheet())}
     for name, path in paths.items():
         with busy(f"writing {path}"):
@@ -612,5 +618,5 @@ def convert(saved_model: Path, out: Path) -> None:
                f"tensors, sha256 {converted['sha256']}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #ca9d901a
-for command in (split, finetune, folds, kaggle, doctor, data, convert_exports):
+for command in (split, finetune, folds, kaggle, doctor, data, convert_exports, figure):
     main.add_command(command)
