@@ -37,13 +37,21 @@ class Shown:
     """
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._open = ""                                        # what stands in the line that has no end yet
 
     def write(self, text: str) -> int:
         "Write a text, lines that are wider than the window broken; returns how many characters it has."
         width = window_width(self._stream)
-        if width is None or text.startswith("\r") or len(text) <= width:
+        if width is None or text.startswith("\r"):
             return self.write_whole(text)
-        self.write_whole("\n".join(part for line in text.split("\n") for part in fit_line(line, width)))
+        first, *others = text.split("\n")
+        if len(self._open) + len(first) > width and self._open:
+            first = _go_on(self._open, first, width)
+        else:
+            first = "\n".join(fit_line(first, width))
+        written = "\n".join([first, *(part for line in others for part in fit_line(line, width))])
+        self._open = f"{self._open}{written}".rpartition("\n")[2]
+        self.write_whole(written)
         return len(text)
 
     def write_whole(self, text: str) -> int:
@@ -59,6 +67,17 @@ class Shown:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _go_on(before: str, text: str, width: int) -> str:
+    "What follows in a line that holds something already, broken before words that find no room in it."
+    written, here = "", before
+    for word in re.findall(r"\s*\S+|\s+$", text):
+        if len(here) + len(word.rstrip()) > width and (here[-1:].isspace() or word[:1].isspace()):
+            word, here = word.lstrip(), ""
+            written += "\n"
+        written, here = written + word, here + word
+    return written
 
 
 def echo_whole(text: str) -> None:
@@ -81,7 +100,8 @@ class HelpFormatter(click.HelpFormatter):
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         "The line that says how to type the command."
         start = f"{prefix or 'Usage: '}{prog} "
-        self._wrap(args, start, " " * (len(start) if len(start) + 20 <= self.width else 4))
+        room = max(20, *map(len, args.split()), 0)
+        self._wrap(args, start, " " * (len(start) if len(start) + room <= self.width else 4))
 
     def write_text(self, text: str) -> None:
         "Paragraphs; one that begins with `\\b` keeps its lines, and those that end in a backslash are one."
