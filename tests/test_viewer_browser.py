@@ -609,7 +609,7 @@ def test_the_whole_screen_and_back(eyes):
 def test_a_notebook_without_its_kernel_shows_a_picture(lab, browser, work, eyes):
     eyes.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     assert soon(lambda: b"sp-still" in (work / "saliency_viewer.ipynb").read_bytes())
-    shutil.copy(work / "saliency_viewer.ipynb", work / "reopened.ipynb")      # another name: the kernel does not know it
+    shutil.copy(work / "saliency_viewer.ipynb", work / "reopened.ipynb")   # its kernel does not know this name
     assert not eyes.page.locator(".sp-still").is_visible()                    # the viewer lives there
     page = browser.new_page()
     page.goto(f"{lab}/lab/workspaces/reopened/tree/reopened.ipynb?reset", wait_until="domcontentloaded")
@@ -628,7 +628,7 @@ def test_a_notebook_without_its_kernel_shows_a_picture(lab, browser, work, eyes)
 MANY = '''import ipywidgets as widgets
 from saliency_playground.viewer.canvas import ThumbnailCanvas
 names = [f"{i:05}" for i in range(10_000)]
-def items(ids): return [{"id": name, "label": name, "category": "", "failed": ""} for name in ids]
+def items(names): return [{"id": name, "label": name, "category": "", "failed": ""} for name in names]
 def opened(name):
     many.chosen, many.items = name, many.items[::-1]
 many = ThumbnailCanvas(opened, lambda name: None)

@@ -114,7 +114,7 @@ function stage({ model, el }) {
     fit();
     await Promise.all([...root.querySelectorAll("img[src]")].map((image) => image.decode().catch(() => {})));
     for (const url of old) URL.revokeObjectURL(url);
-    root.dataset.drawn = drawn;
+    root.dataset.drawn = Math.max(drawn, root.dataset.drawn ?? 0);                        // two may be decoded at a time
   };
   const show = ([left, top, right, bottom]) => {
     const wide = clamp(right - left, 1 / 32, 1), high = clamp(bottom - top, 1 / 32, 1);

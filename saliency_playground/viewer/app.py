@@ -205,7 +205,7 @@ def _face(state: ViewerState, controls: Controls) -> widgets.VBox:
         grid, widgets.Tab([extremes, comparison.scatter], titles=("best and worst", "A against B")),
         widgets.HTML(f"<div class='sp-note'>{_HELP}</div>")]))
 
-# %% ../../nbs/60_viewer/08_app.ipynb #2e304bae
+# %% ../../nbs/60_viewer/08_app.ipynb #863a41f6
 _STILL = """<div class="sp-still" data-viewer="{name}"><img alt="{alt}" src="data:image/jpeg;base64,{picture}"
 style="max-width:100%"><p>A still picture of the viewer. Run its cell, and it can be moved: other images, other models,
 and where each score comes from.</p></div>

@@ -8,6 +8,7 @@ __all__ = ['WHOLE', 'MOST', 'MOST_NUMBERS', 'View', 'window', 'crop', 'fit_side'
            'density_layers', 'density_figure', 'contour_layer', 'common_maximum', 'difference_figure']
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #5733f132
+import colorsys
 import functools
 import textwrap
 from collections.abc import Sequence
@@ -114,11 +115,10 @@ def screen_points(fixations: Fixations, size: tuple[int, int], zoom: tuple[float
 
 
 def observer_colors(observers: Sequence[Any]) -> dict[Any, tuple[int, int, int]]:
-    "A colour (red, green, blue) for each of a dataset's observers."
-    import matplotlib
+    "A colour (red, green, blue) for each of a dataset's observers: all of them light, neighbours far apart in hue."
     colors = {}
     for i, observer in enumerate(observers):
-        red, green, blue = matplotlib.colormaps["tab20"](i % 20)[:3]
+        red, green, blue = colorsys.hsv_to_rgb((0.1 + 0.618 * i) % 1, (0.75, 0.45)[i // 8 % 2], 1)
         colors[observer] = round(255 * red), round(255 * green), round(255 * blue)
     return colors
 

@@ -364,15 +364,12 @@ def scale_strip(scale: ScaleBar, width: int) -> np.ndarray:
     letters = heatmaps.font(max(10, width // 75))
     line = letters.size
     strip = Image.new("RGB", (width, round(2.2 * line)), (255, 255, 255))
-    pen, x, middle = ImageDraw.Draw(strip), float(line), round(1.1 * line)
-    for words in (f"{scale.title}: {scale.low}", "", scale.high, f"(middle: {scale.middle})" if scale.middle else ""):
-        if not words:
-            bar = heatmaps.colorize(np.linspace(0, 1, 8 * line)[None].repeat(line, 0), scale.colormap)
-            strip.paste(Image.fromarray(bar), (round(x), middle - line // 2))
-            x += bar.shape[1] + line / 2
-            continue
+    bar = heatmaps.colorize(np.linspace(0, 1, 8 * line)[None].repeat(line, 0), scale.colormap)
+    before, after = f"{scale.title}: {scale.low}", scale.high + (f" (middle: {scale.middle})" if scale.middle else "")
+    pen, middle, left = ImageDraw.Draw(strip), round(1.1 * line), round(1.5 * line + letters.getlength(before))
+    for words, x in ((before, line), (after, left + bar.shape[1] + line // 2)):
         pen.text((x, middle), words, fill=(40, 40, 40), font=letters, anchor="lm")
-        x += letters.getlength(words) + line / 2
+    strip.paste(Image.fromarray(bar), (left, middle - line // 2))
     return np.array(strip)
 
 

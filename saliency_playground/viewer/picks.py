@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FOLDER', 'Picks', 'picks_text', 'read_picks', 'picks_path', 'list_names', 'change_picks']
 
-# %% ../../nbs/60_viewer/00_picks.ipynb #2a0800d9
+# %% ../../nbs/60_viewer/00_picks.ipynb #a41cf2b5
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import files
 from ..errors import InputError
 
-# %% ../../nbs/60_viewer/00_picks.ipynb #1497610d
+# %% ../../nbs/60_viewer/00_picks.ipynb #3a64bea2
 FOLDER = "saliency_views"                        # where the viewer saves, below the working folder
 _ONLY_A_NOTE = "# not picked: "
 
@@ -66,7 +66,7 @@ def read_picks(path: str | Path) -> Picks:
             notes[image_id] = note
     return Picks(tuple(ids), notes, tuple(comments))
 
-# %% ../../nbs/60_viewer/00_picks.ipynb #4f49c192
+# %% ../../nbs/60_viewer/00_picks.ipynb #6468bc5a
 def picks_path(dataset: str, name: str, folder: str | Path = FOLDER) -> Path:
     "The file of a dataset's list. Raises ValueError for a name that cannot be a file's."
     if "/" in name:

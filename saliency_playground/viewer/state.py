@@ -70,7 +70,7 @@ def prediction_thumbnail(run: RunFiles, view: View, model: str, image_id: str) -
     except Exception:                            # the stage says why, once the image is opened
         return None
 
-# %% ../../nbs/60_viewer/07_state.ipynb #f293fb1a
+# %% ../../nbs/60_viewer/07_state.ipynb #2c782a39
 _KEPT = 12                                       # views whose panels stay in memory
 
 
@@ -238,7 +238,7 @@ class ShownState:
             self._show_message(f"{type(error).__name__}: {error} (a fault of the viewer, please report it)", wrong=True)
             raise
 
-# %% ../../nbs/60_viewer/07_state.ipynb #5fb806ac
+# %% ../../nbs/60_viewer/07_state.ipynb #d726a782
 class ViewerState(ShownState):
     """A run in the viewer: what a key, a click or a button does.
 
