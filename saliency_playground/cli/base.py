@@ -73,9 +73,8 @@ def _go_on(before: str, text: str, width: int) -> str:
     "What follows in a line that holds something already, broken before words that find no room in it."
     written, here = "", before
     for word in re.findall(r"\s*\S+|\s+$", text):
-        if len(here) + len(word.rstrip()) > width and (here[-1:].isspace() or word[:1].isspace()):
-            word, here = word.lstrip(), ""
-            written += "\n"
+        if len(here) + len(word) > width and (here[-1:].isspace() or word[:1].isspace()):
+            word, here, written = word.lstrip(), "", written + "\n"
         written, here = written + word, here + word
     return written
 
@@ -84,7 +83,7 @@ def echo_whole(text: str) -> None:
     "Print a text whose lines stay as they are, also where the window is narrower."
     getattr(sys.stdout, "write_whole", sys.stdout.write)(f"{text}\n")
 
-# %% ../../nbs/70_cli/01_base.ipynb #0bd9200e
+# %% ../../nbs/70_cli/01_base.ipynb #3d93fae1
 class HelpFormatter(click.HelpFormatter):
     "Lays out the help of a command for the window, for 80 columns where there is none."
     def __init__(self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None) -> None:
