@@ -114,7 +114,7 @@ def read_scores(path: str | Path, content: bytes | None = None) -> Any:
     return pd.DataFrame({name: list(values) if name in _WORDS else _numbers(path, name, values, name in _COUNTS)
                          for name, values in columns.items()})
 
-# %% ../nbs/02_tables.ipynb #ce8f6a76
+# %% ../nbs/02_tables.ipynb #4e683781
 def window_width(stream: TextIO | None = None) -> int | None:
     """How many columns the window has in which a text is read; None if it is not read in one.
 
@@ -129,7 +129,7 @@ def window_width(stream: TextIO | None = None) -> int | None:
     except (OSError, ValueError):                              # it is closed, or has no number
         return None
 
-# %% ../nbs/02_tables.ipynb #0e6aa477
+# %% ../nbs/02_tables.ipynb #1ebb041c
 _COMMAND = re.compile(r" *(saliency-playground|kaggle|jupyter|voila|pip|hf) ")
 _ARGUMENT = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s"'])+""")         # of a command; quotes keep it together
 _COMMENT = re.compile(r"(?:^|(?<=\s))# ")
@@ -187,7 +187,7 @@ def _fit_command(line: str, indent: int, width: int) -> list[str]:
             lines.append(f"{' ' * indent}    {part}")
     return lines
 
-# %% ../nbs/02_tables.ipynb #a0b21233
+# %% ../nbs/02_tables.ipynb #d2180c0c
 def columns_of(text: str) -> int:
     "How many columns of a terminal a text takes: a letter of Chinese two, an accent that stands for itself none."
     return sum(0 if combining(letter) else 1 + (east_asian_width(letter) in "WF") for letter in text)
@@ -233,7 +233,7 @@ def _column_parts(widths: list[int], first: int, width: int | None) -> list[list
     fewest = len(cut(len(widths)))
     return next(parts for most in range(1, len(widths) + 1) if len(parts := cut(most)) == fewest)
 
-# %% ../nbs/02_tables.ipynb #b2b8faac
+# %% ../nbs/02_tables.ipynb #0d04276c
 def fit_notes(notes: Iterable[str], width: int | None) -> list[str]:
     "Sentences as lines of at most `width` columns, 120 at the most; what goes on is indented. None: of 100."
     width = min(width or 100, 120)

@@ -18,7 +18,7 @@ from .. import files
 from ..core import SaliencyDataset
 from ..datasets.checks import dataset_findings
 from ..errors import SEVERITIES, Finding, InputError
-from ..progress import progress
+from ..progress import busy, progress
 from ..tables import fit_line, window_width
 from . import file_checks, gaze_checks
 from .facts import ImageFacts, examine_image
@@ -104,12 +104,13 @@ def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
         for i in range(n):
             facts.append(examine_image(dataset, i))
             bar.update()
-    said = dataset_findings(dataset if n == len(dataset) else dataset[:n])
-    known = {finding.kind for finding in said}         # what the adapter explains is not asked once more
-    found = [*said, *(finding for finding in _image_findings(facts) if finding.kind not in known),
-             *door_findings(dataset)]
-    ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
-    return Checkup(name, _numbers(facts), ordered, facts, dataset)
+    with busy(f"holding the images of {name} against each other", quiet):
+        said = dataset_findings(dataset if n == len(dataset) else dataset[:n])
+        known = {finding.kind for finding in said}         # what the adapter explains is not asked once more
+        found = [*said, *(finding for finding in _image_findings(facts) if finding.kind not in known),
+                 *door_findings(dataset)]
+        ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+        return Checkup(name, _numbers(facts), ordered, facts, dataset)
 
 
 _CHECKS: tuple[Callable[[list[ImageFacts]], Iterable[Finding]], ...] = (

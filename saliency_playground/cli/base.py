@@ -83,7 +83,7 @@ def echo_whole(text: str) -> None:
     "Print a text whose lines stay as they are, also where the window is narrower."
     getattr(sys.stdout, "write_whole", sys.stdout.write)(f"{text}\n")
 
-# %% ../../nbs/70_cli/01_base.ipynb #3d93fae1
+# %% ../../nbs/70_cli/01_base.ipynb #2dccc95a
 class HelpFormatter(click.HelpFormatter):
     "Lays out the help of a command for the window, for 80 columns where there is none."
     def __init__(self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None) -> None:

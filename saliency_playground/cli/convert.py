@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..errors import InputError
+from ..errors import InputError, program
 from .base import Command, HelpCommand
 
 # %% ../../nbs/70_cli/06_convert.ipynb #eb1283be
@@ -93,7 +93,7 @@ def convert(paths: tuple[Path, ...], to: Path, overwrite: bool, **options: Any) 
 def run_command(table: Path, images: str | None) -> str:
     "A command to type that measures models on a table of fixations."
     where = f", images_dir: {_yaml_path(Path(images))}" if images else ", images_dir: FOLDER"
-    return ("saliency-playground run --config baseline --set "
+    return (f"{program()} run --config baseline --set "
             f"\"datasets=[{{name: csv_indexed, index_csv: {_yaml_path(table)}{where}}}]\"")
 
 

@@ -11,18 +11,21 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError, UnknownNameError
+from ..errors import InputError, UnknownNameError, install_extra, program, quoted
 from ..files import did_you_mean
+from ..progress import busy
 from ..version import __version__
 from .base import CONTEXT_SETTINGS, CommandGroup, echo_whole, file_option, write_output
 from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
+from .figure import figure
 from .finetune import finetune, folds, split
 from .kaggle import kaggle
 
@@ -128,7 +131,7 @@ def list_(what: str | None) -> None:
         return
     click.echo(_table(catalog[what]))
     if what == "models":
-        click.echo(f"\nleft out: {', '.join(_unavailable_models())} (`saliency-playground info NAME` says why)")
+        click.echo(f"\nleft out: {', '.join(_unavailable_models())} (`{program()} info NAME` says why)")
 
 # %% ../../nbs/70_cli/09_main.ipynb #da6dd104
 def _describe_adapter(kind: str, name: str) -> str:
@@ -245,7 +248,7 @@ def info(name: str) -> None:
         descriptions = [f"model {name}\n\n{_unavailable_models()[name].strip()}"]
     if not descriptions:
         nearest = did_you_mean(name, [known for rows in catalog.values() for known in rows])
-        raise UnknownNameError(f'nothing is called "{name}".{nearest} `saliency-playground list` shows all names.')
+        raise UnknownNameError(f'nothing is called "{name}".{nearest} `{program()} list` shows all names.')
     click.echo("\n\n".join(descriptions))
 
 # %% ../../nbs/70_cli/09_main.ipynb #ad0c4d95
@@ -309,7 +312,7 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
     if not (quiet or loaded.predict_only or result.nothing_scored):
-        click.echo(f'The leaderboard: saliency-playground report "{result.output_dir.as_posix()}"')
+        click.echo(f'The leaderboard: {program()} report "{result.output_dir.as_posix()}"')
     same, words = compare_tables(before, read_record(result.output_dir)) if before else (True, "")
     if words and not (quiet and same):
         click.echo(words, err=quiet)
@@ -351,6 +354,8 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
 @file_option("--json", "Write the leaderboard for a program: every digit, intervals, definitions, ceilings.")
 @file_option("--markdown", "Write the leaderboard as Markdown tables.")
 @file_option("--latex", "Write the leaderboard as LaTeX tables (booktabs).")
+@click.option("--latex-width", default="text", show_default=True, type=click.Choice(["column", "text", "page"]),
+              help="How wide they may be: a column, the text of a paper with one, a page.")
 @file_option("--csv", "Write the means of all models and metrics as CSV.")
 @file_option("--picture", "Write a PNG of images and predictions side by side.")
 @click.option("--published", is_flag=True, help="Show published numbers beside the run's, each with its source.")
@@ -361,7 +366,7 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
 @_TRUST
 def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tuple[str, ...], sort: str | None,
            wide: bool, published: bool, published_file: Path | None, sensitivity: bool, trust: bool,
-           **files: Path | None) -> None:
+           latex_width: str, **files: Path | None) -> None:
     """Print a run's leaderboard: who is best, and how sure that is. Write it as a page or a table.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. Several that measured alike are shown
@@ -380,25 +385,33 @@ def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tupl
     """
     from saliency_playground.report.leaderboard import as_text, extra_columns, select_boards
     from saliency_playground.report.run import Run
-    run = Run(*(output_dirs or ["outputs"]), trust=trust)
-    boards = select_boards(run, _names(metrics), _names(models), sort)
-    extras = [extra_columns(run, extra, boards) for extra in run.extra_tables(published_file or published, sensitivity)]
-    (echo_whole if wide else click.echo)(f"{as_text(run, extras, boards, wide)}\n\n{run.where()}")
-    _write_report(run, extras, boards, {name: path for name, path in files.items() if path})
+    with busy("computing intervals and tests"):
+        run = Run(*(output_dirs or ["outputs"]), trust=trust)
+        boards = select_boards(run, _names(metrics), _names(models), sort)
+        extras = [extra_columns(run, extra, boards)
+                  for extra in run.extra_tables(published_file or published, sensitivity)]
+        leaderboard = as_text(run, extras, boards, wide)
+    (echo_whole if wide else click.echo)(f"{leaderboard}\n\n{run.where()}")
+    _write_report(run, extras, boards, {name: path for name, path in files.items() if path}, latex_width)
 
 
-def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"], paths: Mapping[str, Path]) -> None:
+def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"], paths: Mapping[str, Path],
+                  latex_width: str) -> None:
     "Write what of a report was asked for. paths: html, json, … -> file."
     from saliency_playground import images
-    from saliency_playground.report.leaderboard import as_latex, as_markdown
+    from saliency_playground.report.latex import as_latex
+    from saliency_playground.report.leaderboard import as_markdown
     from saliency_playground.report.values import as_json
     from saliency_playground.tables import table_csv
     make: dict[str, Callable[[], str | bytes]] = {
         "html": lambda: run.page(extras, boards=boards), "json": lambda: as_json(run, boards),
-        "markdown": lambda: as_markdown(run, extras, boards), "latex": lambda: as_latex(run, extras, boards),
+        "markdown": lambda: as_markdown(run, extras, boards),
+        "latex": lambda: as_latex(run, extras, boards, latex_width),
         "csv": lambda: table_csv(run.leaderboard()), "picture": lambda: images.png_bytes(run.contact_sheet())}
     for name, path in paths.items():
-        write_output(path, make[name]())
+        with busy(f"writing {path}"):
+            content = make[name]()
+        write_output(path, content)
 
 # %% ../../nbs/70_cli/09_main.ipynb #480f4170
 @main.command()
@@ -433,8 +446,9 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
     """
     from saliency_playground.report.comparison import compare_several, comparison_text
     from saliency_playground.report.run import Run
-    run = Run(*(output_dirs or ["outputs"]))
-    comparisons = compare_several(run, a, [b, *_names(models)], dataset, by)
+    with busy("computing intervals and tests"):
+        run = Run(*(output_dirs or ["outputs"]))
+        comparisons = compare_several(run, a, [b, *_names(models)], dataset, by)
     shown = [comparison.part(_names(metrics), sort) for comparison in comparisons]
     (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:
@@ -523,7 +537,10 @@ def viewer(output_dir: Path, out: Path, trust: bool) -> None:
     JupyterLab shows the notebook, Voilà a page without code.
     """
     from saliency_playground.viewer.notebook import write_viewer
-    click.echo(f"written: {write_viewer(output_dir, out, trust)}\nopen it: jupyter lab {out.as_posix()}")
+    click.echo(f"written: {write_viewer(output_dir, out, trust)}\n"
+               f"open it: {program('jupyter')} lab {quoted(out.as_posix())}")
+    if find_spec("jupyterlab") is None:
+        click.echo(f"JupyterLab is not installed: {install_extra('notebooks')}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #c2100002
 @main.group("weights", invoke_without_command=True)
@@ -601,5 +618,5 @@ def convert(saved_model: Path, out: Path) -> None:
                f"tensors, sha256 {converted['sha256']}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #ca9d901a
-for command in (split, finetune, folds, kaggle, doctor, data, convert_exports):
+for command in (split, finetune, folds, kaggle, doctor, data, convert_exports, figure):
     main.add_command(command)

@@ -137,7 +137,7 @@ def compare(run: RunFiles, a: str, b: str, dataset: str | None = None, by: str |
                       better={name: metric.higher_is_better for name, metric in run.columns.items()},
                       by_observer=needs_observers(run, dataset, a, b))
 
-# %% ../../nbs/50_report/03_comparison.ipynb #f65c4de0
+# %% ../../nbs/50_report/03_comparison.ipynb #04b57c2a
 def compare_several(run: RunFiles, a: str, others: Iterable[str], dataset: str | None = None,
                     by: str | None = None) -> list[Comparison]:
     """Compare a model with several, see `compare`; on one dataset, or on each.

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['json_number', 'as_json']
 
-# %% ../../nbs/50_report/14_values.ipynb #1e1a4387
+# %% ../../nbs/50_report/14_values.ipynb #cba6b21b
 import json
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ..version import __version__
 from .leaderboard import Board, BoardRow, leaderboards, run_warnings
 from .reading import RunFiles
 
-# %% ../../nbs/50_report/14_values.ipynb #d6045a0e
+# %% ../../nbs/50_report/14_values.ipynb #99bcf42d
 def json_number(value: float) -> float | str | None:
     "A number as JSON can hold it: None for NaN, the text `inf` or `-inf` for what is infinite."
     if math.isnan(value):
@@ -34,7 +34,7 @@ def _row_values(row: BoardRow, counts: dict[tuple[str, str], int], columns: Sequ
                         "above_gold_standard": number.leak, "own_map": number.own_map}
     return {"model": row.model, "role": row.role, "scores": scores}
 
-# %% ../../nbs/50_report/14_values.ipynb #672a3990
+# %% ../../nbs/50_report/14_values.ipynb #8af8fdb0
 def as_json(run: RunFiles, boards: Sequence[Board] | None = None) -> str:
     """The leaderboards as JSON, laid out as the table at the top of `nbs/50_report/14_values.ipynb` says.
 
