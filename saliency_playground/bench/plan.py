@@ -199,7 +199,7 @@ def pending(cell: Cell) -> list[Task]:
         tasks.append(task._replace(needs_prediction=needs_prediction, needs_row=needs_row, figures=tuple(figures)))
     return tasks
 
-# %% ../../nbs/40_bench/02_plan.ipynb #817f9574
+# %% ../../nbs/40_bench/02_plan.ipynb #122c56ae
 def count_open(cell: Cell) -> int:
     "How many images a cell that has not begun must compute; of a model of one's own, those without a row."
     looked_at = replace(cell)

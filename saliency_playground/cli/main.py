@@ -26,6 +26,7 @@ from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
 from .finetune import finetune, folds, split
+from .init import init
 from .kaggle import kaggle
 
 if TYPE_CHECKING:
@@ -567,5 +568,5 @@ def convert(saved_model: Path, out: Path) -> None:
                f"tensors, sha256 {converted['sha256']}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #ca9d901a
-for command in (split, finetune, folds, kaggle, doctor, data, convert_exports):
+for command in (init, split, finetune, folds, kaggle, doctor, data, convert_exports):
     main.add_command(command)
