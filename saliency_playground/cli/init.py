@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['config_text', 'init']
 
-# %% ../../nbs/70_cli/07_init.ipynb #8426265d
+# %% ../../nbs/70_cli/07_init.ipynb #4274fc1a
 import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +21,13 @@ from .. import errors
 from ..errors import DatasetError, Finding, InputError, OccupiedError, program, quoted
 from ..progress import busy
 from .base import file_option
-from .doctor import dataset_entries, open_dataset
+from .doctor import dataset_entries, open_dataset, opened_as
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
     from saliency_playground.core import SaliencyDataset
 
-# %% ../../nbs/70_cli/07_init.ipynb #c1af2594
+# %% ../../nbs/70_cli/07_init.ipynb #ff90179d
 _SAID = {"error": "WRONG", "warning": "LOOK AT", "note": "NOTE"}
 
 
@@ -51,7 +53,7 @@ def _entry_lines(entry: Mapping[str, Any], findings: Iterable[Finding], asked: I
         yield from _comment(f"{'ASKED' if finding in asked else _SAID[finding.severity]}: {finding}", "    ")
         yield from (f"    # {key}: {_yaml(value)}" for key, value in finding.options.items())
 
-# %% ../../nbs/70_cli/07_init.ipynb #d06786bc
+# %% ../../nbs/70_cli/07_init.ipynb #e7cc6f0f
 def _table_beside(entry: Mapping[str, Any], checkup: "Checkup") -> Path | None:
     "The one table of fixations that lies unread beside the images of plain folders without any; None if it is not one."
     from saliency_playground.datasets.layout import adapter_of
@@ -80,10 +82,10 @@ def _read_as(dataset: "SaliencyDataset") -> str:
     return (f"fixations are read with {said}; `saliency-playground info {dataset.name}` has these and the other "
             "options: unit, origin, screen, shown, columns …")
 
-# %% ../../nbs/70_cli/07_init.ipynb #418c286d
+# %% ../../nbs/70_cli/07_init.ipynb #1dc1df8a
 def _lacks(name: str, dataset: "SaliencyDataset | None") -> str | None:
     "What a model lacks to run here, on this dataset; empty if nothing, None for one that must be told more first."
-    from saliency_playground.core import Ceiling
+    from saliency_playground.core import Ceiling, SaliencyModel
     from saliency_playground.registry import adapter_class, create, options
     from saliency_playground.weights import find_weights, weights_status
     try:
@@ -91,12 +93,15 @@ def _lacks(name: str, dataset: "SaliencyDataset | None") -> str | None:
         if any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
                for p in options("model", name).values()):
             return None
-        if issubclass(cls, Ceiling) and dataset is not None:
-            model = create("model", name)
-            assert isinstance(model, Ceiling), "an object of this class"
-            model.bind(dataset)
         published = getattr(cls, "published", None)
-        return "" if published is None or find_weights(published) else f"weights {weights_status(published)}"
+        if published and not find_weights(published):
+            return f"weights {weights_status(published)}"
+        if not published and cls.download is not SaliencyModel.download:
+            return "downloads what it needs when it is first used"
+        model = create("model", name)
+        if isinstance(model, Ceiling) and dataset is not None:
+            model.bind(dataset)
+        return model.unavailable_reason()
     except Exception as error:                                    # an extra, or a file of the user's own
         return str(error)
 
@@ -105,18 +110,19 @@ def _model_lines(dataset: "SaliencyDataset | None") -> Iterator[str]:
     "The models of a config: those to begin with, then as comments those that can be added and those that lack a thing."
     from saliency_playground.bench.config import read_config
     from saliency_playground.registry import names
-    first, about = list(read_config("baseline").data["models"]), dict(names("model"))
-    yield from (f"  - {name:<22} # {textwrap.shorten(about[name], 84)}" for name in first)
+    first = list(read_config("baseline").data["models"])
+    about = {name: textwrap.shorten(line, 92, placeholder=" …") for name, line in names("model").items()}
+    yield from (f"  - {name:<22} # {about[name]}" for name in first)
     lacks = {name: _lacks(name, dataset) for name in about if name not in first}
     yield "  # these can run here as well; some are slow"
-    yield from (f"  # - {name:<20} # {textwrap.shorten(about[name], 84)}" for name, said in lacks.items() if said == "")
+    yield from (f"  # - {name:<20} # {about[name]}" for name, said in lacks.items() if said == "")
     if any(lacks.values()):
         yield "  # and these lack something"
     for name, said in lacks.items():
         if said:
             yield f"  # - {name:<20} # {' '.join(said.split())}"
 
-# %% ../../nbs/70_cli/07_init.ipynb #334f13db
+# %% ../../nbs/70_cli/07_init.ipynb #1cb94124
 _KEYS = ("limit_images", "preset", "metrics", "output_dir", "prediction_cache_dir")
 
 
@@ -124,9 +130,9 @@ def _key_lines(values: Mapping[str, Any]) -> Iterator[str]:
     "Keys of a config with what they mean. values: those that have another value than the default."
     from saliency_playground.bench.config import Config
     for key in _KEYS:
-        field = Config.model_fields[key]
-        value = values.get(key, field.default or None)
-        yield f"{f'{key}: {_yaml(value)}':<38} # {field.description}"
+        known = Config.model_fields[key]
+        value = values.get(key, known.default or None)
+        yield f"{f'{key}: {_yaml(value)}':<38} # {known.description}"
 
 
 def config_text(name: str, file: Path, about: Iterable[str], entry: Iterable[str],
@@ -145,7 +151,7 @@ def config_text(name: str, file: Path, about: Iterable[str], entry: Iterable[str
              "heatmaps_png:", f"  {'enabled: false':<36} # write a PNG of every prediction"]
     return "\n".join([*lines, ""])
 
-# %% ../../nbs/70_cli/07_init.ipynb #80b033fa
+# %% ../../nbs/70_cli/07_init.ipynb #8071831b
 def _write_new(path: Path, text: str) -> None:
     "Write a file that is not there yet. Raises OccupiedError."
     from saliency_playground.files import disk_errors
@@ -158,36 +164,44 @@ def _write_new(path: Path, text: str) -> None:
             raise OccupiedError(f"{path} is there already, and stays as it is. Name another: `--out FILE`.") from None
 
 
-def _which(target: str, name: str) -> list[str]:
-    "The lines of a dataset that several adapters fit: the question, and what answers it; none if it is clear."
-    from saliency_playground.checkup.recognise import known_datasets
-    known = known_datasets(target) if os.path.isdir(target) else {}
-    if len(known) < 2:
-        return []
+@dataclass
+class _Found:
+    "What was found out: the lines of the entry, questions, what there is, the dataset if it can be opened."
+    lines: list[str]
+    asked: list[str] = field(default_factory=list)
+    about: list[str] = field(default_factory=list)
+    dataset: "SaliencyDataset | None" = None
+
+
+def _which(target: str, name: str, known: Mapping[str, Path]) -> _Found:
+    "A folder that several datasets fit: the question, and what answers it."
     fits = " and ".join(f"{adapter} ({path.name})" for adapter, path in known.items())
-    return [*_comment(f"ASKED: {target} fits {fits}. Put the right one in the place of the last line:", "  "),
-            *(f"  # - {_yaml({'name': adapter, 'as': name, 'root': target})}" for adapter in known),
-            f"  - {_yaml(target)}"]
+    question = f"{target} fits {fits}. Put the right one in the place of the line `- {_yaml(target)}`."
+    return _Found([*_comment(f"ASKED: {question}", "  "),
+                   *(f"  # - {_yaml({'name': adapter, 'as': name, 'root': target})}" for adapter in known),
+                   f"  - {_yaml(target)}"], [question])
 
 
-def _found(target: str, name: str, adapter: str | None, limit: int | None
-           ) -> tuple[list[str], list[str], "SaliencyDataset | None"]:
-    "What was found, the lines of the dataset, and itself if it can be opened."
+def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Found:
+    "What there is to say about a folder or a table."
+    from saliency_playground.checkup.recognise import known_datasets
     from saliency_playground.datasets.checks import dataset_findings
-    if adapter is None and (lines := _which(target, name)):
-        return [], lines, None
+    known = known_datasets(target) if adapter is None and os.path.isdir(target) else {}
+    if len(known) > 1:
+        return _which(target, name, known)
     entry = dataset_entries(target, adapter)[0] | {"as": name}
+    about = [opened_as(entry["name"], target)] if known else []
     try:
         entry, checkup = _look(entry, limit, None)
     except DatasetError as error:
         refused = [Finding("error", "refused", str(error))]
-        return [], list(_entry_lines(entry, refused, refused)), None
+        return _Found(list(_entry_lines(entry, refused, refused)), [str(error)], about)
     asked = [finding for finding in dataset_findings(checkup.dataset) if finding.severity == "error"]
-    about = [f"{key}: {text}" for key, text in checkup.numbers.items()]
-    return [*about, *filter(None, [_read_as(checkup.dataset)])], list(_entry_lines(entry, checkup.findings, asked)
-                                                                      ), checkup.dataset
+    about += [f"{key}: {text}" for key, text in checkup.numbers.items()]
+    about += filter(None, [_read_as(checkup.dataset)])
+    return _Found(list(_entry_lines(entry, checkup.findings, asked)), list(map(str, asked)), about, checkup.dataset)
 
-# %% ../../nbs/70_cli/07_init.ipynb #42e1fa01
+# %% ../../nbs/70_cli/07_init.ipynb #fcc92825
 @click.command()
 @click.argument("target", required=False, metavar="FOLDER|TABLE")
 @file_option("--out", "The config to write; called after the folder if not given.")
@@ -219,26 +233,25 @@ def init(target: str | None, out: Path | None, dataset: str | None, limit_images
     file = out or Path(f"{name}.yaml")
     if file.exists():
         raise OccupiedError(f"{file} is there already, and stays as it is. Name another: `--out FILE`.")
-    about, lines, opened = _found(target, name, dataset, limit_images)
+    found = _find(target, name, dataset, limit_images)
     with busy("looking which models can run here"):
-        text = config_text(name, file, about, lines, opened)
+        text = config_text(name, file, found.about, found.lines, found.dataset)
     _write_new(file, text)
     click.echo(f"written: {file}")
-    sys.exit(_say_next(file, lines))
+    sys.exit(_say_next(file, found.asked))
 
 
-def _say_next(file: Path, lines: list[str]) -> int:
+def _say_next(file: Path, asked: list[str]) -> int:
     "Say what the config asks, or how it is run; gives the exit code."
     from saliency_playground.bench.config import load_config, missing_inputs
-    asks = any(line.lstrip(" #").startswith("ASKED") for line in lines)
-    if not asks:
+    if not asked:
         try:
-            faults = "\n".join(missing_inputs(load_config(file)))
+            asked = missing_inputs(load_config(file))
         except errors.PlaygroundError as error:
-            faults = str(error)
-        asks = bool(faults)
-        click.echo(faults or f"next: {program()} run --config {quoted(file.as_posix())}")
-    else:
-        click.echo(f"It asks something first; answer it in {file}, at ASKED:")
-        click.echo("\n".join(line.strip().removeprefix("# ").removeprefix("  ") for line in lines))
-    return int(asks)
+            asked = [str(error)]
+    if asked:
+        width = min(shutil.get_terminal_size().columns, 100)
+        click.echo("\n".join(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+                             for line in [f"Before it can run, {file} asks (see ASKED in it):", *asked]))
+    click.echo(f"{'then' if asked else 'next'}: {program()} run --config {quoted(file.as_posix())}")
+    return int(bool(asked))
