@@ -19,7 +19,7 @@ from PIL import Image
 from saliency_playground import files, maps, metrics
 from saliency_playground.trackers.examples import Look, paint_tobii
 
-PROGRAM = r"(?:[^\s`\"]*saliency-playground|[^\s`\"]+ -m saliency_playground)"      # as a message names it, see `errors`
+PROGRAM = r"(?:[^\s`\"]*saliency-playground|[^\s`\"]+ -m saliency_playground)"   # as messages have it
 WIDTH, HEIGHT, PEOPLE = 640, 480, ["P1", "P2", "P3", "P4"]
 RNG = np.random.default_rng(7)
 SPOTS = {f"scene{i}": RNG.uniform(0.15, 0.85, (2, 2)) * (WIDTH, HEIGHT) for i in range(1, 7)}

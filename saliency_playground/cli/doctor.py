@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DatasetError, InputError, MissingFileError
-from .base import file_option, read_settings, write_output
+from .base import complete_from, file_option, read_settings, write_output
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
@@ -75,7 +75,7 @@ _EXIT_CODES = {"": 0, "note": 0, "warning": 1, "error": 2}
 @file_option("--html", "Write the checkup as one page, with the images that show what was found.")
 @file_option("--json", "Write the checkup for a program to read.")
 @file_option("--fix", "Write a config with the options that mend what was found; the data stay as they are.")
-@click.option("--dataset", metavar="NAME",
+@click.option("--dataset", metavar="NAME", shell_complete=complete_from("dataset"),
               help="What a folder is: salicon, osie, mit1003 …, see `list datasets`; by default as its files show.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
               help="An option of the dataset, split=train say; as often as needed.")

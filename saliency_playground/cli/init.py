@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['config_text', 'init']
 
-# %% ../../nbs/70_cli/07_init.ipynb #4274fc1a
+# %% ../../nbs/70_cli/07_init.ipynb #c32a7e6a
 import os
 import shutil
 import sys
@@ -20,14 +20,14 @@ import click
 from .. import errors
 from ..errors import DatasetError, Finding, InputError, OccupiedError, program, quoted
 from ..progress import busy
-from .base import file_option
+from .base import complete_from, file_option
 from .doctor import dataset_entries, open_dataset, opened_as
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
     from saliency_playground.core import SaliencyDataset
 
-# %% ../../nbs/70_cli/07_init.ipynb #ff90179d
+# %% ../../nbs/70_cli/07_init.ipynb #21a89149
 _SAID = {"error": "WRONG", "warning": "LOOK AT", "note": "NOTE"}
 
 
@@ -53,7 +53,7 @@ def _entry_lines(entry: Mapping[str, Any], findings: Iterable[Finding], asked: I
         yield from _comment(f"{'ASKED' if finding in asked else _SAID[finding.severity]}: {finding}", "    ")
         yield from (f"    # {key}: {_yaml(value)}" for key, value in finding.options.items())
 
-# %% ../../nbs/70_cli/07_init.ipynb #e7cc6f0f
+# %% ../../nbs/70_cli/07_init.ipynb #92697043
 def _table_beside(entry: Mapping[str, Any], checkup: "Checkup") -> Path | None:
     "The one table of fixations that lies unread beside the images of plain folders without any; None if it is not one."
     from saliency_playground.datasets.layout import adapter_of
@@ -82,7 +82,7 @@ def _read_as(dataset: "SaliencyDataset") -> str:
     return (f"fixations are read with {said}; `saliency-playground info {dataset.name}` has these and the other "
             "options: unit, origin, screen, shown, columns …")
 
-# %% ../../nbs/70_cli/07_init.ipynb #1dc1df8a
+# %% ../../nbs/70_cli/07_init.ipynb #a36e5395
 def _lacks(name: str, dataset: "SaliencyDataset | None") -> str | None:
     "What a model lacks to run here, on this dataset; empty if nothing, None for one that must be told more first."
     from saliency_playground.core import Ceiling, SaliencyModel
@@ -122,7 +122,7 @@ def _model_lines(dataset: "SaliencyDataset | None") -> Iterator[str]:
         if said:
             yield f"  # - {name:<20} # {' '.join(said.split())}"
 
-# %% ../../nbs/70_cli/07_init.ipynb #1cb94124
+# %% ../../nbs/70_cli/07_init.ipynb #94897d94
 _KEYS = ("limit_images", "preset", "metrics", "output_dir", "prediction_cache_dir")
 
 
@@ -151,7 +151,7 @@ def config_text(name: str, file: Path, about: Iterable[str], entry: Iterable[str
              "heatmaps_png:", f"  {'enabled: false':<36} # write a PNG of every prediction"]
     return "\n".join([*lines, ""])
 
-# %% ../../nbs/70_cli/07_init.ipynb #8071831b
+# %% ../../nbs/70_cli/07_init.ipynb #da27c4cb
 def _write_new(path: Path, text: str) -> None:
     "Write a file that is not there yet. Raises OccupiedError."
     from saliency_playground.files import disk_errors
@@ -201,11 +201,11 @@ def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Fo
     about += filter(None, [_read_as(checkup.dataset)])
     return _Found(list(_entry_lines(entry, checkup.findings, asked)), list(map(str, asked)), about, checkup.dataset)
 
-# %% ../../nbs/70_cli/07_init.ipynb #fcc92825
+# %% ../../nbs/70_cli/07_init.ipynb #6f96ee73
 @click.command()
 @click.argument("target", required=False, metavar="FOLDER|TABLE")
 @file_option("--out", "The config to write; called after the folder if not given.")
-@click.option("--dataset", metavar="NAME",
+@click.option("--dataset", metavar="NAME", shell_complete=complete_from("dataset"),
               help="What a folder is: salicon, osie, mit1003 …, see `list datasets`; by default as its files show.")
 @click.option("--limit-images", type=click.IntRange(min=1), metavar="N", help="Look at the first N images.")
 def init(target: str | None, out: Path | None, dataset: str | None, limit_images: int | None) -> None:
