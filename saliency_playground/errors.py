@@ -33,6 +33,12 @@ class PlaygroundError(Exception):
     def __str__(self) -> str:
         return _shorten_words(super().__str__())
 
+    def _render_traceback_(self) -> list[str]:
+        "What a notebook shows of it: the sentence and the line of the cell, not the way through our modules."
+        lines = [frame for frame in traceback.extract_tb(self.__traceback__) if "ipykernel_" in frame.filename]
+        return [f"{type(self).__name__}: {self}", *(f"  in line {frame.lineno} of the cell: {frame.line}"
+                                                    for frame in lines[:1])]
+
 
 def _shorten_words(text: str) -> str:
     "A text in which a word of more than 600 characters has lost its middle."

@@ -9,9 +9,10 @@ __all__ = ['completion']
 import click
 
 from ..errors import InputError
+from .base import HelpCommand
 
 # %% ../../nbs/70_cli/08_completion.ipynb #6b051ca6
-@click.command()
+@click.command(cls=HelpCommand)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the script with which a shell completes what you type.

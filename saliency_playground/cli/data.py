@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError, install_extra, program
-from .base import read_settings
+from .base import HelpGroup, read_settings
 
 if TYPE_CHECKING:
     from saliency_playground.core import SaliencyDataset
 
 # %% ../../nbs/70_cli/05_data.ipynb #404d7b77
-@click.group()
+@click.group(cls=HelpGroup)
 def data() -> None:
     """The datasets of the field: which there are, how to get them, how to keep them.
 

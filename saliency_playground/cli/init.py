@@ -20,7 +20,7 @@ import click
 from .. import errors
 from ..errors import DatasetError, Finding, InputError, OccupiedError, program, quoted
 from ..progress import busy
-from .base import complete_from, file_option
+from .base import HelpCommand, complete_from, file_option
 from .doctor import dataset_entries, open_dataset, opened_as
 
 if TYPE_CHECKING:
@@ -202,8 +202,8 @@ def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Fo
     return _Found(list(_entry_lines(entry, checkup.findings, asked)), list(map(str, asked)), about, checkup.dataset)
 
 # %% ../../nbs/70_cli/07_init.ipynb #6f96ee73
-@click.command()
-@click.argument("target", required=False, metavar="FOLDER|TABLE")
+@click.command(cls=HelpCommand)
+@click.argument("target", required=False, metavar="[FOLDER|TABLE]")
 @file_option("--out", "The config to write; called after the folder if not given.")
 @click.option("--dataset", metavar="NAME", shell_complete=complete_from("dataset"),
               help="What a folder is: salicon, osie, mit1003 …, see `list datasets`; by default as its files show.")
