@@ -53,21 +53,25 @@ def chart_style(dark: bool = False) -> Iterator[None]:
 
 def figure_to_png(figure: Figure, dpi: int = 160) -> bytes:
     "A Matplotlib figure as a PNG of few colours and no background."
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
-    buffer, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, transparent=True)
-    Image.open(buffer).convert("RGBA").quantize(96, Image.Quantize.FASTOCTREE).save(small, format="PNG", optimize=True)
+    small = io.BytesIO()
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(96, Image.Quantize.FASTOCTREE).save(small, format="PNG", optimize=True)
     return small.getvalue()
 
 # %% ../../nbs/50_report/06_charts.ipynb #12a45c07
 def distribution_chart(run: RunFiles, dataset: str, metric: str, dark: bool = False) -> Figure | None:
     """A figure of every image's score (dots), mean and 95 % interval, a line a model, the leaderboard's best on top.
 
-    None if no model has a score.
+    A ceiling that is scored by another definition than the models is not in it. None if no model has a score.
     """
     board = next(board for board in leaderboards(run) if board.dataset == dataset)
     place, color_of = board.columns.index(metric), model_colors(run, dataset, dark)
-    rows = [row for row in board.models + board.ceilings if np.isfinite(row.numbers[place].mean)]
+    rows = [row for row in board.models + board.ceilings if np.isfinite(row.numbers[place].mean)
+            and not row.numbers[place].apart]
     if not rows:
         return None
     with chart_style(dark):

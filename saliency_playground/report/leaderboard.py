@@ -317,6 +317,7 @@ class ExtraTable(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     notes: list[str]
+    ceilings: int = 0             # the last so many rows are ceilings
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #5b441809
 def as_text(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[Board] | None = None) -> str:
