@@ -168,8 +168,8 @@ def _scored_apart(run: RunFiles, dataset: str) -> pd.DataFrame:
     told = summary.definition.str.replace(_KERNEL, "", regex=True)
     models = summary.model.isin(models_of(run, dataset, ceilings=False))
     ours, compared = set(zip(summary.metric[models], told[models], strict=True)), set(summary.metric[models])
-    return summary[[metric in compared and (metric, definition) not in ours
-                    for metric, definition in zip(summary.metric, told, strict=True)]]
+    return summary[np.array([metric in compared and (metric, definition) not in ours
+                             for metric, definition in zip(summary.metric, told, strict=True)], dtype=bool)]
 
 
 _KERNEL = r",kernel=([^],]+)"

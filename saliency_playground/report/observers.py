@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from .. import stats
-from .explainable import observer_scores
 from .comparison import format_number
+from .explainable import observer_scores
 from .leaderboard import ExtraTable, half_width
-from .reading import RunFiles, cells_of, datasets_of, role_of
+from .reading import RunFiles, cells_of, datasets_of, leaderboard, role_of
 
 # %% ../../nbs/50_report/10_observers.ipynb #0b5e0008
 def observer_intervals(run: RunFiles, dataset: str) -> pd.DataFrame:
@@ -54,7 +54,8 @@ def observer_tables(run: RunFiles) -> list[ExtraTable]:
         metrics = list(dict.fromkeys(table.metric))
         cells = {(row.model, row.metric): _interval_text(row) for row in table.itertuples()}
         roles = {model: role_of(run, dataset, model) for model in dict.fromkeys(table.model)}
-        models = sorted(roles, key=lambda model: roles[model] is not None)           # ceilings last, and apart
+        order = [model for of, model in leaderboard(run).index if of == dataset and model in roles]
+        models = sorted(order, key=lambda model: roles[model] is not None)           # ceilings last, and apart
         rows = [[model, *(cells.get((model, name), "–") for name in metrics)] for model in models]
         n_observers = table.n_observers.max()
         tables.append(ExtraTable(dataset, "With other observers", ["model", *metrics], rows,

@@ -177,7 +177,8 @@ def dataset_context(run: RunFiles, board: Board, number: int,
             "models": row_contexts(board.models), "ceilings": row_contexts(board.ceilings),
             "notes": [*board.notes, *marks],
             "charts": [chart for chart in distributions if chart],
-            "left_out": any(number.apart for row in board.ceilings for number in row.numbers), "stability": stability_context(run, dataset),
+            "left_out": any(number.apart for row in board.ceilings for number in row.numbers),
+            "stability": stability_context(run, dataset),
             "ranks": chart_of(charts.rank_chart, run, dataset, alt="rank of each model by each metric"),
             "agreement":
             chart_of(charts.agreement_chart, run, dataset, alt="agreement of the metrics, on models and on images"),
@@ -255,7 +256,8 @@ def page(run: RunFiles, extras: Sequence[ExtraTable] = (), most_errors: int = 20
                               trim_blocks=True, lstrip_blocks=True)
     images = ", ".join(f"{facts['images']} images of {name}" for name, facts in about["datasets"].items())
     return environment.get_template("report.html").render(
-        version=__version__, script=script, digest=base64.b64encode(sha256(script.encode()).digest()).decode(), title=str(about.get("experiment") or "benchmark").replace("_", " "),
+        version=__version__, script=script, digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
+        title=str(about.get("experiment") or "benchmark").replace("_", " "),
         warnings=run_warnings(run), sets=sets,
         subtitle=f"{_count_models(run)} on {images}; saliency_playground "
         f"{about.get('versions', {}).get('saliency_playground', '')}",
