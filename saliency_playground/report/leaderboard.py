@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MARK_MEANINGS', 'Content', 'BoardScore', 'half_width', 'BoardRow', 'Board', 'rank_marks', 'board_notes',
            'metric_definitions', 'run_warnings', 'leaderboards', 'select_boards', 'marks_on_board', 'board_lines',
-           'ExtraTable', 'as_text', 'markdown_text', 'markdown_table', 'as_markdown', 'as_html']
+           'ExtraTable', 'extra_columns', 'as_text', 'markdown_text', 'markdown_table', 'as_markdown', 'as_html']
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #2cd5c090
 import functools
@@ -21,7 +21,8 @@ import pandas as pd
 from .. import comparisons
 from ..bench.record import cells_beside
 from ..datasets.listing import natural_key
-from .comparison import format_number, format_table
+from ..tables import fit_notes, format_table, window_width
+from .comparison import format_number
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
     RunFiles,
@@ -319,25 +320,35 @@ class ExtraTable(NamedTuple):
     notes: list[str]
     ceilings: int = 0             # the last so many rows are ceilings
 
+
+def extra_columns(run: RunFiles, extra: ExtraTable, boards: Sequence[Board]) -> ExtraTable:
+    "A table that follows a board with the metrics of that board only; the same if its columns are others."
+    columns = next((board.columns for board in boards if board.dataset == extra.dataset), extra.header[1:])
+    shown = [name for name in columns if name in extra.header[1:]]
+    if not shown or not set(extra.header[1:]) <= set(run.columns):
+        return extra
+    places = [0, *(extra.header.index(name) for name in shown)]
+    return extra._replace(header=[extra.header[i] for i in places], rows=[[row[i] for i in places]
+                                                                          for row in extra.rows])
+
 # %% ../../nbs/50_report/04_leaderboard.ipynb #5b441809
-def as_text(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[Board] | None = None) -> str:
-    "The leaderboard for a terminal: aligned columns, the % of explainable, what the numbers are, then more tables."
-    import textwrap
-    pages = []
+def as_text(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[Board] | None = None,
+            wide: bool = False) -> str:
+    """The leaderboard for a terminal: aligned columns, the % of explainable, what the numbers are, then more tables.
+
+    boards: those to show, from `select_boards`; None: all. wide: each row in one line, also where the window is
+    narrower; without it a wide table comes in parts, see `tables.format_table`.
+    """
+    width, pages = window_width(), []
     for board in leaderboards(run) if boards is None else boards:
-        lines = _text_lines(board)
-        width = max(map(len, lines))
         marks = [f"{sign} {MARK_MEANINGS[mark]}" for mark, sign in _TEXT_SIGNS.items() if mark in marks_on_board(board)]
-        footer = [*board.notes, *marks, *board.definitions.values()]
-        warnings = [part for sentence in run_warnings(run, board.dataset)
-                    for part in textwrap.wrap(f"! {sentence}", width)]
+        notes = [*board.notes, *marks, " · ".join(board.definitions.values()),
+                 *(f"! {sentence}" for sentence in run_warnings(run, board.dataset))]
         title = [board.dataset] if len(run.about["datasets"]) > 1 else []
-        pages.append("\n".join([*title, *lines, "", *textwrap.wrap(" · ".join(footer), width, break_on_hyphens=False),
-                                *warnings]))
+        pages.append("\n".join([*title, *_text_lines(board, None if wide else width), "", *fit_notes(notes, width)]))
         for extra in (extra for extra in extras if extra.dataset == board.dataset):
-            notes = [part for note in extra.notes
-                     for part in textwrap.wrap(note, max(width, 80), subsequent_indent="  ")]
-            pages.append("\n".join([extra.title, "", *format_table(extra.header, extra.rows), "", *notes]))
+            table = format_table(extra.header, extra.rows, None if wide else width)
+            pages.append("\n".join([extra.title, "", *table, "", *fit_notes(extra.notes, width)]))
     return "\n\n".join(pages)
 
 
@@ -351,16 +362,14 @@ def _text_mark(number: BoardScore, text: str) -> str:
     return f"{text} {_TEXT_SIGNS['tied']}" if number.tied else text
 
 
-def _text_lines(board: Board) -> list[str]:
+def _text_lines(board: Board, width: int | None) -> list[str]:
     "A board's lines for a terminal, empty lines between models, ceilings and percentages."
     models, ceilings, shares = board_lines(board, _text_mark)
-    empty = [""] * len(board.header)
+    empty = [""] * len(board.columns)
     rows = models
-    if ceilings:
-        rows = rows + [empty] + ceilings
-    if shares:
-        rows = rows + [empty, ["% of explainable", *empty[1:]]] + shares
-    return [line.rstrip() for line in format_table(board.header, rows)]
+    for heading, more in (("ceilings", ceilings), ("% of explainable", shares)):
+        rows = rows + [["", *empty], [f"{heading}:", *empty], *more] if more else rows
+    return format_table(board.header, rows, width)
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #3d9ae23d
 def markdown_text(text: str) -> str:

@@ -32,6 +32,7 @@ from saliency_playground.report.leaderboard import (
     BoardRow,
     BoardScore,
     ExtraTable,
+    extra_columns,
     leaderboards,
     marks_on_board,
     run_warnings,
@@ -249,8 +250,9 @@ def page(run: RunFiles, extras: Sequence[ExtraTable] = (), most_errors: int = 20
 
     from saliency_playground.version import __version__
     about, errors = run.about, run.errors.to_dict("records")
-    sets = [dataset_context(run, board, i, [*observer_tables(run), *extras])
-            for i, board in enumerate(leaderboards(run) if boards is None else boards, start=1)]
+    boards = leaderboards(run) if boards is None else boards
+    more = [*(extra_columns(run, extra, boards) for extra in observer_tables(run)), *extras]
+    sets = [dataset_context(run, board, i, more) for i, board in enumerate(boards, start=1)]
     script = (files("saliency_playground")/"templates"/"report.js").read_text(encoding="utf-8")
     environment = Environment(loader=PackageLoader("saliency_playground"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
