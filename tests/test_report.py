@@ -178,10 +178,10 @@ def test_exports(scratch):
 
 NAMES = ["a_b%&#{}^~\\", "[1] first", "*starred", "中文", "a--b `quoted' <|>", "x" * 60,
          "an_uncommonly_long_name_of_a_model-fine_tuned_on_everything"]
-TEX = shutil.which("pdflatex") or shutil.which("tectonic")
+TEX = shutil.which("pdflatex") or shutil.which("tectonic") or ""
 
 
-@pytest.mark.skipif(TEX is None, reason="allowed on this system: there is no LaTeX (Debian: apt-get install "
+@pytest.mark.skipif(not TEX, reason="allowed on this system: there is no LaTeX (Debian: apt-get install "
                                         "texlive-latex-base texlive-latex-recommended)")
 @pytest.mark.parametrize("columns", [1, 9, 14])
 @pytest.mark.parametrize("width", PAPER_WIDTHS)

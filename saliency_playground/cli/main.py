@@ -443,7 +443,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
     from saliency_playground.report.run import Run
     with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]))
-        comparisons = compare_several(run, a, [b, *_names(models)], dataset, by)
+        comparisons = compare_several(run, a, [b, *names_given(models)], dataset, by)
     shown = [comparison.part(names_given(metrics), sort) for comparison in comparisons]
     (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:
