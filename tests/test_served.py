@@ -67,7 +67,7 @@ def notebook(folder, *cells):
             exec(compile(cell, f"<ipython-input-{n}>", "exec"), __main__.__dict__)
     """)
     done = subprocess.run([sys.executable, "-c", script], input=json.dumps([PROLOGUE, *map(textwrap.dedent, cells)]),
-                          capture_output=True, text=True, cwd=folder, encoding="utf-8", timeout=300,
+                          capture_output=True, text=True, cwd=folder, encoding="utf-8", timeout=560,
                           env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"})
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
@@ -294,7 +294,7 @@ def one_run(folder, arguments, environment=None):
     "A run in a process of its own: for each model how many predictions were computed, and the mean NSS."
     paths = os.pathsep.join([str(ROOT), *(f"lib{n}" for n, way in enumerate(WAYS) if "PYTHONPATH" in way)])
     done = subprocess.run([sys.executable, "-c", RUN.format(data=DATA, arguments=arguments)], capture_output=True,
-                          text=True, encoding="utf-8", cwd=folder, timeout=300,
+                          text=True, encoding="utf-8", cwd=folder, timeout=560,
                           env=os.environ | {"PYTHONPATH": paths} | (environment or {}))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
