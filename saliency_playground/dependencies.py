@@ -345,8 +345,8 @@ def _function(seen: Dependencies, function: types.FunctionType, part: str) -> An
 
 def _holds_own(value: Any) -> bool:
     "Whether a value is a function or class of the user's, or holds one, as the registry of a `singledispatch` does."
-    mapping = isinstance(value, (dict, types.MappingProxyType))
-    held = list(value.values()) if mapping else value if isinstance(value, (list, tuple)) else [value]
+    inside = value.values() if isinstance(value, (dict, types.MappingProxyType)) else value
+    held = list(inside) if isinstance(value, (dict, types.MappingProxyType, list, tuple)) else [value]
     return any(callable(one) and is_users(one) for one in held)
 
 
