@@ -130,28 +130,39 @@ def window_width(stream: TextIO | None = None) -> int | None:
         return None
 
 # %% ../nbs/02_tables.ipynb #1ebb041c
-_COMMAND = re.compile(r" *(saliency-playground|kaggle|jupyter|voila|pip|hf) ")
+_COMMAND = re.compile(r" *(?:\S*/)?(saliency-playground|kaggle|jupyter|voila|pip|hf|python[0-9.]*) ")
 _ARGUMENT = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s"'])+""")         # of a command; quotes keep it together
 _COMMENT = re.compile(r"(?:^|(?<=\s))# ")
+_ENTRY = re.compile(r" *(- |[\w.]+: )")                               # of a config: what goes on must be indented
 
 
 def fit_line(line: str, width: int) -> list[str]:
     "A line as lines of at most `width` columns, broken at spaces; a word that is wider stays whole."
-    if len(line) <= width:
+    indent = len(line) - len(line.lstrip())
+    if len(line) <= width or width < indent + 8:
         return [line]
-    indent, gaps = len(line) - len(line.lstrip()), list(re.finditer(r"(?<=\S) {2,}(?=\S)", line))
-    if comment := _COMMENT.search(line):
-        if comment.end() + 20 <= width:
-            return _fill(line, comment.end(), width, " " * comment.start() + "# ")
-        said = fit_line(" " * indent + line[comment.start():], width)        # no room beside it: it goes above
-        return [*said, *_fill(line[:comment.start()].rstrip(), indent, width, " " * (indent + 4))]
+    comment, gaps = _COMMENT.search(line), list(re.finditer(r"(?<=\S) {2,}(?=\S)", line))
+    if comment and comment.start() == indent:
+        return [line[:comment.end()] + part for part in fit_line(line[comment.end():], width - comment.end())]
+    if comment and comment.end() + max(20, _widest_word(line[comment.end():])) <= width:
+        return _fill(line, comment.end(), width, " " * comment.start() + "# ")
+    if comment:
+        return _fit_below(line, indent, (len(line[:comment.start()].rstrip()), comment.start()), width)
     if _COMMAND.match(line) and not gaps:
         return _fit_command(line, indent, width)
     start = max([indent, *(gap.end() for gap in gaps if gap.end() <= width // 2)])
-    if gaps and start == indent:                          # the first column is wide: what stands for it goes below
-        below = " " * (indent + 4) + line[gaps[0].end():]
-        return [*fit_line(line[:gaps[0].start()], width), *fit_line(below, width)]
-    return _fill(line, start, width, " " * start)
+    if gaps and (start == indent or start + _widest_word(line[start:]) > width):
+        return _fit_below(line, indent, gaps[0].span(), width)
+    return _fill(line, start, width, " " * (indent + 4 if start == indent and _ENTRY.match(line) else start))
+
+
+def _widest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
+
+
+def _fit_below(line: str, indent: int, gap: tuple[int, int], width: int) -> list[str]:
+    "A line whose second part finds no room beside the first and stands below it."
+    return [*fit_line(line[:gap[0]], width), *fit_line(" " * (indent + 4) + line[gap[1]:], width)]
 
 
 def _fill(line: str, start: int, width: int, hang: str) -> list[str]:

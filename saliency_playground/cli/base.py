@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CONTEXT_SETTINGS', 'Command', 'Shown', 'echo_whole', 'HelpFormatter', 'HelpContext', 'HelpCommand', 'HelpGroup',
-           'CommandGroup', 'write_output', 'file_option', 'read_settings']
+           'CommandGroup', 'write_output', 'file_option', 'read_settings', 'complete_from']
 
 # %% ../../nbs/70_cli/01_base.ipynb #ff445a30
 import re
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..errors import InputError, PlaygroundError, describe_error
 from ..files import did_you_mean
@@ -37,13 +38,21 @@ class Shown:
     """
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._open = ""                                        # what stands in the line that has no end yet
 
     def write(self, text: str) -> int:
         "Write a text, lines that are wider than the window broken; returns how many characters it has."
         width = window_width(self._stream)
-        if width is None or text.startswith("\r") or len(text) <= width:
+        if width is None or text.startswith("\r"):
             return self.write_whole(text)
-        self.write_whole("\n".join(part for line in text.split("\n") for part in fit_line(line, width)))
+        first, *others = text.split("\n")
+        if len(self._open) + len(first) > width and self._open:
+            first = _go_on(self._open, first, width)
+        else:
+            first = "\n".join(fit_line(first, width))
+        written = "\n".join([first, *(part for line in others for part in fit_line(line, width))])
+        self._open = f"{self._open}{written}".rpartition("\n")[2]
+        self.write_whole(written)
         return len(text)
 
     def write_whole(self, text: str) -> int:
@@ -59,6 +68,16 @@ class Shown:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _go_on(before: str, text: str, width: int) -> str:
+    "What follows in a line that holds something already, broken before words that find no room in it."
+    written, here = "", before
+    for word in re.findall(r"\s*\S+|\s+$", text):
+        if len(here) + len(word) > width and (here[-1:].isspace() or word[:1].isspace()):
+            word, here, written = word.lstrip(), "", written + "\n"
+        written, here = written + word, here + word
+    return written
 
 
 def echo_whole(text: str) -> None:
@@ -81,7 +100,8 @@ class HelpFormatter(click.HelpFormatter):
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         "The line that says how to type the command."
         start = f"{prefix or 'Usage: '}{prog} "
-        self._wrap(args, start, " " * (len(start) if len(start) + 20 <= self.width else 4))
+        room = max(20, *map(len, args.split()), 0)
+        self._wrap(args, start, " " * (len(start) if len(start) + room <= self.width else 4))
 
     def write_text(self, text: str) -> None:
         "Paragraphs; one that begins with `\\b` keeps its lines, and those that end in a backslash are one."
@@ -191,3 +211,17 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"--set takes KEY=VALUE, not {setting!r}.")
         values[key] = read_value(key, text)
     return values
+
+# %% ../../nbs/70_cli/01_base.ipynb #492b47e7
+def complete_from(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    "What completes a word to a name. kind: \"config\", \"dataset\" or \"model\"."
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+        if kind == "config":
+            from saliency_playground.bench.config import packaged_configs
+            known = packaged_configs()
+        else:
+            from saliency_playground.registry import names
+            known = names(kind)
+        files = [CompletionItem(begun, type="file")] if kind == "config" else []
+        return [*files, *(CompletionItem(name) for name in known if name.startswith(begun))]
+    return complete
