@@ -110,9 +110,10 @@ def write_source(source: Path) -> None:
         (source / pages.page_name(path)).write_text(text, encoding="utf-8")
     (source / "house.md").write_text(house.page(), encoding="utf-8")
     (source / "commands.md").write_text(commands_page(), encoding="utf-8")
-    tutorials = [without_end(path) for path in pages.notebooks() if path.parent.name == "tutorials"]
+    tutorials = [without_end(path) for path in sorted([*pages.notebooks(), *pages.markdown_pages()])
+                 if path.parent.name == "tutorials"]
     rest = [without_end(path) for path in pages.markdown_pages()[1:] if path.parent.name != "benchmarks"
-            and path.parent != pages.NBS]
+            and pages.NBS not in path.parents]
     measured = [without_end(path) for path in pages.benchmarks() if path.name != "README.md"]
     contents = [toctree(tutorials, ":hidden:", ":caption: Learn"),
                 toctree(["gallery", "commands", "reference/index"], ":hidden:", ":caption: Look up"),

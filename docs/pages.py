@@ -41,7 +41,8 @@ def benchmarks() -> list[Path]:
 
 def markdown_pages() -> list[Path]:
     "The Markdown files that are pages of the site."
-    return [ROOT / "README.md", *(ROOT / name for name in PROJECT), NBS / "README.md", *benchmarks()]
+    return [ROOT / "README.md", *(ROOT / name for name in PROJECT), NBS / "README.md",
+            *sorted((NBS / "tutorials").glob("*.md")), *benchmarks()]
 
 
 def page_name(path: Path) -> str:
