@@ -74,9 +74,8 @@ def _go_on(before: str, text: str, width: int) -> str:
     "What follows in a line that holds something already, broken before words that find no room in it."
     written, here = "", before
     for word in re.findall(r"\s*\S+|\s+$", text):
-        if len(here) + len(word.rstrip()) > width and (here[-1:].isspace() or word[:1].isspace()):
-            word, here = word.lstrip(), ""
-            written += "\n"
+        if len(here) + len(word) > width and (here[-1:].isspace() or word[:1].isspace()):
+            word, here, written = word.lstrip(), "", written + "\n"
         written, here = written + word, here + word
     return written
 

@@ -14,7 +14,7 @@ import click
 
 from ..errors import InputError
 from ..report.latex import PAPER_WIDTHS
-from .base import write_output
+from .base import HelpCommand, write_output
 
 # %% ../../nbs/70_cli/07_figure.ipynb #a6ae84c7
 def names_given(texts: tuple[str, ...], known: list[str]) -> list[str]:
@@ -41,7 +41,7 @@ def figure_images(run: Any, dataset: str, named: tuple[str, ...], count: int,
     return names_given(named, known) or spread_images(run, dataset, count)
 
 # %% ../../nbs/70_cli/07_figure.ipynb #ac410a41
-@click.command()
+@click.command(cls=HelpCommand)
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
 @click.option("--out", multiple=True, default=["figure.pdf"], show_default=True, metavar="FILE",
               type=click.Path(path_type=Path, dir_okay=False), help="The file to write, .pdf or .png; more than once.")

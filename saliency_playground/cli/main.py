@@ -27,7 +27,7 @@ from .completion import completion
 from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
-from .figure import figure
+from .figure import figure, names_given
 from .finetune import finetune, folds, split
 from .init import init
 from .kaggle import kaggle
@@ -336,11 +336,6 @@ def _open_again(record: Path) -> dict[str, Any]:
     return before
 
 # %% ../../nbs/70_cli/09_main.ipynb #6d5edb28
-def _names(text: tuple[str, ...]) -> list[str]:
-    "Names as they are typed: an option given several times, or several with commas between."
-    return [name.strip() for part in text for name in part.split(",") if name.strip()]
-
-
 _METRICS = click.option("--metrics", multiple=True, metavar="NAME,…",
                         help="Only these metrics, in this order, as `AUC,NSS` or `\"*AUC*\"`.  [default: all]")
 _WIDE = click.option("--wide", is_flag=True, help="One line a row, also where the window is narrower. Without it a "
@@ -395,7 +390,8 @@ def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tupl
     from saliency_playground.report.run import Run
     with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]), trust=trust)
-        boards = select_boards(run, _names(metrics), _names(models), sort)
+        known = [cell["model"] for cell in run.about["cells"]]
+        boards = select_boards(run, names_given(metrics, list(run.columns)), names_given(models, known), sort)
         extras = [extra_columns(run, extra, boards)
                   for extra in run.extra_tables(published_file or published, sensitivity)]
         leaderboard = as_text(run, extras, boards, wide)
@@ -456,8 +452,9 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
     from saliency_playground.report.run import Run
     with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]))
-        comparisons = compare_several(run, a, [b, *_names(models)], dataset, by)
-    shown = [comparison.part(_names(metrics), sort) for comparison in comparisons]
+        others = [b, *names_given(models, [cell["model"] for cell in run.about["cells"]])]
+    comparisons = compare_several(run, a, others, dataset, by)
+    shown = [comparison.part(names_given(metrics, list(run.columns)), sort) for comparison in comparisons]
     (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:
         import pandas as pd
