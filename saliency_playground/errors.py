@@ -135,9 +135,9 @@ _DISK_WORDS = {getattr(errno, name): " ".join(words) for name, words in _DISK_FA
 def disk_fault(error: OSError) -> str:
     """What is wrong with a disk or a path, and what to do, in two sentences; empty for an error of another kind.
 
-    Libraries that keep the number in their text (HDF5: `errno = 28`) are understood, too.
+    Libraries that keep the number in their text (HDF5: `errno = 28`, pip: `[Errno 28]`) are understood, too.
     """
-    told = re.search(r"errno = (\d+)", str(error))
+    told = re.search(r"errno(?: = | )(\d+)", str(error), re.IGNORECASE)
     return _DISK_WORDS.get(error.errno or 0) or (_DISK_WORDS.get(int(told[1]), "") if told else "")
 
 # %% ../nbs/00_errors.ipynb #09c2fabf

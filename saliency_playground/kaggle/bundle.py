@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .. import files
-from ..errors import InputError, MissingFileError, OccupiedError
+from ..errors import InputError, MissingFileError, OccupiedError, StorageError, disk_fault
 from ..version import __version__
 
 # %% ../../nbs/62_kaggle/02_bundle.ipynb #aea563fe
@@ -41,10 +41,14 @@ _PYTHON = "3.12"                                 # of Kaggle's image
 
 
 def _pip(*arguments: str) -> None:
-    "Call pip. Raises RuntimeError with its last line."
+    "Call pip. Raises StorageError if a disk refused it, RuntimeError with its last line for anything else."
     done = subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments],
                           capture_output=True, text=True)
     if done.returncode:
+        for line in done.stderr.splitlines():
+            if fault := disk_fault(OSError(line)):
+                named = re.findall(r"'(.+?)'", line) or [tempfile.gettempdir()]
+                raise StorageError(f"{named[-1]}: {fault}")
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise RuntimeError(f"pip {arguments[0]} failed: {lines[-1]}")
 
@@ -53,7 +57,7 @@ def build_own_wheel(out: Path) -> None:
     "Write the wheel of this package into a folder. Raises RuntimeError if it can be neither made nor found."
     source = Path(files.__file__).resolve().parent.parent
     if (source/"setup.py").is_file() and (source/"settings.ini").is_file():
-        with tempfile.TemporaryDirectory() as scratch:  # pip leaves a build folder in the source it is given
+        with tempfile.TemporaryDirectory() as scratch, files.disk_errors(scratch):  # pip leaves a folder in its source
             copy = Path(scratch, "source")
             copy.mkdir()
             for name in ("setup.py", "settings.ini", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
@@ -96,16 +100,10 @@ def write_bundle(out: str | Path, user: str, title: str = "saliency-playground",
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"two files are called {', '.join(repeated)}, and a bundle is flat. Rename one.")
-    with files.disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
-            _write_contents(scratch, dataset_id, title, paths, packages)
-            if out.exists():
-                shutil.rmtree(out)
-            scratch.rename(out)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with files.atomic_folder(out) as scratch:
+        _write_contents(scratch, dataset_id, title, paths, packages)
+        if out.exists():
+            shutil.rmtree(out)
     return sorted(out.iterdir())
 
 # %% ../../nbs/62_kaggle/02_bundle.ipynb #6f5a7c76

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import IO, Any, NamedTuple
 
 from .. import errors, files
-from ..errors import InputError, MissingFileError, MissingPackageError, RunError
+from ..errors import InputError, MissingFileError, MissingPackageError, RunError, StorageError
 from ..files import did_you_mean, read_json
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #d1b54fe9
@@ -152,14 +152,15 @@ def _execute_in_process(notebook: str, out: Path) -> None:
     threading.Thread(target=_end_when_alone, daemon=True).start()
     papermill = _papermill()
     try:
-        papermill.execute_notebook(notebook, str(beside), parameters, progress_bar=False, **_kernel_of(notebook))
-        os.replace(beside, out)
+        with files.disk_errors(out):
+            papermill.execute_notebook(notebook, str(beside), parameters, progress_bar=False, **_kernel_of(notebook))
+            os.replace(beside, out)
     except KeyboardInterrupt:
         beside.unlink(missing_ok=True)
         sys.exit(130)
     except Exception as error:
         _keep_if_whole(beside, out)
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(error if isinstance(error, StorageError) else f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)
 
 
