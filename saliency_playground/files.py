@@ -56,12 +56,15 @@ _replacing = threading.Lock()                          # on Windows two renames 
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    "A free name beside a path, whose folder is made if need be; what still has that name at the end is removed."
+def _beside(path: Path, about: str | Path | None = None) -> Iterator[Path]:
+    """A free name beside a path, whose folder is made if need be; what still has that name at the end is removed.
+
+    about: what a StorageError names; None: the path.
+    """
     beside = path.absolute().with_name(f".{_HOST}-{os.getpid()}-{secrets.token_hex(6)}.part")
     _unfinished.add(beside.name)
     try:
-        with disk_errors(path):
+        with disk_errors(about or path):
             beside.parent.mkdir(parents=True, exist_ok=True)
             if (folder := str(beside.parent)) not in _looked_through:
                 _looked_through.add(folder)
@@ -138,7 +141,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 # %% ../nbs/01_files.ipynb #bacb6187
 def check_writable(folder: str | Path) -> None:
     "Raise StorageError naming a folder in which no file can be written; the folder is made if need be."
-    with disk_errors(folder), _beside(Path(folder, "any")) as beside:
+    with _beside(Path(folder, "any"), folder) as beside:
         beside.write_bytes(bytes(4096))
 
 # %% ../nbs/01_files.ipynb #38c95ed3
@@ -168,7 +171,7 @@ def _is_left_over(place: str, name: str) -> bool:
     host, process = parts[1], int(parts[2])
     if host != _HOST:
         with suppress(OSError):
-            newest = max(os.stat(part).st_mtime for part in [path, *Path(path).rglob("*")])
+            newest = max(part.stat().st_mtime for part in [Path(path), *Path(path).rglob("*")])
             return time.time() - newest > _DAY
         return False
     return name not in _unfinished if process == os.getpid() else not _is_alive(process)

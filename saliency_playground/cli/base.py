@@ -15,7 +15,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from ..errors import InputError, PlaygroundError, describe_error
+from ..errors import InputError, PlaygroundError, describe_error, machine_fault
 from ..files import did_you_mean
 
 # %% ../../nbs/70_cli/01_base.ipynb #9148ed7d
@@ -67,8 +67,13 @@ class CommandGroup(click.Group):
             ctx.exit(error.exit_code)
         except BrokenPipeError:                              # `… | head` has seen enough; click ends quietly
             raise
-        except (OSError, UnicodeDecodeError, MemoryError) as error:        # what `errors.disk_fault` has words for, too
+        except (OSError, UnicodeDecodeError) as error:       # what `errors.disk_fault` has words for, too
             click.echo(describe_error(error), err=True)
+            ctx.exit(2)
+        except Exception as error:                           # a bug, unless the machine lacks something
+            if not (fault := machine_fault(error)):
+                raise
+            click.echo(fault, err=True)
             ctx.exit(2)
 
     def resolve_command(self, ctx: click.Context, args: list[str]

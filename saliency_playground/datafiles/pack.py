@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import files, images
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..datasets.base import FileDataset
+from ..datasets.base import FileDataset, refuse_among_images
 from ..datasets.embedded import EmbeddedDataset
 from ..datasets.packed import CARRIED, COLUMNS, FORMAT, LABELS, VERSION, label_texts, manifest_digest
 from ..datasets.parquet import require_pyarrow
@@ -150,6 +150,7 @@ def pack(dataset: SaliencyDataset, to: str | Path, about: dict[str, str] | None 
     to = Path(to)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise OccupiedError(f"{to} is there already, and is not empty. Name a new folder.")
+    refuse_among_images(dataset, {"to": to})
     with files.atomic_folder(to) as staging:
         manifest = _write_pack(dataset, staging, quiet)
         manifest["about"] = dict(getattr(dataset, "card", {}) if about is None else about)
