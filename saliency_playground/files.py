@@ -33,7 +33,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .errors import BusyError, InputError, StorageError, disk_fault
+from .errors import BusyError, InputError, StorageError, disk_fault, program
 
 # %% ../nbs/01_files.ipynb #2ad50cba
 @contextmanager
@@ -625,7 +625,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 def path_hint(path: str | Path) -> str:
     "What to do about a path that is not there, in a sentence."
     if Path(path).parts[-2:] == ("data", "toy"):
-        return "`saliency-playground toy` writes it."
+        return f"`{program()} toy` writes it."
     return ("Mend the path, or put the data there." if Path(path).is_absolute()
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 

@@ -39,7 +39,7 @@ from pydantic_core import ErrorDetails
 from .. import metrics as _metrics
 from ..checkup.recognise import known_datasets
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError, InputError, install_extra
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
 from ..settings import Document, assign_setting, parse_yaml, show_value
 from saliency_playground.files import (
@@ -660,9 +660,8 @@ def missing_inputs(config: Config) -> list[str]:
                     lines.append(config._document.line(entry.paths.get(option, ()), problem))
     for name, metric in _metrics.columns(config.metrics).items():
         if metric.library and find_spec(metric.library) is None:
-            cure = 'pip install "saliency_playground[metrics]"'
-            lines.append(config._document.line(("metrics", name),
-                                               f"{name} needs {metric.library}, which is not installed. {cure}."))
+            lines.append(config._document.line(("metrics", name), f"{name} needs {metric.library}, which is not "
+                                                                  f"installed. {install_extra('metrics')}."))
     return lines
 
 

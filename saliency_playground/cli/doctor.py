@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from ..errors import DatasetError, InputError, MissingFileError
-from .base import file_option, read_settings, write_output
+from ..tables import format_table, window_width
+from .base import HelpCommand, file_option, read_settings, write_output
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
@@ -73,7 +75,7 @@ def _mended_config(entries: list[dict[str, Any]], checkups: list["Checkup"]) -> 
 _EXIT_CODES = {"": 0, "note": 0, "warning": 1, "error": 2}
 
 
-@click.command()
+@click.command(cls=HelpCommand)
 @click.argument("targets", nargs=-1, required=True, metavar="FOLDER|TABLE|CONFIG…")
 @file_option("--html", "Write the checkup as one page, with the images that show what was found.")
 @file_option("--json", "Write the checkup for a program to read.")
@@ -144,8 +146,10 @@ def _compared(checkups: list["Checkup"]) -> str:
     "What the center bias of each dataset scores on the others, as text."
     from saliency_playground.checkup.across import center_bias_table
     table = center_bias_table({checkup.name: checkup.facts for checkup in checkups})
-    return ("center bias, bit/fixation better than uniform (row: learnt from, column: scored on)\n"
-            + table.to_string(float_format="{:.2f}".format, na_rep="–", index_names=False))
+    rows = [[str(name), *("–" if np.isnan(bits) else f"{bits:.2f}" for bits in row)]
+            for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    return "\n".join(["center bias, bit/fixation better than uniform (row: learnt from, column: scored on)",
+                      *format_table(["learnt from", *map(str, table.columns)], rows, window_width())])
 
 
 def _write_files(entries: list[dict[str, Any]], checkups: list["Checkup"], html: Path | None, json_file: Path | None,

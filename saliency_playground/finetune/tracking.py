@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError, RunError, describe_error, disk_fault
+from ..errors import InputError, RunError, describe_error, disk_fault, install_extra
 from ..files import did_you_mean, disk_errors
 from .config import Tracking
 
@@ -112,8 +112,8 @@ def _client() -> ModuleType:
     try:
         import wandb
     except ImportError:
-        raise InputError('wandb.enabled is true, and wandb is not installed. pip install '
-                         '"saliency_playground[finetune]", or set it to false.') from None
+        raise InputError("wandb.enabled is true, and wandb is not installed. "
+                         f"{install_extra('finetune')}, or set it to false.") from None
     return wandb
 
 

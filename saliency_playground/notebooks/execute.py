@@ -22,7 +22,14 @@ from types import ModuleType
 from typing import IO, Any, NamedTuple
 
 from .. import errors, files
-from ..errors import InputError, MissingFileError, MissingPackageError, RunError, StorageError
+from saliency_playground.errors import (
+    InputError,
+    MissingFileError,
+    MissingPackageError,
+    RunError,
+    StorageError,
+    install_extra,
+)
 from ..files import did_you_mean, read_json
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #d1b54fe9
@@ -87,7 +94,7 @@ def _papermill() -> ModuleType:
     try:
         import papermill
     except ImportError as error:
-        raise MissingPackageError('papermill is not installed. pip install "saliency_playground[notebooks]"',
+        raise MissingPackageError(f"papermill is not installed. {install_extra('notebooks')}.",
                                   name="papermill") from error
     return papermill
 

@@ -33,7 +33,6 @@ from saliency_playground.report.leaderboard import (
     ExtraTable,
     leaderboards,
     marks_on_board,
-    metric_definitions,
     run_warnings,
 )
 
@@ -163,14 +162,13 @@ def dataset_context(run: RunFiles, board: Board, number: int,
         strips = strip_contexts(run, dataset)
     except (OSError, LookupError, ValueError, TypeError, ImportError) as error:
         no_strips = f"No images: {error}"
-    definitions = metric_definitions(run, dataset)
     looks = {"best": "bold", "tied": "dotted underline"}
     marks = [f"{look}: {MARK_MEANINGS[mark]}" for mark, look in looks.items() if mark in marks_on_board(board)]
     distributions = [chart_of(charts.distribution_chart, run, dataset, metric,
                               alt=f"{metric} of every image, a line a model") for metric in board.columns]
     return {"number": number, "name": dataset, "images": about["images"], "px_per_dva": about.get("px_per_dva"),
-            "headline": headline(run, board),
-            "columns": [{"name": name, "arrow": arrow, "definition": definitions[name]}
+            "headline": headline(run, next(whole for whole in leaderboards(run) if whole.dataset == dataset)),
+            "columns": [{"name": name, "arrow": arrow, "definition": board.definitions[name]}
                         for name, arrow in zip(board.columns, board.directions, strict=True)],
             "models": row_contexts(board.models), "ceilings": row_contexts(board.ceilings),
             "notes": [*board.notes, *marks],
@@ -232,18 +230,19 @@ def extra_tables(run: RunFiles, published: bool | str | Path = False,
     return [extra for extra in tables if extra.rows]
 
 # %% ../../nbs/50_report/11_page.ipynb #4be95ed2
-def page(run: RunFiles, extras: Sequence[ExtraTable] = (), most_errors: int = 200) -> str:
+def page(run: RunFiles, extras: Sequence[ExtraTable] = (), most_errors: int = 200,
+         boards: Sequence[Board] | None = None) -> str:
     """The report of a run as one self-contained HTML page.
 
-    extras: more tables, from `extra_tables`. most_errors: failed images that are listed. Raises FileNotFoundError if
-    the run was not scored.
+    extras: more tables, from `extra_tables`. most_errors: failed images that are listed. boards: those to show, from
+    `leaderboard.select_boards`; None: all. Raises FileNotFoundError if the run was not scored.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from saliency_playground.version import __version__
     about, errors = run.about, run.errors.to_dict("records")
     sets = [dataset_context(run, board, i, [*observer_tables(run), *extras])
-            for i, board in enumerate(leaderboards(run), start=1)]
+            for i, board in enumerate(leaderboards(run) if boards is None else boards, start=1)]
     environment = Environment(loader=PackageLoader("saliency_playground"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
     images = ", ".join(f"{facts['images']} images of {name}" for name, facts in about["datasets"].items())
