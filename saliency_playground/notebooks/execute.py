@@ -22,14 +22,7 @@ from types import ModuleType
 from typing import IO, Any, NamedTuple
 
 from .. import errors, files
-from saliency_playground.errors import (
-    InputError,
-    MissingFileError,
-    MissingPackageError,
-    RunError,
-    StorageError,
-    install_extra,
-)
+from ..errors import InputError, MissingFileError, MissingPackageError, RunError, install_extra
 from ..files import did_you_mean, read_json
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #d1b54fe9
@@ -167,7 +160,7 @@ def _execute_in_process(notebook: str, out: Path) -> None:
         sys.exit(130)
     except Exception as error:
         _keep_if_whole(beside, out)
-        print(error if isinstance(error, StorageError) else f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(error if isinstance(error, errors.StorageError) else f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)
 
 
