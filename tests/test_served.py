@@ -246,8 +246,8 @@ def test_random_numbers_and_clocks_are_not_served_unless_the_code_seeds_them(kin
     assert first[0] == second[0] == 3 and "cache_key" in second[2][0]
     if seed:
         seeded = MODEL.format(f"({seed}, {answer})[1]")
-        first, drawn_between, second = notebook(tmp_path, before, seeded, BENCH, f"print(json.dumps([float({answer}.sum())]))"
-                                                if "image" not in answer else "print('[0]')", BENCH)
+        draw = "print('[0]')" if "image" in answer else f"print(json.dumps([float({answer}.sum())]))"
+        first, _drawn_between, second = notebook(tmp_path, before, seeded, BENCH, draw, BENCH)
         assert (first[0], second[0]) == (3, 0) and first[1] == second[1] and not second[2]
 
 
