@@ -66,24 +66,25 @@ def overlay(image: np.ndarray, heat: np.ndarray, alpha: float = 0.5) -> np.ndarr
     return np.clip(alpha * heat.astype(np.float32) + (1 - alpha) * image + 0.5, 0, 255).astype(np.uint8)
 
 # %% ../nbs/10_heatmaps.ipynb #5699e725
-def draw_fixations(image: np.ndarray, x: ArrayLike, y: ArrayLike, radius: float | None = None,
+def draw_fixations(image: np.ndarray, x: ArrayLike, y: ArrayLike, radius: ArrayLike | None = None,
                    colors: Sequence[tuple[int, int, int]] | None = None) -> np.ndarray:
     """An image with a ringed dot on each fixation.
 
-    image: (height, width, 3) uint8. x, y: (n,) pixels, 0-based. radius: of a dot in pixels; None: by the image's
-    size.
+    image: (height, width, 3) uint8. x, y: (n,) pixels, 0-based. radius: of the dots in pixels, one or (n,); None: by
+    the image's size.
     colors: an RGB colour for each fixation; None: white. Returns a new image of the same shape.
     """
     height, width = image.shape[:2]
-    radius = radius or max(1.0, 0.009 * max(height, width))
-    reach, drawn = int(np.ceil(1.45 * radius)) + 1, image.astype(np.float32)
-    for i, (px, py) in enumerate(zip(np.asarray(x, float), np.asarray(y, float), strict=True)):
+    x, y, drawn = np.asarray(x, float), np.asarray(y, float), image.astype(np.float32)
+    radii = np.broadcast_to(max(1.0, 0.009 * max(height, width)) if radius is None else np.asarray(radius), x.shape)
+    for i, (px, py, dot) in enumerate(zip(x, y, radii.tolist(), strict=True)):
+        reach = int(np.ceil(1.45 * dot)) + 1
         top, left = max(0, round(py) - reach), max(0, round(px) - reach)
         patch = drawn[top:max(top, round(py) + reach + 1), left:max(left, round(px) + reach + 1)]
         rows, columns = np.ogrid[:patch.shape[0], :patch.shape[1]]
         away = np.hypot(rows + top - py, columns + left - px)
-        for size, color in [(radius * 1.45, (20, 20, 20)),
-                            (radius, colors[i] if colors is not None else (255, 255, 255))]:
+        for size, color in [(dot * 1.45, (20, 20, 20)),
+                            (dot, colors[i] if colors is not None else (255, 255, 255))]:
             covered = np.clip(size + 0.5 - away, 0, 1)[..., None]            # of each pixel, by the disc
             patch += covered * (np.asarray(color, np.float32) - patch)
     return (drawn + 0.5).astype(np.uint8)
@@ -109,11 +110,11 @@ def contours(image: np.ndarray, density: ArrayLike, levels: Sequence[float] = (0
     """
     from saliency_playground.opencv import cv2
     density = np.asarray(density)
-    drawn = image.copy()
+    drawn, line = image.copy(), 1 if max(density.shape) < 320 else 2
     for value in mass_levels(density, levels) if at is None else at:
         outlines, _ = cv2.findContours((density >= value).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, outlines, -1, (20, 20, 20), 3, cv2.LINE_AA)
-        cv2.drawContours(drawn, outlines, -1, color, 1, cv2.LINE_AA)
+        cv2.drawContours(drawn, outlines, -1, (20, 20, 20), 2 * line + 1, cv2.LINE_AA)
+        cv2.drawContours(drawn, outlines, -1, color, line, cv2.LINE_AA)
     return drawn
 
 # %% ../nbs/10_heatmaps.ipynb #222fdaf7
