@@ -21,6 +21,8 @@ from ..errors import InputError, UnknownNameError, install_extra, program, quote
 from ..files import did_you_mean
 from ..progress import busy
 from ..version import __version__
+from . import base as shared
+from .base import CONTEXT_SETTINGS, CommandGroup, echo_whole, file_option, write_output
 from .completion import completion
 from .convert import convert as convert_exports
 from .data import data
@@ -29,14 +31,6 @@ from .figure import figure, names_given
 from .finetune import finetune, folds, split
 from .init import init
 from .kaggle import kaggle
-from saliency_playground.cli.base import (
-    CONTEXT_SETTINGS,
-    CommandGroup,
-    complete_from,
-    echo_whole,
-    file_option,
-    write_output,
-)
 
 if TYPE_CHECKING:
     from saliency_playground.bench.config import Config
@@ -277,7 +271,7 @@ def _run_config(config: "Config", strict: bool, quiet: bool) -> "RunResult":
 
 # %% ../../nbs/70_cli/10_main.ipynb #7fbf0ffc
 @main.command()
-@click.option("--config", "-c", metavar="NAME_OR_PATH", shell_complete=complete_from("config"),
+@click.option("--config", "-c", metavar="NAME_OR_PATH", shell_complete=shared.complete_from("config"),
               help="A YAML file, or a packaged config such as baseline or demo. It is code: it names what is imported.")
 @click.option("--from", "record", type=click.Path(path_type=Path), metavar="RUN_JSON",
               help="Repeat or finish the run that wrote this run.json. It is a config, so trust it as one.")
