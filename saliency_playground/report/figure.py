@@ -243,15 +243,15 @@ def _draw_bar(figure: Figure, style: FigureStyle, top: float) -> None:
            size=min(6.5, 6.5 * 72 * style.inches / text_width(rule, 6.5)))
 
 # %% ../../nbs/50_report/13_figure.ipynb #e91f3440
-def figure_bytes(figure: Figure, kind: str = "pdf") -> bytes:
-    "A figure as a file. kind: pdf or png. Raises ValueError for another."
+def figure_bytes(figure: Figure, kind: str = "pdf", dpi: int = _DPI) -> bytes:
+    "A figure as a file. kind: pdf or png, this with `dpi` dots per inch. Raises ValueError for another kind."
     import matplotlib
     if kind not in ("pdf", "png"):
         raise InputError(f"a figure is written as .pdf or .png, not as .{kind}.")
     buffer = io.BytesIO()
     with matplotlib.rc_context({"pdf.fonttype": 42}):
         metadata = {"CreationDate": None, "Producer": None, "Creator": "saliency_playground"} if kind == "pdf" else {}
-        figure.savefig(buffer, format=kind, dpi=_DPI, facecolor="white", metadata=metadata)
+        figure.savefig(buffer, format=kind, dpi=dpi, facecolor="white", metadata=metadata)
     return buffer.getvalue()
 
 # %% ../../nbs/50_report/13_figure.ipynb #546cc4fe

@@ -146,11 +146,12 @@ def latex_table(title: tuple[str, str], header: list[str], blocks: list[LatexBlo
     for i, group in enumerate(floats):
         tabulars = "\n\\par\\bigskip\n".join(_tabular(header, blocks, places, most) for places in group)
         more, (caption, label) = f" ({i + 1} of {len(floats)})" if high else "", title
+        below = rf"As in Table~\ref{{{label}}}." if i else latex_text(note)
         tables.append("\n".join([
             rf"\begin{{{environment}}}[tbp]", r"\centering", rf"\caption{{{latex_text(caption + more)}}}",
             rf"\label{{{label}{f'-{i + 1}' if i else ''}}}",
             rf"\footnotesize\setlength{{\tabcolsep}}{{{_GAP / 2:g}pt}}",
-            tabulars, rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize\raggedright {latex_text(note)}}}",
+            tabulars, rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize\raggedright {below}}}",
             rf"\end{{{environment}}}"]))
     return "\n\n".join(tables)
 
