@@ -57,7 +57,8 @@ def write_floors(source: Path) -> list[str]:
             else:
                 entries += notebook_entries([path], "../")
         if floor.number == 7:
-            entries.append(("workflows/", "../nbs/workflows/index.md", "what papermill runs: split, fold, evaluate, aggregate"))
+            papermill = "what papermill runs: split, fold, evaluate, aggregate"
+            entries.append(("workflows/", "../nbs/workflows/index.md", papermill))
         name = f"floors/{floor.number}_{floor.name}"
         about = "" if floor.number == 7 else floor.about
         (source / f"{name}.md").write_text(listing(f"{floor.number} {floor.name}", about and f"{about.capitalize()}.",
@@ -70,8 +71,24 @@ def write_notebooks(source: Path, reference: Reference) -> None:
     by_notebook = {module.notebook: module for module in reference.modules if module.notebook}
     for path in pages.notebooks():
         module = by_notebook.get(path)
-        notebook = pages.shown_notebook(path, f"Reference: {{py:mod}}`{module.full_name}`" if module else "")
+        notebook = pages.shown_notebook(path, f"{{.explained}}\nReference: {{py:mod}}`{module.full_name}`."
+                                        if module else "")
         (source / pages.page_name(path)).write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def commands_page() -> str:
+    "The help of every command, as a terminal of 80 columns prints it."
+    import click
+
+    from saliency_playground.cli.main import main as program
+    parts, todo = ["# Commands"], [("saliency-playground", program)]
+    while todo:
+        name, command = todo.pop(0)
+        context = click.Context(command, info_name=name, max_content_width=80, terminal_width=80)
+        title = name.removeprefix("saliency-playground ")
+        parts.append(f"## {title}\n\n```text\n{command.get_help(context).strip()}\n```")
+        todo = [(f"{name} {word}", below) for word, below in getattr(command, "commands", {}).items()] + todo
+    return "\n\n".join(parts) + "\n"
 
 
 def write_source(source: Path) -> None:
@@ -92,12 +109,13 @@ def write_source(source: Path) -> None:
         text = pages.with_links(path.read_text(encoding="utf-8"), path)
         (source / pages.page_name(path)).write_text(text, encoding="utf-8")
     (source / "house.md").write_text(house.page(), encoding="utf-8")
+    (source / "commands.md").write_text(commands_page(), encoding="utf-8")
     tutorials = [without_end(path) for path in pages.notebooks() if path.parent.name == "tutorials"]
     rest = [without_end(path) for path in pages.markdown_pages()[1:] if path.parent.name != "benchmarks"
             and path.parent != pages.NBS]
     measured = [without_end(path) for path in pages.benchmarks() if path.name != "README.md"]
     contents = [toctree(tutorials, ":hidden:", ":caption: Learn"),
-                toctree(["gallery", "reference/index"], ":hidden:", ":caption: Look up"),
+                toctree(["gallery", "commands", "reference/index"], ":hidden:", ":caption: Look up"),
                 toctree(["house", "nbs/README", *write_floors(source)], ":hidden:", ":caption: The notebooks"),
                 toctree([*rest, "benchmarks/README"], ":hidden:", ":caption: The project")]
     with open(source / "index.md", "a", encoding="utf-8") as front:

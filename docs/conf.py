@@ -1,4 +1,5 @@
 """How Sphinx turns `_docs/source`, which `build.py` writes, into the site."""
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,12 @@ for folder in (Path(__file__).resolve().parent, *Path(__file__).resolve().parent
     if (folder / "settings.ini").is_file():
         sys.path[:0] = [str(folder / "docs"), str(folder)]
         break
-import pages                                                                                      # noqa: E402
+import pages  # noqa: E402
+
+EXTRA = Path(__file__).resolve().parent / "extra"  # what the gallery writes: pages that stand beside those of the site
+(EXTRA / "pages").mkdir(parents=True, exist_ok=True)
+os.environ["GALLERY_PAGES"] = str(EXTRA / "pages")
+os.environ["PYTHONPATH"] = os.pathsep.join([str(pages.ROOT), os.environ.get("PYTHONPATH", "")])     # of its kernel
 
 project = pages.SETTINGS["lib_name"]
 author = pages.SETTINGS["author"]
@@ -17,12 +23,12 @@ version = release = pages.SETTINGS["version"]
 extensions = ["myst_nb"]
 root_doc = "index"
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
-exclude_patterns = ["jupyter_execute"]
+exclude_patterns = ["jupyter_execute", "extra"]
 nitpicky = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 add_module_names = False
-toc_object_entries = False
+toc_object_entries_show_parents = "hide"
 show_warning_types = True
 suppress_warnings = ["myst.header", "misc.highlighting_failure"]     # from # to ###; an … in JSON
 
@@ -32,7 +38,9 @@ myst_heading_slug_func = "pages.slug"
 nb_execution_mode = "force"                       # of pages that are not notebooks: those have their outputs
 nb_execution_excludepatterns = ["nbs/**", "nbs/**/*"]
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_in_temp = True
+nb_execution_timeout = 600
+nb_execution_show_tb = True
 nb_merge_streams = True
 nb_number_source_lines = False
 
@@ -42,11 +50,11 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
-html_extra_path: list[str] = []
+html_extra_path = ["extra"]
 html_theme_options = {
     "source_repository": pages.SETTINGS["git_url"], "source_branch": pages.SETTINGS["branch"],
     "top_of_page_buttons": [],
-    "footer_icons": [{"name": "GitHub", "url": pages.SETTINGS["git_url"], "html": "GitHub", "class": ""}],
+    "footer_icons": [{"name": "The source on GitHub", "url": pages.SETTINGS["git_url"], "html": "GitHub", "class": ""}],
 }
 
 
@@ -57,7 +65,7 @@ def of_others(app: Any, env: Any, node: Any, shown: Any) -> Any:
 
 
 def only_this_branch(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
-    "The contents beside a page are opened where the page stands: all of them on every page is half the time of a build."
+    "The contents beside a page are open where it stands: all of them on every page were half the time of a build."
     if whole := context.get("toctree"):
         context["toctree"] = lambda **options: whole(**options | {"collapse": True})
 

@@ -57,28 +57,30 @@ def rooms() -> dict[str, Room]:
 
 
 def room_imports() -> set[tuple[str, str]]:
-    "Which room imports which, anywhere in its modules."
-    pairs = set()
+    "Which room of the picture imports which, anywhere in its modules."
+    pairs, drawn = set(), floors.floors().keys()
     for path in floors.MODULES:
         here = floors.name_of(path).split(".")[0]
         pairs |= {(here, other.split(".")[0]) for other in floors.own_imports(path)}
-    return {(a, b) for a, b in pairs if a and b and a != b}
+    return {(a, b) for a, b in pairs if a != b and {a, b} <= drawn}
 
 
 def curve(a: Room, b: Room) -> str:
     "A line from a room down to one that it imports; beneath the boxes for two of one floor."
     if a.floor == b.floor:
         y, sag = a.top + BOX, min(26, 8 + abs(a.middle - b.middle) / 14)
-        return f"M{a.middle:.0f} {y:.0f}C{a.middle:.0f} {y + sag:.0f} {b.middle:.0f} {y + sag:.0f} {b.middle:.0f} {y:.0f}"
-    start, end = a.top + BOX, b.top
-    bend = (end - start) * 0.45
-    return f"M{a.middle:.0f} {start:.0f}C{a.middle:.0f} {start + bend:.0f} {b.middle:.0f} {end - bend:.0f} {b.middle:.0f} {end:.0f}"
+        places = [(a.middle, y), (a.middle, y + sag), (b.middle, y + sag), (b.middle, y)]
+    else:
+        start, end = a.top + BOX, b.top
+        bend = (end - start) * 0.45
+        places = [(a.middle, start), (a.middle, start + bend), (b.middle, end - bend), (b.middle, end)]
+    first, *rest = (f"{x:.0f} {y:.0f}" for x, y in places)
+    return f"M{first}C{' '.join(rest)}"
 
 
 def svg(to: str = "reference/{}.html") -> str:
     "The picture; a room leads to its page. The room that is pointed at shows what it imports and what imports it."
-    here, pairs = rooms(), sorted(room_imports())
-    drawn = [(a, b) for a, b in pairs if a in here and b in here]
+    here, drawn = rooms(), sorted(room_imports())
     height = len(floors.drawn_floors()) * (BAND + GAP) + GAP
     lit = "".join(f".house:has(#room-{name}:is(:hover, :focus)) .from-{name} {{ opacity: 1; stroke-width: 1.6; "
                   "stroke: var(--color-brand-primary, #0a4bff); }\n"
@@ -111,11 +113,11 @@ def page() -> str:
     for floor in floors.drawn_floors():
         for name in floor.rooms:
             below = [other for other in reversed(here) if (name, other) in pairs]
-            rows.append(f"| {floor.number} | [{name}](reference/{name}.md) | {here[name].modules} | {here[name].lines:,} "
-                        f"| {', '.join(below) or '–'} |")
-    return "\n\n".join([
-        "# The house", f"Every room of the package on its floor, and all {len(pairs)} imports between rooms, read from the "
-        "source when this page was built. Imports go down only; on one floor, from a higher number to a lower. Point at a "
-        "room: <span class=\"imports\">what it imports</span> and <span class=\"importers\">what imports it</span> light "
-        "up. A click leads to its reference. [The rules of the house](nbs/README.md).",
-        f"```{{raw}} html\n<div class=\"scrolls\">\n{svg()}\n</div>\n```", "## The same in words", "\n".join(rows)]) + "\n"
+            rows.append(f"| {floor.number} | [{name}](reference/{name}.md) | {here[name].modules} "
+                        f"| {here[name].lines:,} | {', '.join(below) or '–'} |")
+    lead = (f"Every room of the package on its floor, and all {len(pairs)} imports between rooms, read from the source "
+            "when this page was built. Imports go down only; on one floor, from a higher number to a lower. Point at a "
+            'room: <span class="imports">what it imports</span> and <span class="importers">what imports it</span> light up. '
+            "A click leads to its reference. [The rules of the house](nbs/README.md).")
+    picture = f'```{{raw}} html\n<div class="scrolls">\n{svg()}\n</div>\n```'
+    return "\n\n".join(["# The house", lead, picture, "## The same in words", "\n".join(rows)]) + "\n"

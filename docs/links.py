@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-
 class Page(HTMLParser):
     "What a page points to, and what can be pointed to on it."
 

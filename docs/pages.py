@@ -14,8 +14,9 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parents[1]
 NBS = ROOT / "nbs"
-sys.path.insert(0, str(ROOT / "tests"))
-import floors as floors                                                                           # noqa: E402
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
+import floors as floors  # noqa: E402
+
 _settings = ConfigParser(delimiters=["="])
 _settings.read(ROOT / "settings.ini", encoding="utf-8")
 SETTINGS = _settings["DEFAULT"]
@@ -77,7 +78,8 @@ def leads_to(target: str, page: Path) -> str:
     if re.match(r"[a-z]+:|//|/", target):
         return target
     where = (page.parent / unquote(path)).resolve() if path else page
-    anchor = "#" + slug(unquote(anchor).replace("-", " ") if where.suffix == ".ipynb" else unquote(anchor)) if anchor else ""
+    if anchor:                                         # of a notebook as JupyterLab writes it: dashes for spaces
+        anchor = "#" + slug(unquote(anchor).replace("-", " " if where.suffix == ".ipynb" else "-"))
     if not path:
         return anchor
     if not where.exists() or not where.is_relative_to(ROOT):

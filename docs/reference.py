@@ -99,7 +99,7 @@ class Reference:
     "All that is public, and the pages about it."
 
     def __init__(self) -> None:
-        self.modules = [module for module in modules() if module.public or module.notebook]
+        self.modules = [module for module in modules() if module.name and (module.public or module.notebook)]
         self.module_names = {module.name for module in self.modules}
         self.homes: dict[str, list[Module]] = {}
         for module in self.modules:
@@ -131,16 +131,16 @@ class Reference:
         reference = self
 
         class Names(ast.NodeTransformer):
-            def visit_Name(self, node: ast.Name) -> ast.AST:                                           # noqa: N802
+            def visit_Name(self, node: ast.Name) -> ast.AST:
                 full = reference.full_name_of(node.id, module)
                 return ast.parse(full, mode="eval").body if full else node
 
-            def visit_Constant(self, node: ast.Constant) -> ast.AST:                                   # noqa: N802
+            def visit_Constant(self, node: ast.Constant) -> ast.AST:
                 if isinstance(node.value, str) and re.fullmatch(r"[A-Za-z_][\w.\[\] |,]*", node.value):
                     return self.visit(ast.parse(node.value, mode="eval").body)
                 return node
 
-            def visit_Subscript(self, node: ast.Subscript) -> ast.AST:                                 # noqa: N802
+            def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
                 return node if getattr(node.value, "id", "") == "Literal" else self.generic_visit(node)
 
         return ast.unparse(Names().visit(ast.parse(ast.unparse(node), mode="eval").body))
@@ -162,7 +162,7 @@ class Reference:
     def prose(self, text: str, module: Module, names: list[str] = ()) -> str:                     # type: ignore[assignment]
         """A docstring as Markdown.
 
-        What is said of an argument (names) becomes an item of a list, results and errors begin a paragraph of their own.
+        What is said of an argument (names) becomes an item of a list, results and errors begin a paragraph.
         """
         text = inspect.cleandoc(text)
         if names:
@@ -180,7 +180,7 @@ class Reference:
         "A name between backticks as a link to its entry, where it has one."
         name = code.strip("`")
         full = self.full_name_of(name, module) if re.fullmatch(r"[\w.]+(\(\))?", name) else ""
-        return f"{{py:obj}}`{name} <{full}>`" if full else code
+        return linked_to(full, name) if full else code
 
     def explained(self, name: str, module: Module, up: str = "..") -> str:
         "A line that leads to the place in the notebook where a name is explained."
@@ -217,13 +217,14 @@ class Reference:
         if not made and is_record(node):
             arguments = f"({', '.join(self.record_field(one, module) for one in fields)})"
             fields = [one for one in fields if remark(module, one)]
-        names = [*argument_names(made or node), *(one.target.id for one in node.body if isinstance(one, ast.AnnAssign)
-                                                  and isinstance(one.target, ast.Name))]
+        attributes = [target for one in node.body if isinstance(one, ast.Assign | ast.AnnAssign)
+                      for target in getattr(one, "targets", None) or [getattr(one, "target", None)]]
+        names = [*argument_names(made or node), *(one.id for one in attributes if isinstance(one, ast.Name))]
         said = [self.prose(ast.get_docstring(node) or "", module, names)]
         if made and (text := ast.get_docstring(made)):
             said.append(self.prose(text, module, names))
-        known = [base for base in bases if base.startswith(NAME)]
-        said += [f"A {', '.join(f'{{py:obj}}`{base.rpartition(chr(46))[2]} <{base}>`' for base in known)}."] if known else []
+        if known := [linked_to(base) for base in bases if base.startswith(NAME)]:
+            said.append(f"A {', '.join(known)}.")
         said += [self.field(one, module) for one in fields]
         said += [self.method(one, module) for name, one in own.items() if not name.startswith("_")]
         return directive("py:class", node.name + arguments, "\n\n".join(filter(None, said)) + end)
@@ -271,8 +272,8 @@ class Reference:
         taken = [name for name, full in package.imported.items() if full.startswith(NAME) and not name.startswith("_")]
         links = [self.linked(f"`{name}`", package) for name in taken]
         said = ast.get_docstring(package.tree) or ""
-        return (self.prose(said, package) + (f"\n\n`{package.full_name}` itself has {', '.join(links)}." if links else "")
-                ).strip()
+        faces = f"\n\n`{package.full_name}` itself has {', '.join(links)}." if links else ""
+        return (self.prose(said, package) + faces).strip()
 
     def face_page(self) -> str:
         "What `import saliency_playground as sp` brings."
@@ -283,10 +284,9 @@ class Reference:
             module = next(one for one in self.modules if one.name == home)
             rows.append(f"| {self.linked(f'`{home}.{name}`', face).replace(f'`{home}.', '`', 1)} | "
                         f"{self.prose(first_sentence(module.definitions[name]), module)} |")
-        view = directive("py:function", "view" + self.signature(face.definitions["view"], face),  # type: ignore[arg-type]
-                         self.prose(ast.get_docstring(face.definitions["view"]) or "", face, ["run", "start"]))  # type: ignore[arg-type]
-        return (f"# The face\n\n```python\nimport saliency_playground as sp\n```\n\nEach name is imported when it is first "
-                f"used.\n\n```{{py:module}} {NAME}\n```\n\n" + "\n".join(rows) + f"\n\n{view}\n")
+        lead = f"```python\nimport {NAME} as sp\n```\n\nEach name is imported when it is first used."
+        module_mark = f"```{{py:module}} {NAME}\n```"
+        return "\n\n".join(["# The face", lead, module_mark, "\n".join(rows), self.entry("view", face)]) + "\n"
 
     def index_page(self) -> str:
         "All rooms by floor, each with its modules and public names."
@@ -294,12 +294,12 @@ class Reference:
                  "([the house](../house.md)). What most people need is [the face](face.md)."]
         for floor in sorted(floors.drawn_floors(), key=lambda floor: -floor.number):
             parts.append(f"## Floor {floor.number}: {floor.name}\n\n{floor.about[0].upper()}{floor.about[1:]}."
-                         if floor.about else f"## Floor {floor.number}: {floor.name}")
+                         if floor.about and floor.number < 7 else f"## Floor {floor.number}: {floor.name}")
             for room in floor.rooms:
                 inside = [module for module in self.modules if module.room == room]
                 names = ", ".join(self.linked(f"`{module.full_name}.{name}`", module).replace(
                     f"`{module.full_name}.", "`", 1) for module in inside for name in module.public)
-                parts.append(f"**[{room}]({room}.md)**: {names}")
+                parts.append(f"**[{room}]({room}.md)**" + (f": {names}" if names else ""))
         toc = "\n".join(["```{toctree}", ":hidden:", "", "face", *self.rooms(), "```"])
         return "\n\n".join([*parts, toc]) + "\n"
 
@@ -309,6 +309,11 @@ class Reference:
         (folder / "face.md").write_text(self.face_page(), encoding="utf-8")
         for room in self.rooms():
             (folder / f"{room}.md").write_text(self.room_page(room), encoding="utf-8")
+
+
+def linked_to(full: str, shown: str = "") -> str:
+    "A link to the entry of this full name."
+    return f"{{py:obj}}`{shown or full.rpartition('.')[2]} <{full}>`"
 
 
 NAMES = "\N{ZERO WIDTH SPACE}"                         # around what is printed bold, until all else is escaped
@@ -356,5 +361,5 @@ def remark(module: Module, node: ast.stmt) -> str:
 
 
 def first_sentence(node: ast.AST) -> str:
-    said = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")      # type: ignore[arg-type]
-    return said
+    said = " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())              # type: ignore[arg-type]
+    return re.split(r"(?<=[.;]) (?=[A-Za-z_]+:|[A-Z])", said)[0]

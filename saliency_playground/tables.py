@@ -130,7 +130,7 @@ def window_width(stream: TextIO | None = None) -> int | None:
         return None
 
 # %% ../nbs/02_tables.ipynb #1ebb041c
-_COMMAND = re.compile(r" *(saliency-playground|kaggle|jupyter|voila|pip|hf) ")
+_COMMAND = re.compile(r" *(?:\S*/)?(saliency-playground|kaggle|jupyter|voila|pip|hf|python[0-9.]*) ")
 _ARGUMENT = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s"'])+""")         # of a command; quotes keep it together
 _COMMENT = re.compile(r"(?:^|(?<=\s))# ")
 _ENTRY = re.compile(r" *(- |[\w.]+: )")                               # of a config: what goes on must be indented
