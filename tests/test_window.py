@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import click
@@ -56,6 +57,8 @@ TYPED = {                                              # a command of the parser
     "kaggle kernel": (["--notebook holdout_split --user ada --out kernel --dataset ada/saliency-playground"],
                       ["--notebook nope --user ada --out kernel"]),
     "doctor": (["data/toy data/other --limit-images 2"], ["data/nowhere", "data/toy --set colour=red"]),
+    "init": (["data/toy --out mine.yaml --limit-images 1"], ["data/nowhere", "data/toy --out run.yaml"]),
+    "completion": (["bash"], ["hsab"]),
     "data": ([], ["pakc"]),
     "data list": ([""], ["nope*"]),
     "data info": (["CAT2000", "salicon", "mit1003"], ["nope"]),
@@ -135,7 +138,8 @@ def test_help_fits(width):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_is_printed_fits(place, width):
     for name, (works, refused) in TYPED.items():
-        for words, codes in [*((words, (0, 1) if name == "doctor" else (0,)) for words in works
+        Path("mine.yaml").unlink(missing_ok=True)
+        for words, codes in [*((words, (0, 1) if name in ("doctor", "init") else (0,)) for words in works
                                if width <= 80 or name not in SLOW),
                              *((words, (1, 2)) for words in refused)]:
             shown = typed(f"{name} {words}", width, codes)
