@@ -58,7 +58,7 @@ TYPED = {                                              # a command of the parser
                       ["--notebook nope --user ada --out kernel"]),
     "doctor": (["data/toy data/other --limit-images 2"], ["data/nowhere", "data/toy --set colour=red"]),
     "init": (["data/toy --out mine.yaml --limit-images 1"], ["data/nowhere", "data/toy --out run.yaml"]),
-    "completion": (["bash"], ["hsab"]),
+    "completion": ([], ["hsab"]),                      # what works is a script, see below
     "data": ([], ["pakc"]),
     "data list": ([""], ["nope*"]),
     "data info": (["CAT2000", "salicon", "mit1003"], ["nope"]),
@@ -227,6 +227,18 @@ def test_a_config_that_is_printed_stays_a_config():
             shown = typed(f"info {name}", width)
             assert yaml.safe_load(shown) == yaml.safe_load(path.read_text(encoding="utf-8")), (name, width)
             assert not [line for line in shown.splitlines() if too_wide(line, width)], (name, width)
+
+
+def test_a_script_for_a_shell_is_left_alone():
+    "Neither the script that `completion` prints nor what it asks for later is broken into lines."
+    for shell in ("bash", "zsh", "fish"):
+        assert typed(f"completion {shell}", 60) == typed(f"completion {shell}")
+    told = {}
+    for width in ("40", "400"):
+        asked = {"COLUMNS": width, "_SALIENCY_PLAYGROUND_COMPLETE": "zsh_complete",
+                 "COMP_WORDS": "saliency-playground ", "COMP_CWORD": "1"}
+        told[width] = TERMINAL.invoke(main, [], prog_name="saliency-playground", env=asked).output
+    assert told["40"] == told["400"] and "leaderboard" in told["40"]
 
 
 def test_json_of_a_part(place):

@@ -7,6 +7,7 @@ __all__ = ['CONTEXT_SETTINGS', 'Command', 'Shown', 'echo_whole', 'HelpFormatter'
            'CommandGroup', 'write_output', 'file_option', 'read_settings', 'complete_from']
 
 # %% ../../nbs/70_cli/01_base.ipynb #ff445a30
+import os
 import re
 import sys
 import textwrap
@@ -18,7 +19,7 @@ from typing import Any, TextIO, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ..errors import InputError, PlaygroundError, describe_error
+from ..errors import InputError, PlaygroundError, describe_error, machine_fault
 from ..files import did_you_mean
 from ..tables import fit_line, window_width
 
@@ -168,7 +169,9 @@ class CommandGroup(HelpGroup):
     group_class = HelpGroup
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        "Run the command; whatever it prints fits the window."
+        "Run the command; whatever it prints fits the window, but for what a shell asks to complete a word."
+        if os.environ.get("_SALIENCY_PLAYGROUND_COMPLETE"):
+            return super().main(*arguments, **options)
         with redirect_stdout(Shown(sys.stdout)), redirect_stderr(Shown(sys.stderr)):
             return super().main(*arguments, **options)
 
@@ -181,8 +184,13 @@ class CommandGroup(HelpGroup):
             ctx.exit(error.exit_code)
         except BrokenPipeError:                              # `… | head` has seen enough; click ends quietly
             raise
-        except (OSError, UnicodeDecodeError, MemoryError) as error:        # what `errors.disk_fault` has words for, too
+        except (OSError, UnicodeDecodeError) as error:       # what `errors.disk_fault` has words for, too
             click.echo(describe_error(error), err=True)
+            ctx.exit(2)
+        except Exception as error:                           # a bug, unless the machine lacks something
+            if not (fault := machine_fault(error)):
+                raise
+            click.echo(fault, err=True)
             ctx.exit(2)
 
 # %% ../../nbs/70_cli/01_base.ipynb #ab107b97
