@@ -87,7 +87,7 @@ def too_wide(line: str, width: int) -> bool:
     longest = max(line.split(), key=len)
     whole = "/" in longest or "\\" in longest or re.fullmatch(r"[0-9a-f]{64}", longest)
     alone = len(line) - len(longest) <= width // 2
-    quoted = re.fullmatch(r"""\s*("[^"]*"|'[^']*')( \\)?""", line)
+    quoted = re.fullmatch(r"""\s*(?:#\s*)?("[^"]*"|'[^']*')( \\)?""", line)
     return not (whole and alone) and not quoted and not (os.name == "nt" and "saliency-playground " in line)
 
 
