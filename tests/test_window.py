@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import click
@@ -34,8 +35,7 @@ TYPED = {                                              # a command of the parser
               "baseline"], ["nope"]),
     "run": (["--config run.yaml"], ["--config nope", "--config run.yaml --set models=[unifrom]", "",
                                     "--config baseline --limit-images 0"]),
-    "report": (["out", "out --metrics NSS,*AUC* --sort NSS", "out --models *bias*,gold_standard --published",
-                "out --sensitivity --metrics CC,KL"],
+    "report": (["out", "out --metrics NSS,*AUC* --sort NSS", "out --models *bias*,gold_* --published --sensitivity"],
                ["out --metrics nss", "out --models unifrom", "nowhere", "out --colour"]),
     "compare": (["spectral_residual center_bias out", "center_bias * out --sort dz", "uniform gold_standard out"],
                 ["unifrom center_bias out", "center_bias uniform out --metrics nss"]),
@@ -57,6 +57,8 @@ TYPED = {                                              # a command of the parser
     "kaggle kernel": (["--notebook holdout_split --user ada --out kernel --dataset ada/saliency-playground"],
                       ["--notebook nope --user ada --out kernel"]),
     "doctor": (["data/toy data/other --limit-images 2"], ["data/nowhere", "data/toy --set colour=red"]),
+    "init": (["data/toy --out mine.yaml --limit-images 1"], ["data/nowhere", "data/toy --out run.yaml"]),
+    "completion": ([], ["hsab"]),                      # what works is a script, see below
     "data": ([], ["pakc"]),
     "data list": ([""], ["nope*"]),
     "data info": (["CAT2000", "salicon", "mit1003"], ["nope"]),
@@ -67,7 +69,7 @@ TYPED = {                                              # a command of the parser
 }
 
 
-SLOW = ["figure", "doctor", "export", "report"]           # looked at in narrow windows only, where lines break
+SLOW = ["figure", "doctor", "export"]                     # looked at in narrow windows only, where lines break
 
 
 def commands(command: click.Command = main, words: tuple[str, ...] = ()) -> dict[str, click.Command]:
@@ -85,7 +87,7 @@ def too_wide(line: str, width: int) -> bool:
     longest = max(line.split(), key=len)
     whole = "/" in longest or "\\" in longest or re.fullmatch(r"[0-9a-f]{64}", longest)
     alone = len(line) - len(longest) <= width // 2
-    quoted = re.fullmatch(r"""\s*("[^"]*"|'[^']*')( \\)?""", line)
+    quoted = re.fullmatch(r"""\s*(?:#\s*)?("[^"]*"|'[^']*')( \\)?""", line)
     return not (whole and alone) and not quoted and not (os.name == "nt" and "saliency-playground " in line)
 
 
@@ -136,7 +138,8 @@ def test_help_fits(width):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_is_printed_fits(place, width):
     for name, (works, refused) in TYPED.items():
-        for words, codes in [*((words, (0, 1) if name == "doctor" else (0,)) for words in works
+        Path("mine.yaml").unlink(missing_ok=True)
+        for words, codes in [*((words, (0, 1) if name in ("doctor", "init") else (0,)) for words in works
                                if width <= 80 or name not in SLOW),
                              *((words, (1, 2)) for words in refused)]:
             shown = typed(f"{name} {words}", width, codes)
@@ -224,6 +227,18 @@ def test_a_config_that_is_printed_stays_a_config():
             shown = typed(f"info {name}", width)
             assert yaml.safe_load(shown) == yaml.safe_load(path.read_text(encoding="utf-8")), (name, width)
             assert not [line for line in shown.splitlines() if too_wide(line, width)], (name, width)
+
+
+def test_a_script_for_a_shell_is_left_alone():
+    "Neither the script that `completion` prints nor what it asks for later is broken into lines."
+    for shell in ("bash", "zsh", "fish"):
+        assert typed(f"completion {shell}", 60) == typed(f"completion {shell}")
+    told = {}
+    for width in ("40", "400"):
+        asked = {"COLUMNS": width, "_SALIENCY_PLAYGROUND_COMPLETE": "zsh_complete",
+                 "COMP_WORDS": "saliency-playground ", "COMP_CWORD": "1"}
+        told[width] = TERMINAL.invoke(main, [], prog_name="saliency-playground", env=asked).output
+    assert told["40"] == told["400"] and "leaderboard" in told["40"]
 
 
 def test_json_of_a_part(place):

@@ -7,6 +7,7 @@ __all__ = ['CONTEXT_SETTINGS', 'Command', 'Shown', 'echo_whole', 'HelpFormatter'
            'CommandGroup', 'write_output', 'file_option', 'read_settings', 'complete_from']
 
 # %% ../../nbs/70_cli/01_base.ipynb #ff445a30
+import os
 import re
 import sys
 import textwrap
@@ -168,7 +169,9 @@ class CommandGroup(HelpGroup):
     group_class = HelpGroup
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        "Run the command; whatever it prints fits the window."
+        "Run the command; whatever it prints fits the window, but for what a shell asks to complete a word."
+        if os.environ.get("_SALIENCY_PLAYGROUND_COMPLETE"):
+            return super().main(*arguments, **options)
         with redirect_stdout(Shown(sys.stdout)), redirect_stderr(Shown(sys.stderr)):
             return super().main(*arguments, **options)
 

@@ -9,7 +9,7 @@ __all__ = ['completion']
 import click
 
 from ..errors import InputError
-from .base import HelpCommand
+from .base import HelpCommand, echo_whole
 
 # %% ../../nbs/70_cli/09_completion.ipynb #6b051ca6
 @click.command(cls=HelpCommand)
@@ -30,4 +30,4 @@ def completion(shell: str) -> None:
     if made is None:
         raise InputError(f"the installed click does not know {shell}. Install a newer one.")
     command = click.get_current_context().find_root().command
-    click.echo(made(command, {}, "saliency-playground", "_SALIENCY_PLAYGROUND_COMPLETE").source())
+    echo_whole(made(command, {}, "saliency-playground", "_SALIENCY_PLAYGROUND_COMPLETE").source())

@@ -15,7 +15,6 @@ import click
 
 from ..errors import InputError
 from ..progress import busy
-from ..report.latex import PAPER_WIDTHS
 from .base import HelpCommand, write_output
 
 # %% ../../nbs/70_cli/07_figure.ipynb #a6ae84c7
@@ -102,6 +101,7 @@ def figure(output_dirs: tuple[Path, ...], out: tuple[Path, ...], models: tuple[s
 def _style_of(metrics: list[str], **asked: Any) -> Any:
     "What the options say of a figure's looks. metrics: names that may hold a comma."
     from saliency_playground.report.figure import FigureStyle
+    from saliency_playground.report.latex import PAPER_WIDTHS
     width = asked["width"]
     if width not in PAPER_WIDTHS:
         with suppress(ValueError):                                         # FigureStyle says which words there are

@@ -27,7 +27,7 @@ def _row_values(row: BoardRow, counts: dict[tuple[str, str], int], columns: Sequ
     "A model's numbers as plain values. counts: (model, metric) -> images with a score."
     scores = {}
     for name, number in zip(columns, row.numbers, strict=True):
-        mark = "best" if number.best else "tied" if number.tied else None
+        mark = next((mark for mark in ("best", "tied") if getattr(number, mark)), None)
         scores[name] = {"mean": json_number(number.mean), "ci_low": json_number(number.low),
                         "ci_high": json_number(number.high), "n": int(counts[row.model, name]),
                         "percent_of_explainable": json_number(number.percent), "mark": mark,
