@@ -121,7 +121,7 @@ def test_nothing_of_nbdev_and_no_escape_is_left(source):
 @pytest.mark.parametrize("target, becomes", [
     ("../21_core.ipynb#Who-looked?", "../21_core.ipynb#who-looked"), ("#Who-looked", "#who-looked"),
     ("../../README.md#install", "../../index.md#install"), ("../11_metrics/", "../11_metrics/index.md"),
-    ("../../.github/toy.png", "../../.github/toy.png"),
+    ("../../.github/viewer.jpg", "../../.github/viewer.jpg"),
     ("https://a.org/B#C", "https://a.org/B#C"), ("../gone.ipynb", "../gone.ipynb"),
     ("../../LICENSE", f"{pages.SETTINGS['git_url']}/blob/main/LICENSE"),
     ("../../benchmarks/viewer.py", f"{pages.SETTINGS['git_url']}/blob/main/benchmarks/viewer.py"),
