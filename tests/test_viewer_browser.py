@@ -58,7 +58,8 @@ def work(tmp_path_factory):
             dict(datasets=[{"name": "folder", "as": "toy", "root": "toy"},
                            {"name": "csv_indexed", "as": "more", "index_csv": "more/named.csv"}],
                  metrics=["AUC", "NSS", "IG", "CC", "KL"],
-                 models=["center_bias", "blur_baseline", "spectral_residual", "center_bias_crossval", "gold_standard"]))
+                 models=["center_bias", "blur_baseline", "spectral_residual", "uniform", "center_bias_crossval",
+                         "gold_standard"]))
         subprocess.run([sys.executable, "-m", "saliency_playground", "viewer", "outputs"], check=True,
                        capture_output=True)
     finally:
@@ -125,7 +126,7 @@ class Eyes:
         page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for(timeout=90_000)
         page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.locator(".sp-stage img").first.wait_for(timeout=90_000)
+        page.locator(".sp-stage[data-drawn]").first.wait_for(timeout=90_000)
         self.look()
 
     @property
@@ -133,7 +134,7 @@ class Eyes:
         return self.page.locator(".sp-stage").first
 
     def drawn(self) -> int:
-        return int(self.stage.get_attribute("data-drawn"))
+        return int(self.stage.get_attribute("data-drawn") or 0)
 
     def trouble(self) -> list[str]:
         "Whatever is wrong on the page: errors in the outputs, the viewer's own red line, errors of the script."
@@ -181,15 +182,22 @@ class Eyes:
         return self.stage.locator("figcaption").all_inner_texts()
 
     def figure(self, i: int) -> str:
-        "A digest of what panel i shows, pixel by pixel."
+        "A digest of what panel i shows: its layers, pixel by pixel, and their opacity."
         return self.page.evaluate("""async i => {
-            const image = document.querySelectorAll('.sp-stage img')[i]; await image.decode();
-            const canvas = document.createElement('canvas');
-            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
-            const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
-            const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
-            const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', pixels));
-            return Array.from(digest, b => b.toString(16)).join('') }""", i)
+            const layers = [...document.querySelectorAll('.sp-stage figure')[i].querySelectorAll('img[src]')];
+            return (await Promise.all(layers.map(async image => {
+                await image.decode();
+                const canvas = document.createElement('canvas');
+                canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+                const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
+                const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+                const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', pixels));
+                return Array.from(digest, b => b.toString(16)).join('') + image.style.opacity;
+            }))).join(' ') }""", i)
+
+    def opacity(self) -> float:
+        "How much of the maps covers the image."
+        return float(self.stage.locator(".sp-cover[src]").first.evaluate("cover => cover.style.opacity"))
 
     def press(self, key: str, draws: bool = True) -> int:
         return self.does(lambda: self.page.keyboard.press(key), draws)
@@ -208,6 +216,11 @@ class Eyes:
         return self.does(lambda: self.page.locator(".sp-viewer .widget-checkbox",
                                                    has=self.page.get_by_text(label, exact=True)).locator(
                                                        "input").click())
+
+    def field(self, label: str):
+        "The line to type in of this label."
+        return self.page.locator(".sp-viewer .widget-inline-hbox",
+                                 has=self.page.get_by_text(label, exact=True)).locator("input")
 
     def button(self, label: str, draws: bool = False) -> int:
         return self.does(lambda: self.page.locator(".sp-viewer").get_by_role("button", name=label, exact=True).click(),
@@ -246,22 +259,100 @@ def test_it_opens_on_something_worth_seeing(eyes):
     eyes.shot("1_opened")
 
 
+LAYOUT = """() => {
+    const viewer = document.querySelector('.sp-viewer'), all = name => [...viewer.querySelectorAll(name)];
+    const box = one => one.getBoundingClientRect(), whole = box(viewer), faults = [];
+    const near = name => { const { left, top, right, bottom } = box(viewer.querySelector(name));
+                           return { left, top, right, bottom }; };
+    const inside = (a, b) => a.left >= b.left - 1 && a.right <= b.right + 1;
+    const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1
+                              && b.top < a.bottom - 1;
+    const blocks = ['.sp-bar-of-buttons', '.sp-stage', '.sp-legend', '.sp-below', '.sp-tall',
+                    '.sp-left > .sp-group', '.sp-right', '.widget-tab'].map(name => [name, near(name)]);
+    blocks.forEach(([name, a], i) => {
+        if (!inside(a, whole)) faults.push(`${name} leaves the viewer`);
+        for (const [other, b] of blocks.slice(i + 1)) if (overlap(a, b)) faults.push(`${name} over ${other}`);
+    });
+    const figures = all('.sp-stage figure').map(box), stage = near('.sp-stage');
+    const controls = all('.sp-group .widget-inline-hbox, .sp-group button, .sp-bar-of-buttons button').map(box)
+                     .filter(one => one.width);
+    for (const boxes of [figures, controls]) boxes.forEach((a, i) => {
+        if (boxes.slice(i + 1).some(b => overlap(a, b))) faults.push(`${i} of ${boxes.length} overlaps another`);
+    });
+    for (const one of figures) if (!inside(one, stage)) faults.push('a panel leaves the stage');
+    for (const one of all('button, .widget-label, .widget-checkbox label, figcaption, .sp-legend, .sp-said, .sp-note'))
+        if (one.clientWidth && one.scrollWidth > one.clientWidth + 1) faults.push(`clipped: ${one.textContent}`);
+    const rows = {};
+    for (const one of figures) rows[Math.round(one.top)] = (rows[Math.round(one.top)] ?? 0) + 1;
+    const labels = all('.sp-group select, .sp-group input[type=text]').filter(one => one.offsetParent)
+                   .map(one => Math.round(box(one).left - box(one.closest('.widget-inline-hbox')).left));
+    return { faults, labels, stage, widths: figures.map(one => Math.round(one.width)), window: innerHeight,
+             rows: Object.entries(rows).sort((a, b) => a[0] - b[0]).map(row => row[1]),
+             panels: Math.max(...figures.map(one => one.bottom)), group: near('.sp-group'),
+             scores: near('.sp-below'), right: near('.sp-right') };
+}"""
+
+
+@pytest.mark.parametrize("width, height", [(1440, 900), (1024, 768), (800, 600), (390, 844)])
+def test_nothing_overlaps_and_no_panel_is_left_over(eyes, width, height):
+    "One to six models, measured from the boxes of the page."
+    eyes.page.evaluate("jupyterapp.shell.collapseLeft()")
+    eyes.page.set_viewport_size({"width": width, "height": height})
+    names = ["blur_baseline", "center_bias_crossval", "gold_standard", "uniform"]
+    for n in range(2, 7):
+        if n > 2:
+            eyes.tick(names[n - 3])
+        check_layout(eyes, n + 2, width, height)
+    for name in names:
+        eyes.tick(name)
+    eyes.tick("center_bias")
+    check_layout(eyes, 3, width, height)
+    eyes.tick("center_bias")
+    eyes.page.set_viewport_size({"width": 1500, "height": 1250})
+    eyes.rest()
+
+
+def check_layout(eyes: Eyes, panels: int, width: int, height: int) -> None:
+    "Whether so many panels stand in a balanced grid, nothing overlaps, and the pictures come first."
+    assert soon(lambda: eyes.stage.locator("figure").count() == panels)
+    eyes.page.locator(".sp-viewer").evaluate("viewer => viewer.scrollIntoView({ block: 'start' })")
+    found = eyes.page.evaluate(LAYOUT)
+    if panels == 4:
+        eyes.page.screenshot(path=eyes.shots / f"layout_{width}.png")
+    first, *rest = found["rows"]
+    assert not found["faults"], (width, panels, found)
+    spans = first == 1 and found["widths"][0] > 1.5 * found["widths"][-1]     # the image as wide as the two below it
+    rows = rest if spans else found["rows"]
+    assert sum(found["rows"]) == panels and len(set(rows[:-1])) <= 1
+    assert rows[-1] >= rows[0] - 1 and rows[0] * len(rows) - sum(rows) <= 1, (width, panels, found["rows"])
+    assert len(set(found["widths"][spans:])) == 1 and min(found["widths"]) >= 128 and len(set(found["labels"])) == 1
+    if width >= 1024:                                     # all pictures are in view beside the controls
+        assert found["panels"] <= found["window"] and found["right"]["left"] >= found["stage"]["right"]
+        assert found["scores"]["top"] < found["window"]
+    if width < 500:                                       # pictures, then scores, then controls
+        assert found["panels"] <= found["scores"]["top"] + 1 <= found["group"]["top"] < found["right"]["top"]
+
+
 def test_alpha_by_keyboard_and_by_mouse(eyes):
-    handle, first = eyes.page.locator(".sp-viewer .noUi-handle").first, eyes.figure(2)
+    "The browser blends: the picture follows the hand, and the kernel draws nothing."
+    handle, drawn = eyes.page.locator(".sp-viewer .noUi-handle").first, eyes.drawn()
     handle.focus()
-    took = [eyes.press("ArrowRight") for _ in range(6)]
-    print("alpha, key to picture in the page:", sorted(took)[len(took) // 2], "ms")
-    second = eyes.figure(2)
+    before, first = eyes.opacity(), eyes.figure(2)
+    eyes.press("ArrowRight", draws=False)
+    assert soon(lambda: abs(eyes.opacity() - before - 0.01) < 1e-6) and eyes.figure(2) != first
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def drag():
         eyes.page.mouse.move(x, y)
         eyes.page.mouse.down()
-        eyes.page.mouse.move(x - 70, y, steps=8)
+        eyes.page.mouse.move(x - 30, y, steps=8)
         eyes.page.mouse.up()
-    eyes.does(drag)
-    assert soon(lambda: len({first, second, eyes.figure(2)}) == 3)
+    eyes.does(drag, draws=False)
+    assert soon(lambda: eyes.opacity() < before - 0.1) and eyes.drawn() == drawn
+    dragged = eyes.opacity()
+    eyes.button("undo", draws=True)                       # one movement of the hand is one step
+    assert soon(lambda: eyes.opacity() == before and dragged != before)
 
 
 def test_models_images_and_keys(eyes):
@@ -269,12 +360,12 @@ def test_models_images_and_keys(eyes):
     assert soon(lambda: [caption.split()[0] for caption in eyes.captions()[2:]]
                 == ["spectral_residual", "center_bias", "blur_baseline"])
     eyes.page.locator(".sp-viewer .widget-dropdown",
-                      has=eyes.page.get_by_text("in a row", exact=True)).locator("select").select_option(label="3")
+                      has=eyes.page.get_by_text("columns", exact=True)).locator("select").select_option(label="3")
     assert soon(lambda: eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length")
                 == 3)
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
     assert eyes.shows("04_room")
-    eyes.stage.locator("img").first.click()
+    eyes.stage.locator("figure").first.click()
     for key, image in [("ArrowRight", "05_sky"), ("ArrowRight", "06_people"), ("ArrowLeft", "05_sky"),
                        ("End", "12_people"), ("Home", "01_meadow")]:
         eyes.press(key)
@@ -286,7 +377,7 @@ def test_models_images_and_keys(eyes):
 
 def test_a_broken_picture_is_shown_as_such(eyes):
     eyes.does(lambda: eyes.page.locator(".sp-tall [data-image='05_sky']").click())
-    assert soon(lambda: "not a picture" in eyes.stage.locator("img").first.get_attribute("alt")
+    assert soon(lambda: "not a picture" in eyes.stage.locator(".sp-paper").first.get_attribute("alt")
                 and eyes.page.locator(".sp-tall .sp-thumb.sp-failed").count() == 1)
     assert "not a picture" in eyes.page.locator(".sp-viewer div.sp-failed").first.inner_text()
     eyes.shot("2_broken_picture")
@@ -311,7 +402,7 @@ def test_keys_stay_in_the_viewer(eyes):
 
 def test_zoom_is_linked(eyes):
     before = [eyes.figure(i) for i in range(5)]
-    box = eyes.stage.locator("img").nth(2).bounding_box()
+    box = eyes.stage.locator(".sp-paper").nth(2).bounding_box()
 
     def wheel():
         eyes.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.3)
@@ -333,15 +424,16 @@ def test_zoom_is_linked(eyes):
 
 def test_every_way_to_look(eyes):
     figures = {eyes.figure(3)}
-    for way in ("sum", "none", "rank", "log density", "max"):
-        eyes.menu("normalise", way)
+    for way in ("by sum", "as it is", "by rank", "log density", "by largest value"):
+        eyes.menu("brightness", way)
         figures.add(eyes.figure(3))
     assert len(figures) == 5
     before = eyes.figure(1)
     eyes.menu("colours", "viridis")
     assert eyes.figure(1) != before
     eyes.menu("contours", "50 %, 90 %")
-    eyes.tick("one scale")
+    assert soon(lambda: "outlines" in eyes.page.locator(".sp-legend").inner_text())
+    eyes.tick("one scale for all models")
     eyes.tick("difference A − B")
     assert soon(lambda: eyes.captions()[-1] == "spectral_residual − center_bias"
                 and "more of the first" in eyes.stage.locator(".sp-key").last.inner_text())
@@ -353,15 +445,29 @@ def test_every_way_to_look(eyes):
     eyes.shot("4_difference_and_why")
     eyes.menu("explain", "IG")
     # spectral_residual is a map
-    assert soon(lambda: "no probabilities" in eyes.stage.locator("img").last.get_attribute("alt"))
+    assert soon(lambda: "no probabilities" in eyes.stage.locator(".sp-paper").last.get_attribute("alt"))
     eyes.menu("explain", "nothing")
     assert soon(lambda: len(eyes.captions()) == 6)
     whole = eyes.figure(0)
-    eyes.menu("of", "everybody, in colours")
+    eyes.tick("jet")
+    jet = eyes.figure(1)
+    eyes.tick("jet")                                      # and back to the colours that a density can be read from
+    assert soon(lambda: eyes.figure(1) != jet) and "inferno" == eyes.page.locator(
+        ".sp-colours select").evaluate("menu => menu.selectedOptions[0].label")
+    eyes.menu("whose", "everybody, in colours")
     eyes.shot("5_observers")
     colors = eyes.figure(0)
-    eyes.menu("of", "p1")
-    assert len({whole, colors, eyes.figure(0)}) == 3
+    eyes.menu("whose", "p1")
+    one = eyes.figure(0)
+    eyes.tick("in order")
+    ordered = eyes.figure(0)
+    eyes.tick("durations")
+    assert len({whole, colors, one, ordered, eyes.figure(0)}) == 5
+    legend = eyes.page.locator(".sp-legend").inner_text()
+    assert all(words in legend for words in ("p1", "saccades", "how long"))
+    eyes.shot("5_in_order")
+    eyes.tick("in order")
+    eyes.tick("durations")
     eyes.tick("fixations")
 
 
@@ -369,19 +475,30 @@ def test_order_search_and_filter(eyes, work):
     scores = sp.Run(work / "outputs").table("toy", "spectral_residual").set_index("image_id").AUC
     eyes.menu("order", "score")
     assert soon(lambda: eyes.listed()[0] == scores.idxmin() and eyes.listed()[-1] == "05_sky")
-    eyes.tick("the other way round")
+    eyes.tick("reverse")
     assert soon(lambda: eyes.listed()[0] == scores.idxmax())
-    eyes.tick("the other way round")
+    eyes.tick("reverse")
+    heads = eyes.page.locator(".sp-scores [data-metric=KL]")
+    kl = sp.Run(work / "outputs").table("toy", "spectral_residual").set_index("image_id").KL
+    eyes.does(heads.click)                                # a click on the head of a metric: by it, the worst first
+    assert soon(lambda: eyes.listed()[0] == kl.idxmax()) and soon(lambda: "KL" in eyes.captions()[2])
+    eyes.does(heads.click)
+    assert soon(lambda: eyes.listed()[0] == kl.idxmin())
+    eyes.menu("metric", "AUC")
+    eyes.button("undo", draws=True)
+    assert soon(lambda: eyes.listed()[0] == kl.idxmin())
+    eyes.menu("metric", "AUC")
+    eyes.tick("reverse")
     eyes.shot("6_by_score")
     for by in ("A − B", "disagreement", "distance to the ceiling"):
         eyes.menu("order", by)
-    search = eyes.page.locator(".sp-viewer input[placeholder='search names, categories']")
+    search = eyes.field("search")
     eyes.does(lambda: search.fill("meadow"))
     assert soon(lambda: sorted(eyes.listed()) == ["01_meadow", "07_meadow"])
     eyes.does(lambda: search.fill(""))
-    eyes.tick("only failures")
+    eyes.tick("only failed")
     assert eyes.shows("05_sky")
-    eyes.tick("only failures")
+    eyes.tick("only failed")
 
 
 def test_best_worst_and_scatter(eyes):
@@ -431,11 +548,21 @@ def test_saving(eyes, work):
     path = work / eyes.said().removeprefix("saved: ")
     assert read_image(path).shape[1] == 1800
     eyes.button("pick")
+    note = eyes.field("note")
+    eyes.does(lambda: (note.fill("look again"), note.press("Enter")), draws=False)
+    first = eyes.captions()[0]
     eyes.button("▶", draws=True)
     eyes.stage.focus()
     eyes.press("p", draws=False)
     eyes.page.locator(".sp-said", has_text="2 picked").wait_for()
-    eyes.button("sheet of picked")
+    kept = (work / "saliency_views/toy/lists/picks.txt").read_text(encoding="utf-8").splitlines()
+    assert kept[1:] == [f"{first}  # look again", eyes.captions()[0]]
+    eyes.tick("only picked")
+    assert soon(lambda: sorted(eyes.listed()) == sorted([first, eyes.captions()[0]]))
+    eyes.tick("only picked")
+    eyes.button("table")
+    eyes.page.locator(".sp-said", has_text="picks.csv").wait_for()
+    eyes.button("contact sheet")
     eyes.page.locator(".sp-said", has_text="sheet_of_2").wait_for()
     assert read_image(work / eyes.said().removeprefix("saved: ")).shape[1] == 1800
 
@@ -463,30 +590,83 @@ def test_another_dataset(eyes):
     thumbnails = eyes.page.locator(".sp-tall .sp-thumb")
     assert soon(lambda: {tuple(label.split()[1:]) for label in thumbnails.all_inner_texts()}
                 == {("001", "Action"), ("001", "Art"), ("01_meadow",)})
-    search = eyes.page.locator(".sp-viewer input[placeholder='search names, categories']")
+    search = eyes.field("search")
     eyes.does(lambda: search.fill("art"))
     assert soon(lambda: eyes.listed() == ["Art/001"])
     eyes.does(lambda: search.fill(""))
     eyes.shot("9_other_dataset")
 
 
-def test_a_broken_callback_is_seen(lab, browser, work, eyes):
+def test_the_whole_screen_and_back(eyes):
+    eyes.stage.focus()
+    eyes.page.keyboard.press("f")
+    assert soon(lambda: eyes.page.evaluate("document.fullscreenElement?.matches('.sp-viewer') ?? false"))
+    eyes.page.keyboard.press("f")
+    assert soon(lambda: eyes.page.evaluate("document.fullscreenElement === null"))
+    eyes.rest()
+
+
+def test_a_notebook_without_its_kernel_shows_a_picture(lab, browser, work, eyes):
+    eyes.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    assert soon(lambda: b"sp-still" in (work / "saliency_viewer.ipynb").read_bytes())
+    shutil.copy(work / "saliency_viewer.ipynb", work / "reopened.ipynb")   # its kernel does not know this name
+    assert not eyes.page.locator(".sp-still").is_visible()                    # the viewer lives there
+    page = browser.new_page()
+    page.goto(f"{lab}/lab/workspaces/reopened/tree/reopened.ipynb?reset", wait_until="domcontentloaded")
+    page.locator(".sp-still img").wait_for(timeout=90_000)
+    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
+    picture = page.locator(".sp-still img")
+    assert soon(lambda: picture.evaluate("image => image.naturalWidth") > 500) and picture.is_visible()
+    assert "still picture" in page.locator(".sp-still").inner_text()
+    for _ in range(10):                                                       # the line comes when the widgets gave up
+        page.wait_for_timeout(100)
+        assert not [one for one in page.get_by_text("model not found").all() if one.is_visible()]
+    page.screenshot(path=eyes.shots / "10_reopened.png")
+    page.close()
+
+
+MANY = '''import ipywidgets as widgets
+from saliency_playground.viewer.canvas import ThumbnailCanvas
+names = [f"{i:05}" for i in range(10_000)]
+def items(names): return [{"id": name, "label": name, "category": "", "failed": ""} for name in names]
+def opened(name):
+    many.chosen, many.items = name, many.items[::-1]
+many = ThumbnailCanvas(opened, lambda name: None)
+many.items, many.chosen, many.look = items(names), "00000", "many"
+box = widgets.VBox([many], layout=widgets.Layout(height="500px"))
+many.add_class("sp-tall"); box.add_class("sp-viewer"); box.add_class("sp-many")
+box'''
+
+
+def test_a_broken_callback_is_seen_and_ten_thousand_images_are_quick(lab, browser, work, eyes):
     "The watcher above must see a callback that fails, or all the tests before say nothing."
     import nbformat
     notebook = nbformat.read(work / "saliency_viewer.ipynb", 4)
-    notebook.cells.append(
-        nbformat.v4.new_code_cell("import saliency_playground.viewer.state as state\ndef broken(*_, **__): raise "
-                                  "RuntimeError('sabotage')\nstate.panels = broken"))
+    for source in ("import saliency_playground.viewer.state as state\ndef broken(*_, **__): raise RuntimeError("
+                   "'sabotage')\nstate.panels = broken", MANY):
+        notebook.cells.append(nbformat.v4.new_code_cell(source))
     nbformat.write(notebook, work / "sabotaged.ipynb")
     other = Eyes(browser.new_page(), eyes.shots)
     other.open(f"{lab}/lab/workspaces/other/tree/sabotaged.ipynb?reset")
-    other.page.wait_for_timeout(1500)
-    handle = other.page.locator(".sp-viewer .noUi-handle").first
-    handle.focus()
+    many = other.page.locator(".sp-many .sp-strip")
+    many.locator(".sp-thumb").first.wait_for()
+    many.evaluate("strip => { strip.scrollTop = strip.scrollHeight / 3 }")
+    assert soon(lambda: many.locator(".sp-thumb").first.get_attribute("data-image") > "03000")
+    assert many.locator(".sp-thumb").count() < 200                            # of ten thousand
+    chosen = many.locator(".sp-thumb").nth(20).get_attribute("data-image")
+    many.locator(".sp-thumb").nth(20).evaluate("thumb => thumb.click()")      # it is opened, and the list turned round
+    ours = many.locator(f"[data-image='{chosen}'][aria-pressed=true]")
+    ours.wait_for()
+    assert soon(lambda: int(many.locator(".sp-thumb").first.get_attribute("data-image")) > int(chosen))
+    outer, inner = many.bounding_box(), ours.bounding_box()
+    assert outer["y"] <= inner["y"] and inner["y"] + inner["height"] <= outer["y"] + outer["height"]
     with pytest.raises(AssertionError, match="sabotage"):
-        other.does(lambda: other.page.keyboard.press("ArrowRight"), draws=False)
-        other.page.wait_for_timeout(1500)
+        other.stage.focus()
+        for _ in range(3):                                                    # the next image was drawn before
+            other.page.keyboard.press("ArrowRight")
+            other.rest()
         other.look()
+    other.page.close()
 
 
 SLOW = '''import saliency_playground as sp, time

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CONTEXT_SETTINGS', 'Command', 'Shown', 'echo_whole', 'HelpFormatter', 'HelpContext', 'HelpCommand', 'HelpGroup',
-           'CommandGroup', 'write_output', 'file_option', 'read_settings']
+           'CommandGroup', 'write_output', 'file_option', 'read_settings', 'complete_from']
 
 # %% ../../nbs/70_cli/01_base.ipynb #ff445a30
 import re
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..errors import InputError, PlaygroundError, describe_error
 from ..files import did_you_mean
@@ -73,9 +74,8 @@ def _go_on(before: str, text: str, width: int) -> str:
     "What follows in a line that holds something already, broken before words that find no room in it."
     written, here = "", before
     for word in re.findall(r"\s*\S+|\s+$", text):
-        if len(here) + len(word.rstrip()) > width and (here[-1:].isspace() or word[:1].isspace()):
-            word, here = word.lstrip(), ""
-            written += "\n"
+        if len(here) + len(word) > width and (here[-1:].isspace() or word[:1].isspace()):
+            word, here, written = word.lstrip(), "", written + "\n"
         written, here = written + word, here + word
     return written
 
@@ -211,3 +211,17 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"--set takes KEY=VALUE, not {setting!r}.")
         values[key] = read_value(key, text)
     return values
+
+# %% ../../nbs/70_cli/01_base.ipynb #492b47e7
+def complete_from(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    "What completes a word to a name. kind: \"config\", \"dataset\" or \"model\"."
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+        if kind == "config":
+            from saliency_playground.bench.config import packaged_configs
+            known = packaged_configs()
+        else:
+            from saliency_playground.registry import names
+            known = names(kind)
+        files = [CompletionItem(begun, type="file")] if kind == "config" else []
+        return [*files, *(CompletionItem(name) for name in known if name.startswith(begun))]
+    return complete

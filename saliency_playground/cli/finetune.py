@@ -14,7 +14,7 @@ import click
 
 from ..errors import InputError, OutOfTime
 from ..tables import format_table, window_width
-from .base import HelpCommand, HelpGroup, read_settings
+from .base import HelpCommand, HelpGroup, complete_from, read_settings
 
 if TYPE_CHECKING:
     from saliency_playground.finetune.config import FinetuneConfig
@@ -88,6 +88,7 @@ def _finetune(config: "FinetuneConfig", dry_run: bool, precompute_gt: bool, quie
 # %% ../../nbs/70_cli/02_finetune.ipynb #bf000f9d
 @click.command(cls=HelpCommand)
 @click.option("--config", "-c", required=True, metavar="NAME_OR_PATH",
+              shell_complete=complete_from("config"),
               help="A YAML file, or a packaged config such as finetune_deepgaze_iie.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
               help="Write over a key of the config; as often as needed.")
@@ -144,6 +145,7 @@ def folds() -> None:
 # %% ../../nbs/70_cli/02_finetune.ipynb #5031bd41
 @folds.command("run")
 @click.option("--config", "-c", default="finetune_deepgaze_iie", show_default=True, metavar="NAME_OR_PATH",
+              shell_complete=complete_from("config"),
               help="A YAML file, or a packaged config.")
 @click.option("--n", type=click.IntRange(min=2), metavar="N",
               help="How many folds; needed where there is no split yet.")

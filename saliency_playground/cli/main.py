@@ -21,12 +21,21 @@ from ..errors import InputError, UnknownNameError, install_extra, program, quote
 from ..files import did_you_mean
 from ..progress import busy
 from ..version import __version__
-from .base import CONTEXT_SETTINGS, CommandGroup, echo_whole, file_option, write_output
+from saliency_playground.cli.base import (
+    CONTEXT_SETTINGS,
+    CommandGroup,
+    complete_from,
+    echo_whole,
+    file_option,
+    write_output,
+)
+from .completion import completion
 from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
-from .figure import figure
+from .figure import figure, names_given
 from .finetune import finetune, folds, split
+from .init import init
 from .kaggle import kaggle
 
 if TYPE_CHECKING:
@@ -231,8 +240,13 @@ def _describe(section: str, name: str, line: str) -> str:
     return f"preset {name}\n\n  {line}\n\nin a config\n  preset: {name}"
 
 # %% ../../nbs/70_cli/09_main.ipynb #b1abf041
+def _complete_any(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    "All names that `info` explains and that begin so, for a shell that completes."
+    return [name for rows in _catalog().values() for name in rows if name.startswith(begun)]
+
+
 @main.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_complete_any)
 def info(name: str) -> None:
     """Explain a dataset, model, metric, preset or config: what it does, its options, how a config names it.
 
@@ -263,7 +277,7 @@ def _run_config(config: "Config", strict: bool, quiet: bool) -> "RunResult":
 
 # %% ../../nbs/70_cli/09_main.ipynb #7fbf0ffc
 @main.command()
-@click.option("--config", "-c", metavar="NAME_OR_PATH",
+@click.option("--config", "-c", metavar="NAME_OR_PATH", shell_complete=complete_from("config"),
               help="A YAML file, or a packaged config such as baseline or demo. It is code: it names what is imported.")
 @click.option("--from", "record", type=click.Path(path_type=Path), metavar="RUN_JSON",
               help="Repeat or finish the run that wrote this run.json. It is a config, so trust it as one.")
@@ -328,11 +342,6 @@ def _open_again(record: Path) -> dict[str, Any]:
     return before
 
 # %% ../../nbs/70_cli/09_main.ipynb #6d5edb28
-def _names(text: tuple[str, ...]) -> list[str]:
-    "Names as they are typed: an option given several times, or several with commas between."
-    return [name.strip() for part in text for name in part.split(",") if name.strip()]
-
-
 _METRICS = click.option("--metrics", multiple=True, metavar="NAME,…",
                         help="Only these metrics, in this order, as `AUC,NSS` or `\"*AUC*\"`.  [default: all]")
 _WIDE = click.option("--wide", is_flag=True, help="One line a row, also where the window is narrower. Without it a "
@@ -387,7 +396,8 @@ def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tupl
     from saliency_playground.report.run import Run
     with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]), trust=trust)
-        boards = select_boards(run, _names(metrics), _names(models), sort)
+        known = [cell["model"] for cell in run.about["cells"]]
+        boards = select_boards(run, names_given(metrics, list(run.columns)), names_given(models, known), sort)
         extras = [extra_columns(run, extra, boards)
                   for extra in run.extra_tables(published_file or published, sensitivity)]
         leaderboard = as_text(run, extras, boards, wide)
@@ -448,8 +458,9 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
     from saliency_playground.report.run import Run
     with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]))
-        comparisons = compare_several(run, a, [b, *_names(models)], dataset, by)
-    shown = [comparison.part(_names(metrics), sort) for comparison in comparisons]
+        others = [b, *names_given(models, [cell["model"] for cell in run.about["cells"]])]
+    comparisons = compare_several(run, a, others, dataset, by)
+    shown = [comparison.part(names_given(metrics, list(run.columns)), sort) for comparison in comparisons]
     (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:
         import pandas as pd
@@ -618,5 +629,5 @@ def convert(saved_model: Path, out: Path) -> None:
                f"tensors, sha256 {converted['sha256']}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #ca9d901a
-for command in (split, finetune, folds, kaggle, doctor, data, convert_exports, figure):
+for command in (init, split, finetune, folds, kaggle, doctor, data, convert_exports, figure, completion):
     main.add_command(command)

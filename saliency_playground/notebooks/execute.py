@@ -152,7 +152,8 @@ def _execute_in_process(notebook: str, out: Path) -> None:
     threading.Thread(target=_end_when_alone, daemon=True).start()
     papermill = _papermill()
     try:
-        papermill.execute_notebook(notebook, str(beside), parameters, progress_bar=False, **_kernel_of(notebook))
+        as_it_is = [path.replace("{", "{{").replace("}", "}}") for path in (notebook, str(beside))]     # no template
+        papermill.execute_notebook(*as_it_is, parameters, progress_bar=False, **_kernel_of(notebook))
         os.replace(beside, out)
     except KeyboardInterrupt:
         beside.unlink(missing_ok=True)

@@ -1,57 +1,120 @@
-// What the browser does of the viewer: it shows pictures and says what was pressed, turned and clicked. It decides nothing.
+// What the browser does of the viewer: it shows pictures and says what was pressed, turned and clicked. All it decides is how large a panel can be.
 
 const element = (tag, name, parent) => { const made = document.createElement(tag); if (name) made.className = name; parent?.append(made); return made; };
-const blob = (bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+const blob = (bytes) => URL.createObjectURL(new Blob([bytes]));
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const flag = (root, name) => getComputedStyle(root).getPropertyValue(name).trim() === "1";          // what the style says of this width
 const typed = "input:not([type=checkbox]), select, textarea, [role=slider]";             // where keys are somebody's own
 // All of the viewer keeps its keys from the notebook, in which an x would cut the cell; `handle` is told of them wherever the focus is.
 // A control that the mouse comes to is given its sentence, by its label: on all of it, where ipywidgets repeats the label or says nothing.
 const around = (el, handle, tips) => {
   const home = el.closest(".sp-viewer");
   if (!home) { requestAnimationFrame(() => around(el, handle, tips)); return; }
+  const whole = () => (document.fullscreenElement ? document.exitFullscreen() : home.requestFullscreen?.());
   home.addEventListener("pointerover", ({ target }) => {
     const control = target.closest(".widget-inline-hbox");
     if (!control) return;
     const labels = [...control.querySelectorAll("label, label span")].map((one) => one.textContent), name = [...labels, control.querySelector("input")?.placeholder].find((one) => tips()[one]);
     if (name) for (const one of [control, ...control.querySelectorAll("[title]")]) one.title = tips()[name];
   });
+  home.addEventListener("click", ({ target }) => { if (target.closest(".sp-whole")) whole(); });
   home.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });       // it is the focused element that is asked
-  home.addEventListener("keydown", (event) => { if (!event.target.closest(typed)) handle(event); });
+  home.addEventListener("keydown", (event) => {
+    if (event.target.closest(typed)) return;
+    if (event.key === "f" && !event.ctrlKey && !event.metaKey) { event.preventDefault(); whole(); } else handle(event);
+  });
 };
 
-// Panels side by side. Wheel (once clicked), + and − zoom all of them together, dragging moves, 0 or a double click shows the whole.
+// How many of `n` panels stand in a row, and how wide each is, so that they are as large as the room allows and no row has one left over:
+// rows of (almost) equal length; two in a row with an odd number, the first is as wide as both.
+export function arrange(n, room, height, ratio, words, least = 130) {
+  let best = { columns: 1, width: 0, first: 1 }, widest = best;
+  for (let columns = 1; columns <= n; columns += 1) {
+    const rows = Math.ceil(n / columns), last = n - (rows - 1) * columns, first = columns === 2 && n % 2 ? 2 : 1;
+    if (first === 1 && rows > 1 && last < (n > 8 ? columns / 2 : columns - 1)) continue;
+    const lines = first === 2 ? (n - 1) / 2 + 2 : rows;                                   // a first one that is twice as wide is twice as high
+    const across = Math.floor((room - 8 * (columns - 1)) / columns), width = Math.floor(Math.min(across, ((height - 8 * (rows - 1)) / lines - words) / ratio));
+    if (width > best.width) best = { columns, width, first };
+    if (across >= least) widest = { columns, width: across, first };                      // the most in a row that can still be looked at
+  }
+  return best.width >= least || !widest.width ? best : { ...widest, width: Math.max(least, Math.min(widest.width, best.width)) };
+}
+
+// Panels in rows. Wheel (once clicked), + and − zoom all of them together, dragging moves, 0 or a double click shows the whole.
 function stage({ model, el }) {
-  const root = element("div", "sp-stage", el);
+  const root = element("div", "sp-stage", el), legend = element("div", "sp-legend", el), urls = [];
   root.tabIndex = 0;
+  const squares = (line, listed) => { for (const [color, words] of listed) { const one = element("span", "", line); element("i", "", one).style.background = color; one.append(words); } };
   const explain = (line, key) => {                                                        // what the colours mean, in words of readable size
     line.replaceChildren();
     if (!key) return;
     element("b", "", line).textContent = key.title + key.note;
-    for (const [color, words] of key.squares) { element("i", "", element("span", "", line)).style.background = color; line.lastChild.append(words); }
+    squares(line, key.squares);
     if (key.bar) { const bar = element("span", "", line); bar.append(key.bar[0]); element("i", "sp-bar", bar).style.background = key.bar[2]; bar.append(key.bar[1]); }
   };
+  const bar = () => {
+    const { title, words, bar: colors, notes } = model.get("legend");
+    legend.replaceChildren();
+    if (!title) return;
+    const scale = element("span", "sp-scale", legend), [low, middle, high] = words;
+    element("b", "", scale).textContent = title;
+    scale.append(low);
+    const ramp = element("i", "sp-bar", scale);
+    ramp.style.background = colors;
+    if (middle) ramp.title = `in the middle: ${middle}`;
+    scale.append(high);
+    if (middle) element("span", "", legend).textContent = `in the middle: ${middle}`;
+    for (const [sentence, listed] of notes) { const line = element("span", "", legend); line.append(sentence); squares(line, listed); }
+    fit();                                                                                // its lines take room from the panels
+  };
+  function fit() {                                                                     // the panels' size; and how many pixels they are worth
+    const figures = [...root.children], n = figures.length, room = root.clientWidth - 8, ratio = model.get("ratio"), bounded = flag(root, "--sp-bounded");
+    if (!n || room < 60) return;
+    const height = bounded ? el.clientHeight - legend.offsetHeight - 8 : room < 360 ? Infinity : innerHeight * 0.8, asked = Math.min(model.get("columns"), n);
+    let chosen, words = 20;
+    for (let turn = 0; turn < 2; turn += 1) {                                             // captions may need more lines than thought: looked at once
+      chosen = asked ? { columns: asked, width: Math.floor((room - 8 * (asked - 1)) / asked), first: 1 } : arrange(n, room, height, ratio, words);
+      root.style.gridTemplateColumns = `repeat(${chosen.columns}, ${chosen.width}px)`;
+      figures.forEach((figure, i) => { figure.style.gridColumn = i === 0 && chosen.first === 2 ? "span 2" : ""; });
+      const needed = Math.max(...figures.map((figure) => figure.offsetHeight - figure.firstChild.offsetHeight));
+      if (needed <= words) break;
+      words = needed;
+    }
+    const pixels = chosen.width * chosen.first * Math.max(1, ratio) * Math.min(2, devicePixelRatio), side = [360, 480, 720, 960].find((size) => size >= pixels * 0.9) ?? 960;
+    if (side !== model.get("side")) { model.set("side", side); model.save_changes(); }
+  }
+  const opaque = () => { for (const cover of root.querySelectorAll(".sp-cover")) cover.style.opacity = model.get("alpha"); };
   let waiting = false;                                                                    // a held key does not run ahead of the pictures
-  const draw = () => {
+  const draw = async () => {
     waiting = false;
-    const frames = model.get("frames");
+    const frames = model.get("frames"), now = model.get("pictures").map(blob), drawn = model.get("drawn"), old = urls.splice(0);
+    urls.push(...now);
     while (root.children.length > frames.length) root.lastChild.remove();
     frames.forEach((frame, i) => {
-      const figure = root.children[i] ?? element("figure", "", root);
-      const [image, caption, key] = figure.children.length ? figure.children : [element("img", "", figure), element("figcaption", "", figure), element("div", "sp-key", figure)];
-      const before = image.src;
-      image.onload = () => before && URL.revokeObjectURL(before);
-      image.src = blob(frame.picture);
-      image.alt = image.title = frame.note;
-      image.draggable = false;
+      let figure = root.children[i];
+      if (!figure) {
+        figure = element("figure", "", root);
+        const layers = element("div", "sp-layers", figure);
+        for (const name of ["sp-paper", "sp-cover", "sp-lines"]) Object.assign(element("img", name, layers), { draggable: false, alt: "" });
+        element("figcaption", "", figure);
+        element("div", "sp-key", figure);
+      }
+      const [layers, caption, key] = figure.children;
+      ["paper", "cover", "lines"].forEach((name, k) => {
+        const image = layers.children[k], there = frame[name] !== null;
+        image.hidden = !there;
+        if (there) image.src = now[frame[name]]; else image.removeAttribute("src");
+      });
+      layers.style.aspectRatio = 1 / model.get("ratio");
+      layers.firstChild.alt = layers.title = frame.note;
       caption.textContent = frame.caption;
       explain(key, frame.key);
     });
-    root.dataset.drawn = model.get("drawn");
-  };
-  const columns = () => {
-    const many = model.get("columns");
-    root.style.gridTemplateColumns = many ? `repeat(${many}, 1fr)` : "";
-    root.classList.toggle("sp-large", many > 0);
+    opaque();
+    fit();
+    await Promise.all([...root.querySelectorAll("img[src]")].map((image) => image.decode().catch(() => {})));
+    for (const url of old) URL.revokeObjectURL(url);
+    root.dataset.drawn = Math.max(drawn, root.dataset.drawn ?? 0);                        // two may be decoded at a time
   };
   const show = ([left, top, right, bottom]) => {
     const wide = clamp(right - left, 1 / 32, 1), high = clamp(bottom - top, 1 / 32, 1);
@@ -66,8 +129,7 @@ function stage({ model, el }) {
     show([x, y, x + wide, y + high]);
   };
   const place = (event) => {
-    const image = event.target.closest("figure")?.querySelector("img");
-    const box = image?.getBoundingClientRect();
+    const box = event.target.closest("figure")?.firstChild.getBoundingClientRect();
     return box && { u: (event.clientX - box.left) / box.width, v: (event.clientY - box.top) / box.height, box };
   };
   root.addEventListener("wheel", (event) => {
@@ -92,7 +154,7 @@ function stage({ model, el }) {
   root.addEventListener("dblclick", () => show([0, 0, 1, 1]));
   around(el, (event) => {
     const zooms = { "+": () => scale(0.8), "=": () => scale(0.8), "-": () => scale(1.25), 0: () => show([0, 0, 1, 1]) };
-    const others = ["ArrowLeft", "ArrowRight", "Home", "End", "p", "s"];
+    const others = ["ArrowLeft", "ArrowRight", "Home", "End", "p", "s", "u"];
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in zooms || others.includes(event.key))) return;
     event.preventDefault();
     event.stopPropagation();
@@ -100,102 +162,123 @@ function stage({ model, el }) {
     waiting = true;
     if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
   }, () => model.get("tips"));
+  const stills = [...document.querySelectorAll(`.sp-still[data-viewer="${model.get("still")}"]`)];      // the picture for pages without a kernel
+  for (const still of stills) still.hidden = true;
+  const watch = new ResizeObserver(fit);
+  watch.observe(el);
   model.on("change:drawn", draw);
-  model.on("change:columns", columns);
-  columns();
+  model.on("change:columns", fit);
+  model.on("change:legend", bar);
+  model.on("change:alpha", opaque);
+  bar();
   draw();
+  return () => { watch.disconnect(); for (const still of stills) still.hidden = false; };
 }
 
-// Thumbnails in the order they are given; those that come into sight are asked for, a few at a time. Another look: asked for anew.
+// Thumbnails in the order they are given. Only those in sight are elements of the page and are asked for, a few at a time; another look: asked for anew.
 function strip({ model, el }) {
-  const root = element("div", "sp-strip", el), buttons = new Map(), pictures = new Map(), asked = new Set();
-  let waiting = [], marked = [], seen = model.get("look"), later, items = [];
-  const ask = () => { if (waiting.length) { model.send({ need: waiting.splice(0, 4) }); } };
-  const sight = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const id = target.dataset.image;
-      if (isIntersecting && !asked.has(id)) { asked.add(id); waiting.push(id); if (waiting.length === 1) setTimeout(ask, 30); }
-    }
-  }, { rootMargin: "150px" });
-  const watch = () => {
-    sight.disconnect();
-    for (const id of waiting) asked.delete(id);
-    waiting = [];
-    for (const button of root.children) if (!asked.has(button.dataset.image)) sight.observe(button);
-  };
-  const mark = (scroll) => {
-    for (const button of marked) { button.setAttribute("aria-pressed", false); button.tabIndex = -1; button.classList.remove("sp-picked"); }
-    if (scroll) grow(items.findIndex(({ id }) => id === model.get("chosen")) + 60);
-    const open = buttons.get(model.get("chosen")), picked = model.get("picked").map((id) => buttons.get(id)).filter(Boolean);
-    const stop = open?.isConnected ? open : root.firstChild;                              // one stop for Tab, arrows walk
-    marked = [open, stop, ...picked].filter(Boolean);
-    for (const button of picked) button.classList.add("sp-picked");
-    if (stop) stop.tabIndex = 0;
-    if (!open) return;
-    open.setAttribute("aria-pressed", true);
-    if (!scroll || !open.isConnected) return;
-    const above = open.offsetTop - root.offsetTop;
-    if (above < root.scrollTop || above + open.offsetHeight > root.scrollTop + root.clientHeight) root.scrollTop = above - root.clientHeight / 3;
+  const root = element("div", "sp-strip", el), inner = element("div", "sp-inner", root), buttons = new Map(), pictures = new Map(), asked = new Map();
+  let items = [], places = new Map(), waiting = [], busy = false, later, inSight = false;
+  const ask = () => { busy = waiting.length > 0; if (busy) model.send({ need: waiting.splice(0, 4) }); };
+  const want = (id) => {
+    const look = model.get("look");
+    if (!inSight || asked.get(id) === look) return;
+    asked.set(id, look);
+    waiting.push(id);
+    if (!busy) { busy = true; setTimeout(ask, 30); }
   };
   const made = (id) => {
     const button = element("button", "sp-thumb");
+    button.type = "button";
     button.dataset.image = id;
-    button.tabIndex = -1;
-    button.setAttribute("aria-pressed", false);
-    element("img", "", button).alt = "";
+    const image = element("img", "", button);
+    image.alt = "";
+    if (pictures.has(id)) image.src = pictures.get(id);
     for (const name of ["sp-label", "sp-category"]) element("span", name, button);
     button.onclick = () => model.send({ open: id });
-    buttons.set(id, button);
     return button;
   };
-  const dressed = ({ id, label, category, failed }) => {
-    const button = buttons.get(id) ?? made(id), [, name, kind] = button.children, whole = id.includes(category) ? id : `${id} (${category})`;
+  const dressed = ({ id, label, category, failed }, x, y, wide) => {
+    if (!buttons.has(id)) buttons.set(id, made(id));
+    const button = buttons.get(id), [, name, kind] = button.children, whole = id.includes(category) ? id : `${id} (${category})`, open = id === model.get("chosen");
     if (name.textContent !== label) name.textContent = label;
     if (kind.textContent !== category) kind.textContent = category;
     button.classList.toggle("sp-failed", failed !== "");
+    button.classList.toggle("sp-picked", model.get("picked").includes(id));
+    button.setAttribute("aria-pressed", open);
+    button.tabIndex = open ? 0 : -1;
     button.title = failed ? `${whole}: ${failed}` : whole;
+    Object.assign(button.style, { left: `${x}px`, top: `${y}px`, width: `${wide}px` });
+    want(id);
     return button;
   };
-  const grow = (many) => {                                                                // a long list is laid out as far as somebody scrolls
-    const more = items.slice(root.children.length, many).map(dressed);
-    root.append(...more);
-    for (const button of more) if (!asked.has(button.dataset.image)) sight.observe(button);
+  const grid = () => {                                                                    // one row that is scrolled sideways, or as many columns as fit
+    const high = items.some(({ category }) => category) ? 100 : 86, sideways = flag(root, "--sp-sideways");
+    const columns = sideways ? Math.max(1, items.length) : Math.max(1, Math.floor(root.clientWidth / 88)), wide = sideways ? 96 : Math.floor(root.clientWidth / columns);
+    return { high, columns, wide, sideways };
   };
-  const draw = () => {
-    if (model.get("look") !== seen) {                                                     // other pictures of perhaps the same images
-      seen = model.get("look");
+  const draw = () => {                                                                    // what is in sight, and a little around it
+    const { high, columns, wide } = grid(), rows = Math.ceil(items.length / columns);
+    Object.assign(inner.style, { height: `${rows * high}px`, width: flag(root, "--sp-sideways") ? `${columns * wide}px` : "100%" });
+    if (!root.clientWidth) return;
+    const top = Math.max(0, Math.floor(root.scrollTop / high) - 2), bottom = Math.min(rows, Math.ceil((root.scrollTop + root.clientHeight) / high) + 2);
+    const left = Math.max(0, Math.floor(root.scrollLeft / wide) - 2), right = Math.min(columns, Math.ceil((root.scrollLeft + root.clientWidth) / wide) + 2);
+    const shown = [];
+    for (let row = top; row < bottom; row += 1) for (let column = left; column < right; column += 1) {
+      const item = items[row * columns + column];
+      if (item) shown.push(dressed(item, column * wide, row * high, wide));
+    }
+    shown.forEach((button, i) => { if (inner.children[i] !== button) inner.insertBefore(button, inner.children[i] ?? null); });
+    while (inner.children.length > shown.length) { buttons.delete(inner.lastChild.dataset.image); inner.lastChild.remove(); }
+    if (shown.length && !shown.some((button) => button.tabIndex === 0)) shown[0].tabIndex = 0;          // one stop for Tab, arrows walk
+  };
+  const seek = () => {                                                                    // the open image is in sight, whatever the order
+    const place = places.get(model.get("chosen")), { high, columns, wide } = grid();
+    if (place !== undefined && root.clientWidth) {
+      const y = Math.floor(place / columns) * high, x = (place % columns) * wide;
+      if (y < root.scrollTop || y + high > root.scrollTop + root.clientHeight) root.scrollTop = y - root.clientHeight / 3;
+      if (x < root.scrollLeft || x + wide > root.scrollLeft + root.clientWidth) root.scrollLeft = x - root.clientWidth / 3;
+    }
+    draw();
+  };
+  let dataset = model.get("look").split(" ")[0];
+  const list = () => {
+    const other = model.get("look").split(" ")[0];
+    if (other !== dataset) {                                                              // other pictures of perhaps the same names
+      dataset = other;
+      for (const url of pictures.values()) URL.revokeObjectURL(url);
       for (const known of [buttons, pictures, asked]) known.clear();
-      marked = [];
+      inner.replaceChildren();
     }
     items = model.get("items");
-    root.replaceChildren();
-    grow(120);
-    root.scrollTop = 0;
-    watch();
-    mark(false);
-  };
-  const anew = () => {
-    if (model.get("look") === seen) return;
-    seen = model.get("look");
-    asked.clear();
-    watch();
+    places = new Map(items.map(({ id }, i) => [id, i]));
+    waiting = waiting.filter((id) => places.has(id) || !asked.delete(id));
+    seek();
   };
   model.on("msg:custom", ({ thumbs }, buffers) => {
     thumbs.forEach(({ id, there }, i) => {
-      const button = buttons.get(id), before = pictures.get(id);
-      if (!there || !button) return;
+      if (!there) return;
+      const before = pictures.get(id), button = buttons.get(id);
       pictures.set(id, blob(buffers[i]));
-      button.firstChild.src = pictures.get(id);
+      if (button) button.firstChild.src = pictures.get(id);
       if (before) URL.revokeObjectURL(before);
     });
+    for (const id of pictures.keys()) {                                                   // a long walk does not fill the memory
+      if (pictures.size <= 800) break;
+      if (!buttons.has(id)) { URL.revokeObjectURL(pictures.get(id)); pictures.delete(id); asked.delete(id); }
+    }
     ask();
   });
-  root.addEventListener("scroll", () => { if (root.scrollTop + 3 * root.clientHeight > root.scrollHeight) { grow(root.children.length + 120); mark(false); } });
-  model.on("change:items", draw);
-  model.on("change:look", () => { clearTimeout(later); later = setTimeout(anew, 300); });    // not while a slider is drawn
-  model.on("change:chosen", () => mark(true));
-  model.on("change:picked", () => mark(false));
-  draw();
+  root.addEventListener("scroll", draw);
+  model.on("change:items", list);
+  model.on("change:look", () => { clearTimeout(later); later = setTimeout(draw, 300); });    // not while a slider is drawn
+  model.on("change:chosen", seek);
+  model.on("change:picked", draw);
+  const size = new ResizeObserver(seek), sight = new IntersectionObserver((entries) => { inSight = entries.at(-1).isIntersecting; if (inSight) draw(); }, { rootMargin: "150px" });
+  size.observe(root);
+  sight.observe(root);
+  list();
+  return () => { size.disconnect(); sight.disconnect(); };
 }
 
 // A point an image; the one that is open is ringed, a click opens another.
@@ -218,14 +301,14 @@ function scatter({ model, el }) {
     ringed?.parentNode.append(ringed);
   };
   const draw = () => {
-    stale = !inSight;                                                                     // two thousand points are drawn only for those who look
+    stale = !inSight;                                                                     // thousands of points are drawn only for those who look
     if (stale) return;
     const { points, x, y, title } = model.get("cloud"), side = 320, edge = 44;
     dots.clear();
     ringed = undefined;
     root.replaceChildren();
     if (!points?.length) { element("em", "", root).textContent = title || "nothing to show"; return; }
-    const all = points.flatMap((point) => [point.x, point.y]), low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
+    const all = points.flatMap((point) => [point.x, point.y]), low = all.reduce((a, b) => Math.min(a, b)), high = all.reduce((a, b) => Math.max(a, b)), span = high - low || 1;
     const at = (value) => edge + 8 + ((value - low) / span) * (side - edge - 20), up = (value) => side - at(value);
     const plot = svg("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": title }, root);
     svg("line", { x1: at(low), y1: up(low), x2: at(high), y2: up(high), class: "sp-diagonal" }, plot);
@@ -251,4 +334,16 @@ function scatter({ model, el }) {
   new IntersectionObserver((entries) => { inSight = entries.at(-1).isIntersecting; if (inSight && stale) draw(); }).observe(root);
 }
 
-export default { render: (context) => ({ stage, strip, scatter })[context.model.get("kind")](context) };
+// The table of scores, made by the kernel; the head of a metric is a button.
+function scores({ model, el }) {
+  const root = element("div", "sp-table", el), draw = () => {
+    const held = root.contains(document.activeElement) && document.activeElement.dataset.metric;
+    root.innerHTML = model.get("html");
+    if (held) root.querySelector(`[data-metric="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
+  };
+  root.addEventListener("click", ({ target }) => { const head = target.closest("[data-metric]"); if (head) model.send({ sort: head.dataset.metric }); });
+  model.on("change:html", draw);
+  draw();
+}
+
+export default { render: (context) => ({ stage, strip, scatter, scores })[context.model.get("kind")](context) };

@@ -6,30 +6,38 @@
 __all__ = ['Controls', 'Viewer']
 
 # %% ../../nbs/60_viewer/08_app.ipynb #51db6ffa
+import base64
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 
+from .. import images
 from ..datasets.listing import natural_key
 from ..report.reading import RunFiles, datasets_of, models_of
 from ..report.run import Run
-from .browse import image_list
+from .browse import ImageQuery, image_list
 from .frames import MOST, WHOLE, View
+from .panels import still
+from .picks import list_names, read_picks
 from .source import cached_sample
 from .state import ViewerState
 from saliency_playground.viewer.controls import (
     checkbox,
+    combobox,
     dropdown,
     first_view,
     list_controls,
     look_controls,
     observer_choices,
     read_saved_view,
+    text_field,
 )
 
 # %% ../../nbs/60_viewer/08_app.ipynb #7ca39751
@@ -43,20 +51,23 @@ class Controls:
         self.changed_by_us = False
         self.look = look_controls(run, view)             # by field of `View`
         self.list = list_controls(run, view)             # by field of `ImageQuery`
-        self.dataset = dropdown("dataset", datasets_of(run), view.dataset, "230px",
-                                "Which of the run's datasets is shown.")
-        self.models = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap"))          # a box to tick each
+        self.dataset = dropdown("dataset", datasets_of(run), view.dataset, "Which of the run's datasets is shown.")
+        self.models = widgets.VBox()                     # a box to tick each
         self.difference = checkbox("difference A − B", view.difference is not None,
                                    "What model A shows beyond model B, in a panel of its own.")
-        self.columns = dropdown("in a row", {"as many as fit": 0, "1": 1, "2": 2, "3": 3, "4": 4}, 0, "170px",
-                                "How many panels stand side by side.")
+        self.columns = dropdown("columns", {"largest panels": 0, "1": 1, "2": 2, "3": 3, "4": 4, "5": 5}, 0,
+                                "How many panels stand in a row.")
+        self.jet = checkbox("jet", view.colormap == "jet",
+                            "The colours of older papers; they show edges where a density has none.")
+        self.picks = combobox("list", "The list of picked images: choose one, or type the name of a new one.")
+        self.note = text_field("note", "A note on this image, kept in the list.")
 
     def fill(self, run: RunFiles, view: View) -> None:
         "Offer the models and categories of a view's dataset; no observers yet."
         models = models_of(run, view.dataset)
         pair = view.difference or (view.models[0], view.models[-1])
         categories = sorted(set(image_list(run, view.dataset).category) - {""})
-        with self._silent():
+        with self.silent():
             for field, model in zip(("a", "b"), pair, strict=True):
                 self.list[field].options, self.list[field].value = models, model
             self.list["category"].options = {"any": ""} | {category: category for category in categories}
@@ -72,9 +83,22 @@ class Controls:
         menu = self.look["observers"]
         offered = {name for name in menu.options if menu.options[name] == (name,)}
         if not set(observers) <= offered:
-            with self._silent():
+            with self.silent():
                 menu.options = observer_choices(sorted(offered | set(observers), key=natural_key))
                 menu.value = shown if shown in menu.options.values() else ()
+
+    def show(self, view: View, query: ImageQuery) -> None:
+        "Set every control to what is shown and listed."
+        with self.silent():
+            for field, control in self.look.items():
+                value = getattr(view, field)
+                if not isinstance(control, widgets.Dropdown) or value in _offered(control):
+                    control.value = value
+            for field, control in self.list.items():
+                value = getattr(query, field)
+                control.value = value is not None if field == "only" else value
+            self.difference.value, self.jet.value = view.difference is not None, view.colormap == "jet"
+        self.tick(view.models)
 
     def ticked(self) -> list[str]:
         "The models whose box is ticked."
@@ -82,33 +106,39 @@ class Controls:
 
     def tick(self, models: Sequence[str]) -> None:
         "Tick the boxes of these models and no others."
-        with self._silent():
+        with self.silent():
             for box in self.models.children:
                 box.value = box.description in models
 
     def tips(self) -> dict[str, str]:
         "What each control says when the mouse rests on it, by its label."
-        controls = (self.dataset, self.difference, self.columns, *self.look.values(), *self.list.values(),
-                    *self.models.children)
+        controls = (self.dataset, self.difference, self.columns, self.jet, self.picks, self.note, *self.look.values(),
+                    *self.list.values(), *self.models.children)
         return {control.description or control.placeholder: control.tooltip for control in controls}
 
     @contextmanager
-    def _silent(self) -> Iterator[None]:
+    def silent(self) -> Iterator[None]:
         "Within this the controls' changes are ours."
-        self.changed_by_us = True
+        before, self.changed_by_us = self.changed_by_us, True
         try:
             yield
         finally:
-            self.changed_by_us = False
+            self.changed_by_us = before
+
+
+def _offered(menu: widgets.Dropdown) -> Collection[Any]:
+    "The values that a dropdown offers."
+    return menu.options.values() if isinstance(menu.options, Mapping) else menu.options
 
 # %% ../../nbs/60_viewer/08_app.ipynb #8669627b
-_HELP = ("Click an image, then: ← → the neighbours, Home End the ends of the list, + − or the wheel to zoom, drag to "
-         "move, 0 or a double click for the whole; the zoom is kept from image to image. p picks, s saves.")
+_HELP = ("Keys, once an image is clicked: ← → the neighbours, Home End the ends of the list, + − or the wheel to zoom, "
+         "drag to move, 0 or a double click for the whole; the zoom is kept from image to image. p picks, s saves, "
+         "u undoes, f fills the screen.")
 
 
-def _row(*children: widgets.Widget, **style: str) -> widgets.HBox:
+def _row(*children: widgets.Widget) -> widgets.HBox:
     "Widgets side by side, on more lines where there is no room."
-    return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", **style))
+    return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
 
 
 def _button(label: str, action: Callable[[], object], tip: str) -> widgets.Button:
@@ -118,40 +148,69 @@ def _button(label: str, action: Callable[[], object], tip: str) -> widgets.Butto
     return button
 
 
-def _list_column(state: ViewerState, controls: Controls) -> widgets.VBox:
-    "The left column: which images are listed, and their thumbnails."
+def _group(title: str, *children: widgets.Widget) -> widgets.VBox:
+    "Controls below what they are about."
+    return _named("sp-group", widgets.VBox([widgets.HTML(f"<div class='sp-head'>{title}</div>"), *children]))
+
+
+_AnyWidget = TypeVar("_AnyWidget", bound=widgets.DOMWidget)
+
+
+def _named(name: str, widget: _AnyWidget) -> _AnyWidget:
+    "A widget with a name for the style sheet."
+    widget.add_class(name)
+    return widget
+
+
+def _bar(state: ViewerState) -> widgets.HBox:
+    "The line above the stage: where in the list, and what can be done with the image."
+    whole = _named("sp-whole", _button("full screen", lambda: None, "The viewer on the whole screen, and back (f)."))
+    return _named("sp-bar-of-buttons", _row(
+        _button("◀", lambda: state.press("ArrowLeft"), "The image before (←)."),
+        _button("▶", lambda: state.press("ArrowRight"), "The next image (→)."), _named("sp-says", state.message),
+        _button("pick", state.pick, "Add this image to the picked ones, or take it out (p)."),
+        _button("undo", state.undo, "Take the last change back (u)."),
+        _button("save PNG", state.save, "Save this view as a PNG in saliency_views (s)."), whole))
+
+
+def _list_controls(controls: Controls) -> widgets.VBox:
+    "Which image: the list and its order."
     menus = [controls.list[field] for field in ("search", "category", "by", "metric", "a", "b")]
-    column = widgets.VBox([controls.dataset, *menus, _row(controls.list["reverse"], controls.list["failed"]),
-                           state.strip], layout=widgets.Layout(width="250px", flex="0 0 250px"))
-    column.add_class("sp-tall")
-    return column
+    return _group("which image", controls.dataset, *menus,
+                  _row(*(controls.list[field] for field in ("reverse", "failed", "only"))))
 
 
-def _buttons(state: ViewerState) -> widgets.HBox:
-    "What can be done with the image that is shown."
-    return _row(_button("◀", lambda: state.press("ArrowLeft"), "The image before (←)."),
-                _button("▶", lambda: state.press("ArrowRight"), "The next image (→)."),
-                _button("save PNG", state.save, "Save this view as a PNG in saliency_views (s)."),
-                _button("pick", state.pick, "Add this image to the picked ones, or take it out (p)."),
-                _button("sheet of picked", state.sheet, "Save a contact sheet of the picked images in saliency_views."))
+def _look_controls(state: ViewerState, controls: Controls) -> list[widgets.VBox]:
+    "What to see, how to see it, and what was picked."
+    look = controls.look
+    return [_group("what to see", _named("sp-models", controls.models),
+                   _row(look["fixations"], look["order"], look["durations"]), look["observers"],
+                   controls.difference, look["explain"]),
+            _group("how to see it", look["alpha"], _named("sp-colours", widgets.HBox([look["colormap"], controls.jet])),
+                   look["normalize"], look["one_scale"], look["levels"], controls.columns),
+            _group("picked", controls.picks, controls.note,
+                   _row(_button("contact sheet", state.sheet, "Save a contact sheet of the picked images."),
+                        _button("table", state.table, "Save the picked images as CSV: notes and scores.")))]
 
 
-def _view_column(state: ViewerState, controls: Controls) -> widgets.VBox:
-    "The right column: how the image looks, its panels, its scores, and the comparison of two models."
-    look, comparison = controls.look, state.comparison
+def _face(state: ViewerState, controls: Controls) -> widgets.VBox:
+    "Everything in its place, which the style sheet gives it."
+    comparison = state.comparison
     extremes = widgets.VBox([comparison.best_title, comparison.best, comparison.worst_title, comparison.worst])
-    return widgets.VBox([
-        controls.models,
-        _row(look["alpha"], look["colormap"], look["normalize"], look["one_scale"]),
-        _row(look["levels"], look["fixations"], look["observers"], controls.difference, look["explain"],
-             controls.columns),
-        state.message,
-        state.stage,
-        _buttons(state),
-        widgets.HTML(f"<div class='sp-note'>{_HELP}</div>"),
-        state.scores,
-        widgets.Tab([extremes, comparison.scatter], titles=("best and worst", "A against B")),
-    ], layout=widgets.Layout(flex="1 1 420px", min_width="0", padding="0 0 0 12px"))
+    left = _named("sp-left", widgets.VBox([_list_controls(controls), _named("sp-tall", state.strip)]))
+    middle = _named("sp-middle", widgets.VBox([_named("sp-fill", state.stage), _named("sp-below", state.scores)]))
+    right = _named("sp-right", widgets.VBox(_look_controls(state, controls)))
+    grid = _named("sp-grid", widgets.Box([_bar(state), left, middle, right]))
+    return _named("sp-viewer", widgets.VBox([
+        grid, widgets.Tab([extremes, comparison.scatter], titles=("best and worst", "A against B")),
+        widgets.HTML(f"<div class='sp-note'>{_HELP}</div>")]))
+
+# %% ../../nbs/60_viewer/08_app.ipynb #863a41f6
+_STILL = """<div class="sp-still" data-viewer="{name}"><img alt="{alt}" src="data:image/jpeg;base64,{picture}"
+style="max-width:100%"><p>A still picture of the viewer. Run its cell, and it can be moved: other images, other models,
+and where each score comes from.</p></div>
+<style>.jp-OutputArea:has(.sp-still) .jp-OutputArea-output.jupyter-widgets:not(:has(.sp-viewer)) {{ display: none }}
+.sp-still[hidden] {{ display: none }}</style>"""
 
 # %% ../../nbs/60_viewer/08_app.ipynb #88301e7e
 class Viewer(ViewerState):
@@ -172,34 +231,53 @@ class Viewer(ViewerState):
             run = Run(run, trust=trust)
         super().__init__(run, first_view(run, dataset, models, image_id, **look))
         self.controls = Controls(run, self.view)
-        self.view = replace(self.view, colormap=self.controls.look["colormap"].value)
         self._fill_controls()
         self._observe_controls()
-        self.face = widgets.HBox([_list_column(self, self.controls), _view_column(self, self.controls)],
-                                 layout=widgets.Layout(width="100%", flex_flow="row wrap"))
-        self.face.add_class("sp-viewer")
-        self.ask()
+        self.stage.still = uuid.uuid4().hex
+        self._link = widgets.jsdlink((self.controls.look["alpha"], "value"), (self.stage, "alpha"))
+        self.face = _face(self, self.controls)
+        self._follow()
+        with self._show_errors():
+            self._list()
 
     def __repr__(self) -> str:
         return (f"Viewer of {self.run.output_dir.name}: {len(self.listed)} images of {self.view.dataset}, "
                 f"{len(self.controls.models.children)} models. It lives where a kernel runs.")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return self.face._repr_mimebundle_(**kwargs) | {"text/plain": repr(self)}
+        return self.face._repr_mimebundle_(**kwargs) | {"text/html": self.still_html(), "text/plain": repr(self)}
+
+    def _ipython_display_(self) -> None:
+        "A still picture, which the viewer hides, and the viewer: a page that has no kernel shows the picture."
+        from IPython.display import display
+        display({"text/html": self.still_html(), "text/plain": repr(self)}, raw=True)
+        display(self.face._repr_mimebundle_() | {"text/plain": repr(self)}, raw=True)
+
+    def still_html(self) -> str:
+        "The view as a small picture with a sentence, for pages without a kernel."
+        picture = base64.b64encode(images.jpeg_bytes(still(self.run, self.view), 80)).decode()
+        models = ", ".join(self.view.models)
+        alt = f"{self.view.image_id} of {self.view.dataset}, its ground truth, and the predictions of {models}"
+        return _STILL.format(name=self.stage.still, alt=escape(alt), picture=picture)
 
     def open_dataset(self, dataset: str) -> None:
         "Open another dataset of the run, shown in the same way."
         with self._show_errors():
             first = first_view(self.run, dataset)
+            self._remember(["dataset"])
             self.view = replace(self.view, dataset=dataset, models=first.models, image_id=first.image_id,
                                 difference=None, observers=(), zoom=WHOLE)
-            self.stage.zoom, self.controls.difference.value = list(WHOLE), False
             self._fill_controls()
-            self.ask()
+            self.picks = read_picks(self._picks_path())
+            self.strip.picked = list(self.picks.ids)
+            self._follow()
+            self._list()
 
     def _draw(self) -> None:
-        "Draw, and offer the observers of the image beside those of images before."
+        "Draw, show the image's note, and offer its observers beside those of images before."
         super()._draw()
+        with self.controls.silent():
+            self.controls.note.value = self.picks.notes.get(self.view.image_id, "")
         try:
             fixations = cached_sample(self.run, self.view.dataset, self.view.image_id).fixations
             observers = [] if fixations is None else [str(observer) for observer in fixations.observers]
@@ -214,7 +292,24 @@ class Viewer(ViewerState):
             box.observe(self._on_models, "value")
         self.stage.tips = self.controls.tips()
         a, b = (self.controls.list[field].value for field in ("a", "b"))
-        self.query = replace(self.query, a=a, b=b, category="")
+        self.query = replace(self.query, a=a, b=b, category="", only=None)
+
+    def _follow(self) -> None:
+        "Set the controls to what is shown and listed, after a change that did not come from them."
+        if self.controls.dataset.value != self.view.dataset:      # undone
+            query = self.query
+            self._fill_controls()
+            self.query = query
+        self.controls.show(self.view, self.query)
+        with self.controls.silent():
+            self.controls.dataset.value = self.view.dataset
+            self.controls.picks.value = self.list_name
+        self.stage.zoom = list(self.view.zoom)
+
+    def _show_picks(self) -> None:
+        "Offer the lists that there are."
+        super()._show_picks()
+        self.controls.picks.options = list_names(self.view.dataset)
 
     def _observe_controls(self) -> None:
         "Call `change` or `ask` when a control changes."
@@ -222,15 +317,27 @@ class Viewer(ViewerState):
             control.observe(functools.partial(self._on_control, self.change, field), "value")
         for field, control in self.controls.list.items():
             control.observe(functools.partial(self._on_control, self._on_query, field), "value")
+        for control, call in ((self.controls.picks, self.open_list), (self.controls.note, self.note),
+                              (self.controls.jet, self._on_jet), (self.controls.dataset, self.open_dataset),
+                              (self.controls.difference, lambda _: self._on_query())):
+            control.observe(functools.partial(self._on_value, call), "value")
+        self.stage.observe(lambda change: self._draw(), "side")
         self.stage.observe(lambda change: self._on_zoom(tuple(change["new"])), "zoom")
-        self.controls.difference.observe(lambda change: self._on_query(), "value")
         self.controls.columns.observe(lambda change: setattr(self.stage, "columns", change["new"]), "value")
-        self.controls.dataset.observe(lambda change: self.open_dataset(change["new"]), "value")
 
     def _on_control(self, call: Callable[..., None], field: str, change: dict[str, Any]) -> None:
         "Set the field that a control is named after, unless the change is ours."
         if not self.controls.changed_by_us:
             call(**{field: change["new"]})
+
+    def _on_value(self, call: Callable[[Any], object], change: dict[str, Any]) -> None:
+        "Call something with a control's value, unless the change is ours."
+        if not self.controls.changed_by_us:
+            call(change["new"])
+
+    def _on_jet(self, wanted: bool) -> None:
+        "Draw in jet, or again in the colours that a density can be read from."
+        self.controls.look["colormap"].value = "jet" if wanted else View.colormap
 
     def _on_zoom(self, zoom: tuple[float, float, float, float]) -> None:
         "The browser zoomed, or only repeats the zoom that it was sent."
@@ -249,6 +356,12 @@ class Viewer(ViewerState):
     def _on_query(self, **fields: Any) -> None:
         "List anew; the difference and the metric of the view follow the list's."
         filters = self.controls.list
+        if fields.get("only") is not None:
+            fields["only"] = self.picks.ids if fields["only"] else None
         pair = (filters["a"].value, filters["b"].value) if self.controls.difference.value else None
-        self.view = replace(self.view, difference=pair, metric=filters["metric"].value)
-        self.ask(**fields)
+        with self._show_errors():
+            query = replace(self.query, **fields)
+            self._remember(fields)
+            self.view = replace(self.view, difference=pair, metric=filters["metric"].value)
+            self.query = query
+            self._list()

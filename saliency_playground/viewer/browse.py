@@ -94,6 +94,7 @@ class ImageQuery:
     a: str = ""                                  # the model that `score`, `A − B` and the distance are about
     b: str = ""                                  # the model that A is compared with
     reverse: bool = False
+    only: tuple[str, ...] | None = None          # these ids and no others; None: all
 
 
 def matching_images(run: RunFiles, dataset: str, query: ImageQuery) -> pd.Series:
@@ -101,7 +102,9 @@ def matching_images(run: RunFiles, dataset: str, query: ImageQuery) -> pd.Series
     table = image_list(run, dataset)
     values = order_values(run, dataset, query.by, query.metric, query.a, query.b)
     words = query.search.lower().split()
-    matches = [(not query.category or category == query.category) and (not query.failed or error != "")
+    allowed = None if query.only is None else set(query.only)
+    matches = [(allowed is None or image_id in allowed) and (not query.category or category == query.category)
+               and (not query.failed or error != "")
                and all(word in f"{image_id} {category}".lower() for word in words)
                for image_id, category, error in zip(table.index.tolist(), table.category.tolist(),
                                                     table.error.tolist(), strict=True)]

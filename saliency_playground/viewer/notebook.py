@@ -17,9 +17,9 @@ from ..report.run import Run
 # %% ../../nbs/60_viewer/09_notebook.ipynb #52eea2f5
 _ID = "saliency-viewer"
 _HEADING = ("# What the models predict\n\n"
-            "Run the cell below. Click an image, then: ← → the neighbours, Home and End the ends of the list, + − or "
+            "Click an image, then: ← → the neighbours, Home and End the ends of the list, + − or "
             "the wheel to zoom all panels together, drag to move, 0 or a double click for the whole; the zoom stays "
-            "from image to image; `p` picks an image, `s` saves the view.")
+            "from image to image; `p` picks an image, `s` saves the view, `u` undoes, `f` fills the screen.")
 
 
 def _cell(kind: str, name: str, source: str) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def viewer_notebook(run: str | Path, path: str | Path, trust: bool = False) -> d
     "A notebook to be written to `path` that opens a run's output folder, as plain nbformat 4.5. trust: as of `Run`."
     run_path = os.path.relpath(os.path.realpath(run), os.path.dirname(os.path.realpath(path)))
     arguments = repr(Path(run_path).as_posix()) + (", trust=True" if trust else "")
-    opening = f"import saliency_playground as sp\n\nviewer = sp.view({arguments})\nviewer"
+    opening = ("# Shift+Enter runs this cell and opens the viewer\n"
+               f"import saliency_playground as sp\n\nviewer = sp.view({arguments})\nviewer")
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
               "language_info": {"name": "python"}}
     return {"cells": [_cell("markdown", "keys", _HEADING), _cell("code", "open", opening)], "metadata": kernel,
