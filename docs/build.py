@@ -94,12 +94,14 @@ def commands_page() -> str:
 
 def write_source(source: Path) -> None:
     "Everything that Sphinx reads, made from the repository."
-    folders = {"floors", "reference", "benchmarks", ".github"}
-    folders |= {path.parent.relative_to(pages.ROOT).as_posix() for path in pages.notebooks()}
+    pictures = pages.pictures()
+    folders = {"floors", "reference"}
+    folders |= {path.parent.relative_to(pages.ROOT).as_posix()
+                for path in [*pages.notebooks(), *pages.markdown_pages(), *pictures]}
     for folder in folders:
         (source / folder).mkdir(parents=True, exist_ok=True)
-    for picture in (pages.ROOT / ".github").glob("*.*g"):
-        shutil.copy(picture, source / ".github")
+    for picture in pictures:
+        shutil.copy(picture, source / picture.relative_to(pages.ROOT))
     for name in ("conf.py", "gallery.md", "_static"):
         copy = shutil.copytree if (DOCS / name).is_dir() else shutil.copy
         copy(DOCS / name, source / name)
