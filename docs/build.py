@@ -3,6 +3,7 @@
 FOLDER/source is written from the repository (notebooks, Markdown, modules), FOLDER/html is the site. FOLDER is `_docs`.
 """
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -93,12 +94,14 @@ def commands_page() -> str:
 
 def write_source(source: Path) -> None:
     "Everything that Sphinx reads, made from the repository."
-    folders = {"floors", "reference", "benchmarks", ".github"}
-    folders |= {path.parent.relative_to(pages.ROOT).as_posix() for path in pages.notebooks()}
+    pictures = pages.pictures()
+    folders = {"floors", "reference"}
+    folders |= {path.parent.relative_to(pages.ROOT).as_posix()
+                for path in [*pages.notebooks(), *pages.markdown_pages(), *pictures]}
     for folder in folders:
         (source / folder).mkdir(parents=True, exist_ok=True)
-    for picture in (pages.ROOT / ".github").glob("*.*g"):
-        shutil.copy(picture, source / ".github")
+    for picture in pictures:
+        shutil.copy(picture, source / picture.relative_to(pages.ROOT))
     for name in ("conf.py", "gallery.md", "_static"):
         copy = shutil.copytree if (DOCS / name).is_dir() else shutil.copy
         copy(DOCS / name, source / name)
@@ -125,19 +128,25 @@ def write_source(source: Path) -> None:
         index.write("\n" + toctree([Path(name).name for name in measured], ":hidden:"))
 
 
+def run_sphinx(source: Path, site: Path, *options: str) -> int:
+    "Build the site of a source; returns the exit code, which says with `-W` whether there were warnings."
+    paths = {"PYTHONPATH": os.pathsep.join([str(DOCS), str(pages.ROOT), os.environ.get("PYTHONPATH", "")])}
+    words = ["-b", "html", "-n", "-q", "-d", str(site.parent / "doctrees"), *options, str(source), str(site)]
+    return subprocess.run([sys.executable, "-m", "sphinx", *words], env=os.environ | paths).returncode
+
+
 def main(folder: Path) -> int:
-    start = time.monotonic()
+    start, folder = time.monotonic(), folder.resolve()
     source, site = folder / "source", folder / "html"
-    for old in (source, site):
+    for old in (source, site, folder / "doctrees"):
         shutil.rmtree(old, ignore_errors=True)
     write_source(source)
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n", "-q", "-j", "auto",
-                           "-d", str(folder / "doctrees"), str(source), str(site)])
+    warned = run_sphinx(source, site, "-W", "--keep-going", "-j", "auto")
     dead = list(dead_links(site))
     print(*dead, sep="\n", file=sys.stderr)
     count = sum(1 for _ in site.rglob("*.html"))
     print(f"{count} pages in {time.monotonic() - start:.0f} s, {len(dead)} dead links: {site / 'index.html'}")
-    return int(done.returncode != 0 or bool(dead))
+    return int(warned != 0 or bool(dead))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,13 @@
-"""How Sphinx turns `_docs/source`, which `build.py` writes, into the site."""
+"""How Sphinx turns the source that `build.py` writes into the site; `build.py` lets it find `pages`."""
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-for folder in (Path(__file__).resolve().parent, *Path(__file__).resolve().parents):
-    if (folder / "settings.ini").is_file():
-        sys.path[:0] = [str(folder / "docs"), str(folder)]
-        break
-import pages  # noqa: E402
+import pages
 
 EXTRA = Path(__file__).resolve().parent / "extra"  # what the gallery writes: pages that stand beside those of the site
 (EXTRA / "pages").mkdir(parents=True, exist_ok=True)
 os.environ["GALLERY_PAGES"] = str(EXTRA / "pages")
-os.environ["PYTHONPATH"] = os.pathsep.join([str(pages.ROOT), os.environ.get("PYTHONPATH", "")])     # of its kernel
 
 project = pages.SETTINGS["lib_name"]
 author = pages.SETTINGS["author"]

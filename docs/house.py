@@ -6,7 +6,7 @@ from pages import floors
 
 WIDTH, BAND, BOX, LEFT, GAP = 1120, 104, 44, 128, 10
 STYLE = """
-.house { min-width: 880px; width: 100%; height: auto; font-family: inherit; }
+.house { min-width: 820px; width: 100%; height: auto; font-family: inherit; }
 .house .band { fill: var(--color-background-secondary, #f8f9fb); }
 .house .floor { fill: var(--color-foreground-muted, #6b6f76); font-size: 13px; }
 .house .number { fill: var(--color-foreground-primary, #000); font-size: 15px; font-weight: 600; }
@@ -46,7 +46,7 @@ def rooms() -> dict[str, Room]:
         for name in floor.rooms:
             files = [path for path in floors.MODULES if floors.name_of(path).split(".")[0] == name]
             lines = sum(path.read_text(encoding="utf-8").count("\n") for path in files)
-            inside.append(Room(name, floor.number, len(files), lines, width=7.6 * len(name) + 20))
+            inside.append(Room(name, floor.number, len(files), lines, width=max(62, 7.6 * len(name) + 20)))
         free = WIDTH - LEFT - GAP - sum(room.width for room in inside)
         gap = min(free / (len(inside) + 1), 40)
         x = LEFT + (WIDTH - LEFT - GAP - sum(room.width + gap for room in inside) + gap) / 2

@@ -21,6 +21,7 @@ _settings = ConfigParser(delimiters=["="])
 _settings.read(ROOT / "settings.ini", encoding="utf-8")
 SETTINGS = _settings["DEFAULT"]
 PROJECT = ["CHANGELOG.md", "CONTRIBUTING.md"]
+PICTURES = (".png", ".jpg", ".svg", ".gif")
 
 _FENCE = re.compile(r"^( *)(`{3,}|~{3,})[^\n]*\n.*?^\1\2[`~]* *$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
@@ -43,6 +44,12 @@ def markdown_pages() -> list[Path]:
     "The Markdown files that are pages of the site."
     return [ROOT / "README.md", *(ROOT / name for name in PROJECT), NBS / "README.md",
             *sorted((NBS / "tutorials").glob("*.md")), *benchmarks()]
+
+
+def pictures() -> list[Path]:
+    "The pictures of the repository that pages may show."
+    return sorted(path for folder in (".github", "benchmarks", "nbs") for path in (ROOT / folder).rglob("*")
+                  if path.suffix in PICTURES)
 
 
 def page_name(path: Path) -> str:
@@ -90,7 +97,7 @@ def leads_to(target: str, page: Path) -> str:
         return os.path.relpath(ROOT / page_name(where / inside), (ROOT / page_name(page)).parent) + anchor
     if where in markdown_pages() or where in notebooks():
         return os.path.relpath(ROOT / page_name(where), (ROOT / page_name(page)).parent).replace(os.sep, "/") + anchor
-    if where.suffix in (".png", ".jpg", ".svg", ".gif"):
+    if where.suffix in PICTURES:
         return target
     kind = "tree" if where.is_dir() else "blob"
     return f"{SETTINGS['git_url']}/{kind}/{SETTINGS['branch']}/{where.relative_to(ROOT).as_posix()}{anchor}"
