@@ -361,8 +361,8 @@ def _sheet_of(shown: list[Panel], columns: int, width: int) -> np.ndarray:
 def scale_strip(scale: ScaleBar, width: int) -> np.ndarray:
     "A white strip with the colour bar of the maps and its words: uint8 (height, width, 3)."
     from PIL import Image, ImageDraw
-    letters = heatmaps.font(max(10, width // 75))
-    line = letters.size
+    line = max(10, width // 75)
+    letters = heatmaps.font(line)
     strip = Image.new("RGB", (width, round(2.2 * line)), (255, 255, 255))
     bar = heatmaps.colorize(np.linspace(0, 1, 8 * line)[None].repeat(line, 0), scale.colormap)
     before, after = f"{scale.title}: {scale.low}", scale.high + (f" (middle: {scale.middle})" if scale.middle else "")
