@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer:
 #   make demo   the light core, the toy data, a benchmark, its leaderboard
 #   make test   the full test set: ruff and mypy, notebooks clean and exported, their tests, pytest
+#   make docs   the site of notebooks, reference and gallery in _docs/html; fails on dead links
 #   make lint   ruff and mypy alone, half a minute, two seconds once mypy has its cache
 # They work in .venv; PYTHON=python3.12 picks another interpreter.
 
@@ -9,7 +10,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CHECK  := import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d. Try: make demo PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)
 
-.PHONY: demo test lint sync export clean
+.PHONY: demo test lint docs sync export clean
 
 demo: $(VENV)/core
 	@$(BIN)/saliency-playground toy
@@ -32,6 +33,9 @@ export: $(VENV)/full
 	$(BIN)/nbdev_clean
 	$(BIN)/python tests/ship_notebooks.py
 
+docs: $(VENV)/docs
+	@$(BIN)/python docs/build.py
+
 $(VENV)/core: settings.ini setup.py requirements.txt
 	@$(PYTHON) -c '$(CHECK)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,5 +48,10 @@ $(VENV)/full: $(VENV)/core
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@
 
+$(VENV)/docs: $(VENV)/core
+	@echo "installing what the site needs into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) _docs build dist *.egg-info

@@ -28,7 +28,7 @@ def extras() -> dict[str, list[str]]:
     "What each extra asks for: the keys of settings.ini that end in `_requirements`; `all` is those that go together."
     suffix = "_requirements"
     needs = {key.removesuffix(suffix): value.split() for key, value in cfg.items() if key.endswith(suffix)}
-    together = [needs[name] for name in needs if name not in ("pysaliency", "dev")]
+    together = [needs[name] for name in needs if name not in ("pysaliency", "dev", "docs")]
     return needs | {"all": sorted(set().union(*together))}
 
 

@@ -31,13 +31,13 @@ def view(run: Any, **start: Any) -> Any:
     Raises FileNotFoundError if there is no such run, ValueError for a name it does not have, ImportError if ipywidgets
     or anywidget is missing.
     """
-    from .errors import MissingPackageError
+    from .errors import MissingPackageError, install_extra
     try:
         from .viewer.app import Viewer
     except ModuleNotFoundError as error:
         if error.name not in ("ipywidgets", "anywidget", "traitlets"):
             raise
-        raise MissingPackageError(f'the viewer needs {error.name}. pip install "saliency_playground[notebooks]"',
+        raise MissingPackageError(f"the viewer needs {error.name}. {install_extra('notebooks')}.",
                                   name=error.name) from error
     return Viewer(run, **start)
 

@@ -6,11 +6,17 @@
 __all__ = ['SEVERITIES', 'PlaygroundError', 'InputError', 'UnknownNameError', 'OptionError', 'MissingFileError', 'OccupiedError',
            'MissingPackageError', 'BusyError', 'StorageError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError',
            'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'describe_error', 'refusal', 'name_some',
-           'Finding', 'join_findings']
+           'quoted', 'program', 'pip_install', 'install_extra', 'Finding', 'join_findings']
 
 # %% ../nbs/00_errors.ipynb #9be5d257
 import errno
+import json
+import os
 import re
+import shlex
+import shutil
+import sys
+import sysconfig
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +29,20 @@ from typing import Any
 class PlaygroundError(Exception):
     "A request that is refused. The message says in one or two sentences what is wrong, where, and what to do."
     exit_code = 2
+
+    def __str__(self) -> str:
+        return _shorten_words(super().__str__())
+
+    def _render_traceback_(self) -> list[str]:
+        "What a notebook shows of it: the sentence and the line of the cell, not the way through our modules."
+        lines = [frame for frame in traceback.extract_tb(self.__traceback__) if "ipykernel_" in frame.filename]
+        return [f"{type(self).__name__}: {self}", *(f"  in line {frame.lineno} of the cell: {frame.line}"
+                                                    for frame in lines[:1])]
+
+
+def _shorten_words(text: str) -> str:
+    "A text in which a word of more than 600 characters has lost its middle."
+    return re.sub(r"\S{600,}", lambda word: f"{word[0][:200]}…{word[0][-100:]}", text)
 
 
 class InputError(PlaygroundError, ValueError):
@@ -74,7 +94,7 @@ class ConfigError(InputError):
 
     def __str__(self) -> str:
         more = len(self.faults) - 30
-        return "\n".join([*self.faults[:30], *([f"… and {more} more."] if more > 0 else [])])
+        return _shorten_words("\n".join([*self.faults[:30], *([f"… and {more} more."] if more > 0 else [])]))
 
 # %% ../nbs/00_errors.ipynb #7e9cba93
 class DatasetError(InputError):
@@ -183,6 +203,89 @@ def name_some(names: Sequence[str], most: int = 3) -> str:
     "The first few names, and how many more there are: `a, b, c and 4 more`."
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+# %% ../nbs/00_errors.ipynb #d7218009
+def quoted(word: str) -> str:
+    "A word of a command, in quotes where a shell needs them; a pattern stays one."
+    if re.fullmatch(r"[\w.+:/\\=@~*-]+" if os.name == "nt" else r"[\w.+:/=@~*-]+", word):
+        return word
+    return shlex.quote(word) if os.name != "nt" and re.search(r'["$`\\!]', word) else f'"{word}"'
+
+
+def _from_here(path: Path) -> str:
+    "A path as it is told in the working directory, without quotes; it can be seen to be one."
+    here, path = Path.cwd(), Path(os.path.abspath(path))
+    near = path.is_relative_to(here) or here.is_relative_to(path)
+    text = os.path.relpath(path) if near else str(path)
+    return text if re.search(r"^\.|[\\/]", text) else os.path.join(".", text)
+
+
+def _as_typed(path: Path, *names: str) -> str:
+    "A program as it is typed here: by the first of its names that a shell finds it under, else by its path."
+    for name in names:
+        found = Path(shutil.which(name) or "")
+        if found.is_file() and found.samefile(path) and path.parent.resolve() in (found.parent.resolve(),
+                                                                                  found.resolve().parent):
+            return name
+    return quoted(_from_here(path))
+
+# %% ../nbs/00_errors.ipynb #d9d767a1
+def _python() -> str:
+    "This Python, as it is typed here."
+    path = Path(sys.executable or "python")
+    return _as_typed(path, "python", "python3", path.name)
+
+
+def program(name: str = "saliency-playground") -> str:
+    """How `saliency-playground` is typed here: by its name, by its path, or as a module of this Python.
+
+    The name alone is given only where the shell finds with it the command of this very environment.
+    name: of another command that this environment has, "jupyter" for one.
+    """
+    for scheme in (None, sysconfig.get_preferred_scheme("user")):
+        folder = sysconfig.get_path("scripts", scheme) if scheme else sysconfig.get_path("scripts")
+        if script := shutil.which(name, path=folder):
+            return _as_typed(Path(script), name)
+    return f"{_python()} -m {name.replace('-', '_')}"
+
+# %% ../nbs/00_errors.ipynb #a3a7eebe
+def pip_install(*what: str) -> str:
+    "The line that installs something into this environment, as it is typed here. what: requirements, options of pip."
+    return " ".join([f"{_python()} -m pip install", *map(quoted, what)])
+
+
+def install_extra(extra: str) -> str:
+    "The line that installs an extra of this package, as it is typed here. extra: such as \"torch\"."
+    return pip_install(*_extra_of(extra, Path(str(files("saliency_playground"))).parent))
+
+
+def _extra_of(extra: str, home: Path) -> list[str]:
+    "What pip is told to install for an extra. home: the folder in which this package lies."
+    from importlib.metadata import distributions
+    name = "saliency_playground"
+    if (home/"setup.py").is_file() and (home/"settings.ini").is_file():
+        return ["-e", f"{_from_here(home)}[{extra}]"]
+    for installed in distributions(name=name, path=[str(home)]):
+        if source := _source(json.loads(installed.read_text("direct_url.json") or "{}")):
+            return [f"{name}[{extra}] @ {source}" if "://" in source else f"{source}[{extra}]"]
+        needs = [re.fullmatch(rf"(.+?)\s*;\s*extra == ['\"]{re.escape(extra)}['\"]", need)
+                 for need in installed.requires or ()]
+        if any(needs):
+            return [need[1].replace(" ", "") for need in needs if need]
+    return [f"{name}[{extra}]"]
+
+
+def _source(origin: Mapping[str, Any]) -> str:
+    "Where a package came from, by its direct_url.json: a path or an address; empty if it is not known or gone."
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+    url, vcs = str(origin.get("url", "")), origin.get("vcs_info")
+    if vcs:
+        return f"{vcs['vcs']}+{url}@{vcs.get('requested_revision') or vcs['commit_id']}"
+    if not url.startswith("file:"):
+        return url
+    path = Path(url2pathname(urlsplit(url).path))
+    return _from_here(path) if path.exists() else ""
 
 # %% ../nbs/00_errors.ipynb #67eecbfb
 SEVERITIES = ("error", "warning", "note")

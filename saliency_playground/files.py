@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'remove_partials',
            'write_bytes', 'regular_file', 'open_file', 'read_bytes', 'read_text', 'read_json', 'check_member',
-           'check_archive', 'read_member', 'write_text', 'read_array', 'array_bytes', 'write_array', 'write_arrays',
-           'json_text', 'write_json', 'lock', 'refuse_link', 'path_inside', 'sha256', 'digest', 'remembered_sha256',
-           'Journal', 'did_you_mean', 'path_hint', 'is_path_option', 'fill_path']
+           'check_archive', 'gunzip', 'read_member', 'write_text', 'read_array', 'array_bytes', 'write_array',
+           'write_arrays', 'json_text', 'write_json', 'lock', 'refuse_link', 'path_inside', 'sha256', 'digest',
+           'remembered_sha256', 'Journal', 'did_you_mean', 'path_hint', 'is_path_option', 'fill_path']
 
 # %% ../nbs/01_files.ipynb #b59772c4
 import difflib
 import errno
+import gzip
 import hashlib
 import io
 import json
@@ -32,7 +33,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .errors import BusyError, InputError, StorageError, disk_fault
+from .errors import BusyError, InputError, StorageError, disk_fault, program
 
 # %% ../nbs/01_files.ipynb #2ad50cba
 @contextmanager
@@ -230,6 +231,20 @@ def check_archive(path: str | Path) -> None:
     if unpacked > _BOMB[0] and unpacked > _BOMB[1] * packed:
         raise InputError(f"{path} unpacks from {packed:,} to {unpacked:,} bytes, more than is read. Look where it "
                          "comes from.")
+
+
+def gunzip(data: bytes) -> bytes:
+    """What gzipped bytes hold.
+
+    Raises InputError if that is more than they can mean, and as Python's gzip does if they are damaged.
+    """
+    most = min(MOST_BYTES, max(_BOMB[0], _BOMB[1] * len(data)))
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"it unpacks from {len(data):,} to more than {most:,} bytes, more than is read. Unpack it if "
+                         "it is meant so.")
+    return content
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -576,7 +591,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 def path_hint(path: str | Path) -> str:
     "What to do about a path that is not there, in a sentence."
     if Path(path).parts[-2:] == ("data", "toy"):
-        return "`saliency-playground toy` writes it."
+        return f"`{program()} toy` writes it."
     return ("Mend the path, or put the data there." if Path(path).is_absolute()
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 

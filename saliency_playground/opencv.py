@@ -6,13 +6,15 @@
 __all__ = ['cv2']
 
 # %% ../nbs/06_opencv.ipynb #b2c0b4b9
-from .errors import MissingPackageError
+from .errors import MissingPackageError, pip_install
 
 _all_ = ["cv2"]
 try:
     import cv2
 except ModuleNotFoundError as error:
-    raise MissingPackageError("OpenCV is not installed. pip install opencv-python-headless", name="cv2") from error
+    raise MissingPackageError(f"OpenCV is not installed. {pip_install('opencv-python-headless')}",
+                              name="cv2") from error
 except ImportError as error:
     raise MissingPackageError(f"OpenCV is installed and cannot be imported: {error}. Uninstall every opencv package "
-                              "that `pip list` shows, then pip install opencv-python-headless", name="cv2") from error
+                              f"that `pip list` shows, then {pip_install('opencv-python-headless')}",
+                              name="cv2") from error

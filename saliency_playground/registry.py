@@ -23,7 +23,7 @@ from typing import Any, Literal, overload
 
 from . import files
 from .core import SaliencyDataset, SaliencyModel, as_dataset
-from .errors import InputError, MissingPackageError, OptionError, UnknownNameError
+from .errors import InputError, MissingPackageError, OptionError, UnknownNameError, install_extra
 from .tables import NameTable
 from .userfiles import forget_edited_imports, imported_user_files, run_file
 
@@ -222,7 +222,7 @@ def _import_adapter(entry: AdapterInfo) -> None:
 def _missing_dependency(kind: str, name: str, error: ImportError) -> MissingPackageError:
     "An import that failed on the way to an adapter, with what to install."
     entry = _known_adapters().get((kind, name))
-    cure = f'pip install "saliency_playground[{entry.extra}]"' if entry and entry.extra else \
+    cure = install_extra(entry.extra) if entry and entry.extra else \
         f"Install it, or mend {entry.path if entry else 'the adapter'}"
     absent = isinstance(error, ModuleNotFoundError) and error.name
     what = f"needs {absent}, which is not installed" if absent else f"cannot be imported: {error}"

@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "saliency_playground"
@@ -16,11 +17,24 @@ PACKAGE = ROOT / NAME
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "_modidx.py")
 
 
-def floors() -> dict[str, int]:
-    "The floor of each module or package directly below the package, as the picture in nbs/README.md draws it."
+class Floor(NamedTuple):
+    "A line of the picture in nbs/README.md."
+    number: int
+    name: str
+    rooms: list[str]
+    about: str
+
+
+def drawn_floors() -> list[Floor]:
+    "The floors as the picture in nbs/README.md draws them, from the top."
     picture = (ROOT / "nbs" / "README.md").read_text(encoding="utf-8").split("```")[1]
-    lines = re.findall(r"^floor (\d)  \S+ +(.*)$", picture, re.MULTILINE)
-    return {room: int(digit) for digit, rooms in lines for room in re.split(r" {3,}", rooms)[0].split()}
+    lines = re.findall(r"^floor (\d)  (\S+) +(.*?)(?: {3,}(.*))?$", picture, re.MULTILINE)
+    return [Floor(int(digit), name, rooms.split(), about) for digit, name, rooms, about in lines]
+
+
+def floors() -> dict[str, int]:
+    "The floor of each module or package directly below the package, as the picture draws it."
+    return {room: floor.number for floor in drawn_floors() for room in floor.rooms}
 
 
 def numbers() -> dict[str, tuple[int, ...]]:

@@ -1,19 +1,23 @@
-"""Kaggle, played: a clean environment without the repository, no network, a read-only input, nothing but the bundle.
+"""Kaggle, played: its client, and its machine without network, on which nothing but what was attached is to be had.
 
     python tests/kaggle_simulated.py FOLDER [DATA]
 
-FOLDER is new. DATA is a folder with `images` and `fixations.csv` (image_id,observer,x,y counted from 1), such as 50
-images of OSIE; toy scenes if not given. Eight sessions: a split, four folds (one of them stopped by its clock and
-continued), an evaluation, an aggregation. A session is one notebook of the bundle through papermill, in an environment
-in which our package is not installed, with what Kaggle would attach under /kaggle/input and an empty /kaggle/working,
-which is kept as FOLDER/sessions/NAME. Linux only: the sessions run in namespaces of their own (`unshare`), in which
-/kaggle exists, the checkout is empty and no packet leaves. Exit code 77 says that this machine makes no such
-namespaces.
+plays the page `nbs/tutorials/08_on_kaggle.md` in FOLDER, which is new: its configs are written, its commands are typed
+in FOLDER/home, block by block. DATA is a folder with `images` and `fixations.csv` (image_id,observer,x,y counted from
+1), such as 50 images of OSIE; toy scenes if not given. What differs from the page stands in `small`: a network and a
+training that two cores are done with. `kaggle` is this file, too: `datasets create` keeps a folder as
+FOLDER/inputs/SLUG, `kernels push` runs a session at once and keeps its working folder as FOLDER/sessions/SLUG.
+
+A session is one notebook through papermill, in an environment in which our package is not installed, with what was
+attached under /kaggle/input, read-only, and an empty /kaggle/working. Linux only: the sessions run in namespaces of
+their own (`unshare`), in which /kaggle exists, the checkout is empty and no packet leaves. Exit code 77 says that this
+machine makes no such namespaces.
 """
 import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import struct
@@ -21,13 +25,13 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "nbs/tutorials/08_on_kaggle.md"
 UNSHARE = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--propagation", "private"]
 IMAGE_HAS_NOT = re.compile(r"saliency_playground|__editable__|(ot|pot)[-.]|ot$", re.IGNORECASE)
-BUNDLE, TUNED = "saliency-playground", "outputs/finetune/deepgaze_iie"
+BUNDLE, TUNED, STOPPED, IMAGES = "saliency-playground", "outputs/finetune/deepgaze_iie", "fold-2", 18
 
 
 # --- before: what a user prepares at home, with the repository --------------------------------------------------------
@@ -49,15 +53,20 @@ def image(folder: Path) -> Path:
     return folder / "image/bin/python"
 
 
-def data_set(folder: Path, data: Path | None) -> dict:
-    "Put a dataset into a folder as Kaggle would show it; returns how a config says it."
-    if data is None:
-        from saliency_playground.toy import make_toy
-        make_toy(folder)
-        return {"name": "folder", "root": "/kaggle/input/img_bin"}
-    shutil.copytree(data / "images", folder / "images")
-    shutil.copy(data / "fixations.csv", folder)
-    return {"name": "csv_indexed", "index_csv": "/kaggle/input/img_bin/fixations.csv", "index_base": 1, "sigma_px": 24}
+def data_set(folder: Path, data: Path | None) -> None:
+    "Put images and their table of fixations, counted from 1, into a folder, as the page has them."
+    import pandas as pd
+
+    from saliency_playground.toy import make_toy
+    source = data or make_toy(folder.with_name("toy"), n_images=IMAGES)
+    images = sorted((source / "images").iterdir())[:IMAGES]
+    table = pd.read_csv(source / "fixations.csv", dtype={"image_id": str})
+    table = table[table.image_id.isin([path.stem for path in images])]
+    (folder / "images").mkdir(parents=True)
+    for path in images:
+        shutil.copy(path, folder / "images")
+    first = 0 if data else 1
+    table.assign(x=table.x + first, y=table.y + first).to_csv(folder / "fixations.csv", index=False)
 
 
 def base_weights(path: Path) -> dict:
@@ -80,38 +89,149 @@ def base_weights(path: Path) -> dict:
     return {"backbones": ["fastgaze"], "components": 2}
 
 
-def config(path: Path, data: dict, network: dict) -> Path:
-    """Write a config as a user would at home, who knows that a dataset img_bin and a bundle will be attached, but not
-    under which slugs.
-    """
-    import yaml
-    stages = [{"name": "head", "epochs": 4, "lr": 3e-3, "schedule": "cosine"}]
-    plan = {"experiment": "deepgaze_iie", "data": data | {"as": "img_bin"},
-            "split_file": "/kaggle/working/splits/split.json", "network": network,
-            "base_weights_path": "/kaggle/input/saliency_playground/base.pth",
-            "training": {"loss": "nll_fixations", "stages": stages},
-            "output_dir": "/kaggle/working/outputs/finetune/deepgaze_iie",
-            "feature_cache": {"dir": "/kaggle/temp/features"}}
-    path.write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
-    return path
+def small(network: dict) -> dict[str, str]:
+    "What the page says of the network and its training -> what is played in its place."
+    of = f"{{center_bias: fold, backbones: [{', '.join(network['backbones'])}], components: {network['components']}}}"
+    return {"network: {center_bias: fold}": f"network: {of}",
+            "base_weights_path: null": "base_weights_path: /kaggle/input/saliency_playground/base.pth",
+            "{name: feature_extraction, epochs: 10, lr: 1e-3, early_stopping: 4}":
+                "{name: head, epochs: 3, lr: 5e-3, schedule: cosine}",
+            "--weights deepgaze_iie": "--weights base.pth", "--set test_count=30": f"--set test_count={IMAGES // 3}"}
 
 
-def prepare(folder: Path, data: Path | None) -> None:
-    """Everything a user makes at home.
-
-    Data, weights, a config, the bundle of them, and a notebook whose parameters are set.
-    """
-    from saliency_playground.kaggle.bundle import write_bundle
-    from saliency_playground.kaggle.kernel import write_kernel
-    home = folder / "home"
-    home.mkdir(parents=True)
+def prepare(folder: Path, data: Path | None) -> str:
+    "Data, weights, commands at a user's home, before the page is opened. Returns the page as it is played."
+    home, programs = folder / "home", folder / "programs"
+    for made in (home, programs, folder / "inputs", folder / "sessions"):
+        made.mkdir(parents=True)
     image(folder)
-    said = data_set(folder / "inputs/img-bin", data)
-    network = base_weights(home / "base.pth")
-    write_bundle(folder / "inputs" / BUNDLE, "ada", weights=[home / "base.pth"],
-                 configs=[config(home / "mine.yaml", said, network)])
-    write_kernel("finetune_fold", home / "fold-3", "ada", title="fold 3", parameters={"config": "mine.yaml", "fold": 3},
-                 datasets=[f"ada/{BUNDLE}", "ada/img-bin"])
+    data_set(home / "img-bin", data)
+    for name, words in [("kaggle", [str(Path(__file__).resolve()), "client", str(folder)]),
+                        ("saliency-playground", ["-m", "saliency_playground"])]:
+        (programs / name).write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, *words])} \"$@\"\n")
+        (programs / name).chmod(0o755)
+    page = PAGE.read_text(encoding="utf-8")
+    for printed, played in small(base_weights(home / "base.pth")).items():
+        if printed not in page:
+            raise SystemExit(f"the page has no longer: {printed}")
+        page = page.replace(printed, played)
+    return page
+
+
+def play(page: str, folder: Path) -> None:
+    "Do what the page says, block by block, in the home."
+    home = folder / "home"
+    env = os.environ | {"PATH": f"{folder / 'programs'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```", page, flags=re.M | re.S):
+        if language == "yaml":
+            (home / re.match(r"# (\S+)\n", block)[1]).write_text(block, encoding="utf-8")
+        elif language == "json":
+            (home / "img-bin/dataset-metadata.json").write_text(block, encoding="utf-8")
+        elif language == "bash":
+            lines = "".join(line for line in block.splitlines(True) if "pip install" not in line)
+            print(f"$ {lines}", end="", flush=True)
+            if subprocess.run(["bash", "-e", "-c", lines], cwd=home, env=env).returncode:
+                raise SystemExit(f"the page does not work as printed:\n{lines}")
+        else:
+            raise SystemExit(f"a block of {language} that nobody plays")
+
+
+# --- the client -------------------------------------------------------------------------------------------------------
+
+def client(folder: Path, words: list[str]) -> None:
+    "What `kaggle` does with these words. Ends with a sentence where Kaggle would refuse."
+    options = {name: words[i + 1] for i, name in enumerate(words[:-1]) if name.startswith("-")}
+    match words[:2]:
+        case ["config", "view"]:
+            print("- username: ada")
+        case ["datasets", "create" | "version"]:
+            upload(folder, Path(options["-p"]), options.get("--dir-mode", "skip"), words[1] == "version")
+        case ["datasets", "status"]:
+            print("ready" if (folder / "inputs" / slug_of(words[2])).is_dir() else sys.exit(f"404: {words[2]}"))
+        case ["kernels", "push"]:
+            push(folder, Path(options["-p"]))
+        case ["kernels", "status"]:
+            state = (folder / "sessions" / f"{slug_of(words[2])}.status").read_text()
+            print(f'{words[2]} has status "{state}"')
+            sys.exit(state != "complete")
+        case ["kernels", "output"]:
+            shutil.copytree(folder / "sessions" / slug_of(words[2]), options["-p"], dirs_exist_ok=True)
+        case _:
+            sys.exit(f"kaggle has no command {shlex.join(words)}")
+
+
+def slug_of(reference: str) -> str:
+    "The slug of user/slug."
+    user, _, slug = reference.partition("/")
+    if user != "ada" or not re.fullmatch(r"[a-z0-9-]{3,50}", slug):
+        sys.exit(f"403: {reference}")
+    return slug
+
+
+def upload(folder: Path, source: Path, dir_mode: str, again: bool) -> None:
+    "Keep a folder as a dataset: without the folders in it, unless they are sent as archives, which Kaggle unpacks."
+    about = json.loads((source / "dataset-metadata.json").read_text(encoding="utf-8"))
+    slug, kept = slug_of(about["id"]), folder / "inputs" / slug_of(about["id"])
+    if not 6 <= len(about["title"]) <= 50 or len(about["licenses"]) != 1 or kept.exists() != again:
+        sys.exit(f"Kaggle refuses the dataset {about}")
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir()
+    for path in source.iterdir():
+        if path.is_dir() and dir_mode == "zip":
+            shutil.copytree(path, kept / path.name)
+        elif path.is_file() and path.name != "dataset-metadata.json":
+            shutil.copy(path, kept)
+    print(f"Your private Dataset is being created: {slug}")
+
+
+def push(folder: Path, source: Path) -> None:
+    """Run a session of a notebook, as it was pushed, and note how it ended.
+
+    Where it is `STOPPED`, the clock ends it first, and a second session goes on with the first one's output. The other
+    folds were trained in the session of all folds, from the same split: to save time, what it left of them is taken.
+    """
+    about = json.loads((source / "kernel-metadata.json").read_text(encoding="utf-8"))
+    slug, notebook = slug_of(about["id"]), source / about["code_file"]
+    if about["enable_internet"] or not about["is_private"]:
+        sys.exit("this was to be private and without internet")
+    attached = [folder / "inputs" / slug_of(one) for one in about["dataset_sources"]]
+    attached += [folder / "sessions" / slug_of(one) for one in about["kernel_sources"]]
+    if missing := [path.name for path in attached if not path.is_dir()]:
+        sys.exit(f"404: {', '.join(missing)}")
+    state = folder / "sessions" / f"{slug}.status"
+    if slug == STOPPED:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))
+        own = next(cell for cell in cells["cells"] if "injected-parameters" in cell["metadata"].get("tags", []))
+        own["source"] += "\nmax_hours = 1e-9"
+        early = folder / "stopped.ipynb"
+        early.write_text(json.dumps(cells), encoding="utf-8")
+        run_session(folder, f"{slug}-stopped", early, attached)
+        record = json.loads((folder / f"sessions/{slug}-stopped/{TUNED}/fold_02/run.json").read_text())
+        if record.get("finished") or not record.get("stopped"):
+            sys.exit(f"it was not stopped by its clock: {record}")
+        attached = [path for path in attached if path.parent.name == "inputs"] + [folder / f"sessions/{slug}-stopped"]
+    if slug.startswith("fold-") and slug != STOPPED:
+        take_fold(folder, slug)
+        state.write_text("complete")
+    else:
+        state.write_text("complete" if run_session(folder, slug, notebook, attached) else "error")
+    print(f"Kernel version 1 successfully pushed: {slug}")
+
+
+def take_fold(folder: Path, slug: str) -> None:
+    "What a session of this fold would leave: the fold as the session of all folds trained it, and the split."
+    every, one = folder / "sessions/all-folds", folder / "sessions" / slug
+    fold = f"{TUNED}/fold_{int(slug.removeprefix('fold-')):02}"
+    for name in ("splits", fold):
+        shutil.copytree(every / name, one / name)
+    shutil.copy(every / "saliency_playground_session.json", one)
+
+
+def run_session(folder: Path, slug: str, notebook: Path, attached: list[Path]) -> bool:
+    "One session in namespaces of its own. Returns whether it ended well."
+    words = [folder, slug, notebook.resolve(), *attached]
+    return subprocess.run([*UNSHARE, sys.executable, Path(__file__).resolve(), "session", *map(str, words)]
+                          ).returncode == 0
 
 
 # --- within: the machine of Kaggle ------------------------------------------------------------------------------------
@@ -126,7 +246,7 @@ def become_kaggle(folder: Path) -> None:
     The checkout is emptied, and the loopback switched on for a notebook and its kernel to talk.
     """
     root = folder / "root"
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     mount("-t", "tmpfs", "none", root)
     for one in Path("/").iterdir():
         if one.is_symlink():
@@ -170,7 +290,7 @@ def environment(folder: Path) -> dict[str, str]:
                    "PATH": f"{folder / 'image/bin'}:{os.environ['PATH']}"}
 
 
-def nothing_but_kaggle(python: Path, env: dict[str, str], tell: bool) -> None:
+def nothing_but_kaggle(python: Path, env: dict[str, str]) -> None:
     "Prove that no packet leaves, that the input cannot be written to, and that our package can be had nowhere."
     for what, attempt in [("the network", lambda: socket.create_connection(("1.1.1.1", 443), timeout=3)),
                           ("a name", lambda: socket.getaddrinfo("pypi.org", 443)),
@@ -178,7 +298,7 @@ def nothing_but_kaggle(python: Path, env: dict[str, str], tell: bool) -> None:
         try:
             attempt()
         except OSError as error:
-            print(f"{what}: {error}\n" if tell else "", end="", flush=True)
+            print(f"{what}: {error}", flush=True)
         else:
             raise SystemExit(f"{what} can be had: this is no test")
     gone = subprocess.run([python, "-c", "import saliency_playground"], capture_output=True, text=True,
@@ -187,78 +307,51 @@ def nothing_but_kaggle(python: Path, env: dict[str, str], tell: bool) -> None:
         raise SystemExit("our package is here without the bundle: this is no test")
 
 
-def session(folder: Path, name: str, notebook: str, attached: Sequence[str] = (), **parameters) -> Path:
-    """One session of Kaggle, attached to it the bundle, the data and what earlier sessions left.
-
-    Returns its folder, which is kept.
-
-    notebook: one of the bundle's, or a path to one that was pushed.
-    """
+def session(folder: Path, name: str, notebook: Path, attached: list[Path]) -> int:
+    "A session from within. Returns the exit code of its notebook."
+    become_kaggle(folder)
     python, here = folder / "image/bin/python", folder / "sessions" / name
-    attach([folder / "inputs" / BUNDLE, folder / "inputs/img-bin", *(folder / "sessions" / one for one in attached)],
-           here)
+    first = not any((folder / "sessions").glob("*/"))
+    attach(attached, here)
     env = environment(folder)
-    nothing_but_kaggle(python, env, tell=not attached)
+    if first:
+        nothing_but_kaggle(python, env)
     before = {part: set(part.iterdir())
               for part in (python.parent, *(folder / "image/lib").glob("python*/site-packages"))}
-    words = [word for key, value in parameters.items() for word in ("-p", key, str(value))]
-    started, source = (time.monotonic(), notebook if notebook.endswith(".ipynb")
-                       else f"/kaggle/input/{BUNDLE}/{notebook}.ipynb")
-    run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", source,
-                          "/kaggle/working/__notebook__.ipynb", *words],
+    started = time.monotonic()
+    run = subprocess.run([python, "-m", "papermill", "--no-progress-bar", notebook,
+                          "/kaggle/working/__notebook__.ipynb"],
                          cwd="/kaggle/working", env=env, capture_output=True, text=True)
-    print(f"{name}: {Path(notebook).name} {parameters or ''} exit {run.returncode} after "
-          f"{time.monotonic() - started:.0f} s", flush=True)
-    if run.returncode:
-        raise SystemExit(run.stderr[-4000:])
-    cells = json.loads((here / "__notebook__.ipynb").read_text(encoding="utf-8"))["cells"]
-    said = "".join(text for cell in cells for out in cell.get("outputs", []) for text in out.get("text", []))
-    where = subprocess.run([python, "-c", "import saliency_playground; print(saliency_playground.__file__)"],
-                           cwd="/kaggle/working", env=env, capture_output=True,
-                           text=True, check=True).stdout
-    if f"installed from /kaggle/input/{BUNDLE}" not in said or not where.startswith(str(python.parent.parent)):
-        raise SystemExit(f"our package is not the bundle's: {where}{said[:300]}")
+    print(f"{name}: {notebook.name}, exit {run.returncode} after {time.monotonic() - started:.0f} s", flush=True)
+    executed = here / "__notebook__.ipynb"
+    cells = json.loads(executed.read_text(encoding="utf-8"))["cells"] if executed.is_file() else []
+    outputs = [out for cell in cells for out in cell.get("outputs", [])]
+    for error in (out for out in outputs if out["output_type"] == "error"):
+        print(*error["traceback"], sep="\n")
+    said = "".join(text for out in outputs for text in out.get("text", []))
+    if run.returncode == 0 and f"installed from /kaggle/input/{BUNDLE}" not in said:
+        raise SystemExit(f"our package is not the bundle's: {said[:300]}")
     for folder_, kept in before.items():  # the next session begins with the image as it was
         for new in set(folder_.iterdir()) - kept:
             new.unlink() if new.is_file() else shutil.rmtree(new)
-    return here
+    return run.returncode
 
 
-def sessions(folder: Path) -> None:
-    """The description's section 10.
-
-    What is checked here is what only the sessions between can show; what is left at the end is test_kaggle.py's to look
-    at.
-    """
-    mine, folds = {"config": "mine.yaml"}, ["fold-1", "fold-2-continued", "fold-3", "fold-4"]
-    pictures = sum(1 for _ in (folder / "inputs/img-bin/images").iterdir())
-    session(folder, "split", "holdout_split", **mine, test_count=pictures // 5, n_folds=4)
-    session(folder, "fold-1", "finetune_fold", ["split"], **mine, fold=1)
-    stopped = session(folder, "fold-2", "finetune_fold", ["split"], **mine, fold=2, max_hours=1e-9)
-    about = json.loads((stopped / TUNED / "fold_02/run.json").read_text())
-    if about.get("finished") or not about.get("stopped"):
-        raise SystemExit(f"fold 2 was not stopped by its clock: {about}")
-    session(folder, "fold-2-continued", "finetune_fold", ["fold-2"], **mine, fold=2)
-    session(folder, "fold-3", f"{folder}/home/fold-3/fold-3.ipynb", ["split"])  # as it was pushed, nothing given
-    session(folder, "fold-4", "finetune_fold", ["split"], **mine, fold=4)
-    session(folder, "evaluate", "evaluate", folds, **mine, eval_dir="/kaggle/working/outputs/eval")
-    session(folder, "aggregate", "aggregate_folds", ["evaluate"], **mine, eval_dir="/kaggle/working/outputs/eval")
-
-
-def main(folder: Path, data: Path | None = None) -> int:
-    if os.environ.get("PLAYED_BY") == str(folder):
-        become_kaggle(folder)
-        sessions(folder)
+def main(words: list[str]) -> int:
+    if words[0] == "client":
+        client(Path(words[1]), words[2:])
         return 0
+    if words[0] == "session":
+        return session(Path(words[1]), words[2], Path(words[3]), [Path(word) for word in words[4:]])
     if (shutil.which("unshare") is None
         or (tried := subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True,
                                     text=True)).returncode):
         print(f"no namespaces here: {tried.stderr.strip() if shutil.which('unshare') else 'there is no unshare'}")
         return 77
-    prepare(folder, data)
-    return subprocess.run([*UNSHARE, sys.executable, Path(__file__).resolve(), folder],
-                          env=os.environ | {"PLAYED_BY": str(folder)}).returncode
+    folder, data = Path(words[0]).resolve(), [Path(word).resolve() for word in words[1:]]
+    play(prepare(folder, data[0] if data else None), folder)
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(Path(word).resolve() for word in sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

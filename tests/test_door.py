@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+import yaml
 from PIL import Image
 
 from saliency_playground import files, maps, metrics
 from saliency_playground.trackers.examples import Look, paint_tobii
 
+PROGRAM = r"(?:[^\s`\"]*saliency-playground|[^\s`\"]+ -m saliency_playground)"   # as messages have it
 WIDTH, HEIGHT, PEOPLE = 640, 480, ["P1", "P2", "P3", "P4"]
 RNG = np.random.default_rng(7)
 SPOTS = {f"scene{i}": RNG.uniform(0.15, 0.85, (2, 2)) * (WIDTH, HEIGHT) for i in range(1, 7)}
@@ -94,7 +96,7 @@ def tobii(folder: Path) -> dict[str, str]:
 
 def typed(command: str, home: Path) -> tuple[int, str]:
     "Type a command in a folder: its exit code, and what it says, lines joined."
-    words = shlex.split(command)
+    words = shlex.split(re.sub(rf"^{PROGRAM}", "saliency-playground", command))
     assert words[0] == "saliency-playground"
     done = subprocess.run([sys.executable, "-m", "saliency_playground", *words[1:]], cwd=home, capture_output=True,
                           text=True, encoding="utf-8", timeout=300, check=False)
@@ -148,7 +150,7 @@ def test_an_export_becomes_a_table(first, tmp_path):
                                               "output_dir: guessed\n")
     code, said = typed(f"saliency-playground {first}", tmp_path)
     assert code
-    command = re.search(r"`(saliency-playground convert [^`]*)`", said)[1].replace("FOLDER", "study/Stimuli")
+    command = re.search(rf"`({PROGRAM} convert [^`]*)`", said)[1].replace("FOLDER", "study/Stimuli")
     code, said = typed(command, tmp_path)
     assert code == 0
     dataset = re.search(r"datasets=\[(\{.*?\})\]", said)[1]
@@ -160,3 +162,30 @@ def test_a_folder_of_exports_names_them(tmp_path):
     tobii(tmp_path / "study")
     code, said = typed("saliency-playground convert study --to lab", tmp_path)
     assert code == 2 and '"study/Lab study Data Export.tsv"' in said
+
+
+@pytest.mark.parametrize(("paint", "name"), [(salicon, "salicon"), (mit1003, "mit1003")])
+def test_init_writes_a_config_that_runs(paint, name, tmp_path):
+    "A download of the field: the config names its adapter, and a run of it gives the painted points' scores."
+    ids = paint(tmp_path / "download")
+    code, said = typed("saliency-playground init download", tmp_path)
+    assert code == 0, said
+    entry = yaml.safe_load((tmp_path / "download.yaml").read_text(encoding="utf-8"))["datasets"]
+    assert entry == [{"name": name, "as": "download", "root": "download"}]
+    assert typed(f"{re.search(r'next: (.*)', said)[1]} --set output_dir=outputs --set models=[center_bias]",
+                 tmp_path)[0] == 0
+    check_scores(tmp_path, "download", ids, pooled=name == "mit1003")
+    written = (tmp_path / "download.yaml").read_bytes()
+    code, said = typed("saliency-playground init download", tmp_path)
+    assert code == 2 and "download.yaml is there already" in said
+    assert (tmp_path / "download.yaml").read_bytes() == written
+
+
+def test_init_gives_the_command_where_an_export_lies(tmp_path):
+    "A tracker's export is no table: the config and its run say what makes one of it."
+    tobii(tmp_path / "study")
+    code, said = typed("saliency-playground init study", tmp_path)
+    config = " ".join((tmp_path / "study.yaml").read_text(encoding="utf-8").replace("#", " ").split())
+    told = typed("saliency-playground run --config study.yaml", tmp_path)[1]
+    command = re.search(rf"{PROGRAM} convert [^`]*", told)[0]
+    assert command in config and "Lab study Data Export.tsv" in command

@@ -48,6 +48,36 @@ def test_blocks(tmp_path, monkeypatch):
             pytest.fail(f"a block of {language} that nobody runs")
     assert "redness" in namespace["sp"].names("model")
     assert namespace["run"].leaderboard().AUC.notna().all()
+    configs = {re.match(r"# (\S+)\.yaml\n", code)[1] for language, code in BLOCKS if language == "yaml"}
+    assert configs <= {path.name for path in (tmp_path / "outputs").iterdir()}                # each into its own folder
+
+
+def test_first_example_of_own_data():
+    "The commonest case comes first: one table of fixations."
+    own = README.partition("\n## Your own data\n")[2].partition("\n## ")[0]
+    assert re.search(r"^```yaml\n(.*?)^```", own, flags=re.M | re.S)[1].count("csv_indexed") == 1
+
+
+def test_badges_and_citation():
+    "A badge is of a workflow that is here; the citation names this version and this address."
+    settings = (ROOT / "settings.ini").read_text(encoding="utf-8")
+    version = re.search(r"^version = (\S+)", settings, flags=re.M)[1]
+    user, repo = (re.search(rf"^{key} = (\S+)", settings, flags=re.M)[1] for key in ("user", "repo"))
+    badges = re.findall(r"\[!\[[^\]]*\]\(([^)]*)\)\]\(([^)]*)\)", README)
+    assert badges
+    for image, leads_to in badges:
+        workflow = re.fullmatch(rf"https://github\.com/{user}/{repo}/actions/workflows/([\w-]+\.yaml)", leads_to)
+        assert workflow and (ROOT / ".github/workflows" / workflow[1]).is_file() and image == f"{leads_to}/badge.svg"
+    citation = README.partition("@software")[2]
+    assert f"version = {{{version}}}" in citation and f"url     = {{https://github.com/{user}/{repo}}}" in citation
+
+
+def test_contents():
+    "Every part of the README is in its table of contents."
+    parts = re.findall(r"^## (.+)$", README, flags=re.M)
+    contents = README.partition("\n## Contents\n")[2].partition("\n## ")[0]
+    links = re.findall(r"\]\(#([\w-]+)\)", contents)
+    assert sorted(links) == sorted(part.lower().replace(" ", "-") for part in parts if part != "Contents")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="allowed on this system: there is no make")

@@ -4,7 +4,8 @@ import ast
 import pytest
 from conftest import ROOT
 
-FILES = sorted(path for place in ("saliency_playground", "tests", "benchmarks") for path in (ROOT / place).rglob("*.py")
+PLACES = ("saliency_playground", "tests", "benchmarks", "docs")
+FILES = sorted(path for place in PLACES for path in (ROOT / place).rglob("*.py")
                if path.name != "_modidx.py")
 
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['packaged_configs', 'read_config', 'Block', 'Heatmaps', 'ConfigEntry', 'Config', 'make_block', 'fill_paths',
            'paths_as_written', 'known_names', 'make_entry', 'check_entry_options', 'use_plugins', 'load_document',
-           'name_experiment', 'load_config', 'missing_inputs']
+           'name_experiment', 'load_config', 'folder_name', 'missing_inputs']
 
 # %% ../../nbs/40_bench/01_config.ipynb #e35b6367
 import inspect
@@ -39,7 +39,7 @@ from pydantic_core import ErrorDetails
 from .. import metrics as _metrics
 from ..checkup.recognise import known_datasets
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError, InputError, install_extra
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
 from ..settings import Document, assign_setting, parse_yaml, show_value
 from saliency_playground.files import (
@@ -597,7 +597,7 @@ def _baseline_entry(document: Document, data: dict) -> ConfigEntry | None:
     return entry
 
 
-def _folder_name(title: str) -> str:
+def folder_name(title: str) -> str:
     "A title as the name of a folder."
     name = re.sub(r"[^\w .+()-]", "_", title)[:80].strip(" .")
     return f"_{name}" if not name or RESERVED.fullmatch(name) else name
@@ -621,7 +621,7 @@ def _check_places(document: Document, config: Config) -> None:
 def _resolve(config: Config, active: list[str], document: Document) -> Config:
     "The config with what it leaves open filled in."
     if "output_dir" not in config.model_fields_set:
-        config = config.model_copy(update={"output_dir": Path("outputs", _folder_name(config.experiment))})
+        config = config.model_copy(update={"output_dir": Path("outputs", folder_name(config.experiment))})
     heatmaps = config.heatmaps_png
     if "out_dir" not in heatmaps.model_fields_set:
         heatmaps = heatmaps.model_copy(update={"out_dir": config.output_dir/"heatmaps"})
@@ -658,9 +658,8 @@ def missing_inputs(config: Config) -> list[str]:
                     lines.append(config._document.line(entry.paths.get(option, ()), problem))
     for name, metric in _metrics.columns(config.metrics).items():
         if metric.library and find_spec(metric.library) is None:
-            cure = 'pip install "saliency_playground[metrics]"'
-            lines.append(config._document.line(("metrics", name),
-                                               f"{name} needs {metric.library}, which is not installed. {cure}."))
+            lines.append(config._document.line(("metrics", name), f"{name} needs {metric.library}, which is not "
+                                                                  f"installed. {install_extra('metrics')}."))
     return lines
 
 

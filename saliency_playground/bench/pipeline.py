@@ -22,7 +22,7 @@ from .. import files, heatmaps, images, metrics
 from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, Finding, InputError, RunError, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
-from ..progress import progress
+from ..progress import RunBar, progress
 from ..reads import OWN_THREADS
 from .config import Config
 from .plan import Cell, SurveyedImage, Task, pending, replace_keys
@@ -233,11 +233,12 @@ def _hold_folders(cell: Cell) -> Iterator[None]:
             cell.rows.close()
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #c1a00002
-def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True) -> CellResult:
+def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True,
+             over: RunBar | None = None) -> CellResult:
     """Do the pending tasks of a cell, record the results, and say what was done.
 
     workers: threads that decode and score. strict: raise FailedImageError at the first image that fails. quiet: no
-    progress bar.
+    progress bar. over: the bar of the whole run, which is moved, too.
     """
     start = time.perf_counter()
     with _hold_folders(cell):
@@ -246,9 +247,13 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
                                  {task.item.image_id: task.item.error for task in tasks if task.item.error})
         if strict and cell_result.errors:
             raise FailedImageError(*next(iter(cell_result.errors.items())))
-        todo = [task for task in tasks if task.needs_prediction or task.needs_row or task.figures]
+        todo = [task for task in tasks if task.open]
+        if over is not None:
+            over.begin(len(todo))
         if todo:
             _fit(cell, any(task.needs_row for task in tasks), quiet)
+        if over is not None:
+            over.ready()
         load, score = (functools.partial(catch_errors, step, cell, strict) for step in (load_sample, score_image))
         with (ThreadPoolExecutor(workers, OWN_THREADS) as pool,
               progress(len(todo), f"{cell.dataset_as} × {cell.model_as}", quiet=quiet or not todo, leave=True) as bar):
@@ -258,6 +263,8 @@ def run_cell(cell: Cell, workers: int, strict: bool = False, quiet: bool = True)
             for result in imap_ordered(pool, score, predicted, workers + 2):
                 _record_image(cell, result, cell_result)
                 bar.update()
+                if over is not None:
+                    over.update()
                 if result.new and result.scores is not None and (
                         smallest is None or result.sample.image.size < smallest.sample.image.size):
                     smallest = result

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import InputError, MissingFileError, RunError
+from ..errors import InputError, MissingFileError, RunError, program
 
 # %% ../../nbs/40_bench/00_record.ipynb #bfc90922
 RECORD = "run.json"
@@ -73,7 +73,7 @@ def read_record(output_dir: str | Path, finished: bool = True) -> dict[str, Any]
     if finished and isinstance(record, dict) and record.get("finished") is False:
         raise RunError(f"{output_dir} holds a run that is not finished ({record.get('experiment')}): it is being "
                        "written now, or was stopped. Wait for it, or run it again to finish; what was computed is "
-                       f'kept: saliency-playground run --from "{path.as_posix()}"')
+                       f'kept: {program()} run --from "{path.as_posix()}"')
     needed = _KINDS if finished else {"config": dict}
     missing = [key for key, kind in needed.items() if not isinstance(record, dict)
                or not isinstance(record.get(key), kind)]

@@ -19,7 +19,7 @@ import numpy as np
 from .. import files, stats
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling
 from ..datasets.checks import fixation_facts
-from ..errors import Finding, join_findings
+from ..errors import Finding, join_findings, program
 from ..metrics import density_maps
 from ..prediction_checks import prediction_findings
 from ..provenance import provenance
@@ -267,7 +267,7 @@ class RunResult:
         return [f"ALL_SUMMARY.csv and the leaderboard are of this run alone: {listed} of an earlier run in "
                 f"{self.output_dir.as_posix()} {'is' if len(self.forgotten) == 1 else 'are'} no longer in them; the "
                 "tables of each cell stay. Run one of the two with an output_dir of its own; "
-                "`saliency-playground report` shows several together."]
+                f"`{program()} report` shows several together."]
 
 # %% ../../nbs/40_bench/05_results.ipynb #2cdfb5b3
 def begin_record(config: Config) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from ..checkup.recognise import door_findings, refused_because
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
-from ..progress import is_watched
+from ..progress import RunBar, busy, is_watched
 from ..registry import adapter_class, create, options
 from ..tables import write_table
 from .config import Config, ConfigEntry, load_config, missing_inputs
 from .pipeline import CellResult, no_baseline, over_baseline, run_cell
-from .plan import Cell, SurveyedImage, overlapping_ids, survey
+from .plan import Cell, SurveyedImage, count_open, overlapping_ids, survey
 from .record import cells_beside, mark_unfinished, put_back
 from saliency_playground.bench.results import (
     SUMMARY,
@@ -55,13 +55,15 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     with files.lock(output_dir, wait=0):
         files.remove_partials(output_dir, deep=False)
         files.remove_partials(output_dir/".rows")
-        cells, begun = _cells(config), begin_record(config)
+        with busy("looking at datasets and models", quiet):
+            cells, begun = _cells(config, quiet), begin_record(config)
         before = mark_unfinished(output_dir, begun)
         try:
-            for cell in cells:
-                cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet))
-                if not config.predict_only:
-                    summary += cell_tables(cell_results[-1])
+            with RunBar([len(cell.items) for cell in cells], lambda i: count_open(cells[i]), quiet) as over:
+                for cell in cells:
+                    cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet, over))
+                    if not config.predict_only:
+                        summary += cell_tables(cell_results[-1])
         except BaseException:
             if not cell_results:                                             # no table was touched
                 put_back(output_dir, before)
@@ -100,7 +102,7 @@ def _may_choose_maps(dataset: ConfigEntry) -> bool:
             and "gt" in options("dataset", dataset.name))
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1c00002
-def _cells(config: Config) -> list[Cell]:
+def _cells(config: Config, quiet: bool) -> list[Cell]:
     "The cells of a run, in the config's order; datasets surveyed and models made before the first is computed."
     active = [entry for entry in config.models if entry.as_ in config.active_models]
     adapters = _create_adapters(config, active)
@@ -110,7 +112,7 @@ def _cells(config: Config) -> list[Cell]:
     for entry in config.datasets:
         dataset = datasets[entry.as_]
         try:
-            items = survey(dataset, config.limit_images)
+            items = survey(dataset, config.limit_images, quiet)
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
         findings = [*_check_findings(dataset, entry.as_), *door_findings(dataset)]

@@ -6,8 +6,6 @@
 __all__ = ['Checkup', 'doctor', 'write_json', 'worst_severity']
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #82e8f5e4
-import shutil
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +18,8 @@ from .. import files
 from ..core import SaliencyDataset
 from ..datasets.checks import dataset_findings
 from ..errors import SEVERITIES, Finding, InputError
-from ..progress import progress
+from ..progress import busy, progress
+from ..tables import fit_line, window_width
 from . import file_checks, gaze_checks
 from .facts import ImageFacts, examine_image
 from .page import page_body
@@ -54,8 +53,8 @@ class Checkup:
         return mended
 
     def text(self, width: int | None = None) -> str:
-        "The checkup as lines of at most `width` letters; None: the terminal's."
-        width = min(width or shutil.get_terminal_size().columns, 120)
+        "The checkup as lines of at most `width` letters, 120 at the most; None: the window's, or 80."
+        width = min(width or window_width() or 80, 120)
         return "\n".join(_text_lines(self, width))
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,14 +79,12 @@ def _text_lines(checkup: Checkup, width: int) -> Iterator[str]:
     yield checkup.name
     indent = max(map(len, checkup.numbers), default=0) + 4
     for name, value in checkup.numbers.items():
-        yield from textwrap.wrap(value, width, initial_indent=f"  {name:<{indent - 2}}", subsequent_indent=" " * indent)
+        yield from fit_line(f"  {name:<{indent - 2}}{value}", width)
     counted = Counter(finding.severity for finding in checkup.findings)
     if not counted["error"] and not counted["warning"]:
         yield "  Nothing looks wrong."
     for finding in checkup.findings:
-        heading = f"  {_HEADINGS[finding.severity]:<8}"
-        yield from textwrap.wrap(str(finding), width, initial_indent=heading, subsequent_indent=" " * len(heading),
-                                 break_on_hyphens=False)
+        yield from fit_line(f"  {_HEADINGS[finding.severity]:<9}{' '.join(str(finding).split())}", width)
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #59667088
 def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
@@ -107,12 +104,13 @@ def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
         for i in range(n):
             facts.append(examine_image(dataset, i))
             bar.update()
-    said = dataset_findings(dataset if n == len(dataset) else dataset[:n])
-    known = {finding.kind for finding in said}         # what the adapter explains is not asked once more
-    found = [*said, *(finding for finding in _image_findings(facts) if finding.kind not in known),
-             *door_findings(dataset)]
-    ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
-    return Checkup(name, _numbers(facts), ordered, facts, dataset)
+    with busy(f"holding the images of {name} against each other", quiet):
+        said = dataset_findings(dataset if n == len(dataset) else dataset[:n])
+        known = {finding.kind for finding in said}         # what the adapter explains is not asked once more
+        found = [*said, *(finding for finding in _image_findings(facts) if finding.kind not in known),
+                 *door_findings(dataset)]
+        ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+        return Checkup(name, _numbers(facts), ordered, facts, dataset)
 
 
 _CHECKS: tuple[Callable[[list[ImageFacts]], Iterable[Finding]], ...] = (

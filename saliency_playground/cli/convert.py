@@ -6,16 +6,14 @@
 __all__ = ['OPTIONS', 'export_options', 'read_columns_option', 'convert', 'run_command']
 
 # %% ../../nbs/70_cli/06_convert.ipynb #28361eb8
-import shutil
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import InputError
-from .base import Command
+from ..errors import InputError, program
+from .base import Command, HelpCommand
 
 # %% ../../nbs/70_cli/06_convert.ipynb #eb1283be
 OPTIONS = {
@@ -61,14 +59,14 @@ def read_columns_option(text: str) -> dict[str, str]:
     return columns
 
 # %% ../../nbs/70_cli/06_convert.ipynb #2ff31425
-@click.command()
+@click.command(cls=HelpCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="FILES…", type=click.Path(path_type=Path))
 @click.option("--to", required=True, metavar="FOLDER", type=click.Path(path_type=Path),
               help="The folder to write fixations.csv and conversion.json into.")
 @export_options
 @click.option("--overwrite", is_flag=True, help="Replace a table that is there already.")
 def convert(paths: tuple[Path, ...], to: Path, overwrite: bool, **options: Any) -> None:
-    """Turn exports of eye trackers into one table of fixations.
+    """Turn exports of eye trackers into one table of fixations, which models can be measured on.
 
     Each file is recognised by its content: EyeLink (edf2asc, Data Viewer), Tobii, Pupil Labs, Gazepoint, SMI, PsychoPy
     ioHub, BIDS; any other table with --columns. The table has a row a fixation, in pixels of the picture; the
@@ -78,32 +76,24 @@ def convert(paths: tuple[Path, ...], to: Path, overwrite: bool, **options: Any) 
     Examples:
       saliency-playground convert rec/*.asc --to lab --images stimuli
       saliency-playground convert lab.tsv --to lab --images stimuli --shown fit
-      saliency-playground convert "User 0_fixations.csv" --to lab --images stimuli
-                                  --screen 1920x1080 --shown full
+      saliency-playground convert "User 0_fixations.csv" --to lab --images stimuli --screen 1920x1080 --shown full
       saliency-playground convert gaze.csv --to lab --columns x=gx,y=gy,image_id=scene
-      saliency-playground convert raw.asc --to lab --images stimuli --detect ivt
-                                  --px-per-dva 35
+      saliency-playground convert raw.asc --to lab --images stimuli --detect ivt --px-per-dva 35
     """
     from saliency_playground.trackers.convert import convert as convert_exports
     given = {name: value for name, value in options.items() if value is not None}
     if "columns" in given:
         given["columns"] = read_columns_option(given["columns"])
     result = convert_exports(list(paths), to, overwrite=overwrite, **given)
-    click.echo("\n".join(_wrapped(line) for line in repr(result).splitlines()))
+    click.echo(repr(result))
     click.echo(f"written: {(to/'fixations.csv').as_posix()}\nwritten: {(to/'conversion.json').as_posix()}")
     click.echo(f"measure it:\n  {run_command(to/'fixations.csv', options['images'])}")
-
-
-def _wrapped(text: str) -> str:
-    "A line of a report, broken at the terminal's width, the next lines indented."
-    width = min(100, shutil.get_terminal_size().columns)
-    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def run_command(table: Path, images: str | None) -> str:
     "A command to type that measures models on a table of fixations."
     where = f", images_dir: {_yaml_path(Path(images))}" if images else ", images_dir: FOLDER"
-    return ("saliency-playground run --config baseline --set "
+    return (f"{program()} run --config baseline --set "
             f"\"datasets=[{{name: csv_indexed, index_csv: {_yaml_path(table)}{where}}}]\"")
 
 

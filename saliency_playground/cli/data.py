@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError
-from .base import read_settings
+from ..errors import InputError, install_extra, program
+from .base import HelpGroup, read_settings
 
 if TYPE_CHECKING:
     from saliency_playground.core import SaliencyDataset
 
 # %% ../../nbs/70_cli/05_data.ipynb #404d7b77
-@click.group()
+@click.group(cls=HelpGroup)
 def data() -> None:
     """The datasets of the field: which there are, how to get them, how to keep them.
 
@@ -50,7 +50,7 @@ def list_(pattern: str) -> None:
     from saliency_playground.datafiles.catalogue import list_data
     rows = list_data(pattern)
     if not rows:
-        raise InputError(f"no dataset fits {pattern!r}. `saliency-playground data list` shows all.")
+        raise InputError(f"no dataset fits {pattern!r}. `{program()} data list` shows all.")
     width = max(map(len, rows))
     click.echo("\n".join(f"{name:<{width}}  {line}" for name, line in rows.items()))
 
@@ -165,8 +165,8 @@ def pack(source: str, to: Path, name: str | None, adapter: str | None, sets: tup
     try:
         counts = write_pack(dataset, to, dict(getattr(dataset, "card", {})) | about, quiet or None)
     except ImportError as error:
-        raise MissingPackageError(f'packing needs pyarrow, which cannot be imported: {error}. pip install '
-                                  '"saliency_playground[packed]".', name=error.name) from None
+        raise MissingPackageError(f'packing needs pyarrow, which cannot be imported: {error}. '
+                                  f"{install_extra('packed')}.", name=error.name) from None
     if not quiet:
         click.echo(f"{counts['images']} images, {counts['fixations']:,} fixations, {counts['bytes'] / 1e6:,.1f} MB are "
                    f"in {to.as_posix()}\nin a config: {{name: packed, root: {to.as_posix()}}}")

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError, OutOfTime
-from .base import read_settings
+from ..tables import format_table, window_width
+from .base import HelpCommand, HelpGroup, complete_from, read_settings
 
 if TYPE_CHECKING:
     from saliency_playground.finetune.config import FinetuneConfig
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #087ccb94
-@click.command()
+@click.command(cls=HelpCommand)
 @click.option("--root", required=True, metavar="PATH", help="Where the dataset is: what it calls its first option.")
 @click.option("--test-count", required=True, type=click.IntRange(min=1), metavar="N",
               help="How many images are held out.")
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="An option of the dataset; as often as needed.")
 def split(root: str, test_count: int, out_dir: Path, folds: int, dataset: str, group: Path | None, seed: int,
           sets: tuple[str, ...]) -> None:
-    """Write a holdout and folds, once.
+    """Divide a dataset into images held out for a test and folds to train on, once for all trainings.
 
     Every category gives its share to every part. A category is what the dataset says, or else the folder in an image's
     id. Images of one group, and images that are the same to the byte, stay in one part.
@@ -58,7 +59,9 @@ def split(root: str, test_count: int, out_dir: Path, folds: int, dataset: str, g
         group_of = splits.read_groups(group, data.ids).get if group else None
         parts = splits.make_split(data, test_count, folds, seed, group_of=group_of)
         path = splits.write_split(parts, out_dir)
-    click.echo(splits.parts_table(parts, splits.categories_of(data)).to_string())
+    counts = splits.parts_table(parts, splits.categories_of(data))
+    rows = [[str(name), *map(str, row)] for name, row in zip(counts.index, counts.to_numpy(), strict=True)]
+    click.echo("\n".join(format_table(["images", *counts.columns], rows, window_width())))
     for warning in caught:
         click.echo(str(warning.message), err=True)
     if len(parts["test"]) < test_count:
@@ -83,12 +86,14 @@ def _finetune(config: "FinetuneConfig", dry_run: bool, precompute_gt: bool, quie
     return 0, f"{summary}\nWeights and figures of each fold: {config.output_dir.as_posix()}"
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #bf000f9d
-@click.command()
+@click.command(cls=HelpCommand)
 @click.option("--config", "-c", required=True, metavar="NAME_OR_PATH",
+              shell_complete=complete_from("config"),
               help="A YAML file, or a packaged config such as finetune_deepgaze_iie.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
               help="Write over a key of the config; as often as needed.")
-@click.option("--fold", type=click.IntRange(min=1), metavar="N", help="Only this fold of the split.")
+@click.option("--fold", type=click.IntRange(min=1), metavar="N", help="Only this fold of the split.  "
+              "[default: all of them]")
 @click.option("--dry-run", is_flag=True, help="Only show what each stage would train.")
 @click.option("--precompute-gt", is_flag=True,
               help="Only make the participants' mean maps of all images, into gt_cache_dir.")
@@ -100,7 +105,10 @@ def _finetune(config: "FinetuneConfig", dry_run: bool, precompute_gt: bool, quie
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
 def finetune(config: str, sets: tuple[str, ...], fold: int | None, dry_run: bool, precompute_gt: bool, calibrate: bool,
              full: bool, resume: bool, overwrite: bool, quiet: bool) -> None:
-    """Fine-tune DeepGaze IIE on a dataset's fixations.
+    """Fine-tune DeepGaze IIE on a dataset's fixations, a fold of a split after the other.
+
+    The config says which dataset, which split, which layers and for how long; --dry-run shows it. A fold's weights and
+    figures go to the config's output_dir.
 
     \b
     Examples:
@@ -109,7 +117,6 @@ def finetune(config: str, sets: tuple[str, ...], fold: int | None, dry_run: bool
       saliency-playground finetune --config mine.yaml --resume
       saliency-playground finetune --config mine.yaml --resume --set max_hours=8
 
-    \b
     Exit code: 0 all is well, 2 the config or a path is at fault, 3 out of time: --resume goes on.
     """
     from saliency_playground.finetune.config import load_finetune
@@ -125,7 +132,7 @@ def finetune(config: str, sets: tuple[str, ...], fold: int | None, dry_run: bool
     sys.exit(code)
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #35d4c54e
-@click.group()
+@click.group(cls=HelpGroup)
 def folds() -> None:
     """All folds of a fine-tuning: train them, and put their scores together.
 
@@ -138,6 +145,7 @@ def folds() -> None:
 # %% ../../nbs/70_cli/02_finetune.ipynb #5031bd41
 @folds.command("run")
 @click.option("--config", "-c", default="finetune_deepgaze_iie", show_default=True, metavar="NAME_OR_PATH",
+              shell_complete=complete_from("config"),
               help="A YAML file, or a packaged config.")
 @click.option("--n", type=click.IntRange(min=2), metavar="N",
               help="How many folds; needed where there is no split yet.")
@@ -167,7 +175,6 @@ def run_(config: str, n: int | None, test_count: int, workers: int | None, sets:
       saliency-playground folds run --config mine.yaml --workers 2 --max-hours 8
       saliency-playground folds run --config mine.yaml -p calibrate true -p eval_dir outputs/eval
 
-    \b
     Exit code: 0 all is well, 1 folds failed, 2 the config or a parameter is at fault, 3 out of time.
     """
     from saliency_playground.notebooks.folds import next_steps, run_folds
@@ -212,7 +219,9 @@ def aggregate(outputs: tuple[Path, ...], pretrained: str, folds: str, out: Path 
     table = aggregate_folds(outputs, pretrained, folds)
     columns = ["metric", "mean", "ci_low", "ci_high", "sd_folds", "pretrained", "difference", "difference_low",
                "difference_high", "n_images", "n_folds"]
-    click.echo(table[columns].to_string(index=False, float_format="{:.4g}".format))
+    rows = [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
+            for row in table[columns].itertuples(index=False)]
+    click.echo("\n".join(format_table(columns, rows, window_width())))
     for sentence in dataset_warnings(outputs):
         click.echo(sentence)
     path = write_summary(table, out or outputs[0]/"deepgaze_iie_finetuned_cv_summary.csv")

@@ -11,18 +11,18 @@ from pathlib import Path
 import click
 
 from ..errors import InputError
-from .base import read_settings
+from .base import HelpGroup, read_settings
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #9867020b
-@click.group()
+@click.group(cls=HelpGroup)
 def kaggle() -> None:
     """Folders that Kaggle's own client can upload: a dataset to install from, notebooks to run.
 
     \b
     Examples:
-      saliency-playground kaggle bundle --out bundle --user ada --weights deepgaze2e.pth
-      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --dataset
-      ada/saliency-playground --out fold_2
+      saliency-playground kaggle bundle --out bundle --user ada --weights deepgaze_iie
+      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada \\
+      --dataset ada/saliency-playground --out fold_2
     """
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #8c057e1e
@@ -33,13 +33,13 @@ def kaggle() -> None:
               help="Whose dataset it will be; KAGGLE_USERNAME if not given.")
 @click.option("--title", default="saliency-playground", show_default=True, metavar="TEXT",
               help="Its title on Kaggle, 6 to 50 characters.")
-@click.option("--weights", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-              help="A file of weights to put in; as often as needed.")
+@click.option("--weights", multiple=True, metavar="MODEL_OR_FILE",
+              help="Weights to put in: a model whose published ones are meant, or a file; as often as needed.")
 @click.option("--config", "configs", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
               help="A config of yours to put in; as often as needed.")
 @click.option("--with", "packages", multiple=True, metavar="PACKAGE",
               help="A package that Kaggle's image lacks, POT for EMD say; as often as needed.")
-def bundle(out: Path, user: str, title: str, weights: tuple[Path, ...], configs: tuple[Path, ...],
+def bundle(out: Path, user: str, title: str, weights: tuple[str, ...], configs: tuple[Path, ...],
            packages: tuple[str, ...]) -> None:
     """Write a dataset from which notebooks without internet install.
 
@@ -49,7 +49,7 @@ def bundle(out: Path, user: str, title: str, weights: tuple[Path, ...], configs:
     \b
     Examples:
       saliency-playground kaggle bundle --out bundle --user ada
-      saliency-playground kaggle bundle --out bundle --user ada --weights deepgaze2e.pth --config mine.yaml --with POT
+      saliency-playground kaggle bundle --out bundle --user ada --weights deepgaze_iie --config mine.yaml --with POT
     """
     from saliency_playground.kaggle.bundle import write_bundle
     try:
@@ -64,7 +64,7 @@ def bundle(out: Path, user: str, title: str, weights: tuple[Path, ...], configs:
 # %% ../../nbs/70_cli/03_kaggle.ipynb #42f07edf
 @kaggle.command()
 @click.option("--notebook", required=True, metavar="NAME_OR_PATH",
-              help="holdout_split, finetune_fold, evaluate, aggregate_folds, or a file of yours.")
+              help="all_folds, holdout_split, finetune_fold, evaluate, aggregate_folds, or a file of yours.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="The folder to write.")
 @click.option("--user", required=True, envvar="KAGGLE_USERNAME", metavar="NAME",
@@ -86,10 +86,10 @@ def kernel(notebook: str, out: Path, user: str, title: str | None, sets: tuple[s
 
     \b
     Examples:
-      saliency-playground kaggle kernel --notebook holdout_split --user ada --accelerator none --dataset
-      ada/saliency-playground --dataset ada/img-bin --out split
-      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --title "eyes fold 2" --out
-      fold_2
+      saliency-playground kaggle kernel --notebook holdout_split --user ada --accelerator none \\
+      --dataset ada/saliency-playground --dataset ada/img-bin --out split
+      saliency-playground kaggle kernel --notebook finetune_fold --set fold=2 --user ada --title "eyes fold 2" \\
+      --out fold_2
     """
     from saliency_playground.kaggle.kernel import write_kernel
     written = write_kernel(notebook, out, user, title, read_settings(sets), accelerator, datasets, kernels)

@@ -10,25 +10,39 @@ __all__ = ['main', 'toy', 'list_', 'info', 'run', 'report', 'compare', 'merge', 
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError, UnknownNameError
+from ..errors import InputError, UnknownNameError, install_extra, program, quoted
 from ..files import did_you_mean
+from ..progress import busy
 from ..version import __version__
-from .base import CONTEXT_SETTINGS, CommandGroup, file_option, write_output
+from saliency_playground.cli.base import (
+    CONTEXT_SETTINGS,
+    CommandGroup,
+    complete_from,
+    echo_whole,
+    file_option,
+    write_output,
+)
+from .completion import completion
 from .convert import convert as convert_exports
 from .data import data
 from .doctor import doctor
+from .figure import figure, names_given
 from .finetune import finetune, folds, split
+from .init import init
 from .kaggle import kaggle
 
 if TYPE_CHECKING:
     from saliency_playground.bench.config import Config
     from saliency_playground.bench.results import RunResult
+    from saliency_playground.report.leaderboard import Board, ExtraTable
+    from saliency_playground.report.run import Run
     from saliency_playground.weights import PublishedWeights
 
 # %% ../../nbs/70_cli/09_main.ipynb #970b7dda
@@ -39,12 +53,12 @@ def main() -> None:
 
     \b
     The first five minutes:
-      saliency-playground toy                        write a small dataset to data/toy
-      saliency-playground run --config baseline      predict and score it with four models
-      saliency-playground report --html report.html  see who is best, and how sure that is
-      saliency-playground viewer                     look at images and predictions in JupyterLab
-      saliency-playground list                       see what else there is
-      saliency-playground info center_bias           read about one of them
+      saliency-playground toy                    write a small dataset, data/toy
+      saliency-playground run --config baseline  predict and score it
+      saliency-playground report                 see who is best, how surely
+      saliency-playground viewer                 look at it in JupyterLab
+      saliency-playground list                   see what else there is
+      saliency-playground info center_bias       read about one of them
 
     Every command has its own --help.
     """
@@ -58,7 +72,7 @@ def main() -> None:
               help="The folder to write.")
 @click.option("--images", default=12, show_default=True, type=click.IntRange(min=1), metavar="N",
               help="How many scenes.")
-@click.option("--seed", default=0, show_default=True, type=int, metavar="N", help="Another one gives other scenes.")
+@click.option("--seed", default=0, show_default=True, type=int, metavar="N", help="Another number gives other scenes.")
 def toy(out: Path, images: int, seed: int) -> None:
     """Write a small dataset of painted scenes and invented observers.
 
@@ -111,7 +125,9 @@ def _unavailable_models() -> dict[str, str]:
 @click.argument("what", required=False, metavar="[datasets|models|metrics|presets|configs]",
                 type=click.Choice(["datasets", "models", "metrics", "presets", "configs"]))
 def list_(what: str | None) -> None:
-    """List the datasets, models, metrics, presets and configs.
+    """List the datasets, models, metrics, presets and configs that there are, a line each; `info` explains them.
+
+    Your own in ./datasets and ./models are among them.
 
     \b
     Examples:
@@ -124,7 +140,7 @@ def list_(what: str | None) -> None:
         return
     click.echo(_table(catalog[what]))
     if what == "models":
-        click.echo(f"\nleft out: {', '.join(_unavailable_models())} (`saliency-playground info NAME` says why)")
+        click.echo(f"\nleft out: {', '.join(_unavailable_models())} (`{program()} info NAME` says why)")
 
 # %% ../../nbs/70_cli/09_main.ipynb #da6dd104
 def _describe_adapter(kind: str, name: str) -> str:
@@ -224,16 +240,21 @@ def _describe(section: str, name: str, line: str) -> str:
     return f"preset {name}\n\n  {line}\n\nin a config\n  preset: {name}"
 
 # %% ../../nbs/70_cli/09_main.ipynb #b1abf041
+def _complete_any(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    "All names that `info` explains and that begin so, for a shell that completes."
+    return [name for rows in _catalog().values() for name in rows if name.startswith(begun)]
+
+
 @main.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_complete_any)
 def info(name: str) -> None:
-    """Explain a dataset, model, metric, preset or config.
+    """Explain a dataset, model, metric, preset or config: what it does, its options, how a config names it.
 
     \b
     Examples:
       saliency-playground info center_bias
       saliency-playground info AUC
-      saliency-playground info baseline > mine.yaml      a config to begin with
+      saliency-playground info baseline > mine.yaml
     """
     catalog = _catalog()
     descriptions = [_describe(section, name, rows[name]) for section, rows in catalog.items() if name in rows]
@@ -241,7 +262,7 @@ def info(name: str) -> None:
         descriptions = [f"model {name}\n\n{_unavailable_models()[name].strip()}"]
     if not descriptions:
         nearest = did_you_mean(name, [known for rows in catalog.values() for known in rows])
-        raise UnknownNameError(f'nothing is called "{name}".{nearest} `saliency-playground list` shows all names.')
+        raise UnknownNameError(f'nothing is called "{name}".{nearest} `{program()} list` shows all names.')
     click.echo("\n\n".join(descriptions))
 
 # %% ../../nbs/70_cli/09_main.ipynb #ad0c4d95
@@ -256,25 +277,26 @@ def _run_config(config: "Config", strict: bool, quiet: bool) -> "RunResult":
 
 # %% ../../nbs/70_cli/09_main.ipynb #7fbf0ffc
 @main.command()
-@click.option("--config", "-c", metavar="NAME_OR_PATH",
+@click.option("--config", "-c", metavar="NAME_OR_PATH", shell_complete=complete_from("config"),
               help="A YAML file, or a packaged config such as baseline or demo. It is code: it names what is imported.")
 @click.option("--from", "record", type=click.Path(path_type=Path), metavar="RUN_JSON",
               help="Repeat or finish the run that wrote this run.json. It is a config, so trust it as one.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE",
               help="Write over a key of the config; as often as needed.")
 @click.option("--limit-images", type=click.IntRange(min=1), metavar="N",
-              help="Only the first N images of each dataset.")
+              help="Only the first N images of each dataset.  [default: all]")
 @click.option("--overwrite", type=click.Choice(["only-missing", "always", "never"]),
-              help="What to compute if there are results already.")
+              help="What to compute where there are results already: what is missing, all of it anew, or nothing. By "
+                   "default as the config says, only-missing if it says nothing.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N",
               help="How many threads read and score; all cores if not given.")
 @click.option("--strict", is_flag=True, help="Stop at the first image that fails.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
 def run(config: str | None, record: Path | None, sets: tuple[str, ...],
         limit_images: int | None, overwrite: bool | None, workers: int | None, strict: bool, quiet: bool) -> None:
-    """Predict and score the cells of a config.
+    """Predict and score: every active model of a config on every dataset of it.
 
-    A cell is one dataset with one active model. Only what is missing is computed, so the same command goes on
+    The tables go to the config's output_dir. Only what is missing is computed, so the same command goes on
     where an interrupted one stopped. With --from a run is repeated from its record, and its tables are held against
     those of then: the same, byte for byte, or what has changed since. A config is code, and so is the record of a run:
     its plugins, and models such as `callable`, are run. Run only one that you trust.
@@ -288,7 +310,6 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
       saliency-playground run --config baseline --set heatmaps_png.enabled=true --set datasets.0.root=data/mine
       saliency-playground run --config baseline --set models.blur_baseline.ksize=21
 
-    \b
     Exit code: 0 all is well, 1 images failed or most have nothing to score against, or the tables are not those of
     --from, 2 the config or a path is at fault.
     """
@@ -305,7 +326,7 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
     if not (quiet or loaded.predict_only or result.nothing_scored):
-        click.echo(f'The leaderboard: saliency-playground report "{result.output_dir.as_posix()}"')
+        click.echo(f'The leaderboard: {program()} report "{result.output_dir.as_posix()}"')
     same, words = compare_tables(before, read_record(result.output_dir)) if before else (True, "")
     if words and not (quiet and same):
         click.echo(words, err=quiet)
@@ -321,16 +342,30 @@ def _open_again(record: Path) -> dict[str, Any]:
     return before
 
 # %% ../../nbs/70_cli/09_main.ipynb #6d5edb28
+_METRICS = click.option("--metrics", multiple=True, metavar="NAME,…",
+                        help="Only these metrics, in this order, as `AUC,NSS` or `\"*AUC*\"`.  [default: all]")
+_WIDE = click.option("--wide", is_flag=True, help="One line a row, also where the window is narrower. Without it a "
+                     "table that is wider than the window comes in parts.")
 _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that the run's config names: plugins, "
                       "./datasets, ./models. Only for runs whose code you know.")
 
 # %% ../../nbs/70_cli/09_main.ipynb #8d2c1338
 @main.command()
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
+@_METRICS
+@click.option("--models", multiple=True, metavar="NAME,…",
+              help="Only these models and ceilings; `*` stands for anything, `\"deepgaze*,gold_standard\"`.  "
+                   "[default: all]")
+@click.option("--sort", metavar="METRIC", help="The metric whose best comes first, or `model`: by name. By default the "
+              "first metric that every model has.")
+@_WIDE
 @file_option("--html", "Write the whole report as one page, for a browser, for paper, for a phone.")
+@file_option("--json", "Write the leaderboard for a program: every digit, intervals, definitions, ceilings.")
 @file_option("--markdown", "Write the leaderboard as Markdown tables.")
 @file_option("--latex", "Write the leaderboard as LaTeX tables (booktabs).")
-@file_option("--csv", "Write the leaderboard's means as CSV.")
+@click.option("--latex-width", default="text", show_default=True, type=click.Choice(["column", "text", "page"]),
+              help="How wide they may be: a column, the text of a paper with one, a page.")
+@file_option("--csv", "Write the means of all models and metrics as CSV.")
 @file_option("--picture", "Write a PNG of images and predictions side by side.")
 @click.option("--published", is_flag=True, help="Show published numbers beside the run's, each with its source.")
 @click.option("--published-file", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
@@ -338,72 +373,104 @@ _TRUST = click.option("--trust", is_flag=True, help="Run code of your own that t
 @click.option("--sensitivity", is_flag=True,
               help="Score the stored predictions again: 8-bit maps, other sigmas, another eps, half the resolution.")
 @_TRUST
-def report(output_dirs: tuple[Path, ...], html: Path | None, markdown: Path | None, latex: Path | None,
-           csv: Path | None, picture: Path | None, published: bool, published_file: Path | None,
-           sensitivity: bool, trust: bool) -> None:
-    """Print a run's leaderboard, write a page of it.
+def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tuple[str, ...], sort: str | None,
+           wide: bool, published: bool, published_file: Path | None, sensitivity: bool, trust: bool,
+           latex_width: str, **files: Path | None) -> None:
+    """Print a run's leaderboard: who is best, and how sure that is. Write it as a page or a table.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. Several that measured alike are shown
-    as one.
+    as one. What is chosen with --metrics, --models and --sort is what the page, the Markdown, the LaTeX and the JSON
+    show, too; the numbers and marks stay those of the whole run.
 
     \b
     Examples:
       saliency-playground report
+      saliency-playground report --metrics NSS,AUC --models "*bias*,uniform" --sort NSS
       saliency-playground report outputs/baseline outputs/mine
       saliency-playground report demo/outputs --html report.html
-      saliency-playground report --markdown board.md --latex board.tex --csv board.csv
+      saliency-playground report --json board.json --latex board.tex --csv board.csv
       saliency-playground report --sensitivity
+      saliency-playground report --wide | less -S
     """
-    from saliency_playground import images
-    from saliency_playground.report.leaderboard import as_latex, as_markdown, as_text
+    from saliency_playground.report.leaderboard import as_text, extra_columns, select_boards
     from saliency_playground.report.run import Run
-    run = Run(*(output_dirs or ["outputs"]), trust=trust)
+    with busy("computing intervals and tests"):
+        run = Run(*(output_dirs or ["outputs"]), trust=trust)
+        known = [cell["model"] for cell in run.about["cells"]]
+        boards = select_boards(run, names_given(metrics, list(run.columns)), names_given(models, known), sort)
+        extras = [extra_columns(run, extra, boards)
+                  for extra in run.extra_tables(published_file or published, sensitivity)]
+        leaderboard = as_text(run, extras, boards, wide)
+    (echo_whole if wide else click.echo)(f"{leaderboard}\n\n{run.where()}")
+    _write_report(run, extras, boards, {name: path for name, path in files.items() if path}, latex_width)
+
+
+def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"], paths: Mapping[str, Path],
+                  latex_width: str) -> None:
+    "Write what of a report was asked for. paths: html, json, … -> file."
+    from saliency_playground import images
+    from saliency_playground.report.latex import as_latex
+    from saliency_playground.report.leaderboard import as_markdown
+    from saliency_playground.report.values import as_json
     from saliency_playground.tables import table_csv
-    extras = run.extra_tables(published_file or published, sensitivity)
-    click.echo(f"{as_text(run, extras)}\n\n{run.where()}")
-    if html:
-        write_output(html, run.page(extras))
-    if markdown:
-        write_output(markdown, as_markdown(run, extras))
-    if latex:
-        write_output(latex, as_latex(run, extras))
-    if csv:
-        write_output(csv, table_csv(run.leaderboard()))
-    if picture:
-        write_output(picture, images.png_bytes(run.contact_sheet()))
+    make: dict[str, Callable[[], str | bytes]] = {
+        "html": lambda: run.page(extras, boards=boards), "json": lambda: as_json(run, boards),
+        "markdown": lambda: as_markdown(run, extras, boards),
+        "latex": lambda: as_latex(run, extras, boards, latex_width),
+        "csv": lambda: table_csv(run.leaderboard()), "picture": lambda: images.png_bytes(run.contact_sheet())}
+    for name, path in paths.items():
+        with busy(f"writing {path}"):
+            content = make[name]()
+        write_output(path, content)
 
 # %% ../../nbs/70_cli/09_main.ipynb #480f4170
 @main.command()
 @click.argument("a", metavar="MODEL")
 @click.argument("b", metavar="OTHER")
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
-@click.option("--dataset", metavar="NAME", help="On this dataset only.")
+@click.option("--dataset", metavar="NAME", help="On this dataset only.  [default: all]")
+@_METRICS
+@click.option("--models", multiple=True, metavar="NAME,…",
+              help="Compare MODEL with these, too, after OTHER; `*` stands for anything.")
+@click.option("--sort", type=click.Choice(["metric", "p", "dz", "difference"]), default="metric", show_default=True,
+              help="The rows: in the run's order or that of --metrics, the smallest p first, or the largest effect "
+                   "size or difference first, whichever model it favours.")
+@_WIDE
 @click.option("--by", metavar="METRIC",
-              help="The metric by which images are ordered; the first of the run if not given.")
+              help="The metric by which images are ordered. By default the first that every model has.")
 @file_option("--csv", "Write the table as CSV.")
-def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, by: str | None,
-            csv: Path | None) -> None:
-    """Compare two models of a run, image by image.
+def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, metrics: tuple[str, ...],
+            models: tuple[str, ...], sort: str, wide: bool, by: str | None, csv: Path | None) -> None:
+    """Compare two models of a run, image by image: which is better, by how much, and where.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. The two may be of several runs that
-    measured alike. For each metric: means, paired difference with its 95 % interval, p (permutation test, Holm over the
-    metrics), effect size, on how many images each is better, and on which they differ most.
+    measured alike; OTHER may be a pattern, `"deepgaze*"`. For each metric: means, paired difference with its 95 %
+    interval, p (permutation test, Holm over all metrics of the run), effect size, on how many images each is better,
+    and on which they differ most.
 
     \b
     Examples:
       saliency-playground compare spectral_residual center_bias
+      saliency-playground compare center_bias "*" --metrics NSS,AUC --sort p
       saliency-playground compare deepgaze_iie gold_standard outputs/deep --dataset osie50 --csv difference.csv
     """
+    from saliency_playground.report.comparison import compare_several, comparison_text
     from saliency_playground.report.run import Run
-    run = Run(*(output_dirs or ["outputs"]))
-    comparisons = [run.compare(a, b, name, by) for name in ([dataset] if dataset else run.about["datasets"])]
-    click.echo("\n\n".join(map(str, comparisons)))
+    with busy("computing intervals and tests"):
+        run = Run(*(output_dirs or ["outputs"]))
+        others = [b, *names_given(models, [cell["model"] for cell in run.about["cells"]])]
+    comparisons = compare_several(run, a, others, dataset, by)
+    shown = [comparison.part(names_given(metrics, list(run.columns)), sort) for comparison in comparisons]
+    (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:
         import pandas as pd
 
         from saliency_playground.tables import table_csv
-        table = pd.concat([comparison.table.assign(dataset=comparison.dataset) for comparison in comparisons])
-        write_output(csv, table_csv(table.reset_index().set_index(["dataset", "metric"])))
+        other = ["other"] if len({comparison.b for comparison in shown}) > 1 else []
+        keys = ["dataset", *other, "metric"]
+        table = pd.concat([comparison.table.assign(dataset=comparison.dataset, other=comparison.b)
+                           for comparison in shown]).reset_index()
+        write_output(csv, table_csv(table[[*keys, *shown[0].table.columns]].set_index(keys)))
 
 # %% ../../nbs/70_cli/09_main.ipynb #f91c14ef
 @main.command()
@@ -411,7 +478,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="The folder to write the joined run into.")
 def merge(output_dirs: tuple[Path, ...], out: Path) -> None:
-    """Join finished runs into one.
+    """Join finished runs into one, which is reported, compared and viewed like any other.
 
     Runs are joined if they measured alike: metrics with their constants, blur of the ground truth, baseline, seed, and
     datasets by content. Others are refused with what differs. The runs themselves stay as they are.
@@ -476,10 +543,15 @@ def viewer(output_dir: Path, out: Path, trust: bool) -> None:
       saliency-playground viewer
       saliency-playground viewer demo/outputs --out demo.ipynb
       jupyter lab saliency_viewer.ipynb
-      voila saliency_viewer.ipynb                      as a page without code
+      voila saliency_viewer.ipynb
+
+    JupyterLab shows the notebook, Voilà a page without code.
     """
     from saliency_playground.viewer.notebook import write_viewer
-    click.echo(f"written: {write_viewer(output_dir, out, trust)}\nopen it: jupyter lab {out.as_posix()}")
+    click.echo(f"written: {write_viewer(output_dir, out, trust)}\n"
+               f"open it: {program('jupyter')} lab {quoted(out.as_posix())}")
+    if find_spec("jupyterlab") is None:
+        click.echo(f"JupyterLab is not installed: {install_extra('notebooks')}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #c2100002
 @main.group("weights", invoke_without_command=True)
@@ -557,5 +629,5 @@ def convert(saved_model: Path, out: Path) -> None:
                f"tensors, sha256 {converted['sha256']}")
 
 # %% ../../nbs/70_cli/09_main.ipynb #ca9d901a
-for command in (split, finetune, folds, kaggle, doctor, data, convert_exports):
+for command in (init, split, finetune, folds, kaggle, doctor, data, convert_exports, figure, completion):
     main.add_command(command)

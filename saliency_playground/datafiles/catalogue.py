@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import files, registry
 from ..downloads import PublishedFile
-from ..errors import InputError, UnknownNameError, describe_error
+from ..errors import InputError, UnknownNameError, describe_error, program
 from ..settings import read_yaml
 from ..tables import NameTable
 
@@ -181,12 +181,12 @@ def describe_data(name: str, catalogue: Mapping[str, DataEntry] | None = None) -
     if entry.files:
         parts.append("files\n" + _rows({file.published.name: _describe_file(file) for file in entry.files}))
     if any(file.fetchable for file in entry.files):
-        parts.append(f"get it\n  saliency-playground data fetch {entry.name} --to data/{entry.name}")
+        parts.append(f"get it\n  {program()} data fetch {entry.name} --to data/{entry.name}")
     if entry.by_hand:
         parts.append(f"by hand\n  {entry.by_hand}")
     if any(file.verifiable and not file.fetchable for file in entry.files):
-        parts.append("check and unpack what you downloaded\n  saliency-playground data fetch "
-                     f"{entry.name} --to data/{entry.name} --from FILE")
+        parts.append("check and unpack what you downloaded\n  "
+                     f"{program()} data fetch {entry.name} --to data/{entry.name} --from FILE")
     if entry.adapter in registry.names("dataset"):
         parts.append(f"in a config\n  datasets:\n    - {{name: {entry.adapter}, root: data/{entry.name}}}")
     return "\n\n".join(parts)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .. import downloads, files
 from ..downloads import check_space, difference_from_published, download, file_md5, is_offline
-from ..errors import InputError, OccupiedError
+from ..errors import InputError, OccupiedError, program
 from .catalogue import DataEntry, DataFile, find_entry
 from .unpack import unpack
 
@@ -131,7 +131,7 @@ def plan_fetch(name: str, to: str | Path | None = None, only: Sequence[str] = ()
     by_hand = [file.published.name for file in missing if file not in todo]
     if not todo and not here:
         raise InputError(f"{entry.name} is not fetched by itself. {entry.by_hand or f'Its page is {entry.page}.'} Then "
-                         f"`saliency-playground data fetch {entry.name} --from FILE` verifies and unpacks what you "
+                         f"`{program()} data fetch {entry.name} --from FILE` verifies and unpacks what you "
                          "downloaded.")
     if is_offline() and any(file.published.name not in matched for file in todo):
         raise InputError("SALIENCY_PLAYGROUND_OFFLINE forbids the network. Download elsewhere "

@@ -49,6 +49,20 @@ def _zip_members(archive: zipfile.ZipFile) -> Iterator[Member]:
         yield Member(info.filename, info.file_size, functools.partial(archive.open, info))
 
 
+class _Header(tarfile.TarInfo):
+    "A header of a tar, checked before what belongs to it is read: Python takes a long name into memory whole."
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
+        "The header of these bytes. Raises DatasetError for a name, or facts about a file, of more than a megabyte."
+        header = super().frombuf(buf, encoding, errors)
+        if header.size > _LONGEST and header.type not in (*tarfile.REGULAR_TYPES, tarfile.GNUTYPE_SPARSE):
+            raise DatasetError(f"it announces {header.size:,} bytes for the name of a file.")
+        return header
+
+
+_LONGEST = 1 << 20                                  # bytes
+
+
 def _tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
     "The files of a tar. Raises DatasetError for a link or a device."
     for info in archive:
@@ -139,11 +153,13 @@ def _unpack_into(archive: Path, staging: Path, quiet: bool | None) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             _write_members(list(_zip_members(opened)), packed, staging, quiet)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as opened_tar:
-            _write_members(_limited(_tar_members(opened_tar), packed), packed, staging, quiet)
-    else:
-        raise DatasetError("it is neither a zip nor a tar.")
+        return
+    try:
+        stream = tarfile.open(archive, tarinfo=_Header)                                                # noqa: SIM115
+    except tarfile.TarError:
+        raise DatasetError("it is neither a zip nor a tar.") from None
+    with stream as opened_tar:
+        _write_members(_limited(_tar_members(opened_tar), packed), packed, staging, quiet)
 
 
 def _limited(members: Iterator[Member], packed: int) -> list[Member]:

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..errors import DatasetError, Finding, InputError, PlaygroundError
+from ..errors import DatasetError, Finding, InputError, PlaygroundError, program
 from ..stimuli import Stimuli, fixation_misfits
 from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
 from .csv_tables import check_column_names, fixation_order, scanpath_codes
@@ -50,7 +50,7 @@ def split_ids(split_file: str | Path, split: str | None = None, fold: int | None
         text = files.read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"split_file {path}: {getattr(error, 'strerror', None) or error}. "
-                           "`saliency-playground split` writes one.") from None
+                           f"`{program()} split` writes one.") from None
     if path.suffix.lower() != ".json":
         if split and path.stem in ("train", "val", "test") and path.stem != split:
             raise DatasetError(f"split_file {path} is a list for {path.stem}, but split is {split!r}.")

@@ -128,6 +128,9 @@ def _no_images(root: Path, split: str | None, name: str, present: list[Path]) ->
         inside += [f"{folder.name}/{path}" for folder in image_folders for path in splits]
         others = {path.name for path in present if folder_kind(path.name) is None}
         hint = files.did_you_mean(split, sorted({*splits, *others}))
+        if image_folders and not splits and not hint:
+            hint = (f" Its images are not divided: leave `split: {split}` out to take them all, or divide them with "
+                    f"`saliency-playground split --root {root.as_posix()}` and name its file with `split_file`.")
     else:
         below = [path.name for path in present[:50] if any(
             is_folder and folder_kind(deeper.name) == "images" for deeper, is_folder in list_entries(path))]

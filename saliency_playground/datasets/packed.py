@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import files
 from ..core import Fixations, Sample
-from ..errors import DatasetError, InputError
+from ..errors import DatasetError, InputError, program
 from ..registry import register
 from .base import FileDataset, FileOptions, ImageRecord
 from .parquet import ParquetTable, require_pyarrow
@@ -81,8 +81,8 @@ def read_manifest(root: str | Path) -> dict[str, Any]:
     try:
         manifest = files.read_json(path)
     except FileNotFoundError:
-        raise DatasetError(f"{root} is no packed dataset: there is no manifest.json in it. `saliency-playground data "
-                           "pack` writes one.") from None
+        raise DatasetError(f"{root} is no packed dataset: there is no manifest.json in it. "
+                           f"`{program()} data pack` writes one.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: it cannot be read ({error}). Copy it again.") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

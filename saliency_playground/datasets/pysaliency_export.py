@@ -69,7 +69,7 @@ def _flat_columns(dataset: SaliencyDataset) -> dict[str, np.ndarray]:
 def to_pysaliency(dataset: SaliencyDataset) -> tuple[Any, Any]:
     """A dataset as pysaliency's objects: (FileStimuli or Stimuli, FixationTrains or Fixations).
 
-    Raises ModuleNotFoundError if pysaliency is not installed; `pip install "saliency_playground[pysaliency]"`.
+    Raises ModuleNotFoundError if pysaliency is not installed; the extra `[pysaliency]` brings it.
     """
     import pysaliency
     paths = image_paths(dataset)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import files, registry
-from ..errors import InputError, MissingPackageError
+from ..errors import InputError, MissingPackageError, install_extra
 
 # %% ../../nbs/33_deepgaze/02_backbones.ipynb #c8d9a5b0
 class Normalizer(nn.Module):
@@ -264,8 +264,8 @@ def from_torchvision(name: str) -> nn.Module:
     try:
         from torchvision import models
     except ImportError:
-        raise MissingPackageError(f'{name} is built by torchvision. Install it with pip install '
-                                  '"saliency_playground[torch]".') from None
+        raise MissingPackageError(f"{name} is built by torchvision, which is not installed. "
+                                  f"{install_extra('torch')}.") from None
     return make_in_place(getattr(models, name)(weights=None))
 
 # %% ../../nbs/33_deepgaze/02_backbones.ipynb #4f2b4330

@@ -21,7 +21,7 @@ from ..core import SaliencyDataset, as_sample
 from ..datasets.base import check_split_digest
 from ..datasets.csv_tables import read_csv_columns
 from ..datasets.listing import natural_key, nfc
-from ..errors import DatasetError
+from ..errors import DatasetError, program
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #8811b37f
 def labels_of(dataset: SaliencyDataset, name: str,
@@ -274,7 +274,7 @@ def check_split(split: Mapping[str, Any], where: object, groups: Mapping[str, li
                 (a, first), (b, second) = sorted(example.items())[:2]
                 raise DatasetError(f"{where}, fold {fold['fold']}: {first!r} is in {a} and {second!r} in {b}, but they "
                                    "are one group or the same image. Put them into one part, or let "
-                                   "`saliency-playground split` draw it.")
+                                   f"`{program()} split` draw it.")
         if all_ids and all_ids != set(part_of):
             unshared = sorted(all_ids ^ set(part_of))
             raise DatasetError(f"{where}, fold {fold['fold']}: {unshared[0]!r} is in one fold and "
@@ -296,8 +296,8 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
     except (OSError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
-        raise DatasetError(f"split_file {path}: {getattr(error, 'strerror', None) or error}. `saliency-playground "
-                           "split` writes one.") from None
+        raise DatasetError(f"split_file {path}: {getattr(error, 'strerror', None) or error}. "
+                           f"`{program()} split` writes one.") from None
     check_split(split, path, None if dataset is None else groups_of(dataset, group_of))
     if dataset is not None:
         strangers = sorted({image_id for fold in split["folds"] for ids in (split["test"], fold["train"], fold["val"])

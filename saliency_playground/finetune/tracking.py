@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError, RunError, describe_error
+from ..errors import InputError, RunError, describe_error, install_extra
 from ..files import did_you_mean
 from .config import Tracking
 
@@ -111,8 +111,8 @@ def _client() -> ModuleType:
     try:
         import wandb
     except ImportError:
-        raise InputError('wandb.enabled is true, and wandb is not installed. pip install '
-                         '"saliency_playground[finetune]", or set it to false.') from None
+        raise InputError("wandb.enabled is true, and wandb is not installed. "
+                         f"{install_extra('finetune')}, or set it to false.") from None
     return wandb
 
 

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import files
-from ..errors import InputError, MissingPackageError
+from ..errors import InputError, MissingPackageError, install_extra
 from .tuebingen import EPS, pixel_indices
 
 try:
     import torch
 except ModuleNotFoundError:
-    raise MissingPackageError('metrics on batches need torch, which is not installed. pip install '
-                              '"saliency_playground[torch]".', name="torch") from None
+    raise MissingPackageError("metrics on batches need torch, which is not installed. "
+                              f"{install_extra('torch')}.", name="torch") from None
 
 # %% ../../nbs/11_metrics/07_batch.ipynb #f540c7ac
 class Points(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import maps
-from ..errors import InputError, MissingPackageError
+from ..errors import InputError, MissingPackageError, install_extra
 from . import tuebingen
 
 # %% ../../nbs/11_metrics/03_fast.ipynb #12e7a8b5
@@ -92,7 +92,7 @@ def _engine(pixels: int, engine: str | None = None) -> ModuleType | SimpleNamesp
     if engine == "numpy" or (engine is None and pixels < maps.SMALL):
         return _NUMPY
     if engine == "numba" and maps.compiled_loops() is None:
-        raise MissingPackageError('the engine "numba" needs Numba. pip install "saliency_playground[metrics]"',
+        raise MissingPackageError(f'the engine "numba" needs Numba. {install_extra("metrics")}.',
                                   name="numba")
     return maps.compiled_loops() or _NUMPY
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import maps
-from ..errors import InputError, MissingPackageError
+from ..errors import InputError, MissingPackageError, install_extra
 from .tuebingen import EPS, _check_pair, as_map, cc, minmax_scale, pixel_indices, values_at
 
 # %% ../../nbs/11_metrics/02_mit.ipynb #d6144dd2
@@ -174,8 +174,8 @@ def _transport_cost(surplus: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
             os.environ.setdefault(f"POT_BACKEND_DISABLE_{library}", "1")
         from ot import emd as cheapest_plan
     except ImportError as error:
-        raise MissingPackageError('EMD is computed by POT, which is not installed. pip install '
-                                  '"saliency_playground[metrics]".') from error
+        raise MissingPackageError("EMD is computed by POT, which is not installed. "
+                                  f"{install_extra('metrics')}.") from error
     taken, missing = np.argwhere(surplus > 0), np.argwhere(surplus < 0)
     if len(taken) == 0 or len(missing) == 0:
         return np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0)

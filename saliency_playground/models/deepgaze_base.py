@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from .. import images
 from ..deepgaze import fast
 from ..deepgaze.center_bias import find_template, log_center_bias, template_unavailable_reason
-from ..errors import InputError
+from ..errors import InputError, pip_install
 from .torch_base import TorchModel, half_precision
 
 # %% ../../nbs/34_models/19_deepgaze_base.ipynb #af19d69a
@@ -69,8 +69,8 @@ def official_network(name: str) -> nn.Module:
             net = getattr(deepgaze_pytorch, name)(pretrained=False)
     except ImportError as error:
         raise InputError(f"implementation: deepgaze_pytorch needs the official package whole ({error}). Install "
-                         "it with pip install git+https://github.com/matthias-k/DeepGaze.git and what it asks for, or "
-                         "leave implementation out.") from None
+                         f"it with {pip_install('git+https://github.com/matthias-k/DeepGaze.git')} and what it asks "
+                         "for, or leave implementation out.") from None
     for module in net.modules():
         module.training = False
     net.train = lambda mode=True: net

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import IO, Any, NamedTuple
 
 from .. import errors, files
-from ..errors import InputError, MissingFileError, MissingPackageError, RunError
+from ..errors import InputError, MissingFileError, MissingPackageError, RunError, install_extra
 from ..files import did_you_mean, read_json
 
 # %% ../../nbs/61_notebooks/01_execute.ipynb #d1b54fe9
@@ -87,7 +87,7 @@ def _papermill() -> ModuleType:
     try:
         import papermill
     except ImportError as error:
-        raise MissingPackageError('papermill is not installed. pip install "saliency_playground[notebooks]"',
+        raise MissingPackageError(f"papermill is not installed. {install_extra('notebooks')}.",
                                   name="papermill") from error
     return papermill
 
@@ -152,7 +152,8 @@ def _execute_in_process(notebook: str, out: Path) -> None:
     threading.Thread(target=_end_when_alone, daemon=True).start()
     papermill = _papermill()
     try:
-        papermill.execute_notebook(notebook, str(beside), parameters, progress_bar=False, **_kernel_of(notebook))
+        as_it_is = [path.replace("{", "{{").replace("}", "}}") for path in (notebook, str(beside))]     # no template
+        papermill.execute_notebook(*as_it_is, parameters, progress_bar=False, **_kernel_of(notebook))
         os.replace(beside, out)
     except KeyboardInterrupt:
         beside.unlink(missing_ok=True)

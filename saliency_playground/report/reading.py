@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['check_record', 'RunFiles', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_dataset', 'pick_model',
-           'scores_of', 'leading_metric', 'oriented', 'readable', 'leaderboard', 'file_locations']
+           'pick_names', 'scores_of', 'leading_metric', 'oriented', 'readable', 'leaderboard', 'file_locations']
 
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
+import fnmatch
 import functools
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -199,6 +201,23 @@ def pick_model(run: RunFiles, dataset: str, model: str) -> str:
         raise InputError(f"the run has no model {model!r} on {dataset}.{did_you_mean(model, names)} There are: "
                          f"{', '.join(names)}.")
     return model
+
+# %% ../../nbs/50_report/01_reading.ipynb #6d325010
+def pick_names(wanted: Iterable[str], names: Iterable[str], kind: str) -> list[str]:
+    """The names that are wanted, each once, in the order in which they are asked for; all of them if none is.
+
+    wanted: names, or patterns in which `*` stands for anything; a pattern gives its names in the order of `names`.
+    kind: what they are, metric or model, for the message.
+    Raises ValueError for a name or a pattern that fits nothing, naming the one that is most like it, and all.
+    """
+    names, found = list(dict.fromkeys(names)), dict[str, None]()
+    for pattern in wanted:
+        fitting = [pattern] if pattern in names else [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+        if not fitting:
+            raise InputError(f"the run has no {kind} {pattern!r}.{did_you_mean(pattern, names)} There are: "
+                             f"{', '.join(names)}.")
+        found |= dict.fromkeys(fitting)
+    return list(found) or names
 
 # %% ../../nbs/50_report/01_reading.ipynb #3f525e1f
 def scores_of(run: RunFiles, dataset: str, metric: str, models: list[str] | None = None) -> pd.DataFrame:

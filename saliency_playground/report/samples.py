@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['resolve_path', 'allow_adapter', 'dataset_of', 'sample_of', 'stored_prediction', 'strip', 'contact_sheet',
-           'good_images', 'best_model', 'worst_images', 'disputed_images']
+           'spread_images', 'good_images', 'best_model', 'worst_images', 'best_images', 'disputed_images']
 
 # %% ../../nbs/50_report/05_samples.ipynb #73c4d56d
 import functools
@@ -20,6 +20,7 @@ from ..errors import InputError, MissingFileError, UnknownNameError
 from ..files import Journal, is_path_option, path_inside
 from ..predictions import is_made_by, read_stored_prediction
 from ..registry import create
+from .comparison import format_number
 from saliency_playground.report.reading import (
     RunFiles,
     cells_of,
@@ -116,14 +117,17 @@ def strip(run: RunFiles, dataset: SaliencyDataset, dataset_as: str, image_id: st
     for model in models:
         caption = model
         if metric is not None:
-            caption += f" {run.table(dataset_as, model).set_index('image_id')[metric][image_id]:.2f}"
+            score = run.table(dataset_as, model).set_index("image_id")[metric][image_id]
+            caption += f" {format_number(score, 2)}"
         density = stored_prediction(run, dataset_as, model, image_id).density()
         panels.append((caption, _heatmap_over(sample.image, density)))
     return panels
 
 
 def _heatmap_over(image: np.ndarray, density: np.ndarray) -> np.ndarray:
-    "An image with a density laid over it in colours."
+    "An image with a density laid over it in colours; in gray, and called flat, if the density is the same everywhere."
+    if heatmaps.is_flat(density):
+        return heatmaps.write_in_middle(np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2), "flat")
     return heatmaps.overlay(image, heatmaps.colorize(heatmaps.to_brightness(density)), 0.6)
 
 # %% ../../nbs/50_report/05_samples.ipynb #0794b762
@@ -137,15 +141,20 @@ def contact_sheet(run: RunFiles, shown: int | list[str] = 4, dataset: str | None
     name = pick_dataset(run, dataset) if dataset else datasets_of(run)[0]
     source, models = dataset_of(run, name), models_of(run, name)
     if isinstance(shown, int):
-        complete = good_images(run, name)
-        if not complete:
-            raise InputError(f"every image of {name} failed, there is nothing to show. See "
-                             f"{run.output_dir/'errors.csv'}.")
-        places = np.linspace(0, len(complete) - 1, min(shown, len(complete))).round().astype(int)
-        shown = [complete[i] for i in np.unique(places)]
+        shown = spread_images(run, name, shown)
     strips = [strip(run, source, name, image_id, models) for image_id in shown]
     return heatmaps.image_grid([panel for strip_row in strips for _, panel in strip_row], columns=2 + len(models),
                                captions=["fixations", "ground truth", *models], row_labels=shown)
+
+
+def spread_images(run: RunFiles, dataset: str, n: int) -> list[str]:
+    "n images, spread evenly over those that failed with no model. Raises ValueError if every image failed."
+    complete = good_images(run, dataset)
+    if not complete:
+        raise InputError(f"every image of {dataset} failed, there is nothing to show. See "
+                         f"{run.output_dir/'errors.csv'}.")
+    places = np.linspace(0, len(complete) - 1, min(n, len(complete))).round().astype(int)
+    return [complete[i] for i in np.unique(places)]
 
 
 def good_images(run: RunFiles, dataset: str) -> list[str]:
@@ -166,13 +175,24 @@ def worst_images(run: RunFiles, dataset: str, n: int = 3, model: str | None = No
     """The n images on which a model scores lowest: image_id -> score.
 
     model: None, the best. metric: None, the leading one. Raises ValueError if the run has only ceilings and no model is
-    named.
+    named, and for a metric that it did not measure.
     """
+    return _by_score(run, dataset, model, metric)[:n]
+
+
+def best_images(run: RunFiles, dataset: str, n: int = 3, model: str | None = None,
+                metric: str | None = None) -> pd.Series:
+    "The n images on which a model scores highest, the best first; the rest as in `worst_images`."
+    return _by_score(run, dataset, model, metric)[::-1][:n]
+
+
+def _by_score(run: RunFiles, dataset: str, model: str | None, metric: str | None) -> pd.Series:
+    "A model's scores of the images that have one, the worst first."
     metric, model = metric or leading_metric(run), model or best_model(run, dataset)
     if model is None:
         raise InputError(f"there is no model on {dataset} in this run, only ceilings: name one of them.")
     scores = scores_of(run, dataset, metric, [model])[model].dropna()
-    return scores.loc[oriented(run, metric, scores).sort_values(kind="stable").index[:n]]
+    return scores.loc[oriented(run, metric, scores).sort_values(kind="stable").index]
 
 # %% ../../nbs/50_report/05_samples.ipynb #caf2be99
 def disputed_images(run: RunFiles, dataset: str, n: int = 3, metric: str | None = None) -> pd.Series:

@@ -21,7 +21,8 @@ from .. import comparisons, images, maps, metrics
 from ..core import Fixations, Prediction, SaliencyDataset, SaliencyModel, Sample
 from ..metrics import density_maps
 from ..registry import adapter_class, create
-from .comparison import format_number, format_table
+from ..tables import fit_notes, format_table, window_width
+from .comparison import format_number
 from .reading import RunFiles, models_of, oriented, scores_of
 from saliency_playground.report.samples import (
     allow_adapter,
@@ -266,8 +267,5 @@ def sensitivity_lines(analysis: Sensitivity) -> tuple[list[str], list[list[str]]
 
 def sensitivity_text(analysis: Sensitivity) -> str:
     "A sensitivity analysis for a terminal."
-    import textwrap
     header, rows, notes = sensitivity_lines(analysis)
-    lines = format_table(header, rows)
-    return "\n".join(
-        [*lines, "", *(part for note in notes for part in textwrap.wrap(note, max(80, max(map(len, lines)))))])
+    return "\n".join([*format_table(header, rows, window_width()), "", *fit_notes(notes, window_width())])

@@ -8,7 +8,6 @@ __all__ = ['TRACKERS', 'COLUMNS', 'Tracker', 'recognise', 'tracker_of', 'find_ex
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #22de9d18
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -32,6 +31,8 @@ from saliency_playground.errors import (
     OptionError,
     PlaygroundError,
     UnknownNameError,
+    program,
+    quoted,
 )
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #94695cb0
@@ -151,8 +152,8 @@ def convert_command(exports: list[Path], images: str | Path | None = None) -> st
     exports: at least one; more than three of a kind in one folder are named by a pattern. images: the folder of the
     pictures; None: for the user to say.
     """
-    pictures = "FOLDER" if images is None else _quoted(Path(images).as_posix())
-    return f"saliency-playground convert {' '.join(_named(exports))} --to lab --images {pictures}"
+    pictures = "FOLDER" if images is None else quoted(Path(images).as_posix())
+    return f"{program()} convert {' '.join(_named(exports))} --to lab --images {pictures}"
 
 
 def _named(exports: list[Path]) -> list[str]:
@@ -160,13 +161,8 @@ def _named(exports: list[Path]) -> list[str]:
     first = exports[0]
     beside = [path for path, is_folder in list_entries(first.parent) if not is_folder and path.suffix == first.suffix]
     if len(exports) > 3 and {*beside} == {*exports}:
-        return [_quoted(f"{first.parent.as_posix()}/*{first.suffix}")]
-    return [_quoted(path.as_posix()) for path in exports]
-
-
-def _quoted(path: str) -> str:
-    "A path as one types it, in quotes if it has spaces or brackets."
-    return path if re.fullmatch(r"[\w./~*-]+", path) else f'"{path}"'
+        return [quoted(f"{first.parent.as_posix()}/*{first.suffix}")]
+    return [quoted(path.as_posix()) for path in exports]
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #db6b40e9
 COLUMNS = ("image_id", "observer", "trial", "x", "y", "t", "duration")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DatasetError, MissingPackageError
+from ..errors import DatasetError, MissingPackageError, install_extra
 from .recording import ROW_FIELDS, ExportOptions, Recording
 
 # %% ../../nbs/36_trackers/04_detect.ipynb #181b4083
@@ -75,7 +75,7 @@ def i2mc(x: np.ndarray, y: np.ndarray, t: np.ndarray, *, screen: tuple[int, int]
     try:
         from I2MC import I2MC
     except ModuleNotFoundError as error:
-        raise MissingPackageError('detect i2mc needs the package I2MC: pip install "saliency_playground[trackers]". '
+        raise MissingPackageError(f"detect i2mc needs the package I2MC: {install_extra('trackers')}. "
                                   "`--detect ivt` and `--detect idt` need nothing.", name=error.name) from error
     import pandas as pd
     if len(t) < 2:
