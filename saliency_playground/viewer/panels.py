@@ -234,8 +234,9 @@ def _path_notes(view: View, fixations: Fixations) -> list[str]:
         notes.append(f"lines: saccades; {numbers}")
     if view.durations and fixations.duration is None:
         notes.append(f"{view.dataset} does not say how long a fixation lasted")
-    elif view.durations:
-        middle = np.median(fixations.duration[fixations.duration > 0]) if (fixations.duration > 0).any() else np.nan
+    elif view.durations and fixations.duration is not None:
+        known = fixations.duration[fixations.duration > 0]
+        middle = float(np.median(known)) if len(known) else np.nan
         notes.append(f"size of a dot: how long, {format_number(middle, 0)} ms in the middle")
     return notes
 
