@@ -16,6 +16,7 @@ demo: $(VENV)/core
 	@$(BIN)/saliency-playground toy
 	@$(BIN)/saliency-playground run --config demo
 	@$(BIN)/saliency-playground report demo/outputs --picture demo/contact_sheet.png
+	@echo "Here it is called $(BIN)/saliency-playground; after \`source $(BIN)/activate\`, saliency-playground."
 
 test: lint
 	$(BIN)/python tests/check_sync.py

@@ -1,9 +1,11 @@
 """The package as a whole: what importing it costs, which way imports go, what a wheel carries."""
 import email
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from configparser import ConfigParser
@@ -150,3 +152,58 @@ def test_package_is_a_program_too(scratch):
     command("toy")
     as_module = command("run", "--config", "demo", "--limit_images", "2", program="saliency_playground")
     assert "8 images" in as_module.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    "The folder of commands of an environment in which the wheel is installed, beside the libraries of this one."
+    home = tmp_path_factory.mktemp("an environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    scripts = home / ("Scripts" if os.name == "nt" else "bin")
+    python = next(scripts.glob("python*"))
+    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--force-reinstall", "--prefix",
+               home, wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    return scripts
+
+
+def typed_without(folder, line, **options):
+    "Type a line in a shell that does not look into a folder for commands."
+    shell_looks = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep)
+                                  if Path(part) not in (folder, Path(sys.executable).parent))
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    return subprocess.run(line, shell=True, capture_output=True, text=True, encoding="utf-8",
+                          env=environment | {"PATH": shell_looks, "PYTHONUTF8": "1"}, **options)
+
+
+def test_hints_work_as_typed_where_no_environment_is_active(installed, scratch):
+    "What a command prints to be typed next works in that shell: this environment's command by its path."
+    made = typed_without(installed, f'"{installed / "saliency-playground"}" toy --images 3')
+    assert made.returncode == 0, made.stderr
+    ran = typed_without(installed, f'"{installed / "saliency-playground"}" run --config baseline --limit-images 3')
+    hint = re.search(r"The leaderboard: (.*)", ran.stdout)[1]
+    assert str(installed) in hint
+    shown = typed_without(installed, hint)
+    assert shown.returncode == 0 and "center_bias" in shown.stdout, shown.stderr
+    as_module = typed_without(installed, f'"{next(installed.glob("python*"))}" -m saliency_playground info nobody')
+    listed = typed_without(installed, re.search(r"`(.* list)`", as_module.stderr)[1])
+    assert listed.returncode == 0 and "center_bias" in listed.stdout, as_module.stderr + listed.stderr
+
+
+def test_advice_to_install_works_as_typed(installed, wheel, scratch):
+    "An extra is asked of the wheel that this came from; where it is gone, its libraries are named. pip takes the line."
+    ask = "from saliency_playground.errors import install_extra; print(install_extra('torch'))"
+    from_wheel = typed_without(installed, f'"{next(installed.glob("python*"))}" -c "{ask}"').stdout.strip()
+    assert f"{wheel.name}[torch]" in from_wheel and str(installed) in from_wheel
+    checked = typed_without(installed, f"{from_wheel} --dry-run --no-deps --no-index --quiet")
+    assert checked.returncode == 0, checked.stderr
+    kept = wheel.read_bytes()
+    wheel.unlink()
+    by_name = typed_without(installed, f'"{next(installed.glob("python*"))}" -c "{ask}"').stdout.strip()
+    wheel.write_bytes(kept)
+    assert '"torch>=2.2"' in by_name and "saliency_playground[" not in by_name
+    here = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)}).stdout.strip()
+    assert here.endswith('-m pip install -e ".[torch]"')

@@ -94,4 +94,7 @@ def test_make_demo(tmp_path):
     assert "center_bias" in done.stdout and "AUC[neg=all,ties=half]" in done.stdout
     assert ((tmp_path / "demo" / "contact_sheet.png").is_file()
             and (tmp_path / "demo" / "outputs" / "ALL_SUMMARY.csv").is_file())
+    hint = re.search(r"The leaderboard: (.*)", done.stdout)[1]               # in a shell without an active environment
+    shown = subprocess.run(hint, shell=True, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
+    assert hint.startswith(".venv/bin/") and shown.returncode == 0 and "center_bias" in shown.stdout, shown.stderr
     subprocess.run(["make", "-n", "test"], cwd=tmp_path, capture_output=True, check=True)

@@ -8,8 +8,6 @@ __all__ = ['MOST_FILES', 'MOST_TIMES', 'MOST_ANYHOW', 'Member', 'check_members',
 # %% ../../nbs/37_datafiles/02_unpack.ipynb #03acd2fe
 import errno
 import functools
-import os
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -126,13 +124,9 @@ def unpack(archive: str | Path, to: str | Path, quiet: bool | None = None) -> Pa
     archive, to = Path(archive), Path(to)
     if to.exists():
         raise InputError(f"{to} is there already. Move it, or choose another folder.")
-    staging = to.with_name(f"{to.name}.unpacking")
-    shutil.rmtree(staging, ignore_errors=True)
     try:
-        with files.disk_errors(to):
-            staging.mkdir(parents=True)
+        with files.atomic_folder(to) as staging:
             _unpack_into(archive, staging, quiet)
-            os.replace(staging, to)
     except DatasetError as error:
         raise DatasetError(f"{archive}: {error} Nothing was unpacked.") from None
     except PlaygroundError:
@@ -142,8 +136,6 @@ def unpack(archive: str | Path, to: str | Path, quiet: bool | None = None) -> Pa
             raise
         raise DatasetError(f"{archive}: it is damaged, or no archive ({str(error).removesuffix('.')}). Nothing was "
                            "unpacked.") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return to
 
 

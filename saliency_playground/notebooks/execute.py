@@ -153,14 +153,15 @@ def _execute_in_process(notebook: str, out: Path) -> None:
     papermill = _papermill()
     try:
         as_it_is = [path.replace("{", "{{").replace("}", "}}") for path in (notebook, str(beside))]     # no template
-        papermill.execute_notebook(*as_it_is, parameters, progress_bar=False, **_kernel_of(notebook))
-        os.replace(beside, out)
+        with files.disk_errors(out):
+            papermill.execute_notebook(*as_it_is, parameters, progress_bar=False, **_kernel_of(notebook))
+            os.replace(beside, out)
     except KeyboardInterrupt:
         beside.unlink(missing_ok=True)
         sys.exit(130)
     except Exception as error:
         _keep_if_whole(beside, out)
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(error if isinstance(error, errors.StorageError) else f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)
 
 
