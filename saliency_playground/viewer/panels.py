@@ -346,7 +346,7 @@ def view_sheet(run: RunFiles, view: View, width: int = 1800) -> np.ndarray:
     return np.vstack([_sheet_of(shown, min(columns, len(shown)), width), scale_strip(scale_bar(view), width)])
 
 
-def still(run: RunFiles, view: View, width: int = 900) -> np.ndarray:
+def still(run: RunFiles, view: View, width: int = 720) -> np.ndarray:
     "A small `view_sheet` (uint8): the image, the ground truth and the models, in rows of equal length if possible."
     shown = panels(run, view, side=480)[:2 + len(view.models)]
     columns = {3: 3, 4: 2, 6: 3}.get(len(shown), 4)
