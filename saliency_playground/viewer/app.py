@@ -255,7 +255,7 @@ class Viewer(ViewerState):
 
     def still_html(self) -> str:
         "The view as a small picture with a sentence, for pages without a kernel."
-        picture = base64.b64encode(images.jpeg_bytes(still(self.run, self.view), 80)).decode()
+        picture = base64.b64encode(images.jpeg_bytes(still(self.run, self.view), 78)).decode()
         models = ", ".join(self.view.models)
         alt = f"{self.view.image_id} of {self.view.dataset}, its ground truth, and the predictions of {models}"
         return _STILL.format(name=self.stage.still, alt=escape(alt), picture=picture)

@@ -234,8 +234,9 @@ def _path_notes(view: View, fixations: Fixations) -> list[str]:
         notes.append(f"lines: saccades; {numbers}")
     if view.durations and fixations.duration is None:
         notes.append(f"{view.dataset} does not say how long a fixation lasted")
-    elif view.durations:
-        middle = np.median(fixations.duration[fixations.duration > 0]) if (fixations.duration > 0).any() else np.nan
+    elif view.durations and fixations.duration is not None:
+        known = fixations.duration[fixations.duration > 0]
+        middle = float(np.median(known)) if len(known) else np.nan
         notes.append(f"size of a dot: how long, {format_number(middle, 0)} ms in the middle")
     return notes
 
@@ -345,7 +346,7 @@ def view_sheet(run: RunFiles, view: View, width: int = 1800) -> np.ndarray:
     return np.vstack([_sheet_of(shown, min(columns, len(shown)), width), scale_strip(scale_bar(view), width)])
 
 
-def still(run: RunFiles, view: View, width: int = 900) -> np.ndarray:
+def still(run: RunFiles, view: View, width: int = 720) -> np.ndarray:
     "A small `view_sheet` (uint8): the image, the ground truth and the models, in rows of equal length if possible."
     shown = panels(run, view, side=480)[:2 + len(view.models)]
     columns = {3: 3, 4: 2, 6: 3}.get(len(shown), 4)
@@ -361,8 +362,8 @@ def _sheet_of(shown: list[Panel], columns: int, width: int) -> np.ndarray:
 def scale_strip(scale: ScaleBar, width: int) -> np.ndarray:
     "A white strip with the colour bar of the maps and its words: uint8 (height, width, 3)."
     from PIL import Image, ImageDraw
-    letters = heatmaps.font(max(10, width // 75))
-    line = letters.size
+    line = max(10, width // 75)
+    letters = heatmaps.font(line)
     strip = Image.new("RGB", (width, round(2.2 * line)), (255, 255, 255))
     bar = heatmaps.colorize(np.linspace(0, 1, 8 * line)[None].repeat(line, 0), scale.colormap)
     before, after = f"{scale.title}: {scale.low}", scale.high + (f" (middle: {scale.middle})" if scale.middle else "")

@@ -76,7 +76,7 @@ _KEPT = 12                                       # views whose panels stay in me
 
 class DrawnAhead:
     "Panels by their view, drawn when they are asked for, or before. draw: makes the panels of a key."
-    def __init__(self, draw: Callable[[Hashable], list[Panel]]) -> None:
+    def __init__(self, draw: Callable[[Any], list[Panel]]) -> None:
         self._draw = draw
         self._drawn: dict[Hashable, Future[list[Panel]]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="viewer")
