@@ -20,7 +20,7 @@ from saliency_playground.report.leaderboard import as_markdown
 ROOT = Path(__file__).resolve().parents[1]
 CLASSICAL = ["bms", "aim", "image_signature", "gbvs", "itti_koch", "spectral_residual"]
 CEILINGS = ["center_bias_crossval", "single_observer", "gold_standard"]
-METRICS = ["NSS", "IG", "CC", "AUC", "sAUC", "KL"]
+METRICS = ["NSS", "IG", "AUC", "sAUC"]
 
 
 def networks(weights: str) -> list[dict]:

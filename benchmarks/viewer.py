@@ -42,7 +42,8 @@ def blended(eyes: Eyes) -> int:
     handle = eyes.page.locator(".sp-viewer .noUi-handle").first
     handle.focus()
     took = eyes.page.evaluate("""handle => new Promise(done => {
-        const cover = document.querySelector('.sp-stage .sp-cover[src]'), before = cover.style.opacity, start = performance.now();
+        const cover = document.querySelector('.sp-stage .sp-cover[src]'), before = cover.style.opacity;
+        const start = performance.now();
         const look = () => cover.style.opacity === before ? requestAnimationFrame(look)
                            : requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
         handle.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));

@@ -9,14 +9,20 @@ __all__ = ['MOST_OBJECTS', 'is_users', 'Read', 'names_read', 'Dependencies', 'ad
 import ast
 import builtins
 import copyreg
+import datetime
 import dis
 import functools
+import gc
 import importlib
 import importlib.util
+import inspect
 import os
+import pickle
+import random
 import re
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -128,7 +134,19 @@ def _read_of_imported(imported: list[types.ModuleType], steps: Sequence[dis.Inst
 
 # %% ../nbs/27_dependencies.ipynb #f0178c4c
 _HIDING = ((eval, "calls eval"), (exec, "calls exec"), (globals, "calls globals()"), (sys.modules, "reads sys.modules"),
-           (getattr(os, "environb", eval), "reads os.environb"))
+           (getattr(os, "environb", eval), "reads os.environb"), (sys._getframe, "looks into other functions"),
+           (inspect.currentframe, "looks into other functions"), (inspect.stack, "looks into other functions"),
+           (gc.get_objects, "looks through all objects"), (gc.get_referrers, "looks through all objects"),
+           (os.read, "reads a file by its number"), (getattr(os, "pread", eval), "reads a file by its number"),
+           *((clock, "asks for the time") for clock in (
+               time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.strftime)),
+           *((asked, "asks when a file was written") for asked in (
+               os.path.getmtime, os.path.getctime, os.path.getatime)))
+_TELLING = {"__globals__": "the globals of a function", "f_globals": "the globals of a function",
+            "f_locals": "the variables of a function", "__subclasses__": "which classes there are",
+            "__doc__": "a docstring", "__annotations__": "annotations"} | dict.fromkeys(
+                ("st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "st_atime", "st_atime_ns"),
+                "when a file was written")
 
 
 def _opener(value: Any) -> str:
@@ -147,6 +165,11 @@ def _hides(read: Read, outside: Mapping[str, Any], attributes: Mapping[str, Any]
     """
     if hiding := next((how for value, how in _HIDING if read.value is value), ""):
         return f"{hiding}, which may be anything"
+    asked = read.after[0].argval if read.after else ""
+    if (read.value is datetime.datetime or read.value is datetime.date) and asked in ("now", "today", "utcnow"):
+        return "asks for the time, which may be anything"
+    if read.value is os.environ and asked == "_data":
+        return "reads os.environ._data, which may be anything"
     opener = _opener(read.value)
     argument = _argument(read.after, outside, attributes) if opener else None
     if not opener or (isinstance(argument, (str, PurePath)) and Path(argument).is_file()):
@@ -155,6 +178,14 @@ def _hides(read: Read, outside: Mapping[str, Any], attributes: Mapping[str, Any]
 
 
 _OPENS = "opens a file by {}, past Python, under a name that is made when it runs"
+
+
+def _told_of_code(code: types.CodeType) -> str:
+    "What a function asks Python about code or files that no digest holds, as an attribute or its name; empty: nothing."
+    names = [step.argval for step in dis.get_instructions(code)
+             if step.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_CONST") and isinstance(step.argval, str)]
+    inner = [_told_of_code(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return next((f"asks for {_TELLING[name]} ({name})" for name in names if name in _TELLING), "".join(inner[:1]))
 
 
 def _argument(after: Sequence[dis.Instruction], outside: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
@@ -171,14 +202,17 @@ class Dependencies:
     """What objects depend on, part by part.
 
     parts: name -> digest. untold: name -> why it cannot be told what is in it. caches: the functions among them that
-    remember what they gave (`lru_cache`), of which nobody can see what. `add` looks at one more object.
+    remember what they gave (`lru_cache`), of which nobody can see what. generators: those of random numbers, by the
+    part that holds them. `add` looks at one more object.
     """
     def __init__(self) -> None:
         self.parts: dict[str, str] = {}
         self.untold: dict[str, str] = {}
         self.attributes: Mapping[str, Any] = {}                 # of the model, if there is one
         self.files: set[Path] = set()                           # whose statements were looked at
+        self.looked_into: set[int] = set()                      # ids of installed modules and classes
         self.caches: list[Any] = []                             # functions that remember what they gave (`lru_cache`)
+        self.generators: dict[str, Any] = {}                    # name of a part -> a generator of random numbers in it
         self._names: dict[tuple[str, int], str] = {}
         self._done: dict[int, str] = {}                         # digests of what was described, by its id
         self._open: list[int] = []                              # the ids of what is being described
@@ -260,11 +294,11 @@ def _plain(value: Any) -> Any:
     return None
 
 
-def _is_setting(value: Any) -> bool:
-    "Whether a value of an installed module is plain, or a list or dict of plain values."
+def _is_setting(value: Any, depth: int = 0) -> bool:
+    "Whether a value of an installed module is plain, or a list or dict of such values."
     if isinstance(value, (dict, list, tuple)):
         held = [*value, *value.values()] if isinstance(value, dict) else value
-        return len(held) < 1000 and all(_plain(one) is not None for one in held)
+        return len(held) < 1000 and depth < 9 and all(_is_setting(one, depth + 1) for one in held)
     return _plain(value) is not None
 
 
@@ -292,17 +326,37 @@ def _code(seen: Dependencies, code: types.CodeType, part: str) -> list:
             code.co_exceptiontable.hex()]
 
 
-def _function(seen: Dependencies, function: types.FunctionType, part: str) -> list:
+def _function(seen: Dependencies, function: types.FunctionType, part: str) -> Any:
     "A function: its code, what it is called with, and what it reads; of one that was installed, its name."
     cells = [_cell_content(cell) for cell in function.__closure__ or ()]
     if not is_users(function):
         return ["installed", function.__module__, function.__qualname__,
-                [seen.digest(value, part) for value in cells if callable(value) and is_users(value)]]
+                [seen.digest(value, part) for value in [*cells, *vars(function).values()] if _holds_own(value)],
+                _put_into(seen, sys.modules.get(function.__module__), part)]
     add_file(seen, function.__module__)
+    if why := _told_of_code(function.__code__):
+        return seen.refuse(part, why)
     reads = [[read.name, _outside(seen, read, function, part)]
              for read in names_read(function.__code__, function.__globals__)]
     given = [function.__defaults__, function.__kwdefaults__, cells, *([vars(function)] if vars(function) else [])]
-    return ["function", _code(seen, function.__code__, part), reads, [seen.digest(value, part) for value in given]]
+    return ["function", function.__name__, _code(seen, function.__code__, part), reads,
+            [seen.digest(value, part) for value in given]]
+
+
+def _holds_own(value: Any) -> bool:
+    "Whether a value is a function or class of the user's, or holds one, as the registry of a `singledispatch` does."
+    inside = value.values() if isinstance(value, (dict, types.MappingProxyType)) else value
+    held = list(inside) if isinstance(value, (dict, types.MappingProxyType, list, tuple)) else [value]
+    return any(callable(one) and is_users(one) for one in held)
+
+
+def _put_into(seen: Dependencies, holder: Any, part: str) -> list:
+    "The functions of the user's that stand in an installed module or class, in the place of its own."
+    if holder is None or is_users(holder) or id(holder) in seen.looked_into:
+        return []
+    seen.looked_into.add(id(holder))
+    return [[name, seen.digest(value, part)] for name, value in sorted(vars(holder).items())
+            if isinstance(value, types.FunctionType) and is_users(value)]
 
 
 def _cell_content(cell: types.CellType) -> Any:
@@ -318,6 +372,21 @@ def _module_name(name: str | None) -> str:
     return "" if name in (None, "__main__") else re.sub(r"^_(adapter|named)_[0-9a-f]+_", "", str(name)) + "."
 
 
+_ASKED = ("numpy.geterr", "numpy.get_printoptions", "decimal.getcontext", "locale.getlocale", "locale.localeconv",
+          "sys.getrecursionlimit", "os.getcwd", "os.cpu_count", "tempfile.gettempdir", "torch.get_num_threads",
+          "torch.get_default_dtype", "torch.is_grad_enabled")
+
+
+def _installed(seen: Dependencies, value: Any, part: str) -> Any:
+    "What of an installed thing may be another one tomorrow: a setting's value, else what stands behind the name."
+    for module, _, name in (asked.rpartition(".") for asked in _ASKED if callable(value)):
+        if value is (ask := getattr(sys.modules.get(module), name, ...)):
+            return ["installed", name, repr(ask())]
+    if _is_setting(value) or isinstance(value, (type, types.FunctionType)):                               # `sys.argv`
+        return seen.digest(value, part)
+    return [type(value).__qualname__, str(getattr(value, "__name__", ""))]
+
+
 def _outside(seen: Dependencies, read: Read, function: types.FunctionType, part: str) -> Any:
     "What a function reads by one name: the name of the part that it becomes, or of what was installed."
     if why := _hides(read, function.__globals__, seen.attributes):
@@ -326,14 +395,18 @@ def _outside(seen: Dependencies, read: Read, function: types.FunctionType, part:
         return repr(_ABSENT)
     if opener := _opener(read.value):                           # of a file that is named, and digested with its name
         return ["installed", opener]
+    if isinstance(read.value, types.ModuleType) and not is_users(read.value):
+        named = {name for name in function.__code__.co_consts if isinstance(name, str) and name in vars(read.value)}
+        return [seen.digest(read.value, part), *(_outside(seen, Read(f"{read.name}.{name}", vars(read.value)[name],
+                                                                     read.value), function, part)
+                                                 for name in sorted(named))]                 # `getattr(np, "mean")`
     if isinstance(read.value, types.ModuleType):
         return seen.add(f"module {_module_name(read.value.__name__)[:-1]}", read.value)
     if read.owner is not None and not is_users(read.owner) and not is_users(read.value):
-        held = [seen.digest(read.value, part)] if _is_setting(read.value) else []             # `sys.argv`
-        return ["installed", read.owner.__name__, read.name.rpartition(".")[2], *held]
+        return ["installed", read.owner.__name__, read.name.rpartition(".")[2], _installed(seen, read.value, part)]
     if callable(read.value) and isinstance(read.value, (type, types.FunctionType, types.BuiltinFunctionType)) \
             and not is_users(read.value):
-        return seen.digest(read.value, part)
+        return _installed(seen, read.value, part)
     where = function.__module__ if read.owner is None else read.owner.__name__
     return seen.add(_module_name(where) + read.name.rpartition(".")[2], read.value)
 
@@ -341,7 +414,7 @@ def _outside(seen: Dependencies, read: Read, function: types.FunctionType, part:
 def _class(seen: Dependencies, cls: type, part: str) -> list:
     "A class of the user's, or the name of one that was installed."
     if not is_users(cls):
-        return ["installed", cls.__module__, cls.__qualname__]
+        return ["installed", cls.__module__, cls.__qualname__, _put_into(seen, cls, part)]
     return _class_parts(seen, cls)
 
 
@@ -350,12 +423,19 @@ def _class_parts(seen: Dependencies, cls: type, without: Iterable[str] = ()) -> 
     add_file(seen, cls.__module__)
     name = _module_name(cls.__module__) + cls.__qualname__
     members = {member: value for member, value in vars(cls).items()
-               if member not in ("card", "_abc_impl", *without)
-               and (callable(value) or not (member.startswith("__") and member.endswith("__")))}
+               if member not in ("card", "_abc_impl", *without) and (callable(value) or member not in _OF_PYTHON)}
     bases = [_class_parts(seen, base, without) if without and is_users(base) else seen.digest(base, name)
              for base in cls.__bases__]
-    return ["class", cls.__qualname__, bases, [seen.add(f"{name}.{member}", value) for member, value in
-                                               sorted(members.items())]]
+    made_by = [seen.digest(type(cls), name)] if is_users(type(cls)) else []
+    return ["class", cls.__name__, cls.__qualname__, bases, made_by,
+            [seen.add(f"{name}.{member}", value) for member, value in sorted(members.items())]]
+
+
+_OF_PYTHON = {*vars(type("", (), {"__slots__": ()})), *vars(types.ModuleType("")), "__dict__", "__weakref__",
+              "__qualname__", "__annotations__", "__firstlineno__", "__static_attributes__", "__abstractmethods__",
+              "__orig_bases__", "__parameters__", "__type_params__", "__dataclass_fields__", "__dataclass_params__",
+              "__match_args__", "__hash__", "__file__", "__cached__", "__builtins__", "__path__",
+              "__annotate__", "__annotate_func__", "__annotations_cache__", "__conditional_annotations__"}
 
 # %% ../nbs/27_dependencies.ipynb #750df673
 def _module(seen: Dependencies, module: types.ModuleType, part: str) -> Any:
@@ -366,7 +446,7 @@ def _module(seen: Dependencies, module: types.ModuleType, part: str) -> Any:
     add_file(seen, module.__name__)
     return ["module", [seen.add(f"{_module_name(module.__name__)}{name}", value)
                        for name, value in sorted(vars(module).items())
-                       if not name.startswith("__") and not isinstance(value, types.ModuleType)]]
+                       if name not in _OF_PYTHON and not isinstance(value, types.ModuleType)]]
 
 
 def add_file(seen: Dependencies, name: str | None) -> None:
@@ -414,14 +494,30 @@ def _describe_object(seen: Dependencies, value: Any, part: str) -> Any:
         return ["tensor", str(value.dtype), list(value.shape), files.digest(numbers.numpy())]
     if library in ("tensorflow", "jax", "jaxlib") and hasattr(value, "__array__"):
         return ["array", files.digest(np.asarray(value))]
+    return _taken_apart(seen, value, part)
+
+
+def _taken_apart(seen: Dependencies, value: Any, part: str) -> Any:
+    "What Python's `copy` would make an object from anew. Raises whatever an object raises that does not say."
+    cls, library = type(value), type(value).__module__.partition(".")[0]
+    if isinstance(value, Iterator) or library == "multiprocessing":
+        return seen.refuse(part, f"is or holds a {cls.__name__}, which may give something else every time")
+    if isinstance(value, _GENERATORS) or (library == "torch" and cls.__name__ == "Generator"):
+        seen.generators[part] = value
     reduce = copyreg.dispatch_table.get(cls)
-    taken_apart = reduce(value) if reduce else value.__reduce_ex__(2)
-    if isinstance(taken_apart, str):
-        return ["installed", cls.__module__, taken_apart]
-    made, arguments, state, items, pairs = [*taken_apart[:5], None, None, None][:5]
+    pieces = reduce(value) if reduce else value.__reduce_ex__(2)
+    if isinstance(pieces, str):
+        home = sys.modules[pickle.whichmodule(value, pieces)]                               # type: ignore[attr-defined]
+        if getattr(home, pieces, None) is not value:                                        # `np.frompyfunc(…)`
+            return seen.refuse(part, f"is or holds a {cls.__name__}, which does not say what is in it")
+        return ["installed", cls.__module__, pieces, [seen.digest(one, part) for one in _left_out(value)]]
+    made, arguments, state, items, pairs = [*pieces[:5], None, None, None][:5]
     return ["object", [seen.digest(one, part) for one in (
         made, arguments, state, None if items is None else list(items), None if pairs is None else list(pairs),
         *_left_out(value))]]
+
+
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
 def _left_out(value: Any) -> list:
@@ -437,7 +533,8 @@ def _array(seen: Dependencies, value: Any, part: str) -> Any:
     "An array of NumPy: its numbers, or the objects in it."
     if value.dtype.hasobject:
         return ["objects", list(value.shape), [seen.digest(one, part) for one in value.ravel().tolist()]]
-    return ["array", files.digest(np.asarray(value))]
+    more = [] if type(value) in (np.ndarray, np.memmap) else [_describe_object(seen, value, part)]          # a mask
+    return ["array", files.digest(np.asarray(value)), *more]
 
 
 def _container(seen: Dependencies, value: Any, part: str) -> Any:

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SEVERITIES', 'PlaygroundError', 'InputError', 'UnknownNameError', 'OptionError', 'MissingFileError', 'OccupiedError',
            'MissingPackageError', 'BusyError', 'StorageError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError',
-           'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'describe_error', 'refusal', 'name_some',
-           'quoted', 'program', 'pip_install', 'install_extra', 'Finding', 'join_findings']
+           'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'machine_fault', 'describe_error', 'refusal',
+           'name_some', 'quoted', 'program', 'pip_install', 'install_extra', 'Finding', 'join_findings']
 
 # %% ../nbs/00_errors.ipynb #9be5d257
 import errno
@@ -155,10 +155,26 @@ _DISK_WORDS = {getattr(errno, name): " ".join(words) for name, words in _DISK_FA
 def disk_fault(error: OSError) -> str:
     """What is wrong with a disk or a path, and what to do, in two sentences; empty for an error of another kind.
 
-    Libraries that keep the number in their text (HDF5: `errno = 28`) are understood, too.
+    Libraries that keep the number in their text (HDF5: `errno = 28`, pip: `[Errno 28]`) are understood, too.
     """
-    told = re.search(r"errno = (\d+)", str(error))
+    told = re.search(r"errno(?: = | )(\d+)", str(error), re.IGNORECASE)
     return _DISK_WORDS.get(error.errno or 0) or (_DISK_WORDS.get(int(told[1]), "") if told else "")
+
+# %% ../nbs/00_errors.ipynb #b4acabd3
+_NO_MEMORY = re.compile("failed to map segment|can(no|')t allocate memory|not enough memory|bad_alloc", re.IGNORECASE)
+
+
+def machine_fault(error: BaseException) -> str:
+    "What the machine lacks, a disk's fault or memory or threads, and what to do; empty for an error of another kind."
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError):
+        return disk_fault(error)
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
+        said = f" ({text[:200].removesuffix('.')})" if text else ""
+        return f"there is not enough memory{said}. Ask for fewer `workers`, or allow this process more."
+    if "can't start new thread" in text:
+        return "no more threads may be started. Ask for fewer `workers`, or allow this process more memory or threads."
+    return ""
 
 # %% ../nbs/00_errors.ipynb #09c2fabf
 def describe_error(error: Exception) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from . import files
-from .errors import Finding, ImageError, InputError, MapError, PlaygroundError
+from .errors import Finding, ImageError, InputError, MapError, PlaygroundError, machine_fault
 from .matfiles.read import hdf5_contents, read_hdf5, read_mat
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def _opened(path: str | Path, max_pixels: int | None = None,
         raise ImageError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads. Copy or download "
                          "the file again, or save it as PNG.") from None
     except Exception as error:                                          # Pillow's decoders raise anything
+        if fault := machine_fault(error):
+            raise ImageError(f"{path}: {fault}") from None
         words = getattr(error, "strerror", None) or str(error).removesuffix(".") or type(error).__name__
         raise ImageError(f"{path}: not a whole picture ({words}). Copy or download the file again.") from None
 

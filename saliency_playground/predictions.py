@@ -95,6 +95,9 @@ def look_at(model: SaliencyModel) -> Dependencies:
         seen.add(name, method)
     for thing in model.users_code:
         seen.add(getattr(thing, "__qualname__", type(thing).__name__), thing)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_default_dtype() != torch.float32:
+        seen.parts["torch.get_default_dtype()"] = str(torch.get_default_dtype())
     return seen
 
 # %% ../nbs/35_predictions.ipynb #14898eec
@@ -148,6 +151,16 @@ def cache_key(model: SaliencyModel) -> Any:
 
 # %% ../nbs/35_predictions.ipynb #20a22076
 _settled: dict[str, str] = {}              # digest of a recipe after a run -> what it was when the run began
+_filled: dict[int, tuple[Any, str]] = {}   # id of a cache -> it, and the digest of the parts it was filled from
+
+
+def _forget(seen: Dependencies | None) -> None:
+    "Empty the caches (`lru_cache`) of a model that was looked at if they may hold what was made from other parts."
+    for cache in seen.caches if seen else []:
+        parts = files.digest(seen.parts if seen else {})
+        if hasattr(cache, "cache_clear") and _filled.get(id(cache), (None, ""))[1] != parts:
+            cache.cache_clear()
+        _filled[id(cache)] = (cache, parts)
 
 
 class PredictionStore:
@@ -160,6 +173,7 @@ class PredictionStore:
     def __init__(self, folder: str | Path, model: SaliencyModel, shown: Callable[[Any], Any] = dict):
         self.folder, self._shown = Path(folder), shown
         self.looked_at = look_at(model) if is_own(model) and cache_key(model) is None else None
+        _forget(self.looked_at)
         self.recipe = recipe(model, self.looked_at)
         self._model = model
         digest = files.digest(self.recipe)
@@ -265,7 +279,7 @@ class Watch:
         if self._reads is None:
             yield
             return
-        with watch(self._reads):
+        with watch(self._reads, self._store.looked_at.generators if self._store.looked_at else None):
             yield
         for known in self._known:
             known.update(self._reads.digests)
@@ -293,7 +307,10 @@ class Watch:
         A network that was loaded for the first image changes nothing: the code that loads it was looked at.
         """
         if "once" not in self._store.recipe:
-            _settled[files.digest(recipe(self._model))] = self._store.recipe_digest
+            seen = look_at(self._model) if is_own(self._model) and cache_key(self._model) is None else None
+            _settled[files.digest(recipe(self._model, seen))] = self._store.recipe_digest
+            if seen is not None:
+                _filled.update({id(cache): (cache, files.digest(seen.parts)) for cache in seen.caches})
 
     def untold(self) -> list[str]:
         "What of the model cannot be told, so that its predictions are not served again: a phrase each."

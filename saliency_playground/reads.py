@@ -8,20 +8,24 @@ __all__ = ['OWN_THREADS', 'digest_now', 'Reads', 'watch']
 # %% ../nbs/28_reads.ipynb #96a39132
 import importlib.util
 import os
+import pickle
+import random
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from . import files
 from .userfiles import is_installed
 
 # %% ../nbs/28_reads.ipynb #27e26fec
 def digest_now(name: str) -> str:
-    """A digest of what stands behind a name that was noted, see `Reads`: `file:…`, `folder:…` or `env:…`.
+    """A digest of what stands behind a name that was noted, see `Reads`: `file:…`, `folder:…`, `env:…` or `import:…`.
 
     `env:` without a name is the whole environment. `absent` if there is nothing; for any other name a word that is
     never the same twice.
@@ -32,14 +36,24 @@ def digest_now(name: str) -> str:
     if kind == "env":
         value = os.environ.get(place)
         return "absent" if value is None else files.sha256(value.encode(errors="surrogateescape"))
+    if kind == "import":
+        place = _module_file(place)
     try:
-        if kind == "file" and Path(place).is_file():
+        if kind in ("file", "import") and Path(place).is_file():
             return files.remembered_sha256(place)
         if kind == "folder":
             return files.digest(sorted(os.listdir(place)))
     except OSError:
         return "absent"
-    return "absent" if kind == "file" else uuid.uuid4().hex
+    return "absent" if kind in ("file", "import") else uuid.uuid4().hex
+
+
+def _module_file(name: str) -> str:
+    "The file of a module that is loaded, or that would be; empty if there is none."
+    with suppress(Exception):                                  # whatever the finders that somebody installed raise
+        spec = importlib.util.find_spec(name)
+        return spec.origin or "" if spec else ""
+    return getattr(sys.modules.get(name), "__file__", None) or ""
 
 # %% ../nbs/28_reads.ipynb #54f69e3c
 class Reads:
@@ -49,6 +63,7 @@ class Reads:
     """
     def __init__(self) -> None:
         self.digests: dict[str, str] = {}
+        self.seeded: set[str] = set()                           # generators of random numbers, see `watch`
         self._written: set[str] = set()
 
     def file(self, path: Any, writes: bool = False) -> None:
@@ -96,9 +111,18 @@ _EVENTS: dict[str, Callable[[Reads, tuple], None]] = {
     "ctypes.dlopen": lambda reads, arguments: reads.file(arguments[0]) if arguments[0] else None,
     "os.listdir": lambda reads, arguments: _listed(reads, arguments[0]),
     "os.scandir": lambda reads, arguments: _listed(reads, arguments[0]),
+    "import": lambda reads, arguments: _imported(reads, arguments),
     "socket.connect": lambda reads, arguments: reads.note(f"other:a connection to {arguments[1]}"),
     "os.fork": _process_started, "os.forkpty": _process_started, "os.posix_spawn": _process_started,
     "os.system": _process_started, "subprocess.Popen": _process_started}
+
+
+def _imported(reads: Reads, arguments: tuple) -> None:
+    "Note a module of the user's that is imported now, or not found: by another `sys.path` it may be another file."
+    name = str(arguments[0]).partition(".")[0]
+    place = _module_file(name)
+    if _asked_by_user(4) and place not in ("built-in", "frozen") and not (place and is_installed(Path(place))):
+        reads.note(f"import:{name}")
 
 
 def _opened(reads: Reads, path: Any, mode: str | None, flags: int) -> None:
@@ -139,14 +163,17 @@ def _hook(event: str, arguments: tuple) -> None:
 
 # %% ../nbs/28_reads.ipynb #64a26c9a
 _BETWEEN = ("os", "_collections_abc", "collections.abc", "genericpath", "posixpath", "ntpath", "pathlib",
-            "pathlib._local", "pathlib._abc", "glob")       # modules that ask in the name of who called them
+            "pathlib._local", "pathlib._abc", "glob", "random", "secrets", "uuid")   # ask in the name of their callers
 
 
-def _asked_by_user() -> bool:
-    "Whether something is asked by somebody's own code, and not by a library or by a thread of this package."
+def _asked_by_user(depth: int = 2) -> bool:
+    """Whether something is asked by somebody's own code, and not by a library or by a thread of this package.
+
+    depth: how many functions lie between.
+    """
     if threading.current_thread().name.startswith(OWN_THREADS):
         return False
-    frame: Any = sys._getframe(2)
+    frame: Any = sys._getframe(depth)
     while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
         frame = frame.f_back
     return frame is not None and not is_installed(Path(frame.f_code.co_filename))
@@ -158,7 +185,7 @@ def _noting(holder: Any, name: str, note: Callable[[Any], None]) -> Iterator[Non
     original = getattr(holder, name)
 
     def noted(*args: Any, **options: Any) -> Any:
-        if args and not getattr(_busy, "now", False):
+        if args and args[0] is not None and not getattr(_busy, "now", False):
             _busy.now = True
             try:
                 if _asked_by_user():
@@ -173,17 +200,81 @@ def _noting(holder: Any, name: str, note: Callable[[Any], None]) -> Iterator[Non
         setattr(holder, name, original)
 
 
+# %% ../nbs/28_reads.ipynb #7a0270b3
+def _state(generator: Any) -> bytes:
+    "What a generator of random numbers will draw next."
+    if isinstance(generator, np.random.Generator):
+        return pickle.dumps(generator.bit_generator.state)
+    state = getattr(generator, "get_state", None) or generator.getstate
+    return pickle.dumps(state()) if not hasattr(generator, "manual_seed") else bytes(state().numpy())
+
+
+def _shared() -> dict[str, Any]:
+    "The generators that all code shares, by the library that has them."
+    torch = sys.modules.get("torch")
+    return {"Python": random, "NumPy": np.random} | ({} if torch is None else {"PyTorch": torch.default_generator})
+
+
 @contextmanager
-def watch(reads: Reads) -> Iterator[None]:
-    "Note in `reads` all that is read while the `with` block runs, see the table above."
+def _drawing(reads: Reads, held: Mapping[str, Any]) -> Iterator[None]:
+    """Note in `reads` which generators of random numbers the `with` block draws from without seeding them first.
+
+    PyTorch's is left out where a network is built: that draws the weights which are then loaded.
+    """
+    torch, generators = sys.modules.get("torch"), _shared() | dict(held)
+    before, network = {name: _state(one) for name, one in generators.items()}, getattr(torch, "nn", None)
+    with ExitStack() as stack:
+        for holder, name, of in [(random, "seed", "Python"), (np.random, "seed", "NumPy"),
+                                 *([(torch, "manual_seed", "PyTorch")] if torch is not None else [])]:
+            stack.enter_context(_noting(holder, name, lambda _, of=of: reads.seeded.add(of)))       # type: ignore[misc]
+        for holder, name in ((os, "urandom"), (random, "_urandom")):
+            stack.enter_context(_noting(holder, name, lambda _: reads.note("other:random numbers of the system")))
+        built = stack.enter_context(_counting(network.Module, "__init__")) if network is not None else []
+        yield
+    for name in generators:
+        if _state(generators[name]) != before[name] and name not in reads.seeded and not (name == "PyTorch" and built):
+            reads.note(f"other:random numbers that it did not seed, of {name}")
+    reads.seeded.clear()
+
+
+@contextmanager
+def _counting(holder: Any, name: str) -> Iterator[list]:
+    "A list that gets an entry whenever `holder.name` is called in this `with` block."
+    original, calls = getattr(holder, name), []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        calls.append(name)
+        return original(*args, **options)
+    setattr(holder, name, counted)
+    try:
+        yield calls
+    finally:
+        setattr(holder, name, original)
+
+
+# %% ../nbs/28_reads.ipynb #a945e6d9
+def _add_hook() -> None:
+    "Let Python call `_hook` from now on."
     if not getattr(_hook, "added", False):
         sys.addaudithook(_hook)
         _hook.added = True                                    # type: ignore[attr-defined]
+
+
+@contextmanager
+def watch(reads: Reads, generators: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Note in `reads` all that is read while the `with` block runs, see the table above.
+
+    generators: of random numbers, by a name, that are looked at besides those of Python, NumPy and PyTorch.
+    """
+    _add_hook()
     _active.append(reads)
     try:
         with (_noting(os.environ, "encodekey", lambda name: reads.note(f"env:{name}") if type(name) is str else None),
               _noting(os.environ, "decodekey", lambda _: reads.note("env:")),
-              _noting(os, "stat", lambda path: _opened(reads, path, "r", 0))):
+              _noting(os, "stat", lambda path: _opened(reads, path, "r", 0)),
+              _noting(importlib, "import_module", lambda name: _imported(reads, (name,))),
+              _drawing(reads, generators or {})):
             yield
     finally:
         _active.pop()
+

@@ -59,7 +59,9 @@ def find_weights(published: PublishedWeights | None, path: str | Path | None = N
         path = path/published.name if path.is_dir() and published and (path/published.name).is_file() else path
         if not path.exists():
             raise InputError(f"{option}: there is no {path}. Give the file of weights, or leave {option} out.")
-        return path
+        if path.is_dir():
+            raise InputError(f"{option}: {path} is a folder. Give the file of weights in it.")
+        return files.regular_file(path)
     if published is None:
         return None
     places = [download_dir()/published.name, _torch_hub_dir()/published.name]

@@ -3,6 +3,7 @@
 The disks are small file systems in memory, which only root may mount. Elsewhere the notebooks stand in for them: they
 show the same sentences with an operating system that is told to refuse.
 """
+import importlib.util
 import json
 import os
 import shlex
@@ -10,13 +11,16 @@ import shutil
 import subprocess
 import sys
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from conftest import command, tiny_training
 
+from saliency_playground import files
 from saliency_playground.cli.main import main
 from saliency_playground.report.run import Run
 from saliency_playground.report.samples import dataset_of
@@ -43,7 +47,16 @@ WRITES = {                                                 # every command that 
     "doctor --html": "doctor data/toy --html disk/doctor.html -q",
     "convert": "convert gaze.csv --columns x=x,y=y,image_id=stimulus,observer=participant --to disk/converted",
     "data pack": "data pack data/toy --to disk/packed",
+    "doctor --fix": "doctor doubled --fix disk/mended.yaml -q",
+    "merge": "merge outputs scored --out disk/merged",
+    "folds aggregate": "folds aggregate --outputs scored --pretrained start --folds 'fold_*' --out disk/summary.csv",
+    "finetune": "finetune -c tiny.yaml --set output_dir=disk/tuned --set feature_cache.enabled=false -q",
+    "finetune, maps": "finetune -c tiny.yaml --precompute-gt --set data.participant_maps=participant_maps "
+                      "--set data.gt_cache_dir=disk/maps -q",
+    "folds run": "folds run -c tiny.yaml --n 2 --set output_dir=disk/tuned --runs elsewhere/runs",
+    "folds run, notebooks": "folds run -c tiny.yaml --n 2 --set output_dir=elsewhere/tuned --runs disk/runs",
 }
+NETWORKS = {"finetune", "finetune, maps", "folds run", "folds run, notebooks"}          # which need PyTorch
 
 
 def mounted(folder: Path, options: str) -> bool:
@@ -60,7 +73,19 @@ def workplace(tmp_path_factory):
     os.chdir(folder)
     make_toy("data/toy", n_images=4)
     Path("gaze.csv").write_text("participant,stimulus,x,y,start,duration\nann,a.png,10,20,0,200\n")
-    assert CliRunner().invoke(main, shlex.split("run --config baseline --set output_dir=outputs -q")).exit_code == 0
+    for line in ("run --config baseline --set output_dir=outputs -q",
+                 "run --config baseline --set output_dir=scored -q --set 'models=[{name: uniform, as: start}, "
+                 "{name: center_bias, as: fold_1}, {name: blur_baseline, as: fold_2}]'"):
+        assert CliRunner().invoke(main, shlex.split(line)).exit_code == 0
+    shutil.copytree("data/toy", "doubled")                                              # its points, in another unit
+    for path in Path("doubled/fixations").iterdir():
+        table = pd.read_csv(path)
+        table.assign(x=2 * table.x, y=2 * table.y).to_csv(path, index=False)
+    if importlib.util.find_spec("torch"):
+        tiny_training([{"name": "head", "epochs": 2, "lr": 0.01}], training={
+            "loss": "nll_fixations", "stages": [{"name": "head", "epochs": 2, "lr": 0.01}]})
+        line = "split --root toy --test-count 6 --folds 2 --out-dir splits"
+        assert CliRunner().invoke(main, shlex.split(line)).exit_code == 0
     Path("disk").mkdir()
     yield folder
     os.chdir(home)
@@ -80,6 +105,12 @@ def disk(workplace, monkeypatch, request):
 def typed(line: str):
     "What came of a command."
     return CliRunner().invoke(main, shlex.split(line))
+
+
+def need(name: str) -> None:
+    "Skip a test of a command that needs PyTorch where there is none."
+    if name in NETWORKS:
+        pytest.importorskip("torch", reason="allowed on this system: PyTorch is not installed")
 
 
 def refused(line: str, words: str) -> None:
@@ -103,18 +134,82 @@ def whole(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("disk", ["ro,size=64k"], indirect=True)
-@pytest.mark.parametrize("line", WRITES.values(), ids=WRITES)
-def test_a_read_only_disk(disk, line):
-    refused(line, "read-only")
+@pytest.mark.parametrize("name", WRITES)
+def test_a_read_only_disk(disk, name):
+    need(name)
+    refused(WRITES[name], "read-only")
 
 
 @pytest.mark.parametrize("disk", ["size=4k"], indirect=True)
-@pytest.mark.parametrize("line", WRITES.values(), ids=WRITES)
-def test_a_full_disk(disk, line):
+@pytest.mark.parametrize("name", [*WRITES, "kaggle bundle"])
+def test_a_full_disk(disk, name):
     "Of one page, which is taken."
+    need(name)
     (disk/"taken").write_bytes(bytes(4096))
-    refused(line, "full")
+    refused((WRITES | {"kaggle bundle": "kaggle bundle --out disk/bundle --user ada"})[name], "full")
     assert whole(disk)
+
+
+TRAIN = "finetune -c tiny.yaml --fold 1 -q"
+WRITTEN = ["features", "state.pth", "final.pth", "history.csv", "curves.png"]
+
+
+@pytest.mark.parametrize("disk", ["size=64m"], indirect=True)
+def test_a_disk_that_fills_while_a_training_writes(disk, monkeypatch):
+    "Before each kind of file; with room again it goes on, to the weights of a training that was not stopped."
+    need("finetune")
+    from saliency_playground import weights
+    assert typed(f"{TRAIN} --set output_dir=elsewhere/calm").exit_code == 0
+    there = f"{TRAIN} --set output_dir=disk/tuned --set feature_cache.dir=disk/features --resume"
+    unmet, writing = list(WRITTEN), files.atomic_path
+
+    @contextmanager
+    def filling(path, durable=True):
+        "What `atomic_path` does, on a disk that is full from the first file of the next kind on."
+        if unmet and unmet[0] in str(path):
+            unmet.pop(0)
+            with open("disk/filler", "wb", buffering=0) as filler, pytest.raises(OSError, match="No space"):
+                while filler.write(bytes(1 << 16)):
+                    pass
+        with writing(path, durable) as beside:
+            yield beside
+    monkeypatch.setattr(files, "atomic_path", filling)
+    for kind in WRITTEN:
+        result = typed(there)
+        assert result.exit_code == 2 and "full" in result.output and kind in result.output, (kind, result.output)
+        assert len(result.output.strip().splitlines()) == 1 and whole(disk), result.output
+        Path("disk/filler").unlink()
+    assert not unmet and typed(there).exit_code == 0
+    for name in ("final.pth", "last.pth"):
+        calm, full = (weights.read_state(Path(folder, "fold_01", name)) for folder in ("elsewhere/calm", "disk/tuned"))
+        assert calm.keys() == full.keys() and all(calm[key].equal(full[key]) for key in calm), name
+
+
+@pytest.mark.parametrize("disk", ["size=4k"], indirect=True)
+def test_a_full_disk_of_tracking(disk):
+    "One sentence that names the folder, and nothing of the tracebacks that W&B's own log would print."
+    need("finetune")
+    pytest.importorskip("wandb", reason="allowed on this system: wandb is not installed")
+    (disk/"taken").write_bytes(bytes(4096))
+    done = command(*shlex.split(TRAIN), "--set", "output_dir=elsewhere/tuned", "--set", "wandb.enabled=true", "--set",
+                   "wandb.mode=offline", "--set", "wandb.dir=disk/tracked", code=2)
+    assert "disk/tracked: the disk is full" in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no SIGKILL")
+def test_a_killed_pack_leaves_nothing(workplace, monkeypatch, tmp_path):
+    "Its unfinished folder goes with the next pack that is written beside it, and the pack is whole."
+    pytest.importorskip("pyarrow", reason="allowed on this system: pyarrow is not installed")
+    monkeypatch.chdir(workplace)
+    dying = ("import os, signal; from saliency_playground.datafiles import pack; write = pack.packed_name\n"
+             "def die(*words): return os.kill(os.getpid(), signal.SIGKILL) if words[2] == 2 else write(*words)\n"
+             "pack.packed_name = die; from saliency_playground.cli.main import main; main()")
+    line = ["data", "pack", "data/toy", "--to", str(tmp_path/"packed"), "-q"]
+    killed = subprocess.run([sys.executable, "-c", dying, *line], capture_output=True)
+    assert killed.returncode == -9 and [path.suffix for path in tmp_path.iterdir()] == [".part"], killed.stderr
+    assert typed(shlex.join(line)).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["packed"]
+    assert typed(f"doctor {tmp_path/'packed'} --dataset packed -q").exit_code != 2
 
 
 @pytest.mark.parametrize("disk", ["size=1500k"], indirect=True)
@@ -316,3 +411,60 @@ def test_a_device_among_the_files_of_a_dataset_is_not_copied(planted, workplace,
     result = typed("data pack data/device --to elsewhere/packed -q")
     assert result.exit_code == 2 and "is a device" in result.output, result.output
     assert not list(Path("elsewhere").rglob("*.png"))
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="allowed on this system: it has no /dev/fd")
+@pytest.mark.parametrize("line", ["run --config", "finetune --config", "doctor"])
+def test_a_pipe_of_a_shell_is_called_one(workplace, monkeypatch, line):
+    "`--config <(…)`, which was said to be no file at all."
+    monkeypatch.chdir(workplace)
+    reading, writing = os.pipe()
+    os.write(writing, b"models: [uniform]")
+    os.close(writing)
+    result = typed(f"{line} /dev/fd/{reading}")
+    os.close(reading)
+    assert result.exit_code == 2 and "is a pipe" in result.output, result.output
+
+
+@pytest.mark.parametrize("model", ["torchscript", "onnx", "unisal", "msi_net", "deepgaze_i", "deepgaze_iie",
+                                   "deepgaze_iii", "fastgaze", "hf_torch"])
+def test_weights_that_are_a_folder(workplace, monkeypatch, model):
+    "One sentence before the first image, not one for each."
+    pytest.importorskip("torch", reason="allowed on this system: PyTorch is not installed")
+    monkeypatch.chdir(workplace)
+    result = typed(f"run --config baseline --set 'models=[{{name: {model}, weights_path: data}}]' -q "
+                   "--set output_dir=elsewhere")
+    assert result.exit_code == 2 and "weights_path: data is a folder" in result.output, result.output
+
+
+@pytest.mark.parametrize("line", [
+    "run --config baseline --set output_dir=data/toy/images/out",
+    "run --config baseline --set output_dir=elsewhere --set prediction_cache_dir=data/toy/images",
+    "run --config baseline --set output_dir=elsewhere --set heatmaps_png.enabled=true "
+    "--set heatmaps_png.out_dir=data/toy/fixations/../images/out",
+    "data pack data/toy --to data/toy/images/packed", "finetune -c tiny.yaml --set output_dir=toy/images/out"])
+def test_results_never_become_images(workplace, monkeypatch, line):
+    "A heatmap among the images would be a stimulus of the next run."
+    monkeypatch.chdir(workplace)
+    need(line.partition(" ")[0])
+    before = sorted(Path().glob("*/**/images/**"))
+    result = typed(f"{line} -q")
+    assert result.exit_code == 2 and "among the dataset's images" in result.output, result.output
+    assert sorted(Path().glob("*/**/images/**")) == before
+
+
+LIMITS = ["RLIMIT_NOFILE, 5", "RLIMIT_NOFILE, 8", "RLIMIT_AS, 400 << 20"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="allowed on this system: limits are Linux's")
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_machine_that_gives_little(workplace, monkeypatch, limit):
+    "Few files, little memory: a sentence, or failed images that do not blame the image."
+    monkeypatch.chdir(workplace)
+    name, number = limit.split(", ", 1)
+    run = (f"import resource; resource.setrlimit(resource.{name}, ({number}, {number})); "
+           "from saliency_playground.cli.main import main; main()")
+    line = shlex.split("run --config baseline --workers 8 -q --set output_dir=elsewhere --set overwrite=always")
+    done = subprocess.run([sys.executable, "-c", run, *line], capture_output=True, text=True, timeout=100)
+    assert "Traceback" not in done.stderr and "Copy or download" not in done.stderr, done.stderr[-800:]
+    assert done.returncode in (0, 1, 2), done.stderr[-800:]

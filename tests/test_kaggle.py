@@ -181,7 +181,7 @@ def test_start_to_end(tmp_path):
     # stopped after the first epoch, continued elsewhere
     assert pd.read_csv(place / "sessions/fold-2" / TUNED / "fold_02/history.csv").epoch.tolist() == [0, 1, 2, 3]
     tables = [aggregated(place / folder) for folder in ("home/from-kaggle", "home/folds")]
-    pd.testing.assert_frame_equal(*tables, rtol=1e-3)                        # one session or eight, the same training
+    pd.testing.assert_frame_equal(*tables, rtol=1e-3)              # in one session or in several, stopped or not
     if OSIE50.is_dir():
         assert tables[0].difference_low["NSS"] > 0 and tables[0].difference_low["AUC"] > 0   # a training that was one
 

@@ -5,6 +5,7 @@ Of poor runs, of edited ones, from elsewhere.
 import json
 import re
 import shutil
+import subprocess
 import zipfile
 from contextlib import nullcontext
 from typing import Any
@@ -23,6 +24,7 @@ from saliency_playground.cli.main import main
 from saliency_playground.core import Prediction, SaliencyModel
 from saliency_playground.errors import RunError
 from saliency_playground.registry import register
+from saliency_playground.report.latex import PAPER_WIDTHS, LatexBlock, LatexCell, latex_label, latex_table
 from saliency_playground.toy import make_toy
 
 EVIL = "<script>alert(1)</script>"
@@ -51,7 +53,8 @@ def test_every_form(scratch):
     assert "spectral_residual" in done.stdout and "AUC[neg=all,ties=half]" in done.stdout
     html = (scratch / "r.html").read_text(encoding="utf-8")
     # it needs nothing else
-    assert not re.search(r"<script|<link|https?:|url\(|@import", re.sub(r'"data:[^"]*"', '""', html))
+    assert not re.search(r"<link|https?:|url\(|@import| src=\"(?!\")", re.sub(r'"data:[^"]*"', '""', html))
+    assert html.count("<script") == 1
     assert (html.count("data:image/png") == 2 * 4 and html.count("data:image/jpeg") >= 4
             and "prefers-color-scheme: dark" in html)
     assert (scratch / "r.md").read_text(encoding="utf-8").count("| spectral_residual |") >= 1
@@ -117,7 +120,7 @@ def test_names_are_not_trusted(scratch):
     write_record(out, about, about["tables"])                          # who edits a run may sign it, too
     cli("report", out, "--html", "r.html", "--markdown", "r.md")
     html = (scratch / "r.html").read_text(encoding="utf-8")
-    assert "<script" not in html and html.count("&lt;script&gt;") >= 5
+    assert html.count("<script") == 1 and EVIL not in html and html.count("&lt;script&gt;") >= 5
     outside_code = re.sub(r"`[^`]*`", "", (scratch / "r.md").read_text(encoding="utf-8"))
     assert not re.search(r"(?<!\\)<script", outside_code)
 
@@ -171,3 +174,58 @@ def test_exports(scratch):
     (scratch / "predictions/folder/uniform/02_sea.npy").unlink()
     cli("export", out, "--to", "npz", "--model", "uniform", "--out", "again.npz", code=2)
     assert not list(scratch.glob("*again*")) and not list(scratch.glob(".*.part"))
+
+
+NAMES = ["a_b%&#{}^~\\", "[1] first", "*starred", "中文", "a--b `quoted' <|>", "x" * 60,
+         "an_uncommonly_long_name_of_a_model-fine_tuned_on_everything"]
+TEX = shutil.which("pdflatex") or shutil.which("tectonic") or ""
+
+
+@pytest.mark.skipif(not TEX, reason="allowed on this system: there is no LaTeX (Debian: apt-get install "
+                                        "texlive-latex-base texlive-latex-recommended)")
+@pytest.mark.parametrize("columns", [1, 9, 14])
+@pytest.mark.parametrize("width", PAPER_WIDTHS)
+def test_latex_fits(scratch, width, columns):
+    "Tables of few and many metrics and of the worst names compile, and nothing in them is too wide."
+    cells = [LatexCell("−10.739", "±0.028", look) for look in (["textbf", "emph", ""] * 5)[:columns]]
+    blocks = [LatexBlock("", [(name, cells) for name in NAMES]),
+              LatexBlock("50 % of_it", [("gold", [LatexCell("0.653†")] * columns)])]
+    header = ["model", *(f"{name} ↑" for name in [*["AUC_Judd", "sAUC", "KL"] * 4, NAMES[0], NAMES[-1]][:columns])]
+    table = latex_table(("50 % of a_b", latex_label("a_b & c")), header, blocks, "p < 0.05, ° and † & #", width)
+    (scratch / "t.tex").write_text(
+        "\\documentclass[10pt]{article}\n\\usepackage{booktabs}\n"
+        f"\\usepackage[textwidth={PAPER_WIDTHS[width]}in,textheight=9in]{{geometry}}\n"
+        f"\\begin{{document}}\nSee \\ref{{tab:a-b-c}}.\n{table}\n\\end{{document}}\n", encoding="utf-8")
+    options = ["--keep-logs"] if "tectonic" in TEX else ["-interaction=nonstopmode", "-halt-on-error"]
+    done = subprocess.run([TEX, *options, "t.tex"], cwd=scratch, capture_output=True, text=True, errors="replace")
+    log = (scratch / "t.log").read_text(encoding="utf-8", errors="replace")
+    assert done.returncode == 0, log[-1500:]
+    assert "Overfull" not in log and "Missing character" not in log and "too large for page" not in log
+
+
+def test_latex_comments_stay_comments(scratch):
+    "What a run says of itself cannot leave a comment of the LaTeX file."
+    out = toy_run()
+    about = json.loads((out / "run.json").read_text())
+    about["remarks"] = ["one\n\\input{/etc/passwd}\r\\end{document}\u2028x"]
+    write_record(out, about, about["tables"])
+    cli("report", out, "--latex", "r.tex")
+    lines = (scratch / "r.tex").read_text(encoding="utf-8").splitlines()
+    assert all(line.startswith("%") for line in lines if "passwd" in line)
+
+
+def test_figure_command(scratch):
+    "The figure of a paper, asked for in one line: text is text in fonts that lie in the file."
+    out = toy_run(["uniform", "center_bias", "spectral_residual"], metrics=["NSS", "CC"])
+    said = command("figure", out, "--worst", "NSS", "--count", "2", "--scores", "NSS,CC", "--width", "column",
+                   "--out", "f.pdf", "--out", "f.png").stdout
+    worst = Run(out).table("folder", "spectral_residual").sort_values("NSS").image_id[:2]
+    assert ", ".join(worst) in said and "own maximum" in said
+    drawn = (scratch / "f.pdf").read_bytes()
+    assert drawn.startswith(b"%PDF") and b"/FontFile2" in drawn and b"/Type3" not in drawn
+    with Image.open(scratch / "f.png") as picture:
+        assert picture.width == round(3.25 * 300)
+    if shutil.which("pdftotext"):
+        text = subprocess.run(["pdftotext", "-layout", "f.pdf", "-"], capture_output=True, text=True, check=True).stdout
+        assert "ground" in text and "NSS" in text and "flat" in text
+    assert "no model 'unifrom'" in command("figure", out, "--models", "unifrom", code=2).stderr

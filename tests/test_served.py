@@ -67,7 +67,7 @@ def notebook(folder, *cells):
             exec(compile(cell, f"<ipython-input-{n}>", "exec"), __main__.__dict__)
     """)
     done = subprocess.run([sys.executable, "-c", script], input=json.dumps([PROLOGUE, *map(textwrap.dedent, cells)]),
-                          capture_output=True, text=True, cwd=folder, encoding="utf-8", timeout=300,
+                          capture_output=True, text=True, cwd=folder, encoding="utf-8", timeout=560,
                           env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"})
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
@@ -137,7 +137,63 @@ KINDS = {
     "another process": ("open('c', 'w').write('0')", MODEL.format("image[..., int(ask())]"),
                         "open('c', 'w').write('1')"),
     "a text that is run": ("c = 0", MODEL.format("image[..., eval('c')]"), "c = 1"),
+    "a method that is partly given": ("from functools import partial\nclass K:\n    c = 0\n"
+                                      "    def f(self, v): return v[..., self.c]\nk = K(); f = partial(k.f)",
+                                      MODEL.format("f(image)"), "k.c = 1"),
+    "a variable of a closure": ("def make():\n    c = 0\n    def f(v): return v[..., c]\n    def to(x):\n"
+                                "        nonlocal c\n        c = x\n    return f, to\nf, to = make()",
+                                MODEL.format("f(image)"), "to(1)"),
+    "a class of a class": ("class M(type): c = 0\nclass K(metaclass=M): pass", MODEL.format("image[..., K.c]"),
+                           "M.c = 1"),
+    "a descriptor": ("class D:\n    def __init__(self, c): self.c = c\n    def __get__(self, *who): return self.c\n"
+                     "d = D(0)\nclass K: c = d", MODEL.format("image[..., K.c]"), "d.c = 1"),
+    "a name with underscores": ("class K: __c__ = 0", MODEL.format("image[..., K.__c__]"), "K.__c__ = 1"),
+    "a version of a module": ("open('h.py', 'w').write('__version__ = 0')\nsys.path.insert(0, '.')\nimport h",
+                              MODEL.format("image[..., getattr(h, '__version__')]"), "h.__version__ = 1"),
+    "a module that answers itself": (
+        "open('h.py', 'w').write('V = {\"c\": 0}\\ndef __getattr__(n):\\n    if n in V: return V[n]\\n'\n"
+        "                        '    raise AttributeError(n)')\nsys.path.insert(0, '.')\nimport h",
+        MODEL.format("image[..., h.c]"), "h.V['c'] = 1"),
+    "a default of a dataclass": ("from dataclasses import dataclass\n@dataclass\nclass K: c: int = 0",
+                                 MODEL.format("image[..., K().c]"), "@dataclass\nclass K: c: int = 1"),
+    "a function for a type": ("from functools import singledispatch\n@singledispatch\ndef f(v): return v[..., 0]",
+                              MODEL.format("f(image)"), "f.register(np.ndarray, lambda v: v[..., 1])"),
+    "a mask of an array": ("w = np.ma.array([1.0, 2.0, 0.0], mask=[0, 0, 0])", MODEL.format("image @ w.filled(0)"),
+                           "w.mask = [0, 1, 0]"),
+    "a library that was patched": ("", MODEL.format("image[..., 1] * 0.1 + np.abs(image[..., 0].astype(float))"),
+                                   "kept = np.abs; np.abs = np.negative"),
+    "a part of a library that was patched": (
+        "np.abs = globals().get('kept', np.abs)\nimport scipy.ndimage._filters as inside\n"
+        "one = inside.gaussian_filter1d",
+        MODEL.format("gaussian_filter(image[..., 0].astype(float), 2)"),
+        "inside.gaussian_filter1d = lambda v, *a, **k: -np.asarray(v)"),
+    "how NumPy takes errors": ("inside.gaussian_filter1d = one",
+                               MODEL.format("image[..., int(np.geterr()['divide'] == 'ignore')]"),
+                               "np.seterr(divide='ignore')"),
+    "which module a name means": (
+        "for n, d in enumerate(['one', 'two']): os.makedirs(d); open(d + '/h.py', 'w').write(f'c = {n}')\n"
+        "sys.path[:0] = [os.path.abspath(d) for d in ('one', 'two')]\ndef c():\n    import h\n    return h.c",
+        MODEL.format("image[..., c()]"), "del sys.path[0], sys.modules['h']; importlib.invalidate_caches()"),
+    "what a cache had before": ("from functools import lru_cache\nD = {'c': 1}\n@lru_cache\ndef c(): return D['c']\n"
+                                "c(); D['c'] = 0", MODEL.format("image[..., c()]"), "D['c'] = 1"),
+    "what a link leads to": ("for n in '01': open('d' + n, 'w').write(n)\nos.symlink('d0', 'd')",
+                             MODEL.format("image[..., int(open('d').read())]"),
+                             "os.unlink('d'); os.symlink('d1', 'd')"),
+    "the globals of a function": ("c = 0\ndef f(): pass", MODEL.format("image[..., f.__globals__['c']]"), "c = 1"),
+    "the globals of a frame": ("c = 0", MODEL.format("image[..., sys._getframe().f_globals['c']]"), "c = 1"),
+    "a docstring": ("def f(): '0'", MODEL.format("image[..., int(f.__doc__)]"), "def f(): '1'"),
+    "when a file was written": ("open('f', 'w').close(); os.utime('f', (0, 0))",
+                                MODEL.format("image[..., int(os.path.getmtime('f'))]"), "os.utime('f', (1, 1))"),
+    "a file by its number": ("open('f', 'w').write('0'); fd = os.open('f', os.O_RDONLY)",
+                             MODEL.format("image[..., int(os.pread(fd, 1, 0))]"), "open('f', 'w').write('1')"),
+    "a function inside an array's": ("c = 0\nf = np.frompyfunc(lambda x: x * (1 - 2 * c), 1, 1)",
+                                     MODEL.format("f(image[..., 0].astype(float)).astype(float)"), "c = 1"),
+    "memory that is shared": ("from multiprocessing.shared_memory import SharedMemory\n"
+                              "m = SharedMemory(create=True, size=1); m.buf[0] = 0",
+                              MODEL.format("image[..., m.buf[0]]"), "m.buf[0] = 1"),
 }
+UNTOLD = {"another process", "a text that is run", "the globals of a function", "the globals of a frame", "a docstring",
+          "when a file was written", "a file by its number", "a function inside an array's", "memory that is shared"}
 HELP = """
     import subprocess
     def is_there(name):
@@ -164,11 +220,35 @@ def served(tmp_path_factory):
 @pytest.mark.parametrize("kind", KINDS)
 def test_in_a_notebook_what_is_read_and_changed_is_computed_again(kind, served):
     first, second, changed, again, right = served[kind]
-    told = kind not in ("another process", "a text that is run")
+    told = kind not in UNTOLD
     assert first[0] == 3 and second[0] == (0 if told else 3) and second[1] == first[1]
     assert changed[0] == 3 and again[0] == (0 if told else 3)
     assert again[1] == changed[1] == right[1] != first[1]
     assert any("cache_key" in said for said in changed[2]) == (not told)
+
+
+RANDOM = {
+    "NumPy's": ("", "np.random.rand(48, 64)", "np.random.seed(0)"),
+    "Python's": ("import random", "image[..., 0] * random.random()", "random.seed(0)"),
+    "PyTorch's": ("import torch", "torch.rand(48, 64).numpy()", "torch.manual_seed(0)"),
+    "one of its own": ("rng = np.random.default_rng(0)", "rng.random((48, 64))", None),
+    "a new one": ("", "np.random.default_rng().random((48, 64))", None),
+    "the system's": ("import secrets", "image[..., 0] * (1.0 + secrets.randbelow(100))", None),
+    "the clock": ("from time import time", "image[..., 0] * (time() % 10)", None)}
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+def test_random_numbers_and_clocks_are_not_served_unless_the_code_seeds_them(kind, tmp_path):
+    before, answer, seed = RANDOM[kind]
+    if "torch" in before:
+        pytest.importorskip("torch")
+    first, second = notebook(tmp_path, before, MODEL.format(answer), BENCH, BENCH)
+    assert first[0] == second[0] == 3 and "cache_key" in second[2][0]
+    if seed:
+        seeded = MODEL.format(f"({seed}, {answer})[1]")
+        first, drawn_between, second = notebook(tmp_path, before, seeded, BENCH, f"print(json.dumps([float({answer}.sum())]))"
+                                                if "image" not in answer else "print('[0]')", BENCH)
+        assert (first[0], second[0]) == (3, 0) and first[1] == second[1] and not second[2]
 
 
 def test_an_edited_file_that_was_not_loaded_again_is_not_taken_for_new_code(tmp_path):
@@ -294,7 +374,7 @@ def one_run(folder, arguments, environment=None):
     "A run in a process of its own: for each model how many predictions were computed, and the mean NSS."
     paths = os.pathsep.join([str(ROOT), *(f"lib{n}" for n, way in enumerate(WAYS) if "PYTHONPATH" in way)])
     done = subprocess.run([sys.executable, "-c", RUN.format(data=DATA, arguments=arguments)], capture_output=True,
-                          text=True, encoding="utf-8", cwd=folder, timeout=300,
+                          text=True, encoding="utf-8", cwd=folder, timeout=560,
                           env=os.environ | {"PYTHONPATH": paths} | (environment or {}))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -70,6 +70,9 @@ def fault_of(target: str, page: Path) -> str:
     if parts.scheme or target.startswith("//"):
         if parts.scheme == "data":
             return ""
+        own = re.search(r"saliency-playground/saliency_playground/blob/main/([^?#]+)", target)
+        if own and not (ROOT / own[1]).is_file():
+            return f"there is no file {own[1]} of ours"
         odd = [word for word in PLACEHOLDERS if word in target.lower()]
         good = (parts.scheme == "https" and re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.hostname or "", flags=re.I)
                 and not re.search(r"[\s\\{}<>…]", target))
@@ -92,7 +95,9 @@ def test_the_checker_sees():
     "Each kind of wrong link is found, and good ones are not."
     page = TUTORIALS[0] if TUTORIALS else NOTEBOOKS[0]
     wrong = ["http://arxiv.org", "https://localhost/x", "https://example.com/paper", "https://{host}/x",
-             "https://arxiv", "gone.ipynb", "#No-heading", "", "/etc/hosts",
+             "https://arxiv", "gone.ipynb",
+             "https://github.com/saliency-playground/saliency_playground/blob/main/nbs/gone.ipynb",
+             "#No-heading", "", "/etc/hosts",
              "../../README.md#no-such-part", "../../.."]
     assert not [target for target in wrong if not fault_of(target, page)]
     good = ["https://saliency.tuebingen.ai", "../21_core.ipynb#Prediction", "../../README.md#install", f"{page.name}"]

@@ -68,6 +68,8 @@ def read_config(source: str | Path | Mapping) -> Document:
         return Document(data=dict(source))
     shipped, path = packaged_configs(), Path(os.path.expanduser(source))
     file, name = (shipped[source], f"{source}.yaml") if source in shipped else (path, str(source))
+    if file is path and path.exists():
+        regular_file(path)                             # not `<(…)` of a shell, a pipe that can be read once only
     if file is path and not path.is_file():
         raise ConfigError([f"{name}: there is no such file, and no packaged config of that name "
                            f"({', '.join(shipped)}).{did_you_mean(path.stem, shipped)}"])

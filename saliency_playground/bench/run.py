@@ -16,6 +16,7 @@ from typing import Any
 from .. import files
 from ..checkup.recognise import door_findings, refused_because
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
+from ..datasets.base import refuse_among_images
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
 from ..progress import RunBar, busy, is_watched
@@ -113,6 +114,7 @@ def _cells(config: Config, quiet: bool) -> list[Cell]:
         dataset = datasets[entry.as_]
         try:
             items = survey(dataset, config.limit_images, quiet)
+            refuse_among_images(dataset, _written_to(config))
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
         findings = [*_check_findings(dataset, entry.as_), *door_findings(dataset)]
@@ -127,6 +129,13 @@ def _cells(config: Config, quiet: bool) -> list[Cell]:
     return cells
 
 # %% ../../nbs/40_bench/06_run.ipynb #c1800002
+def _written_to(config: Config) -> dict[str, Path | None]:
+    "The folders that a run writes to, by the names of their options."
+    return {"output_dir": config.output_dir,
+            "prediction_cache_dir": config.prediction_cache_dir if config.cache_predictions else None,
+            "heatmaps_png.out_dir": config.heatmaps_png.out_dir if config.heatmaps_png.enabled else None}
+
+
 def _bind_ceiling(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
     "The model, or if it is a ceiling a copy of it that knows its dataset."
     if not isinstance(model, Ceiling):

@@ -18,7 +18,7 @@ from typing import Any, TextIO, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ..errors import InputError, PlaygroundError, describe_error
+from ..errors import InputError, PlaygroundError, describe_error, machine_fault
 from ..files import did_you_mean
 from ..tables import fit_line, window_width
 
@@ -181,8 +181,13 @@ class CommandGroup(HelpGroup):
             ctx.exit(error.exit_code)
         except BrokenPipeError:                              # `… | head` has seen enough; click ends quietly
             raise
-        except (OSError, UnicodeDecodeError, MemoryError) as error:        # what `errors.disk_fault` has words for, too
+        except (OSError, UnicodeDecodeError) as error:       # what `errors.disk_fault` has words for, too
             click.echo(describe_error(error), err=True)
+            ctx.exit(2)
+        except Exception as error:                           # a bug, unless the machine lacks something
+            if not (fault := machine_fault(error)):
+                raise
+            click.echo(fault, err=True)
             ctx.exit(2)
 
 # %% ../../nbs/70_cli/01_base.ipynb #ab107b97

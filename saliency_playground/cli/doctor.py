@@ -37,6 +37,9 @@ def dataset_entries(target: str, dataset: str | None = None) -> list[dict[str, A
         return [{"name": "csv_indexed", "as": path.stem, "index_csv": target}]
     from saliency_playground.bench.config import load_config, packaged_configs
     from saliency_playground.checkup.recognise import export_said
+    from saliency_playground.files import regular_file
+    if path.exists():
+        regular_file(path)
     if path.suffix.lower() not in (".yaml", ".yml") and target not in packaged_configs():
         if said := export_said(path):
             raise InputError(said)

@@ -6,6 +6,7 @@
 __all__ = ['names_given', 'figure_images', 'figure']
 
 # %% ../../nbs/70_cli/07_figure.ipynb #682d3541
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 import click
 
 from ..errors import InputError
+from ..progress import busy
 from ..report.latex import PAPER_WIDTHS
 from .base import HelpCommand, write_output
 
 # %% ../../nbs/70_cli/07_figure.ipynb #a6ae84c7
-def names_given(texts: tuple[str, ...], known: list[str]) -> list[str]:
-    "The names in some texts, in which commas separate them, but for those of a name that is known."
+def names_given(texts: tuple[str, ...], known: Container[str] = ()) -> list[str]:
+    "The names in an option's texts, in which commas separate them, but for those of a name that is known."
     return [name.strip() for text in texts for name in ([text] if text in known else text.split(",")) if name.strip()]
 
 # %% ../../nbs/70_cli/07_figure.ipynb #a2a5f8ef
@@ -45,15 +47,15 @@ def figure_images(run: Any, dataset: str, named: tuple[str, ...], count: int,
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
 @click.option("--out", multiple=True, default=["figure.pdf"], show_default=True, metavar="FILE",
               type=click.Path(path_type=Path, dir_okay=False), help="The file to write, .pdf or .png; more than once.")
-@click.option("--images", multiple=True, metavar="IDS", help="These images, in this order, commas between them.")
+@click.option("--images", multiple=True, metavar="ID,…", help="These images, in this order, commas between them.")
 @click.option("--best", metavar="METRIC", help="The images on which a model scores best.")
 @click.option("--worst", metavar="METRIC", help="Those on which it scores worst: the first of --models, or the best.")
 @click.option("-n", "--count", default=4, show_default=True, type=click.IntRange(1, 50), metavar="N",
               help="How many images, if they are not named; spread evenly without --best and --worst.")
-@click.option("--models", multiple=True, metavar="NAMES", help="These models and ceilings; `*` stands for anything. "
+@click.option("--models", multiple=True, metavar="NAME,…", help="These models and ceilings; `*` stands for anything. "
               "The first five of the leaderboard if not given.")
 @click.option("--dataset", metavar="NAME", help="Of this dataset; needed if the run has several.")
-@click.option("--scores", multiple=True, metavar="METRICS", help="Write the image's scores below each map.")
+@click.option("--scores", multiple=True, metavar="METRIC,…", help="Write the image's scores below each map.")
 @click.option("--scale", type=click.Choice(["own", "common"]), default="own", show_default=True,
               help="Each map from 0 to its own maximum, or all as multiples of a uniform map.")
 @click.option("--truth", type=click.Choice(["map", "fixations", "both"]), default="map", show_default=True,
@@ -88,7 +90,8 @@ def figure(output_dirs: tuple[Path, ...], out: tuple[Path, ...], models: tuple[s
     shown = figure_models(run, name, names_given(models, models_of(run, name)))
     by = asked["best"], asked["worst"], shown[0] if models else None
     images = figure_images(run, name, asked["images"], asked["count"], by)
-    drawn = paper_figure(run, images, shown, name, style)
+    with busy("drawing"):
+        drawn = paper_figure(run, images, shown, name, style)
     click.echo(figure_caption(run, images, shown, name, style))
     if left_out := [model for model in models_of(run, name, ceilings=False) if model not in shown and not models]:
         click.echo(f"Not shown: {', '.join(left_out)}; --models names those that are.")

@@ -242,15 +242,14 @@ def _verified(file: DataFile, given: Path | None, work: Path, quiet: bool | None
 
 def _place_file(path: Path, folder: Path, name: str, keep: bool) -> str:
     "Copy or move a file into a folder. Returns its name. Raises OccupiedError if something else is there."
-    staged = folder/f".{name}.part"
     if blocked := _in_the_way(path, folder/name):
         raise OccupiedError(f"{blocked} is there already, and is not what was published. Move it, or choose another "
                             "folder.")
-    folder.mkdir(parents=True, exist_ok=True)
     if keep:
-        shutil.copyfile(path, staged)
-        os.replace(staged, folder/name)
+        with files.atomic_path(folder/name) as staged:
+            shutil.copyfile(path, staged)
     else:
+        folder.mkdir(parents=True, exist_ok=True)
         os.replace(path, folder/name)
     return name
 

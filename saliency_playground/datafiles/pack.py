@@ -8,7 +8,6 @@ __all__ = ['packed_name', 'ImageFiles', 'image_files', 'plain_meta', 'FixationWr
 # %% ../../nbs/37_datafiles/04_pack.ipynb #9f63272a
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from .. import files, images
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..datasets.base import FileDataset
+from ..datasets.base import FileDataset, refuse_among_images
 from ..datasets.embedded import EmbeddedDataset
 from ..datasets.packed import CARRIED, COLUMNS, FORMAT, LABELS, VERSION, label_texts, manifest_digest
 from ..datasets.parquet import require_pyarrow
@@ -151,20 +150,12 @@ def pack(dataset: SaliencyDataset, to: str | Path, about: dict[str, str] | None 
     to = Path(to)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise OccupiedError(f"{to} is there already, and is not empty. Name a new folder.")
-    staging = to.absolute().with_name(f".{to.absolute().name}.{os.getpid()}.part")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        with files.disk_errors(to):
-            staging.mkdir(parents=True)
-            manifest = _write_pack(dataset, staging, quiet)
-            manifest["about"] = dict(getattr(dataset, "card", {}) if about is None else about)
-            manifest["digest"] = manifest_digest(manifest)
-            files.write_json(staging/"manifest.json", manifest, ensure_ascii=False)
-            if to.exists():
-                to.rmdir()
-            os.replace(staging, to)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    refuse_among_images(dataset, {"to": to})
+    with files.atomic_folder(to) as staging:
+        manifest = _write_pack(dataset, staging, quiet)
+        manifest["about"] = dict(getattr(dataset, "card", {}) if about is None else about)
+        manifest["digest"] = manifest_digest(manifest)
+        files.write_json(staging/"manifest.json", manifest, ensure_ascii=False)
     return manifest["counts"] | {"bytes": sum(noted["bytes"] for noted in manifest["files"].values())}
 
 

@@ -8,8 +8,6 @@ __all__ = ['MOST_FILES', 'MOST_TIMES', 'MOST_ANYHOW', 'Member', 'check_members',
 # %% ../../nbs/37_datafiles/02_unpack.ipynb #03acd2fe
 import errno
 import functools
-import os
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -47,6 +45,20 @@ def _zip_members(archive: zipfile.ZipFile) -> Iterator[Member]:
         if info.flag_bits & 0x1:
             raise DatasetError(f"{info.filename!r} is protected by a password. Unpack it with another program.")
         yield Member(info.filename, info.file_size, functools.partial(archive.open, info))
+
+
+class _Header(tarfile.TarInfo):
+    "A header of a tar, checked before what belongs to it is read: Python takes a long name into memory whole."
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
+        "The header of these bytes. Raises DatasetError for a name, or facts about a file, of more than a megabyte."
+        header = super().frombuf(buf, encoding, errors)
+        if header.size > _LONGEST and header.type not in (*tarfile.REGULAR_TYPES, tarfile.GNUTYPE_SPARSE):
+            raise DatasetError(f"it announces {header.size:,} bytes for the name of a file.")
+        return header
+
+
+_LONGEST = 1 << 20                                  # bytes
 
 
 def _tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
@@ -112,13 +124,9 @@ def unpack(archive: str | Path, to: str | Path, quiet: bool | None = None) -> Pa
     archive, to = Path(archive), Path(to)
     if to.exists():
         raise InputError(f"{to} is there already. Move it, or choose another folder.")
-    staging = to.with_name(f"{to.name}.unpacking")
-    shutil.rmtree(staging, ignore_errors=True)
     try:
-        with files.disk_errors(to):
-            staging.mkdir(parents=True)
+        with files.atomic_folder(to) as staging:
             _unpack_into(archive, staging, quiet)
-            os.replace(staging, to)
     except DatasetError as error:
         raise DatasetError(f"{archive}: {error} Nothing was unpacked.") from None
     except PlaygroundError:
@@ -128,8 +136,6 @@ def unpack(archive: str | Path, to: str | Path, quiet: bool | None = None) -> Pa
             raise
         raise DatasetError(f"{archive}: it is damaged, or no archive ({str(error).removesuffix('.')}). Nothing was "
                            "unpacked.") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return to
 
 
@@ -139,11 +145,13 @@ def _unpack_into(archive: Path, staging: Path, quiet: bool | None) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             _write_members(list(_zip_members(opened)), packed, staging, quiet)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as opened_tar:
-            _write_members(_limited(_tar_members(opened_tar), packed), packed, staging, quiet)
-    else:
-        raise DatasetError("it is neither a zip nor a tar.")
+        return
+    try:
+        stream = tarfile.open(archive, tarinfo=_Header)                                                # noqa: SIM115
+    except tarfile.TarError:
+        raise DatasetError("it is neither a zip nor a tar.") from None
+    with stream as opened_tar:
+        _write_members(_limited(_tar_members(opened_tar), packed), packed, staging, quiet)
 
 
 def _limited(members: Iterator[Member], packed: int) -> list[Member]:

@@ -6,12 +6,13 @@
 __all__ = ['split_ids', 'check_split_digest', 'FileOptions', 'ImageRecord', 'select_records', 'truth_source', 'ground_truth',
            'cached_ground_truth', 'keep_early', 'record_fixations', 'join_fixations', 'observers_fixations',
            'keep_observers', 'filter_findings', 'with_file_options', 'participants_of', 'read_sample', 'truth_digest',
-           'count_misfits', 'truth_findings', 'FileDataset']
+           'count_misfits', 'truth_findings', 'FileDataset', 'refuse_among_images']
 
 # %% ../../nbs/30_datasets/06_base.ipynb #e992a804
 import functools
 import inspect
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -670,3 +671,21 @@ class FileDataset(SaliencyDataset):
         Raises ImageError, DatasetError or MapError naming the file.
         """
         return {"image": self.stimuli.digest(i), "truth": truth_digest(self, i)}
+
+# %% ../../nbs/30_datasets/06_base.ipynb #71a18097
+def refuse_among_images(dataset: SaliencyDataset, places: Mapping[str, str | Path | None]) -> None:
+    """Raise InputError for a folder to write to that lies where a dataset's images are looked for.
+
+    places: the folders by the names of their options; None: not written to.
+    """
+    records = getattr(dataset, "records", ())
+    if not records or "index_csv" in dataset.options:
+        return
+    home = Path(os.path.commonpath({os.path.realpath(record.image.parent) for record in records}))
+    if Path.cwd().resolve().is_relative_to(home):
+        return
+    for option, place in places.items():
+        if place is not None and Path(os.path.realpath(place)).is_relative_to(home):
+            raise InputError(f"{option}: {Path(place).as_posix()} lies among the dataset's images, in "
+                             f"{home.as_posix()}, and what is written there would be taken for more of them. Name a "
+                             "folder beside it.")

@@ -27,7 +27,7 @@ def read_as_file(read: Callable[[str], _Read], content: bytes, suffix: str, wher
     "What a function reads of the file that these bytes are. where: for the message. Raises ImageError."
     handle, name = tempfile.mkstemp(suffix=suffix if suffix.isascii() and suffix[1:].isalnum() else "")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with files.disk_errors(name), os.fdopen(handle, "wb") as file:
             file.write(content)
         return read(name)
     except ImageError as error:

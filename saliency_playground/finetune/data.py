@@ -16,7 +16,7 @@ import torch
 from .. import ceilings, files, maps
 from ..core import SaliencyDataset, Sample, prepare_sample
 from ..deepgaze.fast import nearest_rows
-from ..errors import DatasetError, InputError
+from ..errors import DatasetError, InputError, StorageError
 from ..progress import progress
 
 # %% ../../nbs/41_finetune/05_data.ipynb #e50773f2
@@ -115,6 +115,8 @@ def precompute_gt(dataset: SaliencyDataset, workers: int | None = None, quiet: b
         before = path.stat().st_mtime_ns if path.exists() else None
         try:
             dataset[i]
+        except StorageError:                           # of the folder, so of all images
+            raise
         except Exception as error:
             return False, f"{dataset.ids[i]}: {error}"
         return path.exists() and path.stat().st_mtime_ns != before, ""

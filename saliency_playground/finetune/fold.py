@@ -18,6 +18,7 @@ import torch
 
 from .. import files, weights
 from ..core import SaliencyDataset, Sample, prepare_sample
+from ..datasets.base import refuse_among_images
 from ..deepgaze import backbones, fast, network
 from ..deepgaze.center_bias import find_template, log_center_bias
 from ..deepgaze.loss import cross_entropy
@@ -133,6 +134,7 @@ class Fold:
 
     def __post_init__(self) -> None:
         self.dataset = training_data(self.config)
+        refuse_among_images(self.dataset, {"output_dir": self.config.output_dir})
         self.index_by_id = {image_id: i for i, image_id in enumerate(self.dataset.ids)}
         self.parts = fold_parts(self.config, self.number, self.dataset)
         self.device = next(self.net.parameters()).device

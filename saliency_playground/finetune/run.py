@@ -316,7 +316,8 @@ def finetune(config: FinetuneConfig, resume: bool = False, overwrite: bool = Fal
                                    full=full, quiet=quiet, clock=clock)
                 for number in ([config.fold] if config.fold else numbers)}
     except StorageError as error:
-        raise RunError(f"{error} What is there is whole: go on with `--resume`.") from error
+        said = str(error).replace("the same command then goes on", "the same command with `--resume` then goes on")
+        raise RunError(f"{said} What is there is whole.") from error
 
 
 def summary_lines(scores: dict[int, dict[str, dict[str, float]]]) -> str:

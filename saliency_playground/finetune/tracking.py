@@ -8,13 +8,14 @@ __all__ = ['SERVER', 'MODES', 'BLOCK', 'has_key', 'is_reachable', 'asked_mode', 
 
 # %% ../../nbs/41_finetune/02_tracking.ipynb #c98d0f86
 import json
+import logging
 import os
 import socket
 import struct
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from types import ModuleType
@@ -22,8 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError, RunError, describe_error, install_extra
-from ..files import did_you_mean
+from ..errors import InputError, RunError, describe_error, disk_fault, install_extra
+from ..files import did_you_mean, disk_errors
 from .config import Tracking
 
 # %% ../../nbs/41_finetune/02_tracking.ipynb #ce1fc738
@@ -117,9 +118,10 @@ def _client() -> ModuleType:
 
 
 def _begin_run(options: Tracking, about: Tracked, place: Path) -> Any:
-    "The run of W&B, begun or gone on with. Raises RunError with what W&B says."
+    "The run of W&B, begun or gone on with. Raises StorageError for its folder, RunError with what W&B says."
     wandb, mode = _client(), pick_mode(options.mode)
-    place.mkdir(parents=True, exist_ok=True)
+    with disk_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
     try:
         return wandb.init(project=options.project, entity=options.entity, group=options.group or about.experiment,
                           name=f"{options.name or about.experiment}, fold {about.fold}", tags=options.tags,
@@ -127,6 +129,8 @@ def _begin_run(options: Tracking, about: Tracked, place: Path) -> Any:
                           allow_val_change=True, id=about.run_id, resume="allow", reinit="create_new",
                           settings=wandb.Settings(silent=True, console="off"))
     except Exception as error:                                             # whatever the client raises
+        if isinstance(error, OSError) and disk_fault(error):
+            raise
         raise RunError(f"W&B could not begin the run: {describe_error(error)}. Set wandb.mode to offline, which keeps "
                        "it on disk, or wandb.enabled to false.") from error
 
@@ -139,29 +143,48 @@ def track_run(options: Tracking, about: Tracked, folder: Path,
     folder: the fold's, where W&B writes unless `dir` says otherwise. history: the rows of earlier sessions; those that
     the run does not have are logged first.
     The function takes {name: number or text}, of which "epoch" is the step, and {name: (height, width, 3) uint8}.
-    Raises ValueError, saying what to do, if it cannot be tracked.
+    Raises ValueError, saying what to do, if it cannot be tracked, and StorageError naming the folder that W&B writes
+    to. Warns if W&B has not kept an offline run.
     """
     if not options.enabled:
         yield lambda numbers, figures=None: None
         return
-    run, step = _begin_run(options, about, Path(options.dir or folder)), 0
+    place, step, steps = Path(options.dir or folder), 0, set()
+    with _quiet_logging(), disk_errors(place):
+        run = _begin_run(options, about, place)
 
     def log(numbers: Mapping[str, Any], figures: Mapping[str, np.ndarray] | None = None) -> None:
         nonlocal step
         step = int(numbers.get("epoch", step))
-        pictures = {name: _client().Image(figure) for name, figure in (figures or {}).items()}
-        run.log(dict(numbers) | pictures, step=step)
+        steps.add(step)
+        with _quiet_logging(), disk_errors(place):
+            pictures = {name: _client().Image(figure) for name, figure in (figures or {}).items()}
+            run.log(dict(numbers) | pictures, step=step)
     known = run.step if getattr(run, "resumed", False) else 0
-    for row in history:
-        if row["epoch"] >= known:
-            log(row)
-        step = int(row["epoch"])
     try:
+        for row in history:
+            if row["epoch"] >= known:
+                log(row)
+            step = int(row["epoch"])
         yield log
     except BaseException:
-        run.finish(exit_code=1)
+        with _quiet_logging(), suppress(Exception):                        # it must not hide what went wrong
+            run.finish(exit_code=1)
         raise
-    run.finish()
+    with _quiet_logging(), disk_errors(place):
+        run.finish()
+    if getattr(run, "offline", False):
+        _check_kept(Path(run.settings.sync_file), steps)
+
+
+@contextmanager
+def _quiet_logging() -> Iterator[None]:
+    "Within, a log of the client's own that cannot be written does not print a traceback for each of its lines."
+    told, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        yield
+    finally:
+        logging.raiseExceptions = told
 
 # %% ../../nbs/41_finetune/02_tracking.ipynb #711e00d9
 BLOCK = 2**15
@@ -214,11 +237,16 @@ def read_offline(folder: str | Path, wait: float = 20.0) -> list[dict[str, Any]]
     paths = sorted(Path(folder).rglob("run-*.wandb"))
     if not paths:
         raise InputError(f"{folder}: no run of W&B lies here.")
+    return _join_sessions(_read_finished(paths, wait))
+
+
+def _read_finished(paths: Sequence[Path], wait: float) -> list[dict[str, Any]]:
+    "What logs say about their runs, as soon as all are finished, or after so many seconds."
     deadline = time.monotonic() + wait
     while True:
         runs = [_read_run(path) for path in paths]
         if all(run["finished"] for run in runs) or time.monotonic() > deadline:
-            return _join_sessions(runs)
+            return runs
         time.sleep(0.1)
 
 
@@ -232,3 +260,14 @@ def _join_sessions(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
             rows[row.get("_step", i)] = rows.get(row.get("_step", i), {}) | row
         run |= {**session, "config": run["config"] | session["config"], "history": list(rows.values())}
     return list(runs.values())
+
+# %% ../../nbs/41_finetune/02_tracking.ipynb #f8e4015f
+def _check_kept(path: Path, steps: set[int], wait: float = 10.0) -> None:
+    "Warn if the log of a run that has ended lacks some of these steps. wait: seconds that its last records may take."
+    try:
+        kept = {row.get("_step") for row in _read_finished([path], wait)[0]["history"]}
+    except Exception:                                                      # not there, or cut anywhere
+        kept = set()
+    if lacking := steps - kept:
+        warnings.warn(f"{path}: W&B has not kept {len(lacking)} of the {len(steps)} epochs that it was told; perhaps "
+                      "the disk is full. history.csv in the fold's folder has them all.", stacklevel=3)

@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import files
-from ..errors import InputError, MissingFileError, OccupiedError
+from ..errors import InputError, MissingFileError, OccupiedError, StorageError, disk_fault
 from ..version import __version__
 from .install import INSTALLER, SUMS
 
@@ -98,6 +97,8 @@ def download_wheels(out: Path, packages: Iterable[str]) -> None:
                                "--no-deps", "--only-binary=:all:", "--python-version", _PYTHON, "--platform",
                                "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64", "--dest", str(out),
                                package], capture_output=True, text=True)
+        if fault := disk_fault(OSError(done.stderr)) if done.returncode else "":
+            raise StorageError(f"{out}: {fault}")
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             cure = " `python -m ensurepip` installs it." if reason.endswith("No module named pip") else ""
@@ -142,16 +143,10 @@ def write_bundle(out: str | Path, user: str, title: str = "saliency-playground",
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"two files are called {', '.join(repeated)}, and a bundle is flat. Rename one.")
-    with files.disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
-            _write_contents(scratch, dataset_id, title, paths, packages)
-            if out.exists():
-                shutil.rmtree(out)
-            scratch.rename(out)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with files.atomic_folder(out) as scratch:
+        _write_contents(scratch, dataset_id, title, paths, packages)
+        if out.exists():
+            shutil.rmtree(out)
     return sorted(out.iterdir())
 
 # %% ../../nbs/62_kaggle/02_bundle.ipynb #6f5a7c76

@@ -152,14 +152,16 @@ def _execute_in_process(notebook: str, out: Path) -> None:
     threading.Thread(target=_end_when_alone, daemon=True).start()
     papermill = _papermill()
     try:
-        papermill.execute_notebook(notebook, str(beside), parameters, progress_bar=False, **_kernel_of(notebook))
-        os.replace(beside, out)
+        as_it_is = [path.replace("{", "{{").replace("}", "}}") for path in (notebook, str(beside))]     # no template
+        with files.disk_errors(out):
+            papermill.execute_notebook(*as_it_is, parameters, progress_bar=False, **_kernel_of(notebook))
+            os.replace(beside, out)
     except KeyboardInterrupt:
         beside.unlink(missing_ok=True)
         sys.exit(130)
     except Exception as error:
         _keep_if_whole(beside, out)
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(error if isinstance(error, errors.StorageError) else f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -236,8 +236,8 @@ def run_folds(config: str | Path, n: int | None = None, workers: int | None = No
     tell: called with each line of progress.
 
     Finished folds are left alone, killed and stopped ones are resumed. Returns what became of each, by number; the
-    folds are scored and aggregated only if all are finished. Raises, before anything runs, ConfigError, RunError or
-    ValueError for what cannot work, and TimeoutError if the folder is in use.
+    folds are scored and aggregated only if all are finished. Raises, before anything runs, ConfigError, RunError,
+    StorageError or ValueError for what cannot work, and TimeoutError if the folder is in use.
     """
     from saliency_playground.finetune.folds import dataset_warnings
     from saliency_playground.finetune.train import TimeBudget
@@ -256,6 +256,8 @@ def run_folds(config: str | Path, n: int | None = None, workers: int | None = No
         return folder/f"fold_{number:02}.ipynb"
     with files.lock(folder, wait=0):
         numbers = _ensure_split(training, n, shared["holdout_split"], folder/"holdout_split.ipynb", tell)
+        for place in (folder, training.output_dir):
+            files.check_writable(place)
         done = {number: FoldResult("there") for number in numbers if is_finished(training, number, out(number))
                 and not values.get("overwrite")}
         for number in done:

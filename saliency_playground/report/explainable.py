@@ -44,9 +44,11 @@ def scores_on_common_observers(run: RunFiles, dataset: str, models: list[str], m
     except FileNotFoundError:
         return pd.DataFrame({name: [] for name in [*models, "n_fixations"]}, index=pd.Index([], name="image_id"),
                             dtype=float)
-    # as a rule the indices are equal: then no observer has to be looked up
-    join = "outer" if all(table.index.equals(tables[0].index) for table in tables) else "inner"
-    scores = pd.concat([table[metric] for table in tables], axis=1, join=join, keys=range(len(models))).dropna()
+    columns = [table[metric] for table in tables]
+    if all(_same_index(run, dataset, models[0], model) for model in models):    # as a rule: then nobody is looked up
+        scores = pd.DataFrame(dict(enumerate(column.to_numpy() for column in columns)), tables[0].index).dropna()
+    else:
+        scores = pd.concat(columns, axis=1, join="inner", keys=range(len(models))).dropna()
     n = tables[0].n_fixations.reindex(scores.index)
     weights = n if run.columns[metric].pointwise else n**0
     of_image = {"level": "image_id", "sort": False}
@@ -58,6 +60,12 @@ def scores_on_common_observers(run: RunFiles, dataset: str, models: list[str], m
 def observer_scores(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
     "A cell's scores by observer, index (image_id, observer)."
     return run.read(f"{dataset}__{model}_observers.csv").set_index(["image_id", "observer"])
+
+
+@functools.lru_cache(maxsize=256)
+def _same_index(run: RunFiles, dataset: str, a: str, b: str) -> bool:
+    "Whether two cells have scores of the same observers on the same images, in the same order."
+    return observer_scores(run, dataset, a).index.equals(observer_scores(run, dataset, b).index)
 
 # %% ../../nbs/50_report/02_explainable.ipynb #c84a9da8
 def percent_explainable(score: Any, baseline: Any, gold: Any, higher_is_better: bool) -> np.ndarray:

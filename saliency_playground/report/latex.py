@@ -192,10 +192,15 @@ def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[
         title = f"Saliency models on {board.dataset}.", latex_label(board.dataset)
         pages.append(latex_table(title, board.header, _board_blocks(board), _board_note(run, board), width))
         for extra in (extra for extra in extras if extra.dataset == board.dataset):
-            rows = [(row[0], [cell_of(text) for text in row[1:]]) for row in extra.rows]
+            rows, n = [(row[0], [cell_of(text) for text in row[1:]]) for row in extra.rows], len(extra.rows)
+            blocks = [LatexBlock("", rows[:n - extra.ceilings]), LatexBlock(_CEILINGS, rows[n - extra.ceilings:])]
             title = f"{extra.title}: {extra.dataset}.", latex_label(board.dataset, extra.title)
-            pages.append(latex_table(title, extra.header, [LatexBlock("", rows)], " · ".join(extra.notes), width))
+            pages.append(latex_table(title, extra.header, [block for block in blocks if block.rows],
+                                     " · ".join(extra.notes), width))
     return "\n\n".join(pages) + "\n"
+
+
+_CEILINGS = "made of the fixations themselves"
 
 
 def latex_label(*names: str) -> str:
@@ -212,7 +217,7 @@ def _board_blocks(board: Board) -> list[LatexBlock]:
     shares = [(row.model, [share(number) for number in row.numbers])
               for row in board.models if any(number.share() for number in row.numbers)]
     blocks = [LatexBlock("", [numbers(row) for row in board.models]),
-              LatexBlock("made of the fixations themselves", [numbers(row) for row in board.ceilings]),
+              LatexBlock(_CEILINGS, [numbers(row) for row in board.ceilings]),
               LatexBlock("% of explainable", shares)]
     return [block for block in blocks if block.rows]
 

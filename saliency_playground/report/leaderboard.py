@@ -169,8 +169,8 @@ def _scored_apart(run: RunFiles, dataset: str) -> pd.DataFrame:
     told = summary.definition.str.replace(_KERNEL, "", regex=True)
     models = summary.model.isin(models_of(run, dataset, ceilings=False))
     ours, compared = set(zip(summary.metric[models], told[models], strict=True)), set(summary.metric[models])
-    return summary[[metric in compared and (metric, definition) not in ours
-                    for metric, definition in zip(summary.metric, told, strict=True)]]
+    return summary[np.array([metric in compared and (metric, definition) not in ours
+                             for metric, definition in zip(summary.metric, told, strict=True)], dtype=bool)]
 
 
 _KERNEL = r",kernel=([^],]+)"
@@ -318,14 +318,16 @@ class ExtraTable(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     notes: list[str]
+    ceilings: int = 0             # the last so many rows are ceilings
 
 
 def extra_columns(run: RunFiles, extra: ExtraTable, boards: Sequence[Board]) -> ExtraTable:
-    "A table that follows a board with the metrics of that board only; the same if its columns are no metrics."
+    "A table that follows a board with the metrics of that board only; the same if its columns are others."
     columns = next((board.columns for board in boards if board.dataset == extra.dataset), extra.header[1:])
-    if extra.header[1:] != list(run.columns):
+    shown = [name for name in columns if name in extra.header[1:]]
+    if not shown or not set(extra.header[1:]) <= set(run.columns):
         return extra
-    places = [0, *(extra.header.index(name) for name in columns)]
+    places = [0, *(extra.header.index(name) for name in shown)]
     return extra._replace(header=[extra.header[i] for i in places], rows=[[row[i] for i in places]
                                                                           for row in extra.rows])
 

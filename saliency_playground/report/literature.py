@@ -166,4 +166,5 @@ def _published_text(published: PublishedComparison, column: str) -> str:
     if column not in published.values:
         return ""
     value = published.values[column]
-    return f"{value:g}" if published.comparable(column) else f"({value:g})"
+    text = f"{value:g}".replace("-", "−")
+    return text if published.comparable(column) else f"({text})"

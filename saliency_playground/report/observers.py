@@ -6,12 +6,15 @@
 __all__ = ['observer_intervals', 'observer_tables']
 
 # %% ../../nbs/50_report/10_observers.ipynb #0b5e0003
+from typing import Any
+
 import pandas as pd
 
 from .. import stats
+from .comparison import format_number
 from .explainable import observer_scores
-from .leaderboard import ExtraTable
-from .reading import RunFiles, cells_of, datasets_of
+from .leaderboard import ExtraTable, half_width
+from .reading import RunFiles, cells_of, datasets_of, leaderboard, role_of
 
 # %% ../../nbs/50_report/10_observers.ipynb #0b5e0008
 def observer_intervals(run: RunFiles, dataset: str) -> pd.DataFrame:
@@ -49,13 +52,28 @@ def observer_tables(run: RunFiles) -> list[ExtraTable]:
         if table.empty:
             continue
         metrics = list(dict.fromkeys(table.metric))
-        cells = {(row.model, row.metric): f"{row.mean:.3f} ±{(row.images_high - row.images_low) / 2:.3f} "
-                 f"±{(row.both_high - row.both_low) / 2:.3f}"
-                 for row in table.itertuples()}
-        rows = [[model, *(cells.get((model, name), "–") for name in metrics)] for model in dict.fromkeys(table.model)]
+        cells = {(row.model, row.metric): _interval_text(row) for row in table.itertuples()}
+        roles = {model: role_of(run, dataset, model) for model in dict.fromkeys(table.model)}
+        order = [model for of, model in leaderboard(run).index if of == dataset and model in roles]
+        models = sorted(order, key=lambda model: roles[model] is not None)           # ceilings last, and apart
+        rows = [[model, *(cells.get((model, name), "–") for name in metrics)] for model in models]
         n_observers = table.n_observers.max()
         tables.append(ExtraTable(dataset, "With other observers", ["model", *metrics], rows,
                            [f"mean over images of the mean over observers, each of the {n_observers} counting once; ± "
-                            "half the 95 % interval for other images; ± the same for other images and other observers "
-                            "(crossed bootstrap)"]))
+                            "half the 95 % interval for other images, in brackets for other images and other observers "
+                            "(crossed bootstrap); left out where it is narrower than the digits",
+                            *_ceilings_note([model for model in models if roles[model]])],
+                           ceilings=sum(role is not None for role in roles.values())))
     return tables
+
+
+def _interval_text(row: Any) -> str:
+    "`0.739 ±0.028 (±0.031)`: a mean and half its intervals, for other images and in brackets for other people, too."
+    images, both = half_width(row.images_low, row.images_high), half_width(row.both_low, row.both_high)
+    halves = " ".join(filter(None, [f"±{images}" if images else "", f"(±{both})" if both else ""]))
+    return f"{format_number(row.mean)} {halves}".strip()
+
+
+def _ceilings_note(ceilings: list[str]) -> list[str]:
+    "Which rows do not compete."
+    return [f"made of the fixations themselves, no competitors: {', '.join(ceilings)}"] if ceilings else []

@@ -20,6 +20,7 @@ from ..errors import InputError, MissingFileError, UnknownNameError
 from ..files import Journal, is_path_option, path_inside
 from ..predictions import is_made_by, read_stored_prediction
 from ..registry import create
+from .comparison import format_number
 from saliency_playground.report.reading import (
     RunFiles,
     cells_of,
@@ -116,14 +117,17 @@ def strip(run: RunFiles, dataset: SaliencyDataset, dataset_as: str, image_id: st
     for model in models:
         caption = model
         if metric is not None:
-            caption += f" {run.table(dataset_as, model).set_index('image_id')[metric][image_id]:.2f}"
+            score = run.table(dataset_as, model).set_index("image_id")[metric][image_id]
+            caption += f" {format_number(score, 2)}"
         density = stored_prediction(run, dataset_as, model, image_id).density()
         panels.append((caption, _heatmap_over(sample.image, density)))
     return panels
 
 
 def _heatmap_over(image: np.ndarray, density: np.ndarray) -> np.ndarray:
-    "An image with a density laid over it in colours."
+    "An image with a density laid over it in colours; in gray, and called flat, if the density is the same everywhere."
+    if heatmaps.is_flat(density):
+        return heatmaps.write_in_middle(np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2), "flat")
     return heatmaps.overlay(image, heatmaps.colorize(heatmaps.to_brightness(density)), 0.6)
 
 # %% ../../nbs/50_report/05_samples.ipynb #0794b762

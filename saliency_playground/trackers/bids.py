@@ -7,7 +7,6 @@ __all__ = ['read_bids']
 
 # %% ../../nbs/36_trackers/16_bids.ipynb #c9afda4c
 import csv
-import gzip
 import re
 import zlib
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 
 from .. import files
 from ..datasets.csv_tables import parse_floats, read_csv_columns
-from ..errors import DatasetError
+from ..errors import DatasetError, InputError
 from .messages import Message, Shown, assign_pictures, pictures_or_refuse, shown_pictures
 from .recording import ExportOptions, Recording, recording
 from .text import MISSING, decode, read_json
@@ -63,7 +62,9 @@ def _headerless(stem: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise DatasetError(f"{stem.name}.json: there is no list `Columns` with the names of the columns.")
     data = files.read_bytes(path)
     try:
-        text = decode(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data, path)[0]
+        text = decode(files.gunzip(data) if data[:2] == b"\x1f\x8b" else data, path)[0]
+    except InputError as error:
+        raise DatasetError(f"{path}: {error}") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{path}: the packed file is damaged: {error}. Copy it again.") from None
     rows = [row for row in csv.reader(text.splitlines(), delimiter="\t") if row]
