@@ -117,7 +117,7 @@ def page() -> str:
                         f"| {here[name].lines:,} | {', '.join(below) or '–'} |")
     lead = (f"Every room of the package on its floor, and all {len(pairs)} imports between rooms, read from the source "
             "when this page was built. Imports go down only; on one floor, from a higher number to a lower. Point at a "
-            'room: <span class="imports">what it imports</span> and <span class="importers">what imports it</span> light up. '
-            "A click leads to its reference. [The rules of the house](nbs/README.md).")
+            'room: <span class="imports">what it imports</span> and <span class="importers">what imports it</span> '
+            "light up. A click leads to its reference. [The rules of the house](nbs/README.md).")
     picture = f'```{{raw}} html\n<div class="scrolls">\n{svg()}\n</div>\n```'
     return "\n\n".join(["# The house", lead, picture, "## The same in words", "\n".join(rows)]) + "\n"

@@ -163,8 +163,8 @@ def installed(wheel, tmp_path_factory):
     (site / "others.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     scripts = home / ("Scripts" if os.name == "nt" else "bin")
     python = next(scripts.glob("python*"))
-    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--force-reinstall",
-               "--prefix", home, wheel]
+    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--force-reinstall", "--prefix",
+               home, wheel]
     subprocess.run(install, check=True, capture_output=True)
     return scripts
 

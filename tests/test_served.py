@@ -246,8 +246,8 @@ def test_random_numbers_and_clocks_are_not_served_unless_the_code_seeds_them(kin
     assert first[0] == second[0] == 3 and "cache_key" in second[2][0]
     if seed:
         seeded = MODEL.format(f"({seed}, {answer})[1]")
-        first, drawn_between, second = notebook(tmp_path, before, seeded, BENCH, f"print(json.dumps([float({answer}.sum())]))"
-                                                if "image" not in answer else "print('[0]')", BENCH)
+        draw = "print('[0]')" if "image" in answer else f"print(json.dumps([float({answer}.sum())]))"
+        first, _drawn_between, second = notebook(tmp_path, before, seeded, BENCH, draw, BENCH)
         assert (first[0], second[0]) == (3, 0) and first[1] == second[1] and not second[2]
 
 
@@ -410,7 +410,8 @@ def edited(tmp_path_factory):
 def test_a_helper_wherever_it_is_imported_from(way, edited):
     first, second, changed, right = edited[way]
     assert first[0] == changed[0] == 3 and second[1] == first[1] != changed[1] == right[1]
-    assert second[0] == (3 if "executed" in way else 0)
+    found_only_while_it_predicts = "executed" in way or "path too" in way            # so nobody can look beforehand
+    assert second[0] == (3 if found_only_while_it_predicts else 0)
 
 
 def test_a_callable_in_a_file_that_reads_the_environment_and_a_file(tmp_path):
