@@ -46,6 +46,8 @@ TYPED = {                                              # a command of the parser
     "weights": ([""], ["lsit"]),
     "weights fetch": ([], ["uniform", "nope"]),
     "weights convert": ([], ["nowhere out.pt"]),
+    "init": ([], ["", "data/nowhere", "run.yaml", "data/toy --out run.yaml"]),
+    "completion": ([], ["csh"]),
     "split": (["--root data/toy --test-count 1 --folds 2"],
               ["--root nowhere --test-count 1", "--root data/toy --test-count 1 --dataset fodler"]),
     "finetune": ([], ["--config nope", ""]),

@@ -20,7 +20,6 @@ from .base import HelpCommand, complete_from, file_option, read_settings, write_
 
 if TYPE_CHECKING:
     from saliency_playground.checkup.doctor import Checkup
-    from saliency_playground.core import SaliencyDataset
 
 # %% ../../nbs/70_cli/04_doctor.ipynb #b77e8998
 def dataset_entries(target: str, dataset: str | None = None) -> list[dict[str, Any]]:
@@ -131,7 +130,7 @@ def opened_as(name: str, root: str) -> str:
             f"`{{name: {name}, root: {root}}}`. `--dataset` says otherwise (folder: plain folders).")
 
 
-def open_dataset(entry: dict[str, Any]) -> "SaliencyDataset":
+def open_dataset(entry: dict[str, Any]) -> Any:
     "The dataset of an entry. Raises InputError that says what the folder or table may be instead."
     from saliency_playground.checkup.recognise import refused_because
     from saliency_playground.registry import create
