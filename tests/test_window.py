@@ -46,8 +46,8 @@ TYPED = {                                              # a command of the parser
     "weights": ([""], ["lsit"]),
     "weights fetch": ([], ["uniform", "nope"]),
     "weights convert": ([], ["nowhere out.pt"]),
-    "init": ([], ["", "data/nowhere", "run.yaml", "data/toy --out run.yaml"]),
-    "completion": ([], ["csh"]),
+    "init": (["data/toy --out mine.yaml --limit-images 1"], ["", "data/nowhere", "run.yaml", "data/toy --out run.yaml"]),
+    "completion": ([], ["csh"]),                       # what works is a script, see below
     "split": (["--root data/toy --test-count 1 --folds 2"],
               ["--root nowhere --test-count 1", "--root data/toy --test-count 1 --dataset fodler"]),
     "finetune": ([], ["--config nope", ""]),
@@ -59,8 +59,6 @@ TYPED = {                                              # a command of the parser
     "kaggle kernel": (["--notebook holdout_split --user ada --out kernel --dataset ada/saliency-playground"],
                       ["--notebook nope --user ada --out kernel"]),
     "doctor": (["data/toy data/other --limit-images 2"], ["data/nowhere", "data/toy --set colour=red"]),
-    "init": (["data/toy --out mine.yaml --limit-images 1"], ["data/nowhere", "data/toy --out run.yaml"]),
-    "completion": ([], ["hsab"]),                      # what works is a script, see below
     "data": ([], ["pakc"]),
     "data list": ([""], ["nope*"]),
     "data info": (["CAT2000", "salicon", "mit1003"], ["nope"]),

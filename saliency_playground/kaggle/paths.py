@@ -11,13 +11,11 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import files
 from ..errors import InputError, MissingFileError
-
-if TYPE_CHECKING:
-    from saliency_playground.finetune.config import FinetuneConfig
+from ..finetune.config import FinetuneConfig
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #7ef8fbc1
 def input_dir() -> Path:
@@ -213,7 +211,7 @@ def _last_written(folder: Path) -> float:
     return max((path.stat().st_mtime for path in folder.rglob("*") if path.is_file()), default=0.0)
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #22b4bbc7
-def check_weights(training: "FinetuneConfig") -> Path:
+def check_weights(training: FinetuneConfig) -> Path:
     """The file of weights that a training starts from, downloaded if there is a network.
 
     Raises InputError, with what to attach, if it is not here or is not what was published.
