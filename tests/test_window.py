@@ -46,7 +46,8 @@ TYPED = {                                              # a command of the parser
     "weights": ([""], ["lsit"]),
     "weights fetch": ([], ["uniform", "nope"]),
     "weights convert": ([], ["nowhere out.pt"]),
-    "init": (["data/toy --out mine.yaml --limit-images 1"], ["", "data/nowhere", "run.yaml", "data/toy --out run.yaml"]),
+    "init": (["data/toy --out mine.yaml --limit-images 1"],
+             ["", "data/nowhere", "run.yaml", "data/toy --out run.yaml"]),
     "completion": ([], ["csh"]),                       # what works is a script, see below
     "split": (["--root data/toy --test-count 1 --folds 2"],
               ["--root nowhere --test-count 1", "--root data/toy --test-count 1 --dataset fodler"]),
