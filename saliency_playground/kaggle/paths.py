@@ -180,7 +180,7 @@ def restore(folders: Iterable[str] = LEFT, experiment: str | None = None) -> lis
             whose = f"it is of {', '.join(sorted(of))}" if of else "no session of this package left it"
             print(f"left alone: {earlier}, {whose}")
             continue
-        for source in sorted(path for path in earlier.rglob("*") if path.is_file()):
+        for source in _files_left(earlier):
             target = working_dir()/earlier.name/source.relative_to(earlier)
             if target in copied_from and files.sha256(source) != files.sha256(target):
                 name = target.relative_to(working_dir()).as_posix()
@@ -209,6 +209,18 @@ def _earlier_folders(names: list[str]) -> list[Path]:
 def _last_written(folder: Path) -> float:
     "When the last file of a folder was written, in seconds."
     return max((path.stat().st_mtime for path in folder.rglob("*") if path.is_file()), default=0.0)
+
+
+def _files_left(earlier: Path) -> list[Path]:
+    "The files in a folder of an earlier session, but for links that lead out of the session; these are named."
+    found = sorted(path for path in earlier.rglob("*") if path.is_file())
+    home = earlier.parent.resolve()
+    kept = [path for path in found if path.resolve().is_relative_to(home)]
+    if len(kept) < len(found):
+        (first, *others) = [path for path in found if path not in kept]
+        print(f"left alone: {first}, a link that leads out of what is attached"
+              + (f"; {len(others)} more such" if others else ""))
+    return kept
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #22b4bbc7
 def check_weights(training: FinetuneConfig) -> Path:
