@@ -141,7 +141,10 @@ def shown_cell(cell: dict[str, Any], page: Path) -> dict[str, Any] | None:
     if cell["cell_type"] != "code" or "hide" in told or not code.strip():
         return None
     tags = ["exported"] if "export" in told else []
-    outputs = [shown_output(output, page) for output in cell.get("outputs", [])]
+    made = cell.get("outputs", [])
+    if any("sp-still" in "".join(output.get("data", {}).get("text/html", "")) for output in made):
+        made = [output for output in made if _WIDGET not in output.get("data", {})]    # the viewer left its own picture
+    outputs = [shown_output(output, page) for output in made]
     return cell | {"source": code, "outputs": outputs, "metadata": cell["metadata"] | {"tags": tags}}
 
 

@@ -96,17 +96,19 @@ def test_cells_are_shown_as_a_reader_wants_them(tmp_path):
     view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "Viewer of …"}
     drawn = {"output_type": "display_data", "data": view | {"image/png": "x"}, "metadata": {}}
     bare = {"output_type": "display_data", "data": view, "metadata": {}}
+    still = {"output_type": "display_data", "data": {"text/html": ["<div class='sp-still'>"]}, "metadata": {}}
     page = pages.NBS / "60_viewer" / "one.ipynb"
     cells = [{"cell_type": "markdown", "metadata": {}, "source": "# One\n\n> A promise."},
              code("#| default_exp one"), code("#| hide", "import nbdev"),
              code("#|export", "#| slow", "", "x = 1  #| y"),
-             code("view", outputs=[drawn, bare])]
+             code("view", outputs=[drawn, bare]), code("view", outputs=[still, bare])]
     shown = [pages.shown_cell(cell, page) for cell in cells]
     assert shown[1] is None and shown[2] is None
     assert shown[3]["source"] == "x = 1  #| y" and shown[3]["metadata"]["tags"] == ["exported"]
     kinds = [set(output["data"]) for output in shown[4]["outputs"]]
     assert kinds == [{"image/png", "text/plain"}, {"text/markdown"}]
     assert "../../.github/viewer.jpg" in shown[4]["outputs"][1]["data"]["text/markdown"]
+    assert shown[5]["outputs"] == [still]
 
 
 def test_nothing_of_nbdev_and_no_escape_is_left(source):
