@@ -289,7 +289,8 @@ LAYOUT = """() => {
     return { faults, labels, stage, widths: figures.map(one => Math.round(one.width)), window: innerHeight,
              rows: Object.entries(rows).sort((a, b) => a[0] - b[0]).map(row => row[1]),
              panels: Math.max(...figures.map(one => one.bottom)), group: near('.sp-group'),
-             scores: near('.sp-below'), right: near('.sp-right') };
+             scores: near('.sp-below'), legend: near('.sp-legend'), right: near('.sp-right'),
+             left_of_stage: near('.sp-tall').right <= stage.left };
 }"""
 
 
@@ -326,6 +327,8 @@ def check_layout(eyes: Eyes, panels: int, width: int, height: int) -> None:
     assert sum(found["rows"]) == panels and len(set(rows[:-1])) <= 1
     assert rows[-1] >= rows[0] - 1 and rows[0] * len(rows) - sum(rows) <= 1, (width, panels, found["rows"])
     assert len(set(found["widths"][spans:])) == 1 and min(found["widths"]) >= 128 and len(set(found["labels"])) == 1
+    if found["left_of_stage"]:                            # the scores follow the pictures: no room is lost between
+        assert found["scores"]["top"] - found["legend"]["bottom"] < 20, (width, panels, found)
     if width >= 1024:                                     # all pictures are in view beside the controls
         assert found["panels"] <= found["window"] and found["right"]["left"] >= found["stage"]["right"]
         assert found["scores"]["top"] < found["window"]
@@ -573,7 +576,7 @@ def test_what_is_refused_is_undone(eyes):
     for name in ("center_bias", "blur_baseline"):
         eyes.tick(name)
     boxes.click()
-    eyes.page.locator(".sp-said.sp-wrong", has_text="one to 6 models").wait_for()
+    eyes.page.locator(".sp-said.sp-wrong", has_text="1 to 6 models").wait_for()
     assert (eyes.page.locator(".sp-said.sp-wrong").evaluate("said => getComputedStyle(said).color")
             != eyes.page.locator(".sp-note").first.evaluate("note => getComputedStyle(note).color"))
     assert soon(boxes.is_checked)

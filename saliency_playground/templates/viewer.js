@@ -70,7 +70,10 @@ function stage({ model, el }) {
   function fit() {                                                                     // the panels' size; and how many pixels they are worth
     const figures = [...root.children], n = figures.length, room = root.clientWidth - 8, ratio = model.get("ratio"), bounded = flag(root, "--sp-bounded");
     if (!n || room < 60) return;
-    const height = bounded ? el.clientHeight - legend.offsetHeight - 8 : room < 360 ? Infinity : innerHeight * 0.8, asked = Math.min(model.get("columns"), n);
+    const middle = el.parentElement, tall = bounded ? middle?.clientHeight ?? 0 : 0;        // 0: not beside the table, in one column with it
+    const most = tall ? Math.max(0.7 * tall, tall - (el.nextElementSibling?.scrollHeight ?? 0)) : el.clientHeight;
+    if (tall) el.style.setProperty("--sp-room", `${most}px`);
+    const height = bounded ? most - legend.offsetHeight - 8 : room < 360 ? Infinity : innerHeight * 0.8, asked = Math.min(model.get("columns"), n);
     let chosen, words = 20;
     for (let turn = 0; turn < 2; turn += 1) {                                             // captions may need more lines than thought: looked at once
       chosen = asked ? { columns: asked, width: Math.floor((room - 8 * (asked - 1)) / asked), first: 1 } : arrange(n, room, height, ratio, words);
@@ -165,7 +168,7 @@ function stage({ model, el }) {
   const stills = [...document.querySelectorAll(`.sp-still[data-viewer="${model.get("still")}"]`)];      // the picture for pages without a kernel
   for (const still of stills) still.hidden = true;
   const watch = new ResizeObserver(fit);
-  watch.observe(el);
+  requestAnimationFrame(() => { for (const one of [el, el.parentElement, el.nextElementSibling]) if (one) watch.observe(one); });
   model.on("change:drawn", draw);
   model.on("change:columns", fit);
   model.on("change:legend", bar);

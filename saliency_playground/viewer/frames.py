@@ -51,7 +51,7 @@ class View:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.models) <= MOST:
-            raise InputError(f"one to {MOST} models are shown side by side, not {len(self.models)}.")
+            raise InputError(f"1 to {MOST} models are shown side by side, not {len(self.models)}.")
         _check_name("way to show a density", self.normalize, NORMALIZE)
         if self.explain:
             _check_name("explanation", self.explain, tuple(EXPLAINABLE_METRICS))

@@ -150,7 +150,7 @@ def _difference_panel(run: RunFiles, view: View, panel_of: _MakePanel, side: int
     "The difference of two models; its legend says at which difference in brightness the colours are full."
     def draw() -> tuple[np.ndarray, Legend]:
         figure, limit = difference_figure(run, view, side)
-        return figure, Legend(f"full at {limit:.2g}", "", [(GAIN, "more of the first"), (LOSS, "of the second")], None)
+        return figure, Legend(f"full colour at {limit:.2g}", "", [(GAIN, "more of the first"), (LOSS, "of the second")], None)
     a, b = view.difference or ("", "")
     return panel_of(f"{a} − {b}", f"violet: more of {a}; orange: more of {b}", draw)
 
@@ -237,7 +237,7 @@ def _path_notes(view: View, fixations: Fixations) -> list[str]:
     elif view.durations and fixations.duration is not None:
         known = fixations.duration[fixations.duration > 0]
         middle = float(np.median(known)) if len(known) else np.nan
-        notes.append(f"size of a dot: how long, {format_number(middle, 0)} ms in the middle")
+        notes.append(f"size of a dot: how long a look lasted, median {format_number(middle, 0)} ms")
     return notes
 
 

@@ -195,13 +195,13 @@ class ShownState:
 
     def _status(self) -> str:
         "Where in the list the image stands, the zoom, and how many images are picked."
-        position = self.listed.index(self.view.image_id) + 1 if self.view.image_id in self.listed else "–"
+        listed = self.listed                              # the open image is one of them, if there is any
+        place = f"{listed.index(self.view.image_id) + 1} of {len(listed)}" if listed else "no image matches"
         left, _, right, _ = self.view.zoom
         zoomed = f" · {1 / (right - left):.1f} times as large, 0 shows the whole" if self.view.zoom != WHOLE else ""
         picked = f" · {len(self.picks.ids)} picked" if self.picks.ids else ""
         note = self.picks.notes.get(self.view.image_id)
-        return (f"{position} of {len(self.listed) or 'none: nothing matches'}{zoomed}{picked}"
-                f"{f' · note: {note}' if note else ''}")
+        return f"{place}{zoomed}{picked}{f' · note: {note}' if note else ''}"
 
     def _list(self) -> None:
         "List the images that match the query; the open one stays open if it is among them."
