@@ -150,7 +150,8 @@ def _difference_panel(run: RunFiles, view: View, panel_of: _MakePanel, side: int
     "The difference of two models; its legend says at which difference in brightness the colours are full."
     def draw() -> tuple[np.ndarray, Legend]:
         figure, limit = difference_figure(run, view, side)
-        return figure, Legend(f"full colour at {limit:.2g}", "", [(GAIN, "more of the first"), (LOSS, "of the second")], None)
+        listed = [(GAIN, "more of the first"), (LOSS, "more of the second")]
+        return figure, Legend(f"full colour at {limit:.2g}", "", listed, None)
     a, b = view.difference or ("", "")
     return panel_of(f"{a} − {b}", f"violet: more of {a}; orange: more of {b}", draw)
 
