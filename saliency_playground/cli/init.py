@@ -7,6 +7,7 @@ __all__ = ['init']
 
 # %% ../../nbs/70_cli/08_init.ipynb #c32a7e6a
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -188,6 +189,12 @@ def _which(target: str, name: str, known: Mapping[str, Path]) -> _Found:
                    f"  - {_yaml(target)}"], [question])
 
 
+def _offered(refusal: str) -> dict[str, Any]:
+    "The option with which a refusal says that a table of other column names is read; empty if it does not."
+    import yaml
+    return {key: yaml.safe_load(value) for key, value in re.findall(r"`(columns): (\{[^`]*\})`", refusal)}
+
+
 def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Found:
     "What there is to say about a folder or a table."
     from saliency_playground.checkup.recognise import known_datasets
@@ -200,7 +207,7 @@ def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Fo
     try:
         checkup = _look(entry, limit)
     except DatasetError as error:
-        refused = [Finding("error", "refused", str(error))]
+        refused = [Finding("error", "refused", str(error), options=_offered(str(error)))]
         return _Found(list(_entry_lines(entry, refused, refused)), [str(error)], about=about)
     asked = [finding for finding in dataset_findings(checkup.dataset) if finding.severity == "error"]
     about += [f"{key}: {text}" for key, text in checkup.numbers.items()]
