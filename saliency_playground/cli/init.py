@@ -71,10 +71,13 @@ def _look(entry: dict[str, Any], limit: int | None) -> "Checkup":
     Raises DatasetError if it cannot be opened.
     """
     from saliency_playground.checkup.doctor import doctor as examine
+    from saliency_playground.datasets.layout import dataset_folders
     checkup = examine(open_dataset(entry), entry["as"], limit)
     if table := _table_beside(entry, checkup):
-        del entry["root"]
+        images = dataset_folders(entry.pop("root"))[0]["images"]
         entry |= {"name": "csv_indexed", "index_csv": table.as_posix()}
+        if images and images.name != "images":                  # where csv_indexed looks by itself
+            entry["images_dir"] = images.as_posix()
         return _look(entry, limit)
     return checkup
 
