@@ -229,7 +229,7 @@ def test_an_improved_row_is_not_served(first):
     lines = [json.loads(line) for line in rows.read_text().splitlines()]
     lines[2]["scores"]["NSS"] = 99.0
     rows.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert "1 metric rows" in said("run", "--config", "mine.yaml") and tables("out") == expected
+    assert "1 metric row in" in said("run", "--config", "mine.yaml") and tables("out") == expected
     for name in ("ALL_SUMMARY.csv", "toy__center_bias.csv"):
         (first / name).write_text((first / name).read_text().replace(",0.", ",99.", 1))
         assert f"{name} is not the table that its run wrote" in said("compare", "center_bias", "blur_baseline", "out",

@@ -19,6 +19,7 @@ import numpy as np
 from .. import files, stats
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling
 from ..datasets.checks import fixation_facts
+from ..datasets.layout import count_of
 from ..errors import Finding, join_findings, program
 from ..metrics import density_maps
 from ..prediction_checks import prediction_findings
@@ -242,8 +243,9 @@ class RunResult:
         total = sum(len(cell_result.tasks) for cell_result in self.cells)
         rest = ("; the rest was there"
                 if any(t.n_scored + t.n_predicted < len(t.tasks) - len(t.errors) for t in self.cells) else "")
-        lines = [f"{len(self.cells)} cells, {total} images: computed {self.n_predicted} predictions and "
-                 f"{self.n_scored} metric rows in {self.seconds:.1f} s{rest}."]
+        lines = [f"{count_of(len(self.cells), 'cell')}, {count_of(total, 'image')}: computed "
+                 f"{count_of(self.n_predicted, 'prediction')} and {count_of(self.n_scored, 'metric row')} in "
+                 f"{self.seconds:.1f} s{rest}."]
         if self.n_errors:
             message, times = Counter(error for t in self.cells for error in t.errors.values()).most_common(1)[0]
             lines.append(f"{self.n_errors} images failed (counted once a cell), {times} of them: {message}\n  all of "

@@ -129,9 +129,10 @@ def map_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
         return
     cc = np.array([fit.cc for _, fit in fitted])
     sigma = np.array([fit.sigma for _, fit in fitted])
-    yield Finding("note", "map-blur", f"the maps are most like the fixations blurred by {np.median(sigma):.0f} pixels "
-                  f"(half of them by {np.quantile(sigma, 0.25):.0f} to {np.quantile(sigma, 0.75):.0f}); correlation "
-                  f"{np.median(cc):.2f}.")
+    low, high = (f"{np.quantile(sigma, share):.0f}" for share in (0.25, 0.75))
+    half = f" (half of them by {low} to {high})" if low != high else ""
+    yield Finding("note", "map-blur", f"the maps are most like the fixations blurred by {np.median(sigma):.0f} "
+                  f"pixels{half}; correlation {np.median(cc):.2f}.")
     for how in dict.fromkeys(how for _, fit in fitted for how in fit.turned):          # some only where they are square
         able = np.array([how in fit.turned for _, fit in fitted])
         turned, plain = np.array([fit.turned[how] for _, fit in fitted if how in fit.turned]), cc[able]

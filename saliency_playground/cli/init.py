@@ -7,6 +7,7 @@ __all__ = ['init']
 
 # %% ../../nbs/70_cli/08_init.ipynb #c32a7e6a
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -64,13 +65,21 @@ def _table_beside(entry: Mapping[str, Any], checkup: "Checkup") -> Path | None:
     return unread[0] if len(unread) == 1 and adapter_of(unread[0]) == "csv_indexed" else None
 
 
-def _look(entry: dict[str, Any], limit: int | None, quiet: bool | None) -> tuple[dict[str, Any], "Checkup"]:
-    "The entry that opens a dataset, and what the doctor finds in it. Raises DatasetError if it cannot be opened."
+def _look(entry: dict[str, Any], limit: int | None) -> "Checkup":
+    """What the doctor finds in the dataset of an entry; this becomes that of the table beside the images, if one is.
+
+    Raises DatasetError if it cannot be opened.
+    """
     from saliency_playground.checkup.doctor import doctor as examine
-    checkup = examine(open_dataset(entry), entry["as"], limit, quiet)
+    from saliency_playground.datasets.layout import dataset_folders
+    checkup = examine(open_dataset(entry), entry["as"], limit)
     if table := _table_beside(entry, checkup):
-        return _look({"name": "csv_indexed", "as": entry["as"], "index_csv": table.as_posix()}, limit, quiet)
-    return entry, checkup
+        images = dataset_folders(entry.pop("root"))[0]["images"]
+        entry |= {"name": "csv_indexed", "index_csv": table.as_posix()}
+        if images and images.name != "images":                  # where csv_indexed looks by itself
+            entry["images_dir"] = images.as_posix()
+        return _look(entry, limit)
+    return checkup
 
 
 def _read_as(dataset: "SaliencyDataset") -> str:
@@ -166,9 +175,10 @@ def _write_new(path: Path, text: str) -> None:
 
 @dataclass
 class _Found:
-    "What was found out: the lines of the entry, questions, what there is, the dataset if it can be opened."
+    "What was found out: the lines of the entry, questions, doubts, what there is, the dataset if it can be opened."
     lines: list[str]
     asked: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
     dataset: "SaliencyDataset | None" = None
 
@@ -182,6 +192,12 @@ def _which(target: str, name: str, known: Mapping[str, Path]) -> _Found:
                    f"  - {_yaml(target)}"], [question])
 
 
+def _offered(refusal: str) -> dict[str, Any]:
+    "The option with which a refusal says that a table of other column names is read; empty if it does not."
+    import yaml
+    return {key: yaml.safe_load(value) for key, value in re.findall(r"`(columns): (\{[^`]*\})`", refusal)}
+
+
 def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Found:
     "What there is to say about a folder or a table."
     from saliency_playground.checkup.recognise import known_datasets
@@ -192,14 +208,17 @@ def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Fo
     entry = dataset_entries(target, adapter)[0] | {"as": name}
     about = [opened_as(entry["name"], target)] if known else []
     try:
-        entry, checkup = _look(entry, limit, None)
+        checkup = _look(entry, limit)
     except DatasetError as error:
-        refused = [Finding("error", "refused", str(error))]
-        return _Found(list(_entry_lines(entry, refused, refused)), [str(error)], about)
+        refused = [Finding("error", "refused", str(error), options=_offered(str(error)))]
+        return _Found(list(_entry_lines(entry, refused, refused)), [str(error)], about=about)
     asked = [finding for finding in dataset_findings(checkup.dataset) if finding.severity == "error"]
     about += [f"{key}: {text}" for key, text in checkup.numbers.items()]
     about += filter(None, [_read_as(checkup.dataset)])
-    return _Found(list(_entry_lines(entry, checkup.findings, asked)), list(map(str, asked)), about, checkup.dataset)
+    doubts = [f"{_SAID[finding.severity]}: {finding}" for finding in checkup.findings
+              if finding.severity != "note" and finding not in asked]
+    return _Found(list(_entry_lines(entry, checkup.findings, asked)), list(map(str, asked)), doubts, about,
+                  checkup.dataset)
 
 # %% ../../nbs/70_cli/08_init.ipynb #6f96ee73
 @click.command(cls=HelpCommand)
@@ -238,11 +257,19 @@ def init(target: str | None, out: Path | None, dataset: str | None, limit_images
         text = _config_text(name, file, found.about, found.lines, found.dataset)
     _write_new(file, text)
     click.echo(f"written: {file}")
+    _print_lines(found.doubts)
     sys.exit(_say_next(file, found.asked))
 
 
+def _print_lines(lines: Iterable[str]) -> None:
+    "Print sentences, a line or more each, broken at words for the window."
+    width = min(shutil.get_terminal_size().columns, 100)
+    for line in lines:
+        click.echo(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False))
+
+
 def _say_next(file: Path, asked: list[str]) -> int:
-    "Say what the config asks, or how it is run; gives the exit code."
+    "Say what the config asks, and how it is run; gives the exit code."
     from saliency_playground.bench.config import load_config, missing_inputs
     if not asked:
         try:
@@ -250,8 +277,6 @@ def _say_next(file: Path, asked: list[str]) -> int:
         except errors.PlaygroundError as error:
             asked = [str(error)]
     if asked:
-        width = min(shutil.get_terminal_size().columns, 100)
-        click.echo("\n".join(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
-                             for line in [f"Before it can run, {file} asks (see ASKED in it):", *asked]))
+        _print_lines([f"Before it can run, {file} asks (see ASKED in it):", *asked])
     click.echo(f"{'then' if asked else 'next'}: {program()} run --config {quoted(file.as_posix())}")
     return int(bool(asked))

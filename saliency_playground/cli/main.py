@@ -10,6 +10,7 @@ __all__ = ['main', 'toy', 'list_', 'info', 'run', 'report', 'compare', 'merge', 
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ import click
 from ..errors import InputError, UnknownNameError, install_extra, program, quoted
 from ..files import did_you_mean
 from ..progress import busy
+from ..tables import window_width
 from ..version import __version__
 from . import base as shared
 from .base import CONTEXT_SETTINGS, CommandGroup, echo_whole, file_option, write_output
@@ -80,6 +82,8 @@ def toy(out: Path, images: int, seed: int) -> None:
     from saliency_playground.toy import make_toy
     root = make_toy(out, n_images=images, seed=seed)
     click.echo(f"{images} scenes with their fixations and maps are in {root.as_posix()}")
+    usual = root == Path("data/toy")                   # where the packaged configs look for it
+    click.echo(f"next: {program()} {'run --config baseline' if usual else f'init {quoted(root.as_posix())}'}")
 
 # %% ../../nbs/70_cli/10_main.ipynb #dc522d9b
 def _table(rows: Mapping[str, str], indent: str = "") -> str:
@@ -105,6 +109,15 @@ def _first_line(thing: Any) -> str:
     "The first line of a docstring."
     from inspect import getdoc
     return (getdoc(thing) or "").partition("\n")[0]
+
+
+def _explanation(thing: Any) -> str:
+    "A docstring laid out for the window: lines that end within a sentence are joined, examples and lists are not."
+    from inspect import getdoc
+    width = min(window_width() or 100, 100)
+    text = re.sub(r"(?<=[^\s.:])\n(?=[^\s>|*-])(?!\d+\.)", " ", getdoc(thing) or "")
+    return "\n".join(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+                     if line[:1].strip() else line for line in text.split("\n"))
 
 # %% ../../nbs/70_cli/10_main.ipynb #a53841c6
 def _unavailable_models() -> dict[str, str]:
@@ -139,8 +152,6 @@ def list_(what: str | None) -> None:
 # %% ../../nbs/70_cli/10_main.ipynb #da6dd104
 def _describe_adapter(kind: str, name: str) -> str:
     "A dataset or model: its docstring, card, options, and how a config names it."
-    from inspect import getdoc
-
     from saliency_playground.registry import adapter_class, options
     try:
         cls, parameters = adapter_class(kind, name), options(kind, name)
@@ -150,7 +161,7 @@ def _describe_adapter(kind: str, name: str) -> str:
         return f"{kind} {name}\n\nIt cannot be loaded: {type(error).__name__}: {error}"
     card = {"kind": cls.kind} if hasattr(cls, "kind") else {}
     card = {key: _one_line(text) for key, text in (card | dict(getattr(cls, "card", {}))).items()}
-    parts = [f"{kind} {name}", getdoc(cls) or "", _table(card, "  ")]
+    parts = [f"{kind} {name}", _explanation(cls), _table(card, "  ")]
     published = getattr(cls, "published", None)
     if published:
         parts.append("weights\n" + _table(_describe_weights(published), "  "))
@@ -209,8 +220,6 @@ def _options_table(parameters: dict[str, Any], meanings: dict[str, str]) -> str:
 # %% ../../nbs/70_cli/10_main.ipynb #5fe6e4a0
 def _describe_metric(name: str) -> str:
     "A metric: what it asks, its definition, its range."
-    from inspect import getdoc
-
     from saliency_playground.metrics import METRICS
     metric = METRICS[name]
     constant = metric.constant_map
@@ -219,7 +228,7 @@ def _describe_metric(name: str) -> str:
              "better": "higher" if metric.higher_is_better else "lower",
              "range": f"{metric.lowest:g} to {metric.highest:g}",
              "constant map": "undefined, or it depends on the image" if math.isnan(constant) else f"{constant:g}"}
-    return f"metric {name}\n\n{getdoc(metric.function)}\n\n{_table(facts, '  ')}"
+    return f"metric {name}\n\n{_explanation(metric.function)}\n\n{_table(facts, '  ')}"
 
 
 def _describe(section: str, name: str, line: str) -> str:

@@ -19,6 +19,7 @@ from .. import files, images
 from ..errors import DatasetError, Finding
 from . import listing
 from .base import FileDataset, ImageRecord
+from .csv_tables import suggested_columns
 from .listing import list_entries, list_files, nfc, walk_files
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #1eaccc59
@@ -234,8 +235,9 @@ def adapter_of(path: Path) -> str:
         if re.search(r'"(X|FIX_X)"\s*:\s*\[', head):
             return "scanpath_json"
         return "salicon" if '"annotations"' in head else ""
-    columns = {name.strip(" \"'").lower() for name in re.split(r"[,;\t]", head.partition("\n")[0])}
-    return "csv_indexed" if {"x", "y"} <= columns else ""
+    names = [name.strip(" \"'\r").lower() for name in re.split(r"[,;\t]", head.partition("\n")[0])]
+    called = {*names, *suggested_columns(names)}
+    return "csv_indexed" if {"x", "y"} <= {*names} or {"image_id", "x", "y"} <= called else ""
 
 
 def adapter_hint(path: Path) -> str:
@@ -244,7 +246,7 @@ def adapter_hint(path: Path) -> str:
     return {"scanpath_json": f" It is a list of scanpaths: the dataset `scanpath_json` reads it, with `root: {at}`.",
             "salicon": f" It may be SALICON's: the dataset `salicon` reads that, with `root: {above}`.",
             "csv_indexed": f" A table of all images is read by the dataset `csv_indexed`, with `index_csv: {at}` and a "
-                           "column image_id."}.get(adapter_of(path), "")
+                           "column image_id; `columns` says how it calls its columns."}.get(adapter_of(path), "")
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #ed26d1f2
 _ADDED = {"fixations": re.compile(r"[ _-](fix(ation)?s?[ _-]?(pts|points|locs?)?|points|pts)$", re.IGNORECASE),
