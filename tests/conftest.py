@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded: threads that wait leave others the cores
+os.environ.pop("COLUMNS", None)                      # of the test runner's own window: what a test prints has none
 
 ROOT = Path(__file__).resolve().parents[1]
 OSIE50 = ROOT.parent / "shared" / "data" / "osie50"
