@@ -453,16 +453,12 @@ def test_results_never_become_images(workplace, monkeypatch, line):
     assert sorted(Path().glob("*/**/images/**")) == before
 
 
-LIMITS = ["RLIMIT_NOFILE, 5", "RLIMIT_NOFILE, 8", "RLIMIT_AS, 400 << 20"]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="allowed on this system: limits are Linux's")
-@pytest.mark.parametrize("limit", LIMITS)
-def test_a_machine_that_gives_little(workplace, monkeypatch, limit):
-    "Few files, little memory: a sentence, or failed images that do not blame the image."
+@pytest.mark.parametrize("number", [5, 8])
+def test_a_machine_that_opens_few_files(workplace, monkeypatch, number):
+    "A sentence, or failed images that do not blame the image."
     monkeypatch.chdir(workplace)
-    name, number = limit.split(", ", 1)
-    run = (f"import resource; resource.setrlimit(resource.{name}, ({number}, {number})); "
+    run = (f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({number}, {number})); "
            "from saliency_playground.cli.main import main; main()")
     line = shlex.split("run --config baseline --workers 8 -q --set output_dir=elsewhere --set overwrite=always")
     done = subprocess.run([sys.executable, "-c", run, *line], capture_output=True, text=True, timeout=100)

@@ -58,7 +58,7 @@ def test_tutorials_come_first(source):
     front = (source / "index.md").read_text(encoding="utf-8")
     first = re.search(r"```\{toctree\}\n(.*?)```", front, re.DOTALL)[1]
     assert re.findall(r"tutorials/(\d\d)_", first) == [f"{n:02d}" for n in range(1, len(list(
-        (pages.NBS / "tutorials").glob("*.ipynb"))) + 1)]
+        (pages.NBS / "tutorials").glob("[0-9]*.*"))) + 1)]
 
 
 def test_every_public_name_is_in_the_reference(source):

@@ -64,7 +64,7 @@ def test_what_is_imported_is_declared():
     declared = {need.split(">")[0].split("=")[0].split("<")[0] for key, value in settings["DEFAULT"].items()
                 if key.endswith("requirements")
                 and not key.startswith("dev") for need in value.split()}
-    sold_as = {"ot": "POT", "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml",
+    sold_as = {"ot": "POT", "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml", "IPython": "ipython",
                "pydantic_core": "pydantic"}
     for path in MODULES:
         for module in imports(path):
