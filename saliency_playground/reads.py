@@ -180,6 +180,17 @@ def _asked_by_user(depth: int = 2) -> bool:
 
 
 @contextmanager
+def _replaced(holder: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    "Put a function in the place of `holder.name` while the `with` block runs."
+    original = getattr(holder, name)
+    setattr(holder, name, function)
+    try:
+        yield
+    finally:
+        setattr(holder, name, original)
+
+
+@contextmanager
 def _noting(holder: Any, name: str, note: Callable[[Any], None]) -> Iterator[None]:
     "Put a function in the place of `holder.name` that calls `note` with its first argument before, if the user asks."
     original = getattr(holder, name)
@@ -193,11 +204,8 @@ def _noting(holder: Any, name: str, note: Callable[[Any], None]) -> Iterator[Non
             finally:
                 _busy.now = False
         return original(*args, **options)
-    setattr(holder, name, noted)
-    try:
+    with _replaced(holder, name, noted):
         yield
-    finally:
-        setattr(holder, name, original)
 
 
 # %% ../nbs/28_reads.ipynb #7a0270b3
@@ -245,11 +253,8 @@ def _counting(holder: Any, name: str) -> Iterator[list]:
     def counted(*args: Any, **options: Any) -> Any:
         calls.append(name)
         return original(*args, **options)
-    setattr(holder, name, counted)
-    try:
+    with _replaced(holder, name, counted):
         yield calls
-    finally:
-        setattr(holder, name, original)
 
 
 # %% ../nbs/28_reads.ipynb #a945e6d9
