@@ -43,6 +43,7 @@ WRITES = {                                                 # every command that 
     "viewer": "viewer --out disk/viewer.ipynb",
     "split": "split --root data/toy --test-count 1 --folds 2 --out-dir disk/splits",
     "kaggle kernel": "kaggle kernel --notebook finetune_fold --user ada --out disk/kernel",
+    "init": "init data/toy --out disk/mine.yaml", "figure": "figure outputs -n 1 --out disk/figure.pdf",
     "doctor --json": "doctor data/toy --json disk/doctor.json -q",
     "doctor --html": "doctor data/toy --html disk/doctor.html -q",
     "convert": "convert gaze.csv --columns x=x,y=y,image_id=stimulus,observer=participant --to disk/converted",

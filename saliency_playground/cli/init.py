@@ -8,7 +8,6 @@ __all__ = ['init']
 # %% ../../nbs/70_cli/08_init.ipynb #c32a7e6a
 import os
 import re
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +20,7 @@ import click
 from .. import errors
 from ..errors import DatasetError, Finding, InputError, OccupiedError, program, quoted
 from ..progress import busy
-from .base import HelpCommand, complete_from, file_option
+from .base import HelpCommand, complete_from, file_option, write_output
 from .doctor import dataset_entries, open_dataset, opened_as
 
 if TYPE_CHECKING:
@@ -161,18 +160,6 @@ def _config_text(name: str, file: Path, about: Iterable[str], entry: Iterable[st
     return "\n".join([*lines, ""])
 
 # %% ../../nbs/70_cli/08_init.ipynb #da27c4cb
-def _write_new(path: Path, text: str) -> None:
-    "Write a file that is not there yet. Raises OccupiedError."
-    from saliency_playground.files import disk_errors
-    with disk_errors(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            raise OccupiedError(f"{path} is there already, and stays as it is. Name another: `--out FILE`.") from None
-
-
 @dataclass
 class _Found:
     "What was found out: the lines of the entry, questions, doubts, what there is, the dataset if it can be opened."
@@ -255,17 +242,10 @@ def init(target: str | None, out: Path | None, dataset: str | None, limit_images
     found = _find(target, name, dataset, limit_images)
     with busy("looking which models can run here"):
         text = _config_text(name, file, found.about, found.lines, found.dataset)
-    _write_new(file, text)
-    click.echo(f"written: {file}")
-    _print_lines(found.doubts)
+    write_output(file, text)
+    for doubt in found.doubts:
+        click.echo(doubt)
     sys.exit(_say_next(file, found.asked))
-
-
-def _print_lines(lines: Iterable[str]) -> None:
-    "Print sentences, a line or more each, broken at words for the window."
-    width = min(shutil.get_terminal_size().columns, 100)
-    for line in lines:
-        click.echo(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False))
 
 
 def _say_next(file: Path, asked: list[str]) -> int:
@@ -277,6 +257,6 @@ def _say_next(file: Path, asked: list[str]) -> int:
         except errors.PlaygroundError as error:
             asked = [str(error)]
     if asked:
-        _print_lines([f"Before it can run, {file} asks (see ASKED in it):", *asked])
+        click.echo("\n".join([f"Before it can run, {file} asks (see ASKED in it):", *asked]))
     click.echo(f"{'then' if asked else 'next'}: {program()} run --config {quoted(file.as_posix())}")
     return int(bool(asked))
