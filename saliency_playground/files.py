@@ -6,7 +6,7 @@
 __all__ = ['MOST_BYTES', 'RESERVED', 'PATH_OPTIONS', 'PATH_ENDINGS', 'disk_errors', 'atomic_path', 'atomic_folder',
            'check_writable', 'remove_partials', 'write_bytes', 'regular_file', 'open_file', 'read_bytes', 'read_text',
            'read_json', 'check_member', 'check_archive', 'gunzip', 'read_member', 'write_text', 'read_array',
-           'array_bytes', 'write_array', 'write_arrays', 'json_text', 'write_json', 'lock', 'refuse_link',
+           'array_bytes', 'write_array', 'write_arrays', 'link_file', 'json_text', 'write_json', 'lock', 'refuse_link',
            'path_inside', 'sha256', 'digest', 'remembered_sha256', 'Journal', 'did_you_mean', 'path_hint',
            'is_path_option', 'fill_path']
 
@@ -385,6 +385,23 @@ def write_arrays(path: str | Path, **arrays: np.ndarray) -> Path:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return write_bytes(path, buffer.getvalue())
+
+# %% ../nbs/01_files.ipynb #9237d33e
+def link_file(source: str | Path, path: str | Path) -> Path:
+    """Have a file under a second name too: a hard link to it, or a copy with its times where links cannot be made.
+
+    source: the file. path: where it is to stand, whole or not at all; what is there is replaced, as `write_bytes` does.
+    Returns the path. Raises OSError if the source cannot be read, StorageError as `write_bytes` does.
+    """
+    with disk_errors(path), suppress(FileNotFoundError):
+        if os.path.samefile(source, path):             # a rename of one name over the other would leave both
+            return Path(path)
+    with atomic_path(path, durable=False) as beside:
+        try:
+            os.link(source, beside)
+        except OSError:                                # another disk, or one without links
+            shutil.copy2(source, beside)
+    return Path(path)
 
 # %% ../nbs/01_files.ipynb #f45cd5db
 def _finite(value: Any, instead: Callable[[float], Any] = lambda number: None) -> Any:

@@ -214,22 +214,36 @@ class PredictionStore:
         "The kept prediction, or None if there is none of this key or its file is damaged."
         return read_stored_prediction(self.folder, image_id, self.journal) if self.has(image_id, key) else None
 
+    def adopt(self, image_id: str, other: "PredictionStore") -> None:
+        """Keep what another store of the model keeps of an image, without a second copy where the disk has links.
+
+        Raises OSError if it is gone, or if the disk is full; what was kept before stays or is gone, never half there.
+        """
+        entry = other.journal.get(image_id) or {}
+        self._begin(image_id)
+        path = files.link_file(other.path(image_id), self.path(image_id))
+        self.journal.put(image_id, **entry | {"written": _size_and_time(path)})
+
     def put(self, image_id: str, key: str, prediction: Prediction, image_digest: str,
             seconds: float | None = None, reads: Mapping[str, str] | None = None) -> None:
         """Keep a prediction, how long it took, and what was read for it.
 
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
-        if not self._described:
-            files.write_json(self.folder/"cell.json", self._shown(self.recipe), durable=False)
-            self._described = True
-        if self.journal.get(image_id) is not None:
-            self.journal.put(image_id, key=None)
+        self._begin(image_id)
         content = files.array_bytes(prediction.values)
         path = files.write_bytes(self.path(image_id), content, durable=False)   # its digest is checked at every reading
         more = {"reads": dict(reads)} if reads else {}
         self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
                          weights=self.fingerprint(image_id), seconds=seconds, written=_size_and_time(path), **more)
+
+    def _begin(self, image_id: str) -> None:
+        "Describe the folder once, and strike out what it says of an image whose file is about to be replaced."
+        if not self._described:
+            files.write_json(self.folder/"cell.json", self._shown(self.recipe), durable=False)
+            self._described = True
+        if self.journal.get(image_id) is not None:
+            self.journal.put(image_id, key=None)
 
 # %% ../nbs/35_predictions.ipynb #8cdad1f7
 def _size_and_time(path: Path) -> list[int]:

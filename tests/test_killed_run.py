@@ -1,6 +1,7 @@
 """A run that is killed again and again ends with the same tables, and leaves no half files."""
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from saliency_playground.images import read_image
 DYING = """
 import builtins, os, signal, sys
 from saliency_playground import files
-from saliency_playground.cli import main
+from saliency_playground.cli.main import main
 
 class Dying:
     writes = 0
@@ -75,7 +76,7 @@ def killed_ten_times(config: str, scratch: Path) -> None:
     for attempt in range(10):
         if attempt in at_write:
             process = subprocess.Popen([sys.executable, "-c", DYING, str(rng.randint(1, max(2, n_files // 6))), *RUN])
-            assert process.wait(timeout=600) != 0
+            assert process.wait(timeout=600) == -signal.SIGKILL
             died += 1
             continue
         process = subprocess.Popen([sys.executable, "-m", "saliency_playground", *RUN], stdout=subprocess.DEVNULL)

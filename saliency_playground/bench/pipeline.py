@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['ASK_TWICE_FROM', 'imap_ordered', 'ImageResult', 'Visit', 'catch_errors', 'note_error', 'load_sample', 'score_visit',
-           'predict_images', 'CellResult', 'Pass', 'passes', 'run_cells', 'over_baseline', 'no_baseline']
+           'predict_images', 'CellResult', 'Pass', 'passes', 'hold_folders', 'run_cells', 'over_baseline',
+           'no_baseline']
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #22be2fd1
+import functools
 import os
 import time
 from collections import deque
@@ -227,12 +229,21 @@ class CellResult:
 
     def finish(self, task: Task) -> None:
         "Note what an image's task has become."
-        self.tasks[task.item.i] = task
+        self.tasks[self._places[task.item.i]] = task
 
     def fail(self, item: SurveyedImage, error: str) -> None:
         "Note that an image failed: nothing is left to do for it."
         self.errors[item.image_id] = error
-        self.finish(self.tasks[item.i].done())
+        self.finish(self.task_of(item).done())
+
+    def task_of(self, item: SurveyedImage) -> Task:
+        "What is still to do for an image."
+        return self.tasks[self._places[item.i]]
+
+    @functools.cached_property
+    def _places(self) -> dict[int, int]:
+        "Where the task of each image stands: a shard has a part of the images."
+        return {task.item.i: place for place, task in enumerate(self.tasks)}
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #b8b4d5cd
 class Pass(NamedTuple):
@@ -276,10 +287,10 @@ def passes(cell_results: Sequence[CellResult]) -> list[Pass]:
 def _visits(todo: Pass) -> Iterator[Visit]:
     "The images of a pass for which something must be done, in order."
     for item in todo.cells[0].cell.items:
-        scored = {id(each): ImageResult(each.cell, each.tasks[item.i]) for each in todo.scored
-                  if each.tasks[item.i].needs_scoring}
+        scored = {id(each): ImageResult(each.cell, each.task_of(item)) for each in todo.scored
+                  if each.task_of(item).needs_scoring}
         predicted = None
-        if todo.predicts is not None and (task := todo.predicts.tasks[item.i]).needs_prediction:
+        if todo.predicts is not None and (task := todo.predicts.task_of(item)).needs_prediction:
             predicted = scored.get(id(todo.predicts)) or ImageResult(todo.predicts.cell, task)
         if scored or predicted:
             yield Visit(item, predicted, list(scored.values()))
@@ -305,7 +316,7 @@ def _fit(cell: Cell, rows: bool, quiet: bool) -> None:
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #47b417e2
 @contextmanager
-def _hold_folders(cells: Sequence[Cell]) -> Iterator[None]:
+def hold_folders(cells: Sequence[Cell]) -> Iterator[None]:
     "Hold the folders of cells, in the order of their names, and remove what a killed run left half-written."
     folders = []
     for cell in cells:
@@ -336,7 +347,7 @@ def run_cells(cells: Sequence[Cell], workers: int, strict: bool = False, quiet: 
         with RunBar([0], lambda _: 0, quiet=True) as over:
             return run_cells(cells, workers, strict, quiet, over)
     over.next_dataset()
-    with _hold_folders(cells):
+    with hold_folders(cells):
         cell_results = [CellResult(cell, tasks, {task.item.image_id: task.item.error for task in tasks
                                                  if task.item.error}) for cell in cells for tasks in [pending(cell)]]
         if strict and (failed := next((each.errors for each in cell_results if each.errors), None)):

@@ -29,10 +29,12 @@ class SurveyedImage(NamedTuple):
     error: str = ""                # why it cannot be read
 
 # %% ../../nbs/40_bench/02_plan.ipynb #275a0851
-def survey(dataset: SaliencyDataset, limit: int | None = None, quiet: bool | None = None) -> list[SurveyedImage]:
+def survey(dataset: SaliencyDataset, limit: int | None = None, quiet: bool | None = None,
+           part: slice = slice(None)) -> list[SurveyedImage]:
     """The images of a dataset in order, at most `limit` of them, each with its digests.
 
-    quiet: no progress bar; None: one if somebody watches and it takes longer than a second.
+    part: which of these, for a shard. quiet: no progress bar; None: one if somebody watches and it takes longer than a
+    second.
     Raises RunError if there are none, if two have one id, or if the file of one would be the folder of another.
     """
     ids = dataset.ids
@@ -48,8 +50,9 @@ def survey(dataset: SaliencyDataset, limit: int | None = None, quiet: bool | Non
         ids_in_lower_case[lower] = image_id
     _check_folders(dataset.name, ids_in_lower_case)
     items = []
-    with progress(len(ids[:limit]), f"{dataset.name}: digests", quiet=quiet, delay=1) as bar:
-        for i, image_id in enumerate(ids[:limit]):
+    mine = list(enumerate(ids[:limit]))[part]
+    with progress(len(mine), f"{dataset.name}: digests", quiet=quiet, delay=1) as bar:
+        for i, image_id in mine:
             try:
                 files.path_inside("", image_id)
                 items.append(SurveyedImage(i, image_id, **dataset.fingerprint(i)))

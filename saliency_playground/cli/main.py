@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -269,11 +269,14 @@ def info(name: str) -> None:
     click.echo("\n\n".join(descriptions))
 
 # %% ../../nbs/70_cli/10_main.ipynb #ad0c4d95
-def _run_config(config: "Config", strict: bool, quiet: bool) -> "RunResult":
-    "Run a config; if the run is stopped by Ctrl-C, say how to go on and leave with exit code 130."
+def _run_config(config: "Config", strict: bool, quiet: bool, shard: str | None = None) -> "RunResult":
+    "Run a config or a shard of it; stopped by Ctrl-C, say how to go on and leave with exit code 130."
     from saliency_playground.bench.run import run as run_benchmark
+    from saliency_playground.bench.shards import run_shard
     try:
-        return run_benchmark(config, strict=strict, quiet=quiet or None)
+        if shard is not None:
+            return run_shard(config, shard, strict, quiet or None)
+        return run_benchmark(config, strict, quiet or None)
     except KeyboardInterrupt:
         click.echo("\nStopped. The same command goes on where it was.", err=True)
         sys.exit(130)
@@ -293,10 +296,12 @@ def _run_config(config: "Config", strict: bool, quiet: bool) -> "RunResult":
                    "default as the config says, only-missing if it says nothing.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N",
               help="How many threads read and score; all cores if not given.")
+@click.option("--shard", metavar="K/N",
+              help="Only the K-th of N parts of each dataset's images, in folders of its own; `merge` joins the parts.")
 @click.option("--strict", is_flag=True, help="Stop at the first image that fails.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
-def run(config: str | None, record: Path | None, sets: tuple[str, ...],
-        limit_images: int | None, overwrite: bool | None, workers: int | None, strict: bool, quiet: bool) -> None:
+def run(config: str | None, record: Path | None, sets: tuple[str, ...], limit_images: int | None,
+        overwrite: bool | None, workers: int | None, shard: str | None, strict: bool, quiet: bool) -> None:
     """Predict and score: every active model of a config on every dataset of it.
 
     The tables go to the config's output_dir. Only what is missing is computed, so the same command goes on
@@ -312,6 +317,7 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
       saliency-playground run --config baseline --set "models=[uniform, center_bias]"
       saliency-playground run --config baseline --set heatmaps_png.enabled=true --set datasets.0.root=data/mine
       saliency-playground run --config baseline --set models.blur_baseline.ksize=21
+      saliency-playground run --config mine.yaml --shard 3/16
 
     Exit code: 0 all is well, 1 images failed or most have nothing to score against, or the tables are not those of
     --from, 2 the config or a path is at fault.
@@ -321,19 +327,29 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     from saliency_playground.bench.repeat import compare_tables, config_again
     if (config is None) == (record is None):
         raise click.UsageError("Say what to run: --config NAME_OR_PATH, or --from RUN_JSON.")
+    if record and shard:
+        raise click.UsageError("--shard goes with --config; --from the run.json of a shard finishes that shard.")
     settings = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
     settings = [f"{key}={value}" for key, value in settings.items() if value is not None]
     before = _open_again(record) if record else None
     loaded = load_config(config_again(before) if before else str(config), [*sets, *settings])
-    result = _run_config(loaded, strict, quiet)
-    if not quiet or result.exit_code:
-        click.echo(result.summary(), err=quiet)
-    if not (quiet or loaded.predict_only or result.nothing_scored):
-        click.echo(f'The leaderboard: {program()} report "{result.output_dir.as_posix()}"')
+    result = _run_config(loaded, strict, quiet, shard)
+    joins = [program(), "merge --config", quoted(str(config)), *(f"--set {quoted(one)}" for one in [*sets, *settings])]
+    _say_what_was_done(result, loaded, quiet, " ".join(joins) if shard and not quiet else "")
     same, words = compare_tables(before, read_record(result.output_dir)) if before else (True, "")
     if words and not (quiet and same):
         click.echo(words, err=quiet)
     sys.exit(result.exit_code or int(not same))
+
+
+def _say_what_was_done(result: "RunResult", config: "Config", quiet: bool, joined_by: str = "") -> None:
+    "What a run came to, and what is next. joined_by: of a shard, the command that joins it with the others."
+    if not quiet or result.exit_code:
+        click.echo(result.summary(), err=quiet)
+    if joined_by:
+        click.echo(f"When all shards are computed: {joined_by}")
+    elif not (quiet or config.predict_only or result.nothing_scored):
+        click.echo(f'The leaderboard: {program()} report "{result.output_dir.as_posix()}"')
 
 
 def _open_again(record: Path) -> dict[str, Any]:
@@ -477,26 +493,54 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
 
 # %% ../../nbs/70_cli/10_main.ipynb #f91c14ef
 @main.command()
-@click.argument("output_dirs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUTPUT_DIR OTHER...")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+@click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR OTHER...]")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="The folder to write the joined run into.")
-def merge(output_dirs: tuple[Path, ...], out: Path) -> None:
-    """Join finished runs into one, which is reported, compared and viewed like any other.
+@click.option("--config", "-c", metavar="NAME_OR_PATH", shell_complete=shared.complete_from("config"),
+              help="Join the shards of this config's run instead, in its own output_dir.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="As the shards were given it.")
+@click.option("--shards", type=click.IntRange(min=1), metavar="N",
+              help="How many shards there are.  [default: those that are found]")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
+def merge(output_dirs: tuple[Path, ...], out: Path | None, config: str | None, sets: tuple[str, ...],
+          shards: int | None, quiet: bool) -> None:
+    """Join finished runs into one, or the shards of a run, which is reported, compared and viewed like any other.
 
     Runs are joined if they measured alike: metrics with their constants, blur of the ground truth, baseline, seed, and
     datasets by content. Others are refused with what differs. The runs themselves stay as they are.
+
+    With --config the shards of one run (`run --shard`) are joined: its tables are those of a run in one piece, byte for
+    byte. Shards that are missing are named with the command that computes them.
 
     \b
     Examples:
       saliency-playground merge outputs/baseline outputs/mine --out outputs/all
       saliency-playground report outputs/all --html report.html
+      saliency-playground merge --config mine.yaml
     """
+    if config is not None:
+        if output_dirs or out:
+            raise click.UsageError("Say what to join: OUTPUT_DIRs with --out, or the shards of a --config.")
+        _merge_shards(config, sets, shards, quiet)
+    if not output_dirs or out is None:
+        raise click.UsageError("Say what to join: OUTPUT_DIRs and --out FOLDER, or --config for the shards of a run.")
     from saliency_playground.report.join import merge_runs
     record = merge_runs(output_dirs, out)
     for remark in record["remarks"]:
         click.echo(remark)
     models, datasets = dict.fromkeys(cell["model"] for cell in record["cells"]), record["datasets"]
     click.echo(f"written: {out.as_posix()}, {len(models)} models on {', '.join(datasets)}")
+
+
+def _merge_shards(config: str, sets: tuple[str, ...], shards: int | None, quiet: bool) -> NoReturn:
+    "Join the shards of a run, and leave with its exit code."
+    from saliency_playground.bench.config import load_config
+    from saliency_playground.bench.shards import merge as merge_shards
+    command = " ".join([program(), "run --config", quoted(config), *(f"--set {quoted(one)}" for one in sets)])
+    loaded = load_config(config, sets)
+    result = merge_shards(loaded, shards, quiet=quiet or None, command=command)
+    _say_what_was_done(result, loaded, quiet)
+    sys.exit(result.exit_code)
 
 # %% ../../nbs/70_cli/10_main.ipynb #2cc63ea2
 @main.command()
