@@ -32,11 +32,11 @@ def osie50():
     return OSIE50
 
 
-def command(*words, code=0, program="saliency_playground", **options):
+def command(*words, code=0, program="saliency_playground", env=None, **options):
     "Run the command line in a process of its own, as a user does; returns the finished process."
     done = subprocess.run([sys.executable, "-m", program, *map(str, words)], capture_output=True, text=True,
                           encoding="utf-8",
-                          env=os.environ | {"PYTHONUTF8": "1"}, **options)
+                          env=(env or os.environ) | {"PYTHONUTF8": "1"}, **options)
     assert done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
     return done
 

@@ -1,13 +1,15 @@
 """A run in shards, on one machine or a cluster, is the run in one piece: killed, repeated, in any order."""
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import command
+from conftest import ROOT, command
 from test_killed_run import DYING, tables, whole_files
 
 from saliency_playground import files
@@ -43,14 +45,23 @@ class Mortal(SaliencyModel):
 KILLED = {-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM), 15}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    "A folder with a config, a model that dies, and the run in one piece."
+    folder = tmp_path_factory.mktemp("whole")
+    make_toy(folder / "toy", n_images=12)
+    (folder / "run.yaml").write_text(CONFIG, encoding="utf-8")
+    (folder / "mortal.py").write_text(MORTAL, encoding="utf-8")
+    (folder / "seen").mkdir()
+    command("run", "-c", "run.yaml", "-q", "--set", "output_dir=calm", "--set", "prediction_cache_dir=calm_predictions",
+            cwd=folder)
+    return folder
+
+
 @pytest.fixture
-def calm(scratch):
-    "The working directory of a run in one piece, and its tables."
-    make_toy("toy", n_images=12)
-    Path("run.yaml").write_text(CONFIG, encoding="utf-8")
-    Path("mortal.py").write_text(MORTAL, encoding="utf-8")
-    Path("seen").mkdir()
-    command("run", "-c", "run.yaml", "-q", "--set", "output_dir=calm", "--set", "prediction_cache_dir=calm_predictions")
+def calm(whole, scratch):
+    "A working directory like that of the run in one piece, with its tables; returns them."
+    shutil.copytree(whole, scratch, dirs_exist_ok=True)
     return tables(Path("calm"))
 
 
@@ -79,3 +90,57 @@ def test_shards_in_any_order_twice_and_killed(calm):
     command("merge", "-c", "run.yaml", "-q")
     assert tables(Path("out")) == calm
     nothing_left(2)
+
+
+@pytest.mark.parametrize(("kind", "deaths"), [("processes", 2), ("dask", 10), ("slurm", 2)])
+def test_workers_that_are_killed_cost_a_retry_and_no_row(calm, kind, deaths):
+    "SLURM's jobs are those of submitit, here run by its executor for one machine."
+    library = {"processes": "json", "dask": "distributed", "slurm": "submitit"}[kind]
+    pytest.importorskip(library, reason=f'allowed on this system: `pip install -e ".[cluster]"` brings {library}')
+    options = "{cluster: local, timeout_min: 30}" if kind == "slurm" else "{}"
+    shards = "" if kind == "slurm" else ", shards: 4"
+    block = f"{{kind: {kind}, workers: 2, retries: 12, options: {options}{shards}}}"
+    Path("run.yaml").write_text(f"{CONFIG}scheduler: {block}\n", encoding="utf-8")
+    done = command("run", "-c", "run.yaml", env=os.environ | {"DEATHS": str(deaths)}, timeout=900)
+    assert "computed 0 predictions and 0 metric rows" in done.stdout              # by the merge: all is the workers'
+    assert tables(Path("out")) == calm
+    nothing_left(deaths)
+
+
+def scripts():
+    "The blocks of the page about clusters, by the name before them; one without is `submit` or `by hand`."
+    page = (ROOT / "nbs" / "tutorials" / "09_cluster.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^(?:`(\w+\.sbatch)`:\n\n)?```bash\n(.*?)^```$", page, flags=re.M | re.S)
+    return {name or ("submit" if "sbatch" in block else "by hand"): block for name, block in blocks}
+
+
+# What SLURM does with a script: each task of its array in a process of its own; here in turn, the last first.
+SBATCH = """#!/bin/bash
+for script; do :; done
+count=$(sed -n 's/^#SBATCH --array=1-//p' "$script")
+for task in $(seq "${count:-1}" -1 1); do
+    SLURM_ARRAY_TASK_ID=$task SLURM_ARRAY_TASK_COUNT=$count SLURM_CPUS_PER_TASK=1 bash "$script" >&2
+done
+echo 4711
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: SLURM and its scripts are not for Windows")
+def test_the_scripts_of_the_page_do_what_it_says(calm):
+    "Every script passes a syntax check; submitted to a SLURM that is played, they come to the tables of one run."
+    written = scripts()
+    assert set(written) == {"by hand", "shards.sbatch", "merge.sbatch", "folds.sbatch", "submit"}
+    for name, script in written.items():
+        assert script.startswith("#!/bin/bash\n") == name.endswith(".sbatch")
+        Path(name).write_text(script.replace("--array=1-16", "--array=1-3"), encoding="utf-8")
+        subprocess.run(["bash", "-n", name], check=True, timeout=60)
+    Path("bin").mkdir()
+    Path("bin/sbatch").write_text(SBATCH, encoding="utf-8")
+    Path("bin/saliency-playground").write_text(f'#!/bin/bash\nexec "{sys.executable}" -m saliency_playground "$@"\n',
+                                               encoding="utf-8")
+    for tool in Path("bin").iterdir():
+        tool.chmod(0o755)
+    Path("run.yaml").rename("mine.yaml")
+    paths = {"PATH": f"{Path('bin').resolve()}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", "-e", "submit"], check=True, timeout=900, env=os.environ | paths)
+    assert tables(Path("out")) == calm and len(list(Path("out/.shards").iterdir())) == 3

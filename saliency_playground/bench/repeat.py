@@ -40,7 +40,7 @@ def code_named(record: Mapping[str, Any]) -> list[str]:
 
 # %% ../../nbs/40_bench/07_repeat.ipynb #e57d85df
 _WHERE = ("output_dir", "prediction_cache_dir", "cache_predictions", "heatmaps_png", "workers", "overwrite",
-          "experiment")                          # keys of a config that change no table
+          "scheduler", "experiment")                          # keys of a config that change no table
 
 
 def changed_since(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -106,7 +106,8 @@ def _check_kept(cells: Sequence[Cell]) -> None:
                            "would ask it for every image again. Give it a `cache_key`, or run it without shards.")
 
 # %% ../../nbs/40_bench/08_shards.ipynb #6540c971
-_NO_MATTER = ("experiment", "workers", "seed", "overwrite", "plugins")       # keys that change nothing a shard keeps
+# keys of a config that change nothing of what a shard keeps
+_NO_MATTER = ("experiment", "workers", "seed", "overwrite", "plugins", "scheduler")
 _MOST_NAMED = 20
 
 

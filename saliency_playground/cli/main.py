@@ -271,12 +271,12 @@ def info(name: str) -> None:
 # %% ../../nbs/70_cli/10_main.ipynb #ad0c4d95
 def _run_config(config: "Config", strict: bool, quiet: bool, shard: str | None = None) -> "RunResult":
     "Run a config or a shard of it; stopped by Ctrl-C, say how to go on and leave with exit code 130."
-    from saliency_playground.bench.run import run as run_benchmark
+    from saliency_playground.bench.scheduler import run_scheduled
     from saliency_playground.bench.shards import run_shard
     try:
         if shard is not None:
             return run_shard(config, shard, strict, quiet or None)
-        return run_benchmark(config, strict, quiet or None)
+        return run_scheduled(config, strict, quiet or None)
     except KeyboardInterrupt:
         click.echo("\nStopped. The same command goes on where it was.", err=True)
         sys.exit(130)
@@ -298,10 +298,13 @@ def _run_config(config: "Config", strict: bool, quiet: bool, shard: str | None =
               help="How many threads read and score; all cores if not given.")
 @click.option("--shard", metavar="K/N",
               help="Only the K-th of N parts of each dataset's images, in folders of its own; `merge` joins the parts.")
+@click.option("--scheduler", type=click.Choice(["processes", "dask", "slurm"]),
+              help="Who computes the parts at once, then joined; how many is scheduler.workers of the config.")
 @click.option("--strict", is_flag=True, help="Stop at the first image that fails.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
 def run(config: str | None, record: Path | None, sets: tuple[str, ...], limit_images: int | None,
-        overwrite: bool | None, workers: int | None, shard: str | None, strict: bool, quiet: bool) -> None:
+        overwrite: bool | None, workers: int | None, shard: str | None, scheduler: str | None, strict: bool,
+        quiet: bool) -> None:
     """Predict and score: every active model of a config on every dataset of it.
 
     The tables go to the config's output_dir. Only what is missing is computed, so the same command goes on
@@ -318,6 +321,7 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...], limit_im
       saliency-playground run --config baseline --set heatmaps_png.enabled=true --set datasets.0.root=data/mine
       saliency-playground run --config baseline --set models.blur_baseline.ksize=21
       saliency-playground run --config mine.yaml --shard 3/16
+      saliency-playground run --config mine.yaml --scheduler processes --set scheduler.workers=4
 
     Exit code: 0 all is well, 1 images failed or most have nothing to score against, or the tables are not those of
     --from, 2 the config or a path is at fault.
@@ -329,7 +333,8 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...], limit_im
         raise click.UsageError("Say what to run: --config NAME_OR_PATH, or --from RUN_JSON.")
     if record and shard:
         raise click.UsageError("--shard goes with --config; --from the run.json of a shard finishes that shard.")
-    settings = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers}
+    settings = {"limit_images": limit_images, "overwrite": overwrite, "workers": workers,
+                "scheduler.kind": scheduler}
     settings = [f"{key}={value}" for key, value in settings.items() if value is not None]
     before = _open_again(record) if record else None
     loaded = load_config(config_again(before) if before else str(config), [*sets, *settings])

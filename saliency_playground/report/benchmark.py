@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bench.config import Config, load_config, name_experiment, read_config
-from ..bench.run import run
+from ..bench.scheduler import run_scheduled
 from ..core import SaliencyDataset, SaliencyModel
 from ..errors import RunError
 from .run import Run
@@ -38,7 +38,7 @@ def benchmark(config: str | Path | Mapping[str, Any] | Config = "baseline", *,
         document = read_config(config.as_dict() if isinstance(config, Config) else config)
         name_experiment(document)
         config = document.data | changes
-    result = run(load_config(config))
+    result = run_scheduled(load_config(config))
     for warning in result.warnings():
         warnings.warn(warning, stacklevel=2)
     if result.nothing_scored:
