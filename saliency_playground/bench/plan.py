@@ -192,6 +192,12 @@ def replace_keys(cell: Cell, task: Task, prediction_key: str, reads: Iterable[st
 
 def pending(cell: Cell) -> list[Task]:
     "What a cell must still do for each of its images; nothing for one that could not be surveyed."
+    with files.remember_in(Path(cell.config.output_dir, ".rows", f"{cell.name}.files.jsonl")):
+        return _tasks(cell)
+
+
+def _tasks(cell: Cell) -> list[Task]:
+    "What `pending` gives."
     config, every, tasks = cell.config, cell.config.overwrite == "always", []
     for item in cell.items:
         if item.error:
