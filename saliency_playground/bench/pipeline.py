@@ -119,6 +119,8 @@ def score_visit(visit: Visit, strict: bool) -> Visit:
                 _score(result, visit.inputs)
             if not result.new:
                 result.prediction = None
+    if not all(result.error for result in visit.results):
+        visit.inputs.let_go()
     return visit
 
 
@@ -369,11 +371,10 @@ def run_cells(cells: Sequence[Cell], workers: int, strict: bool = False, quiet: 
 def _run_pass(todo: Pass, workers: int, strict: bool, quiet: bool, over: RunBar) -> None:
     "Take the images of a pass through all steps."
     start, cell_results = time.perf_counter(), {id(each.cell): each for each in todo.cells}
-    visits = list(_visits(todo))
     smallest: Visit | None = None                           # of the images that were predicted in this pass
     with (ThreadPoolExecutor(workers, OWN_THREADS) as pool,
-          progress(len(visits), todo.title, quiet=quiet, leave=True) as bar):
-        decoded = imap_ordered(pool, lambda visit: load_sample(visit, strict), visits, workers + 2)
+          progress(sum(1 for _ in _visits(todo)), todo.title, quiet=quiet, leave=True) as bar):
+        decoded = imap_ordered(pool, lambda visit: load_sample(visit, strict), _visits(todo), workers + 2)
         finished = predict_images(decoded, strict)
         if todo.scored:
             finished = imap_ordered(pool, lambda visit: score_visit(visit, strict), finished, workers + 2)

@@ -195,18 +195,25 @@ def replace_keys(cell: Cell, task: Task, prediction_key: str, reads: Iterable[st
 
 def pending(cell: Cell) -> list[Task]:
     "What a cell must still do for each of its images; nothing for one that could not be surveyed."
+    store = cell.store                                   # made first: it reads files of code, which are no matter here
+    with files.remember_in(Path(cell.config.output_dir, ".rows", f"{cell.name}.files.jsonl")):
+        return _tasks(cell, store)
+
+
+def _tasks(cell: Cell, store: PredictionStore) -> list[Task]:
+    "What `pending` gives."
     config, every, tasks = cell.config, cell.config.overwrite == "always", []
     for item in cell.items:
         if item.error:
             tasks.append(Task(item))
             continue
         row = cell.rows.get(item.image_id) or {}
-        reads = sorted({*cell.store.names_read(item.image_id), *row.get("reads", ())})
-        task = replace_keys(cell, Task(item), cell.store.key(item.image_id, item.image, reads), reads)
+        reads = sorted({*store.names_read(item.image_id), *row.get("reads", ())})
+        task = replace_keys(cell, Task(item), store.key(item.image_id, item.image, reads), reads)
         figures = tuple(kind for kind, path in cell.figure_paths(item.image_id).items()
                         if every or images.png_text(path, "drawn_from") != task.figure_key)
         needs_row = not config.predict_only and (every or row.get("key") != task.row_key)
-        kept = config.cache_predictions and not every and cell.store.has(item.image_id, task.prediction_key)
+        kept = config.cache_predictions and not every and store.has(item.image_id, task.prediction_key)
         wanted = config.cache_predictions or needs_row or bool(figures)
         tasks.append(task._replace(needs_prediction=wanted and not kept and config.overwrite != "never",
                                    needs_row=needs_row, figures=figures))

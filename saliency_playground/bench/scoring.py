@@ -79,6 +79,12 @@ class ImageInputs:
             self._seen_by[key] = target
         return target
 
+    def let_go(self) -> None:
+        "Forget all but the sample."
+        self._seen_by.clear()
+        for made in ("nonfix", "baseline"):
+            vars(self).pop(made, None)
+
 # %% ../../nbs/40_bench/03_scoring.ipynb #c1300002
 class _Scorer:
     "Scores an image's samples on one prediction; its passes over the pixels are shared by all of them."
