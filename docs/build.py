@@ -134,7 +134,7 @@ def write_source(source: Path) -> None:
     with open(source / "index.md", "a", encoding="utf-8") as front:
         front.write("\n" + "\n".join(contents))
     with open(source / "benchmarks" / "README.md", "a", encoding="utf-8") as index:
-        index.write("\n" + toctree([Path(name).name for name in measured], ":hidden:"))
+        index.write("\n## What came out\n\n" + toctree([Path(name).name for name in measured]))
 
 
 def run_sphinx(source: Path, site: Path, *options: str) -> int:
