@@ -251,10 +251,10 @@ def prepare_session(config: str | Path, sets: Iterable[str] = (), weights: bool 
     """Copy here what earlier sessions left, and find the paths of a fine-tuning's config among what is attached.
 
     config: a packaged name or a YAML file, which may be in an attached dataset, for example a bundle. sets: `key=value`
-    texts over it. weights: whether to look for the weights that the training starts from. Prints what it did, and signs
-    the session with the config's `experiment`. Returns both, with one more text for each path that was found elsewhere.
-    Raises FileNotFoundError if several attached paths fit one, or the data are not attached, ConfigError for the
-    config's faults, InputError if the weights cannot be had.
+    texts over it. weights: whether to look for the data and for the weights that the training starts from. Prints what
+    it did, and signs the session with the config's `experiment`. Returns both, with one more text for each path that
+    was found elsewhere. Raises FileNotFoundError if several attached paths fit one, or the data are not attached,
+    ConfigError for the config's faults, InputError if the weights cannot be had.
     """
     config, sets = str(config), list(sets)
     if not on_kaggle() or config == "smoke":
@@ -267,7 +267,8 @@ def prepare_session(config: str | Path, sets: Iterable[str] = (), weights: bool 
         print(f"files brought from earlier sessions: {len(copied)}")
     sign_session(training.experiment)
     data = training.data.options
-    check_data(data)
+    if weights:
+        check_data(data)
     moved = {f"data.{key}": value for key, value in locate_data(training.data.name, data).items() if value != data[key]}
     for key in ("base_weights_path", "split_file"):
         path = getattr(training, key)
