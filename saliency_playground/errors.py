@@ -6,7 +6,7 @@
 __all__ = ['SEVERITIES', 'PlaygroundError', 'InputError', 'UnknownNameError', 'OptionError', 'MissingFileError', 'OccupiedError',
            'MissingPackageError', 'BusyError', 'StorageError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError',
            'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'machine_fault', 'describe_error', 'refusal',
-           'name_some', 'quoted', 'program', 'pip_install', 'install_extra', 'Finding', 'join_findings']
+           'name_some', 'count_of', 'quoted', 'program', 'pip_install', 'install_extra', 'Finding', 'join_findings']
 
 # %% ../nbs/00_errors.ipynb #9be5d257
 import errno
@@ -219,6 +219,11 @@ def name_some(names: Sequence[str], most: int = 3) -> str:
     "The first few names, and how many more there are: `a, b, c and 4 more`."
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def count_of(n: int, word: str) -> str:
+    "How many there are of something: `1 file`, `2 files`; of a word with a regular plural."
+    return f"{n} {word}{'' if n == 1 else 's'}"
 
 # %% ../nbs/00_errors.ipynb #d7218009
 def quoted(word: str) -> str:

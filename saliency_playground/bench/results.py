@@ -19,8 +19,7 @@ import numpy as np
 from .. import files, stats
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling
 from ..datasets.checks import fixation_facts
-from ..datasets.layout import count_of
-from ..errors import Finding, join_findings, program
+from ..errors import Finding, count_of, join_findings, program
 from ..metrics import density_maps
 from ..prediction_checks import prediction_findings
 from ..provenance import provenance

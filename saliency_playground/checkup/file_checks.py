@@ -12,8 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..datasets.layout import count_of
-from ..errors import Finding, join_findings, name_some
+from ..errors import Finding, count_of, join_findings, name_some
 from .facts import ImageFacts
 
 # %% ../../nbs/38_checkup/02_file_checks.ipynb #4ea62594

@@ -17,6 +17,7 @@ from .. import images
 from ..errors import DatasetError
 from ..registry import register
 from .base import FileDataset, FileOptions, ImageRecord
+from .layout import images_beside
 from .listing import nfc, walk_files
 from .rows import table_findings
 from saliency_playground.datasets.csv_tables import (
@@ -144,7 +145,7 @@ def long_records(path: Path, columns: Mapping[str, Any], lines: Sequence[int],
     """The records of a long table: a row a fixation; images in the order in which they first appear.
 
     path: the table. columns, lines: as from `read_table`. images_dir: where the images are, from the working
-    directory or else from the table's folder; None is `images` there, unless a column image_path says it. Raises
+    directory or else from the table's folder; None looks beside the table, unless a column image_path says it. Raises
     DatasetError.
     """
     ids, codes, by_image, begins = _columns_by_image(path, columns, lines)
@@ -152,10 +153,7 @@ def long_records(path: Path, columns: Mapping[str, Any], lines: Sequence[int],
         named = {image_id: (image_id, _resolve_cell(path.parent, columns["image_path"][by_image[begin]]))
                  for image_id, begin in zip(ids, begins, strict=True)}
     else:
-        folder = path.parent/"images" if images_dir is None else Path(images_dir)
-        if images_dir is None and not folder.is_dir():
-            raise DatasetError(f"there is no folder {folder}, where the images of {path.name} would be. Say "
-                               "where they are with `images_dir`.")
+        folder = images_beside(path) if images_dir is None else Path(images_dir)
         named = find_images(folder if folder.is_dir() else path.parent/folder, ids)
     points = points_from_columns(dict(columns) | {"image_id": codes}, lines, source=path)[by_image]
     extra = _constant_columns({name: values for name, values in columns.items()
@@ -176,8 +174,9 @@ class CsvIndexed(FileDataset):
     start at the table. One row a fixation: image_id, x, y, and if there are any observer, trial, t, duration. x counts
     pixels of the image from its left edge, y pixels from the top edge downwards; both from 0, or see index_base.
     index_csv: the table, .csv, .tsv or .txt. images_dir: where the long form's images are; by default `images/` beside
-    the table. options: see `FileOptions`; `split` is a value of the column `split`, `columns` says what the table calls
-    its columns. Raises DatasetError naming file, line and column.
+    the table, else the one folder of another usual name, else beside the table itself. options: see `FileOptions`;
+    `split` is a value of the column `split`, `columns` says what the table calls its columns. Raises DatasetError
+    naming file, line and column.
     """
     def __init__(self, index_csv: str | Path, images_dir: str | Path | None = None, **options: Any) -> None:
         path, columns = Path(index_csv), dict(FileOptions(**options).columns or {})
