@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import images
-from ..errors import DatasetError
+from ..errors import DatasetError, none_of
 from ..registry import register
 from .base import FileDataset, FileOptions, ImageRecord
 from .layout import images_beside
@@ -67,7 +67,7 @@ def index_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Seque
         records.append(ImageRecord(nfc(cells["image_id"]), _resolve_cell(path.parent, cells["image_path"]), points,
                                    truth, {name: cells[name] for name in extra}))
     if records and not any(record.image.exists() for record in records):
-        raise DatasetError(f"{path}: none of its {len(records)} images is there, {records[0].image} first. "
+        raise DatasetError(f"{path}: {none_of(len(records), 'image')} is there, {records[0].image} first. "
                            "Paths in the table start at the folder of the table.")
     return records
 
@@ -101,7 +101,10 @@ def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, 
             found[image_id] = (image_id if image_id in by_name else stems[paths[0]], paths[0])
     if ids and not found:
         there = ", ".join(path.name for path in list(stems)[:3])
-        raise DatasetError(f"{folder} holds none of the {len(ids)} images, {ids[0]!r} first; it holds "
+        first = repr(ids[0])
+        several = f"holds none of the {len(ids)} images, {first} first"
+        lacks = several if len(ids) > 1 else f"does not hold image {first}"
+        raise DatasetError(f"{folder} {lacks}; it holds "
                            f"{there or 'no image'}. Mend image_id, or say where they are with `images_dir`.")
     named: dict[str, str] = {}
     for written, (image_id, path) in found.items():

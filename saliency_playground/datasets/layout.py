@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, images
-from ..errors import DatasetError, Finding, InputError, count_of
+from ..errors import DatasetError, Finding, InputError, count_of, part_of
 from . import listing
 from .base import FileDataset, ImageRecord
 from .csv_tables import suggested_columns
@@ -528,8 +528,8 @@ def partner_findings(records: list[ImageRecord]) -> list[Finding]:
             ("their map", [record.image_id for record in records if record.gt_map is None],
              "It is blurred from their fixations, if they have any, and averaged with maps from files.")]:
         if 0 < len(lacking) < len(records):
-            found.append(Finding("warning", "no-partner", f"{len(lacking)} of {len(records)} images have no file of "
-                                 f"{word}, {lacking[0]} first.", cure,
+            found.append(Finding("warning", "no-partner", f"{part_of(len(lacking), len(records), 'image', 'have')} no "
+                                 f"file of {word}, {lacking[0]} first.", cure,
                                  where=tuple(lacking[:3])))
     return found
 
