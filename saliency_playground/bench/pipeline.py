@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import files, heatmaps, images, metrics
 from ..core import Ceiling, Prediction, Sample, prepare_sample
-from ..errors import FailedImageError, Finding, InputError, RunError, describe_error
+from ..errors import FailedImageError, Finding, InputError, RunError, count_of, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
 from ..progress import RunBar, progress
 from ..reads import OWN_THREADS
@@ -188,7 +188,8 @@ def _answers(cell: Cell, results: list[ImageResult], samples: list[Sample]) -> l
     with cell.watch.predicting():
         answers = cell.model.predictions(samples)
     if len(answers) != len(samples):
-        raise InputError(f"the model gave {len(answers)} predictions for {len(samples)} images.")
+        raise InputError(f"the model gave {count_of(len(answers), 'prediction')} for "
+                         f"{count_of(len(samples), 'image')}.")
     for result, sample, prediction in zip(results, samples, answers, strict=True):
         _check_prediction(prediction, sample)
         if cell.watch.changed(result.task.item.image_id):
