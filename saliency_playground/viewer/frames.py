@@ -201,7 +201,7 @@ def no_order(view: View, fixations: Fixations) -> str:
         return "" if alone else f"{view.dataset} does not say who made which fixation, so nobody's order can be drawn"
     shown, _ = _chosen_fixations(view, fixations)
     several = len(set(fixations.observer[shown].astype(str))) > 1
-    return "in order: of one person at a time; choose whose" if several else ""
+    return "in order: one person at a time, chosen under “whose”" if several else ""
 
 
 def _chosen_fixations(view: View, fixations: Fixations) -> tuple[np.ndarray, list[tuple[int, int, int]] | None]:
