@@ -341,8 +341,7 @@ def panel_with_words(panel: Panel, width: int, letters: int) -> np.ndarray:
     factor = min(width / across, (width - words.shape[0]) / height)
     figure = fit_side(panel.figure, max(1, int(factor * max(height, across))))
     sheet = np.full((figure.shape[0], width, 3), 255, np.uint8)
-    left = (width - figure.shape[1]) // 2
-    sheet[:, left:left + figure.shape[1]] = figure
+    sheet[:, :figure.shape[1]] = figure                      # a tall one stands at the left, above its words
     return np.vstack([sheet, words])
 
 
