@@ -20,6 +20,7 @@ import ipywidgets as widgets
 
 from .. import images
 from ..datasets.listing import natural_key
+from ..errors import count_of
 from ..report.reading import RunFiles, datasets_of, models_of
 from ..report.run import Run
 from .browse import ImageQuery, image_list
@@ -240,8 +241,8 @@ class Viewer(ViewerState):
             self._list()
 
     def __repr__(self) -> str:
-        return (f"Viewer of {self.run.output_dir.name}: {len(self.listed)} images of {self.view.dataset}, "
-                f"{len(self.controls.models.children)} models. It lives where a kernel runs.")
+        return (f"Viewer of {self.run.output_dir.name}: {count_of(len(self.listed), 'image')} of {self.view.dataset}, "
+                f"{count_of(len(self.controls.models.children), 'model')}. It lives where a kernel runs.")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return self.face._repr_mimebundle_(**kwargs) | self._still()
