@@ -73,8 +73,8 @@ def bundle(out: Path, user: str, title: str, weights: tuple[str, ...], configs: 
 @click.option("--title", metavar="TEXT", help="Its title on Kaggle; the notebook's name if not given.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE",
               help="A parameter of the notebook; as often as needed.")
-@click.option("--accelerator", default="t4", show_default=True, type=click.Choice(["none", "t4", "p100"]),
-              help="Which machine; t4 are two cards.")
+@click.option("--accelerator", default="t4", show_default=True, type=click.Choice(["none", "t4"]),
+              help="Which machine; t4 are two cards. (On a P100 Kaggle's PyTorch does not run.)")
 @click.option("--dataset", "datasets", multiple=True, metavar="USER/SLUG",
               help="A dataset to attach; as often as needed.")
 @click.option("--output-of", "kernels", multiple=True, metavar="USER/SLUG",
