@@ -83,7 +83,7 @@ def option_comments(cls: type) -> dict[str, str]:
 
 
 def _comments_in(source: str, above: bool = False) -> dict[str, str]:
-    "The comments behind the options in a source: name -> comment. above: those in the lines above, where none is behind."
+    "The comments behind the options in a source: name -> comment. above: else those in the lines above, too."
     found, lines = dict[str, str](), list[str]()
     for line in source.split("\n"):
         option = re.match(r"\s+(\w+): [^#]*(?:# *(\S.*))?$", line)

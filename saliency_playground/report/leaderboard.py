@@ -117,7 +117,8 @@ def _undefined_notes(run: RunFiles, dataset: str, summary: pd.DataFrame) -> list
     no_density = undefined[undefined.metric.isin(likely) & undefined.model.isin(maps)]
     rest, notes = undefined.drop(no_density.index), []
     plain = _of_one_value(run, summary)
-    flat = rest[rest.model.isin(plain) & rest.metric.isin([n for n, m in run.columns.items() if np.isnan(m.constant_map)])]
+    never = [name for name, metric in run.columns.items() if np.isnan(metric.constant_map)]
+    flat = rest[rest.model.isin(plain) & rest.metric.isin(never)]
     rest = rest.drop(flat.index)
     if len(flat):
         notes.append(f"– undefined: a map of one value ({name_some(list(dict.fromkeys(flat.model)))}) has no "
