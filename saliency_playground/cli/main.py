@@ -330,6 +330,10 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     result = _run_config(loaded, strict, quiet)
     if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
+    if loaded.predict_only and not quiet:
+        pictures = "" if loaded.heatmaps_png.enabled else "; as pictures: the same with --set heatmaps_png.enabled=true"
+        where = loaded.heatmaps_png.out_dir if loaded.heatmaps_png.enabled else loaded.prediction_cache_dir
+        click.echo(f"The predictions: {Path(str(where)).as_posix()}/<dataset>/<model>{pictures}")
     if not (quiet or loaded.predict_only or result.nothing_scored):
         click.echo(f"The leaderboard: {program()} report {quoted(result.output_dir.as_posix())}")
     same, words = compare_tables(before, read_record(result.output_dir)) if before else (True, "")
