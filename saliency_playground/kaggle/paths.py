@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import InputError, MissingFileError
+from ..errors import InputError, MissingFileError, count_of
 from ..finetune.config import FinetuneConfig
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #7ef8fbc1
@@ -194,7 +194,8 @@ def restore(folders: Iterable[str] = LEFT, experiment: str | None = None) -> lis
     for (source_folder, other), names in differing.items():
         last = ("which was written last" if _last_written(source_folder) > _last_written(other)
                 else "though their time stamps do not tell which is newer")
-        print(f"{len(names)} files differ between {source_folder} and {other}, {names[0]} first: taken from "
+        print(f"{count_of(len(names), 'file', 'differ')} between {source_folder} and {other}, "
+              f"{names[0]} first: taken from "
               f"{source_folder}, {last}. If that is wrong, detach it and begin with an empty working folder.")
     return list(copied_from)
 
