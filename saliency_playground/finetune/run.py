@@ -94,7 +94,7 @@ def draw_before_after(fold: Fold, before: Mapping[str, torch.Tensor], after: Map
                      else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y))
         highest = max(densities[i].max() for densities in predictions.values())
         for densities in predictions.values():
-            heatmap = heatmaps.colorize(np.minimum(densities[i] / highest, 1))
+            heatmap = heatmaps.draw_heatmap(densities[i], top=highest)
             tiles.append(heatmaps.overlay(sample.image, heatmap, alpha=0.6))
     return heatmaps.image_grid(tiles, columns=3, captions=["fixations", "before", "after"], width=900)
 

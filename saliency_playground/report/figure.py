@@ -34,7 +34,7 @@ class FigureStyle:
     scale: str = "own"                   # own: each map from 0 to its maximum; common: multiples of a uniform map
     truth: str = "map"                   # of what was measured: map, fixations or both
     overlay: bool = False                # maps over the image in gray
-    colormap: str = "viridis"            # a Matplotlib colormap
+    colormap: str = heatmaps.COLORMAP    # any of Matplotlib's
     scores: tuple[str, ...] = ()         # metrics whose score of the image stands below each map
 
     def __post_init__(self) -> None:
