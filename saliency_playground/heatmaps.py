@@ -56,7 +56,7 @@ def is_flat(values: ArrayLike) -> bool:
     values = np.nan_to_num(np.asarray(values, dtype=float))
     return bool(np.ptp(values) <= 1e-6 * np.abs(values).max(initial=0))
 
-# %% ../nbs/10_heatmaps.ipynb #55555f83
+# %% ../nbs/10_heatmaps.ipynb #d033acd8
 def draw_heatmap(values: ArrayLike, normalize: str = "max", colormap: str = COLORMAP,
                  top: float | None = None) -> np.ndarray:
     """A non-negative map in colours; by "max", one that is the same everywhere is gray, with the word "flat" on it.

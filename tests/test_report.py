@@ -156,6 +156,9 @@ def test_compare_and_its_refusals(scratch):
     out = toy_run()
     assert ("NSS" in cli("compare", "uniform", "spectral_residual", out, "--csv", "c.csv")
             and len(pd.read_csv("c.csv")) == 2)
+    for metric in Run(out).columns:
+        said = cli("compare", "uniform", "spectral_residual", out, "--metrics", metric)
+        assert f"is ahead in {metric} most on" in said
     for words in (["uniform", "spectral"], ["uniform", "uniform"], ["uniform", "spectral_residual", "nowhere"],
                   ["uniform", "spectral_residual", "--by", "EMDD"]):
         assert len(cli("compare", *words, code=2).splitlines()) == 1

@@ -20,7 +20,7 @@ from ..errors import InputError, MissingFileError, UnknownNameError
 from ..files import Journal, is_path_option, path_inside
 from ..predictions import is_made_by, read_stored_prediction
 from ..registry import create
-from .comparison import format_number
+from ..tables import format_number
 from saliency_playground.report.reading import (
     RunFiles,
     cells_of,
