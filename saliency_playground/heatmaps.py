@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLORMAP', 'to_brightness', 'colorize', 'is_flat', 'draw_heatmap', 'flat_picture', 'write_in_middle', 'font',
-           'overlay', 'draw_fixations', 'mass_levels', 'contours', 'image_grid']
+           'overlay', 'draw_fixations', 'mass_levels', 'contours', 'shorten', 'grid_cell', 'image_grid']
 
 # %% ../nbs/10_heatmaps.ipynb #151a2039
 from collections.abc import Sequence
@@ -168,7 +168,7 @@ def _fit_within(figure: np.ndarray, width: int, height: int) -> Image.Image:
     return Image.fromarray(figure).resize(shape, Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.BICUBIC)
 
 
-def _shorten(text: str, letters: ImageFont.FreeTypeFont, room: float) -> str:
+def shorten(text: str, letters: ImageFont.FreeTypeFont, room: float) -> str:
     "A text cut to fit, with an ellipsis in the middle."
     if letters.getlength(text) <= room:
         return text
@@ -177,22 +177,27 @@ def _shorten(text: str, letters: ImageFont.FreeTypeFont, room: float) -> str:
     return f"{text[:(keep + 1) // 2]}…{text[-(keep // 2):]}"
 
 # %% ../nbs/10_heatmaps.ipynb #d4af59df
+def grid_cell(width: int, columns: int) -> int:
+    "How many pixels wide a figure stands in an `image_grid` of this width."
+    return (width - _GAP * (columns + 1)) // columns
+
+
 def image_grid(figures: Sequence[np.ndarray], columns: int, captions: Sequence[str] | None = None,
-               row_labels: Sequence[str] | None = None, width: int = 1200) -> np.ndarray:
+               row_labels: Sequence[str] | None = None, width: int = 1200, letters: int | None = None) -> np.ndarray:
     """Figures on one white sheet, row by row.
 
     figures: each (height, width, 3) uint8, any sizes. columns: how many stand in a row. width: of the sheet in pixels.
     captions: one a column, above the first row; or one a figure, below each. row_labels: one a row, above it at the
-    left.
+    left. letters: the size of all words in pixels; None: by the room that a figure has.
     Returns (height, width, 3) uint8. Raises ValueError if there is no figure or the captions fit neither rule.
     """
     if not len(figures) or (captions is not None and len(captions) not in (columns, len(figures))):
         raise InputError(f"a contact sheet needs figures, and a caption for each of them or for each of {columns} "
                          f"columns; got {len(figures)} figures and {len(captions or ())} captions.")
     rows = [figures[i:i + columns] for i in range(0, len(figures), columns)]
-    cell = (width - _GAP * (columns + 1)) // columns
-    letter_size = max(10, min(15, cell // 13))
-    letters, line = font(letter_size), letter_size + 8
+    cell = grid_cell(width, columns)
+    size = letters or max(10, min(15, cell // 13))
+    ink, line = font(size), size + 8
     heights = [max(round(cell * min(figure.shape[0] / figure.shape[1], 1.0)) for figure in row) for row in rows]
     by_column = captions is not None and len(captions) == columns and (len(rows) > 1 or row_labels is not None)
     column_captions, own_captions = (captions, None) if by_column else (None, captions)
@@ -205,9 +210,9 @@ def image_grid(figures: Sequence[np.ndarray], columns: int, captions: Sequence[s
     pen = ImageDraw.Draw(sheet)
 
     def write(text: str, left: int, y: int, centred: bool) -> None:
-        text = _shorten(str(text), letters, cell)
-        indent = (cell - letters.getlength(text)) / 2 if centred else 0
-        pen.text((left + indent, y), text, fill=_INK, font=letters)
+        text = shorten(str(text), ink, cell)
+        indent = (cell - ink.getlength(text)) / 2 if centred else 0
+        pen.text((left + indent, y), text, fill=_INK, font=ink)
 
     for r, row in enumerate(rows):
         if row_labels is not None:

@@ -239,7 +239,7 @@ def fit_notes(notes: Iterable[str], width: int | None) -> list[str]:
     width = min(width or 100, 120)
     return [line for note in notes for line in _fill(" ".join(note.split()), 0, width, "  ")]
 
-# %% ../nbs/02_tables.ipynb #97266ccf
+# %% ../nbs/02_tables.ipynb #50bd29e6
 def format_number(value: float, digits: int = 3, sign: bool = False) -> str:
     "A number for people: `–` for NaN, `−∞`, a true minus. sign: + before what is above 0."
     if np.isnan(value):
