@@ -20,8 +20,8 @@ from .. import heatmaps
 from ..core import LEAVE_ONE_OUT_ROLES, Fixations
 from ..errors import InputError
 from ..metrics.explain import EXPLAINABLE_METRICS, GAIN, LOSS, Legend, draw_explanation, legend_strip
-from ..report.comparison import format_number
 from ..report.reading import RunFiles, models_of, oriented, role_of
+from ..tables import format_number
 from .browse import image_list
 from .source import cached_baseline, cached_dataset, cached_metric_input, cached_sample
 from saliency_playground.viewer.frames import (
