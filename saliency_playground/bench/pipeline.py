@@ -139,7 +139,7 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         result.facts = prediction_facts(prediction)
     if task.figures:
         settings, paths = cell.config.heatmaps_png, cell.figure_paths(task.item.image_id)
-        heat = heatmaps.colorize(heatmaps.to_brightness(prediction.density(), settings.normalize), settings.colormap)
+        heat = heatmaps.draw_heatmap(prediction.density(), settings.normalize, settings.colormap)
         for kind in task.figures:
             figure = heat if kind == "heatmap" else heatmaps.overlay(inputs.sample.image, heat, settings.alpha)
             result.figures[paths[kind]] = images.png_bytes(figure, drawn_from=task.figure_key)
