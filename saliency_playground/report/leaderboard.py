@@ -22,8 +22,7 @@ from .. import comparisons
 from ..bench.record import cells_beside
 from ..datasets.listing import natural_key
 from ..errors import count_of, name_some, part_of
-from ..tables import fit_notes, format_table, window_width
-from .comparison import format_number
+from ..tables import fit_notes, format_number, format_table, window_width
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
     RunFiles,
@@ -495,7 +494,7 @@ _BOARD_HTML = """
 {%- elif number.tied %}<i>{{ number.text() }}</i>
 {%- else %}{{ number.text() }}
 {%- endif %}
-{%- if number.share() %}
+{%- if number.share() and not row.role %}
 <br><span style="opacity:.65;font-size:85%">{{ number.share() }}{{ " ⚠" if number.leak }}</span>
 {%- endif %}
 </td>
@@ -506,7 +505,7 @@ _BOARD_HTML = """
 <p><b>{{ board.dataset }}</b></p>
 <table>
 <tr>{% for text in board.header %}
-<th style="text-align:{{ "left" if loop.first else "right" }}">{{ text }}</th>
+<th style="text-align:{{ "left" if loop.first else "right" }};white-space:nowrap">{{ text }}</th>
 {% endfor %}</tr>
 {{ lines(board.models) }}
 {% if board.ceilings %}
