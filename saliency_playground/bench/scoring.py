@@ -6,6 +6,7 @@
 __all__ = ['inputs_by_metric', 'measure', 'as_seen_by', 'average_observers']
 
 # %% ../../nbs/40_bench/03_scoring.ipynb #a76992d8
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -60,7 +61,7 @@ def measure(cell: Cell, i: int, sample: Sample, prediction: Prediction) -> tuple
     baseline = _baseline_for(cell, sample)
     score_all = _Scorer(cell, sample, prediction, nonfix, baseline)
     observers = sample.fixations.observers if sample.fixations is not None else []
-    pairs: list[tuple[list, Prediction]] = []
+    pairs: Iterable[tuple[list, Prediction]] = []
     leaves_out = isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES
     if isinstance(cell.model, Ceiling) and leaves_out:
         pairs = cell.model.leave_one_out(sample) if len(observers) > 1 else []
