@@ -584,14 +584,17 @@ def mix_observers(observers: np.ndarray | None, center: np.ndarray, weights: Seq
 # %% ../nbs/12_ceilings.ipynb #7d1d2af0
 def _kernels_above(floor: float, at: Pixels, size: tuple[int, int], bandwidth: float,
                    onto: np.ndarray | None = None) -> np.ndarray:
-    "`_kernel_sum`, in which a kernel may end where it is below 2⁻⁵⁵ of a floor that its mean with others is added to."
+    """`_kernel_sum`, in which a kernel may end where it is below 2⁻⁵⁵ of a floor that its mean with others is added to.
+
+    onto may be written over.
+    """
     (rows, columns), loops = at, compiled_loops() if floor > 0 and size[0] * size[1] >= SMALL else None
     heights = 1 / np.multiply(*(_mass(length, place, bandwidth) for length, place in zip(size, at, strict=True)))
     reach = np.inf if loops is None else bandwidth * np.sqrt(2 * np.log(max(2, 2**55 * heights.max() / floor)))
     if loops is None or len(rows) > min(size) or (2 * reach)**2 > _SPLAT_GAIN * size[0] * size[1]:
         return _kernel_sum(rows, columns, size, bandwidth, onto=onto)
     bell = np.exp(-0.5 * (np.arange(-int(reach) - 1, int(reach) + 2) / bandwidth)**2)
-    order, made = np.argsort(rows), np.zeros(size) if onto is None else onto.copy()
+    order, made = np.argsort(rows), np.zeros(size) if onto is None else onto
     loops.splat(rows[order], columns[order], heights[order], bell, bell, made)
     return made
 
@@ -603,7 +606,8 @@ def _sums_without(groups: Sequence[Pixels], size: tuple[int, int], bandwidth: fl
                   common: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """For each of two or more groups of pixels, what the kernels of all others add up to: (height, width) each.
 
-    floor: see `_kernels_above`. common: a sum that all of them hold. Takes memory for log2 of the groups maps.
+    floor: see `_kernels_above`. common: a sum that all of them hold, which may be written over. Takes memory for log2
+    of the groups maps.
     """
     if len(groups) == 1 and common is not None:
         yield common
@@ -611,8 +615,9 @@ def _sums_without(groups: Sequence[Pixels], size: tuple[int, int], bandwidth: fl
     first, second = groups[:len(groups) // 2], groups[len(groups) // 2:]
     for here, there in ((first, second), (second, first)):
         rows, columns = (np.concatenate(axis) for axis in zip(*there, strict=True))
+        onto = common.copy() if here is first and common is not None else common      # the second has it to itself
         yield from _sums_without(here, size, bandwidth, floor,
-                                 _kernels_above(floor, (rows, columns), size, bandwidth, common))
+                                 _kernels_above(floor, (rows, columns), size, bandwidth, onto))
 
 
 # %% ../nbs/12_ceilings.ipynb #8158c725
@@ -671,7 +676,8 @@ class ObserverMixture:
             one, n = who[k:k + 1], len(groups[k][0])
             others = np.delete(who, k)
             scored, made_of = (others, n) if self.alone else (one, len(rows) - n)
-            yield scored.tolist(), _log(cv2.scaleAdd(kernels, of_kernels / made_of, beside, kernels))
+            density = cv2.scaleAdd(kernels, of_kernels / made_of, beside, kernels)
+            yield scored.tolist(), cv2.log(density, density) if floor > 0 else _log(density)
 
 # %% ../nbs/12_ceilings.ipynb #aaf07765
 def explained_share(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,
