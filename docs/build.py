@@ -1,6 +1,7 @@
 """Builds the site: `make docs`, or `python docs/build.py [FOLDER]`. Exits 1 on a warning or a dead link.
 
 FOLDER/source is written from the repository (notebooks, Markdown, modules), FOLDER/html is the site. FOLDER is `_docs`.
+Each docs/walks/NAME.md (`# Title`, then `> promise`) is a page, listed under Walks; its pictures lie beside it.
 """
 import json
 import os
@@ -22,6 +23,13 @@ def toctree(entries: list[str], *options: str) -> str:
     return "\n".join(["```{toctree}", *options, "", *entries, "```", ""])
 
 
+def write_walks(source: Path) -> None:
+    "The page that lists the walks."
+    lead = ("Ways through the project as somebody new would go them, written down step by step: what was typed, what "
+            "was seen, what was mended.")
+    (source / "walks.md").write_text(listing("Walks", lead, notebook_entries(pages.walks(), "")), encoding="utf-8")
+
+
 def without_end(path: Path) -> str:
     "The name of a page as a table of contents has it."
     return pages.page_name(path).rpartition(".")[0]
@@ -35,7 +43,7 @@ def listing(title: str, lead: str, entries: list[tuple[str, str, str]]) -> str:
 
 
 def notebook_entries(paths: list[Path], up: str) -> list[tuple[str, str, str]]:
-    "Title, address seen from a page below `up`, and promise of each notebook."
+    "Title, address seen from a page below `up`, and promise of each notebook or Markdown page."
     told = [(path, *pages.promise(path)) for path in paths]
     return [(title, up + pages.page_name(path), pages.with_links(said, path)) for path, title, said in told]
 
@@ -108,6 +116,7 @@ def write_source(source: Path) -> None:
     reference = Reference()
     reference.write(source / "reference")
     write_notebooks(source, reference)
+    write_walks(source)
     for path in pages.markdown_pages():
         text = pages.with_links(path.read_text(encoding="utf-8"), path)
         (source / pages.page_name(path)).write_text(text, encoding="utf-8")
@@ -116,16 +125,16 @@ def write_source(source: Path) -> None:
     tutorials = [without_end(path) for path in sorted([*pages.notebooks(), *pages.markdown_pages()])
                  if path.parent.name == "tutorials"]
     rest = [without_end(path) for path in pages.markdown_pages()[1:] if path.parent.name != "benchmarks"
-            and pages.NBS not in path.parents]
+            and pages.NBS not in path.parents and path.parent != pages.WALKS]
     measured = [without_end(path) for path in pages.benchmarks() if path.name != "README.md"]
     contents = [toctree(tutorials, ":hidden:", ":caption: Learn"),
                 toctree(["gallery", "commands", "reference/index"], ":hidden:", ":caption: Look up"),
                 toctree(["house", "nbs/README", *write_floors(source)], ":hidden:", ":caption: The notebooks"),
-                toctree([*rest, "benchmarks/README"], ":hidden:", ":caption: The project")]
+                toctree([*rest, "walks", "benchmarks/README"], ":hidden:", ":caption: The project")]
     with open(source / "index.md", "a", encoding="utf-8") as front:
         front.write("\n" + "\n".join(contents))
     with open(source / "benchmarks" / "README.md", "a", encoding="utf-8") as index:
-        index.write("\n" + toctree([Path(name).name for name in measured], ":hidden:"))
+        index.write("\n## What came out\n\n" + toctree([Path(name).name for name in measured]))
 
 
 def run_sphinx(source: Path, site: Path, *options: str) -> int:

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pages
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
 
 EXTRA = Path(__file__).resolve().parent / "extra"  # what the gallery writes: pages that stand beside those of the site
 (EXTRA / "pages").mkdir(parents=True, exist_ok=True)
@@ -26,7 +28,7 @@ toc_object_entries_show_parents = "hide"
 show_warning_types = True
 suppress_warnings = ["myst.header", "misc.highlighting_failure"]     # from # to ###; an … in JSON
 
-myst_enable_extensions = ["colon_fence", "attrs_block", "html_image"]
+myst_enable_extensions = ["colon_fence", "attrs_block", "dollarmath", "html_image"]
 myst_heading_anchors = 6
 myst_heading_slug_func = "pages.slug"
 nb_execution_mode = "force"                       # of pages that are not notebooks: those have their outputs
@@ -38,8 +40,10 @@ nb_execution_show_tb = True
 nb_merge_streams = True
 nb_number_source_lines = False
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = project
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
@@ -64,6 +68,17 @@ def only_this_branch(app: Any, name: str, template: str, context: dict[str, Any]
         context["toctree"] = lambda **options: whole(**options | {"collapse": True})
 
 
+def formula(display: str) -> tuple[Any, None]:
+    "What writes formulas that a browser sets by itself, without a script from another site. display: inline or block."
+    wide = '<div class="scrolls">{}</div>' if display == "block" else "{}"
+
+    def write(page: Any, node: Any) -> None:
+        page.body.append(wide.format(convert(node.astext().strip(), display=display)))
+        raise SkipNode
+    return write, None
+
+
 def setup(app: Any) -> None:
+    app.add_html_math_renderer("mathml", formula("inline"), formula("block"))
     app.connect("html-page-context", only_this_branch, priority=400)                 # before the theme asks for them
     app.connect("missing-reference", of_others)

@@ -119,5 +119,7 @@ def page() -> str:
             "when this page was built. Imports go down only; on one floor, from a higher number to a lower. Point at a "
             'room: <span class="imports">what it imports</span> and <span class="importers">what imports it</span> '
             "light up. A click leads to its reference. [The rules of the house](nbs/README.md).")
-    picture = f'```{{raw}} html\n<div class="scrolls">\n{svg()}\n</div>\n```'
+    to_the_middle = "const box = document.currentScript.previousElementSibling; box.scrollLeft = box.scrollWidth / 4;"
+    picture = (f'```{{raw}} html\n<div class="scrolls">\n{svg()}\n</div>\n'
+               f"<script>{to_the_middle}</script>\n```")
     return "\n\n".join(["# The house", lead, picture, "## The same in words", "\n".join(rows)]) + "\n"

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parents[1]
 NBS = ROOT / "nbs"
+WALKS = ROOT / "docs" / "walks"
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 import floors as floors  # noqa: E402
 
@@ -40,16 +41,21 @@ def benchmarks() -> list[Path]:
     return sorted((ROOT / "benchmarks").glob("*.md"))
 
 
+def walks() -> list[Path]:
+    "Each Markdown file of docs/walks: a way through the project, step by step, with what was mended."
+    return sorted(WALKS.glob("*.md"))
+
+
 def markdown_pages() -> list[Path]:
     "The Markdown files that are pages of the site."
     return [ROOT / "README.md", *(ROOT / name for name in PROJECT), NBS / "README.md",
-            *sorted((NBS / "tutorials").glob("*.md")), *benchmarks()]
+            *sorted((NBS / "tutorials").glob("*.md")), *walks(), *benchmarks()]
 
 
 def pictures() -> list[Path]:
     "The pictures of the repository that pages may show."
-    return sorted(path for folder in (".github", "benchmarks", "nbs") for path in (ROOT / folder).rglob("*")
-                  if path.suffix in PICTURES)
+    folders = (ROOT / ".github", ROOT / "benchmarks", WALKS, NBS)
+    return sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in PICTURES)
 
 
 def page_name(path: Path) -> str:
@@ -160,8 +166,9 @@ def shown_notebook(path: Path, under_title: str = "") -> dict[str, Any]:
 
 
 def promise(path: Path) -> tuple[str, str]:
-    "Title and promise of a notebook: its first heading, and the quotation below it."
-    first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+    "Title and promise of a notebook or a Markdown page: its first heading, and the quotation below it."
+    text = path.read_text(encoding="utf-8")
+    first = text if path.suffix == ".md" else "".join(json.loads(text)["cells"][0]["source"])
     title = re.search(r"^# (.+)$", first, re.MULTILINE)
     said = re.search(r"^> (.+(?:\n> .+)*)", first, re.MULTILINE)
     return title[1] if title else path.stem, said[1].replace("\n> ", " ") if said else ""

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from . import stats
-from .errors import InputError
+from .errors import InputError, count_of
 
 # %% ../nbs/14_comparisons.ipynb #9fd16bc4
 def _sign_blocks(n: int, permutations: int, seed: int) -> Iterator[np.ndarray]:
@@ -200,8 +200,8 @@ def best_group(scores: ArrayLike, higher_is_better: bool = True, names: Sequence
     """
     models, images = common_images(scores)
     if names is not None and len(names) != len(models):
-        raise InputError(f"every model has a name, got {len(names)} names for {len(models)} models. Scores have a row "
-                         "a model, a column an image.")
+        raise InputError(f"every model has a name, got {len(names)} names for {count_of(len(models), 'model')}. Scores "
+                         "have a row a model, a column an image.")
     scores = np.asarray(scores, dtype=float)
     p = pairwise_p(scores, test, permutations, seed)
     with np.errstate(invalid="ignore"):

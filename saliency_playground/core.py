@@ -20,7 +20,7 @@ import numpy as np
 
 from . import ceilings, files, images, maps
 from .ceilings import FixationPool
-from .errors import Finding, InputError, UnknownNameError
+from .errors import Finding, InputError, UnknownNameError, count_of
 from .progress import progress
 
 # %% ../nbs/21_core.ipynb #13ab0001
@@ -87,8 +87,8 @@ class Fixations:
         return self[np.zeros(len(self), bool) if self.observer is None else self.observer == observer]
 
     def __repr__(self) -> str:
-        by = f" by {len(self.observers)} observers" if self.observer is not None else ""
-        return f"{len(self)} fixations{by}"
+        by = f" by {count_of(len(self.observers), 'observer')}" if self.observer is not None else ""
+        return f"{count_of(len(self), 'fixation')}{by}"
 
 # %% ../nbs/21_core.ipynb #bc0b4cf1
 _MADE_FROM = {"file": "map from a file", "participants": "map from participants' maps",
@@ -471,7 +471,7 @@ class SaliencyDataset:
         return files.digest(list(vars(self.pool).values()))
 
     def __repr__(self) -> str:
-        return f"{self.name or type(self).__name__}: {len(self)} images"
+        return f"{self.name or type(self).__name__}: {count_of(len(self), 'image')}"
 
     def _repr_png_(self) -> bytes:
         return images.png_bytes(draw_dataset(self))

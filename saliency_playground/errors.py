@@ -6,7 +6,8 @@
 __all__ = ['SEVERITIES', 'PlaygroundError', 'InputError', 'UnknownNameError', 'OptionError', 'MissingFileError', 'OccupiedError',
            'MissingPackageError', 'BusyError', 'StorageError', 'ConfigError', 'DatasetError', 'ImageError', 'MapError',
            'RunError', 'FailedImageError', 'OutOfTime', 'disk_fault', 'machine_fault', 'describe_error', 'refusal',
-           'name_some', 'quoted', 'program', 'pip_install', 'install_extra', 'Finding', 'join_findings']
+           'name_some', 'count_of', 'part_of', 'none_of', 'quoted', 'program', 'pip_install', 'install_extra',
+           'Finding', 'join_findings']
 
 # %% ../nbs/00_errors.ipynb #9be5d257
 import errno
@@ -219,6 +220,30 @@ def name_some(names: Sequence[str], most: int = 3) -> str:
     "The first few names, and how many more there are: `a, b, c and 4 more`."
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+_OF_ONE = {"have": "has", "are": "is", "do": "does", "carry": "carries"}
+
+
+def count_of(n: int, word: str, verb: str = "") -> str:
+    "How many there are of something: `1 file`, `2 files`. verb: of several, `have`; it follows: `1 file has`."
+    return " ".join(filter(None, [f"{n} {word}{'' if n == 1 else 's'}", _verb_of(n, verb)]))
+
+
+def _verb_of(n: int, verb: str) -> str:
+    "A verb for so many: of `have` `has` for one."
+    return verb if n != 1 or not verb else _OF_ONE.get(verb, f"{verb}s")
+
+
+def part_of(k: int, n: int, word: str, verb: str = "") -> str:
+    "How many of how many: `1 of 12 images`, `the only image`. verb: of several, it follows: `3 of 12 images have`."
+    said = f"the only {word}" if k == n == 1 else f"{k} of {n} {word}{'' if n == 1 else 's'}"
+    return " ".join(filter(None, [said, _verb_of(k, verb)]))
+
+
+def none_of(n: int, word: str) -> str:
+    "That there is none among so many, for a verb of one: `none of the 12 images`, `no image` of a single one."
+    return f"none of the {n} {word}s" if n > 1 else f"no {word}"
 
 # %% ../nbs/00_errors.ipynb #d7218009
 def quoted(word: str) -> str:

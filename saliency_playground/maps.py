@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .errors import InputError
+from .errors import InputError, part_of
 
 # %% ../nbs/09_maps.ipynb #2574d3e7
 def _as_map(values: ArrayLike, log: bool = False) -> np.ndarray:
@@ -124,8 +124,8 @@ def pixels(x: ArrayLike, y: ArrayLike, size: tuple[int, int]) -> tuple[np.ndarra
     outside = ~((0 <= x) & (x < width) & (0 <= y) & (y < height))
     if outside.any():
         first = np.argmax(outside)
-        raise InputError(f"{outside.sum()} of {x.size} fixations lie outside the image of width {width} and height "
-                         f"{height}, the first at x={x[first]:g}, y={y[first]:g}. Drop them, or subtract 1 from "
+        raise InputError(f"{part_of(outside.sum(), x.size, 'fixation', 'lie')} outside the image of width {width} and "
+                         f"height {height}, the first at x={x[first]:g}, y={y[first]:g}. Drop them, or subtract 1 from "
                          "1-based coordinates.")
     return y.astype(int), x.astype(int)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .core import Prediction
-from .errors import Finding
+from .errors import Finding, part_of
 
 # %% ../nbs/39_prediction_checks.ipynb #4312fbb4
 FIELDS = 8                     # the look's fields, a side
@@ -104,17 +104,18 @@ def prediction_findings(facts: Mapping[str, Mapping[str, Any]], reads_image: boo
     found = []
     if flat and reads_image:
         found.append(
-            Finding("warning", "flat-predictions", f"{len(flat)} of {len(known)} predictions are flat: one value "
-                    "everywhere, so they rank no pixel.", "See what the model gave for them.",
+            Finding("warning", "flat-predictions", f"{part_of(len(flat), len(known), 'prediction', 'are')} flat: one "
+                    "value everywhere, so they rank no pixel.", "See what the model gave for them.",
                     where=tuple(flat[:3])))
     if same and reads_image:
-        found.append(Finding("warning", "same-prediction", f"{len(same)} of {len(known)} predictions are the same map, "
-                             "whatever the image.",
+        found.append(Finding("warning", "same-prediction", f"{part_of(len(same), len(known), 'prediction', 'are')} the "
+                             "same map, whatever the image.",
                              "See that the model reads its image, and that each was stored under its own name.",
                              where=tuple(same[:3])))
     if len(padded) > max(2, len(known) / 2):
         found.append(
-            Finding("warning", "padded-predictions", f"{len(padded)} of {len(known)} predictions seem to be padded "
+            Finding("warning", "padded-predictions", f"{part_of(len(padded), len(known), 'prediction', 'seem')} to be "
+                    "padded "
                     "squares, stretched to the image with their padding.", "Crop each to the part that shows the "
                     "image before it is resized.", where=tuple(padded[:3])))
     return found + _answer_findings(facts)

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import files, images
 from .core import Fixations
-from .errors import Finding, ImageError, InputError
+from .errors import Finding, ImageError, InputError, part_of
 
 # %% ../nbs/24_stimuli.ipynb #af6cc61c
 def fixation_misfits(fixations: Fixations | None, size: tuple[int, int]) -> tuple[int, int]:
@@ -72,7 +72,8 @@ def turn_finding(evidence: TurnEvidence, asked: str | None, paths: Sequence[Path
     elif not asked:
         cure = "If those who looked saw them upright, say `exif: apply`, else `exif: ignore`."
     return Finding("note" if asked or evidence.says == "ignore" else "warning", "exif",
-                   f"{n} of {len(paths)} images carry a camera's flag that turns them (EXIF orientation), {first} "
+                   f"{part_of(n, len(paths), 'image', 'carry')} a camera's flag that turns them "
+                   f"(EXIF orientation), {first} "
                    f"first. {told} They were read {'upright' if applied else 'as stored, not rotated'}.", cure, options,
                    tuple(paths[i].name for i in evidence.flagged[:3]))
 

@@ -1,12 +1,13 @@
 """What `make export` does besides nbdev's export.
 
-It copies the notebooks of `nbs/workflows` into the package, without their outputs, so that a wheel has them. With
-`--before` it does what comes before the export: names notebooks that cannot be read, and removes modules whose notebook
-is gone.
+It copies the notebooks of `nbs/workflows` into the package, without their outputs, so that a wheel has them, and calls
+the folder for temporary files `/tmp` in all outputs, wherever this machine has it. With `--before` it does what comes
+before the export: names notebooks that cannot be read, and removes modules whose notebook is gone.
 """
 import json
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +23,11 @@ def shipped(text: str) -> str:
 
 
 def ship(root: Path) -> None:
-    "Write the copies, and remove those of notebooks that are gone."
+    "Write the copies, remove those of notebooks that are gone, and name no folder of this machine's in outputs."
+    scratch = Path(tempfile.gettempdir()).as_posix()
+    for path in (root / "nbs").rglob("*.ipynb"):
+        if f"{scratch}/" in (text := path.read_text(encoding="utf-8")) and scratch != "/tmp":
+            path.write_text(text.replace(f"{scratch}/", "/tmp/"), encoding="utf-8", newline="\n")
     folder, sources = (root / "saliency_playground" / "notebooks",
                        {path.name: path for path in (root / "nbs" / "workflows").glob("*.ipynb")})
     for path in folder.glob("*.ipynb"):

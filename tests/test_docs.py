@@ -51,7 +51,22 @@ def test_every_page_is_in_the_contents(source):
              if path.suffix in (".md", ".ipynb")}
     assert there == listed
     assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in pages.notebooks()} <= listed
-    assert len(pages.notebooks()) > 150 and {"house", "gallery", "commands", "CHANGELOG", "CONTRIBUTING"} <= listed
+    assert len(pages.notebooks()) > 150
+    assert {"house", "gallery", "commands", "walks", "docs/walks/kaggle", "CHANGELOG", "CONTRIBUTING"} <= listed
+
+
+def test_a_walk_is_listed_with_its_promise(tmp_path, monkeypatch):
+    "Whatever lies in docs/walks, by itself."
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(pages, "WALKS", tmp_path / "docs" / "walks")
+    pages.WALKS.mkdir(parents=True)
+    (pages.WALKS / "terminal.md").write_text("# A terminal\n\n> From a clone\n> to a table.\n\n![b](b.png)\n",
+                                             encoding="utf-8")
+    (pages.WALKS / "b.png").touch()
+    build.write_walks(tmp_path)
+    page = (tmp_path / "walks.md").read_text(encoding="utf-8")
+    assert "- [A terminal](docs/walks/terminal.md): From a clone to a table.\n" in page
+    assert "\ndocs/walks/terminal\n" in page and pages.WALKS / "b.png" in pages.pictures()
 
 
 def test_tutorials_come_first(source):
@@ -174,7 +189,7 @@ def test_sphinx_takes_it(source, tmp_path):
     if not all(find_spec(name) for name in ("sphinx", "myst_nb", "furo")):
         pytest.skip('allowed on this system: Sphinx is not installed, `pip install -e ".[docs]"` brings it')
     some = tmp_path / "some"
-    for name in ("conf.py", "index.md", "nbs/13_stats.ipynb", "reference/stats.md"):
+    for name in ("conf.py", "index.md", "nbs/12_ceilings.ipynb", "nbs/13_stats.ipynb", "reference/stats.md"):
         (some / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / name, some / name)
     shutil.copytree(source / "_static", some / "_static")
@@ -182,3 +197,6 @@ def test_sphinx_takes_it(source, tmp_path):
     assert "bootstrap_interval" in (tmp_path / "html" / "reference" / "stats.html").read_text(encoding="utf-8")
     notebook = (tmp_path / "html" / "nbs" / "13_stats.html").read_text(encoding="utf-8")
     assert "tag_exported" in notebook and "#| export" not in notebook
+    formulas = (tmp_path / "html" / "nbs" / "12_ceilings.html").read_text(encoding="utf-8")
+    assert "<mfrac>" in formulas and "$$" not in formulas            # and nothing is fetched to set them
+    assert not re.findall(r"<script[^>]*src=.https?:", formulas)

@@ -37,7 +37,7 @@ def test_blocks(tmp_path, monkeypatch):
         elif language == "python":
             exec(compile(code, "README.md", "exec"), namespace)
         elif language in ("bash", "powershell"):
-            for line in code.splitlines():
+            for line in code.replace("\\\n", " ").splitlines():
                 line = line.partition("#")[0].strip()
                 if line.startswith("make ") or "venv" in line or not line:
                     continue  # the next test makes; environments are the reader's
@@ -59,15 +59,18 @@ def test_first_example_of_own_data():
 
 
 def test_badges_and_citation():
-    "A badge is of a workflow that is here; the citation names this version and this address."
+    """A badge is of a workflow that is here, and leads to it, or to the site that it publishes.
+
+    The citation names this version and this address.
+    """
     settings = (ROOT / "settings.ini").read_text(encoding="utf-8")
     version = re.search(r"^version = (\S+)", settings, flags=re.M)[1]
     user, repo = (re.search(rf"^{key} = (\S+)", settings, flags=re.M)[1] for key in ("user", "repo"))
-    badges = re.findall(r"\[!\[[^\]]*\]\(([^)]*)\)\]\(([^)]*)\)", README)
-    assert badges
-    for image, leads_to in badges:
-        workflow = re.fullmatch(rf"https://github\.com/{user}/{repo}/actions/workflows/([\w-]+\.yaml)", leads_to)
-        assert workflow and (ROOT / ".github/workflows" / workflow[1]).is_file() and image == f"{leads_to}/badge.svg"
+    workflows, site = f"https://github.com/{user}/{repo}/actions/workflows", f"https://{user}.github.io/{repo}/"
+    badges = dict(re.findall(r"\[!\[[^\]]*\]\(([^)]*)\)\]\(([^)]*)\)", README))
+    assert badges == {f"{workflows}/test.yaml/badge.svg": f"{workflows}/test.yaml",
+                      f"{workflows}/docs.yaml/badge.svg": site}
+    assert all((ROOT / ".github/workflows" / name).is_file() for name in ("test.yaml", "docs.yaml"))
     citation = README.partition("@software")[2]
     assert f"version = {{{version}}}" in citation and f"url     = {{https://github.com/{user}/{repo}}}" in citation
 

@@ -203,6 +203,35 @@ def test_latex_fits(scratch, width, columns):
     assert "Overfull" not in log and "Missing character" not in log and "too large for page" not in log
 
 
+@pytest.mark.skipif(not TEX, reason="allowed on this system: there is no LaTeX (Debian: apt-get install "
+                                        "texlive-latex-base texlive-latex-recommended)")
+@pytest.mark.parametrize("width", PAPER_WIDTHS)
+def test_latex_of_many_models_fits_pages(scratch, width):
+    "A board higher than a page goes over several, in papers of one column and of two: no row is lost, none sticks out."
+    names = [f"net{n}" for n in range(110)]
+    cells = [LatexCell("0.739", "±0.028")] * 5
+    blocks = [LatexBlock("", [(name, cells) for name in names[:100]]),
+              LatexBlock("made of fixations", [(name, cells) for name in names[100:]])]
+    table = latex_table(("Many models.", "tab:many"), ["model", *"ABCDE"], blocks, "The note.", width)
+    two = width != "text"
+    (scratch / "t.tex").write_text(
+        f"\\documentclass[10pt{',twocolumn' if two else ''}]{{article}}\n\\usepackage{{booktabs,longtable}}\n"
+        f"\\usepackage[textwidth={6.75 if two else PAPER_WIDTHS[width]}in,textheight=9in,columnsep=0.25in]"
+        "{geometry}\n"
+        f"\\begin{{document}}\nSee Table~\\ref{{tab:many}}.\n{table}\n\\end{{document}}\n", encoding="utf-8")
+    options = ["--keep-logs"] if "tectonic" in TEX else ["-interaction=nonstopmode", "-halt-on-error"]
+    runs = [subprocess.run([TEX, *options, "t.tex"], cwd=scratch, capture_output=True, text=True, errors="replace")
+            for _ in range(3 if "pdflatex" in TEX else 1)]              # a longtable asks for its widths to settle
+    log = (scratch / "t.log").read_text(encoding="utf-8", errors="replace")
+    assert all(done.returncode == 0 for done in runs), log[-1500:]
+    assert "Overfull" not in log and "too large for page" not in log and "undefined" not in log
+    if shutil.which("pdftotext"):
+        text = subprocess.run(["pdftotext", "-layout", "t.pdf", "-"], cwd=scratch, capture_output=True, text=True,
+                              check=True).stdout
+        assert [name for name in names if len(re.findall(rf"\b{name}\b", text)) != 1] == []
+        assert text.count("model ") >= 3 and text.count("The note.") == 1                # its head on every page
+
+
 def test_latex_comments_stay_comments(scratch):
     "What a run says of itself cannot leave a comment of the LaTeX file."
     out = toy_run()

@@ -1,5 +1,6 @@
 """The runner of the notebooks fails when one of them does, and says why; it runs what nbdev runs."""
 import json
+import re
 import subprocess
 import sys
 
@@ -71,3 +72,25 @@ def test_export_names_what_it_cannot_read_and_removes_what_is_gone(tmp_path):
     assert sorted(path.name for path in modules.parent.rglob("*.py")) == ["by_hand.py", "kept.py"]
     (fault,) = ship_notebooks.unreadable(tmp_path)
     assert fault.startswith("nbs/34_models/torn.ipynb, line 2: ") and "conflict" in fault
+
+
+def test_export_names_no_folder_of_the_machine(tmp_path, monkeypatch):
+    "Where temporary files lie elsewhere, an output that shows it is told apart from no other machine's."
+    import tempfile
+
+    import ship_notebooks
+    path, mine = tmp_path/"nbs/one.ipynb", (tmp_path/"my files").as_posix()
+    (tmp_path/"saliency_playground/notebooks").mkdir(parents=True)
+    path.parent.mkdir()
+    path.write_text(f'{{"cells": ["{mine}/tmpabc/toy.png is no picture", "{mine} else"]}}', encoding="utf-8")
+    monkeypatch.setattr(tempfile, "tempdir", mine)
+    ship_notebooks.ship(tmp_path)
+    assert path.read_text(encoding="utf-8") == f'{{"cells": ["/tmp/tmpabc/toy.png is no picture", "{mine} else"]}}'
+
+
+def test_outputs_name_nobody_s_home():
+    "Nor another folder of the machine that ran the notebook: temporary files lie in /tmp, as `make export` calls it."
+    own = re.compile(r"(?<![\w./…>-])/(?:home(?!/me/)|root|Users|private|tmp(?!/tmp|/ipykernel_))/[\w./-]+")
+    for path in sorted((ROOT / "nbs").rglob("*.ipynb")):
+        outputs = [cell.get("outputs") for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+        assert not own.findall(json.dumps(outputs)), path.name

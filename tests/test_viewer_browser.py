@@ -3,6 +3,7 @@
 Every control is used, and after every action it is asked whether anything went wrong.
 """
 import os
+import re
 import shutil
 import signal
 import socket
@@ -212,6 +213,11 @@ class Eyes:
             lambda: self.page.locator(".widget-dropdown", has=self.page.get_by_text(label, exact=True)).locator(
                 "select").select_option(label=value))
 
+    def chosen(self, label: str) -> str:
+        "What the dropdown of this label shows."
+        return self.page.locator(".widget-dropdown", has=self.page.get_by_text(label, exact=True)).locator(
+            "select").evaluate("menu => menu.selectedOptions[0].label")
+
     def tick(self, label: str) -> int:
         return self.does(lambda: self.page.locator(".sp-viewer .widget-checkbox",
                                                    has=self.page.get_by_text(label, exact=True)).locator(
@@ -280,6 +286,11 @@ LAYOUT = """() => {
         if (boxes.slice(i + 1).some(b => overlap(a, b))) faults.push(`${i} of ${boxes.length} overlaps another`);
     });
     for (const one of figures) if (!inside(one, stage)) faults.push('a panel leaves the stage');
+    for (const one of all('.sp-below, .sp-models, .sp-stage')) {
+        const hidden = one.scrollHeight - one.clientHeight;      // what can be scrolled is worth it
+        if (getComputedStyle(one).overflowY === 'auto' && hidden > 0 && hidden < 20)
+            faults.push(`${one.className} scrolls by ${hidden}`);
+    }
     for (const one of all('button, .widget-label, .widget-checkbox label, figcaption, .sp-legend, .sp-said, .sp-note'))
         if (one.clientWidth && one.scrollWidth > one.clientWidth + 1) faults.push(`clipped: ${one.textContent}`);
     const rows = {};
@@ -364,8 +375,13 @@ def test_models_images_and_keys(eyes):
                 == ["spectral_residual", "center_bias", "blur_baseline"])
     eyes.page.locator(".sp-viewer .widget-dropdown",
                       has=eyes.page.get_by_text("columns", exact=True)).locator("select").select_option(label="3")
-    assert soon(lambda: eyes.stage.evaluate("stage => getComputedStyle(stage).gridTemplateColumns.split(' ').length")
-                == 3)
+    boxes = "stage => [...stage.children].map(figure => figure.getBoundingClientRect())"
+    def gaps():
+        "How much room is left at the left and at the right of the last row."
+        first, _, third, fourth, fifth = eyes.stage.evaluate(boxes)
+        return round(fourth["left"] - first["left"]), round(third["right"] - fifth["right"])
+    assert soon(lambda: [box["y"] for box in eyes.stage.evaluate(boxes)].count(eyes.stage.evaluate(boxes)[0]["y"]) == 3)
+    assert soon(lambda: gaps()[0] == gaps()[1] > 0)       # two of three: in the middle
     eyes.does(lambda: eyes.page.locator(".sp-tall .sp-thumb").nth(3).click())
     assert eyes.shows("04_room")
     eyes.stage.locator("figure").first.click()
@@ -452,6 +468,12 @@ def test_every_way_to_look(eyes):
     eyes.menu("explain", "nothing")
     assert soon(lambda: len(eyes.captions()) == 6)
     whole = eyes.figure(0)
+    eyes.tick("in order")                                 # everybody's would be a tangle: one person's
+    assert eyes.chosen("whose") == "p1" and eyes.figure(0) != whole
+    eyes.menu("whose", "everybody")
+    assert soon(lambda: eyes.figure(0) == whole)
+    assert "choose whose" in eyes.page.locator(".sp-legend").inner_text()
+    eyes.tick("in order")
     eyes.tick("jet")
     jet = eyes.figure(1)
     eyes.tick("jet")                                      # and back to the colours that a density can be read from
@@ -498,7 +520,18 @@ def test_order_search_and_filter(eyes, work):
     search = eyes.field("search")
     eyes.does(lambda: search.fill("meadow"))
     assert soon(lambda: sorted(eyes.listed()) == ["01_meadow", "07_meadow"])
+    eyes.does(lambda: search.fill("zebra"))               # the last image must not look like a hit
+    assert soon(lambda: not eyes.listed() and "no image matches search 'zebra'" in eyes.said())
+    assert "No image matches" in eyes.page.locator(".sp-aside").inner_text()
+    pale = "figure => Number(getComputedStyle(figure).opacity)"
+    assert soon(lambda: eyes.stage.locator("figure").first.evaluate(pale) < 0.3)
+    assert not eyes.page.locator(".sp-scores").is_visible()
+    eyes.shot("6_no_match")
+    eyes.page.locator(".sp-viewer").get_by_role("button", name="pick", exact=True).click()
+    eyes.page.locator(".sp-said.sp-wrong", has_text="none to pick").wait_for()
     eyes.does(lambda: search.fill(""))
+    assert soon(lambda: len(eyes.listed()) == 12) and not eyes.page.locator(".sp-aside").is_visible()
+    assert eyes.stage.locator("figure").first.evaluate(pale) == 1
     eyes.tick("only failed")
     assert eyes.shows("05_sky")
     eyes.tick("only failed")
@@ -563,6 +596,16 @@ def test_saving(eyes, work):
     eyes.tick("only picked")
     assert soon(lambda: sorted(eyes.listed()) == sorted([first, eyes.captions()[0]]))
     eyes.tick("only picked")
+    second, framed = eyes.captions()[0], eyes.page.locator(".sp-tall .sp-picked")
+    eyes.button("pick")                                   # it is said of which image
+    assert soon(lambda: eyes.said().startswith(f"{second} no longer picked"))
+    eyes.button("undo")
+    assert soon(lambda: eyes.said().startswith(f"undone: {second} picked"))
+    assert soon(lambda: framed.count() == 2)              # and its thumbnail bears the frame again
+    eyes.does(lambda: (note.fill("too dark"), note.press("Enter")), draws=False)
+    eyes.page.locator(".sp-said", has_text=f"note on {second} kept").wait_for()
+    eyes.button("undo")
+    assert soon(lambda: eyes.said().startswith(f"undone: note on {second} removed"))
     eyes.button("table")
     eyes.page.locator(".sp-said", has_text="picks.csv").wait_for()
     eyes.button("contact sheet")
@@ -583,10 +626,15 @@ def test_what_is_refused_is_undone(eyes):
     eyes.tick("center_bias")
 
 
-def test_another_dataset(eyes):
+def test_another_dataset(eyes, work):
+    kept = (work / "saliency_views/toy/lists/picks.txt").read_text(encoding="utf-8")
     first = eyes.page.locator(".sp-tall [data-image='01_meadow'] img")
     first.scroll_into_view_if_needed()
     before = first.get_attribute("src")
+    eyes.menu("dataset", "more")
+    eyes.button("undo", draws=True)                       # the picked images are those of each dataset
+    assert soon(lambda: eyes.chosen("dataset") == "toy" and eyes.page.locator(".sp-tall .sp-picked").count() == 2)
+    assert (work / "saliency_views/toy/lists/picks.txt").read_text(encoding="utf-8") == kept
     eyes.menu("dataset", "more")
     assert soon(lambda: len(eyes.listed()) == 3 and len(eyes.captions()) == 4)
     assert soon(lambda: first.get_attribute("src") not in (None, before))  # of the same name, and another picture
@@ -609,17 +657,24 @@ def test_the_whole_screen_and_back(eyes):
     eyes.rest()
 
 
+def pictures_of(page, among: str):
+    "The pictures of a page in sight that are at least so wide that something can be seen on them."
+    return [one for one in page.locator(f"{among} img").all()
+            if one.is_visible() and one.evaluate("image => image.naturalWidth") > 500]
+
+
 def test_a_notebook_without_its_kernel_shows_a_picture(lab, browser, work, eyes):
     eyes.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     assert soon(lambda: b"sp-still" in (work / "saliency_viewer.ipynb").read_bytes())
     shutil.copy(work / "saliency_viewer.ipynb", work / "reopened.ipynb")   # its kernel does not know this name
-    assert not eyes.page.locator(".sp-still").is_visible()                    # the viewer lives there
+    still = eyes.page.locator(".sp-still")
+    assert still.count() == 1 and not still.is_visible()                      # the viewer lives there
+    assert not pictures_of(eyes.page, ".jp-RenderedImage")
     page = browser.new_page()
     page.goto(f"{lab}/lab/workspaces/reopened/tree/reopened.ipynb?reset", wait_until="domcontentloaded")
-    page.locator(".sp-still img").wait_for(timeout=90_000)
+    page.locator(".sp-still").wait_for(timeout=90_000)
     page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
-    picture = page.locator(".sp-still img")
-    assert soon(lambda: picture.evaluate("image => image.naturalWidth") > 500) and picture.is_visible()
+    assert soon(lambda: len(pictures_of(page, ".jp-RenderedImage")) == 1)
     assert "still picture" in page.locator(".sp-still").inner_text()
     for _ in range(10):                                                       # the line comes when the widgets gave up
         page.wait_for_timeout(100)
@@ -628,14 +683,43 @@ def test_a_notebook_without_its_kernel_shows_a_picture(lab, browser, work, eyes)
     page.close()
 
 
+@pytest.mark.parametrize("cleaned", [False, True])
+def test_a_page_made_of_the_notebook_shows_a_picture(browser, eyes, work, tmp_path, cleaned):
+    """Without a kernel and without the widgets' state, as a converter makes it, and with its HTML cleaned.
+
+    A host that shows notebooks of strangers takes scripts, styles, unknown marks and pictures inside of HTML out of it
+    (each table of pandas has a style, of which nothing is seen there); an output that is a picture stays one.
+    """
+    import nbformat
+    from nbconvert import HTMLExporter
+    from nbconvert.preprocessors.sanitize import SanitizeHTML
+    notebook = nbformat.read(work / "saliency_viewer.ipynb", 4)
+    notebook.metadata.pop("widgets", None)
+    if cleaned:
+        for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+            if "text/html" in output.get("data", {}):
+                output.data["text/html"] = re.sub("<style.*?</style>", "", output.data["text/html"], flags=re.DOTALL)
+        notebook, _ = SanitizeHTML(tags=["p", "img", "b"], strip=True).preprocess(notebook, {})
+    body, _ = HTMLExporter(template_name="basic" if cleaned else "lab").from_notebook_node(notebook)
+    (tmp_path / "page.html").write_text(body, encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri(), wait_until="domcontentloaded")
+    assert soon(lambda: len(pictures_of(page, "body")) == 1)
+    words = page.locator("body").inner_text()
+    assert "A still picture of the viewer" in words and "not found" not in words and "Error" not in words
+    page.screenshot(path=eyes.shots / f"11_page_{'cleaned' if cleaned else 'converted'}.png")
+    page.close()
+
+
 MANY = '''import ipywidgets as widgets
 from saliency_playground.viewer.canvas import ThumbnailCanvas
 names = [f"{i:05}" for i in range(10_000)]
 def items(names): return [{"id": name, "label": name, "category": "", "failed": ""} for name in names]
 def opened(name):
-    many.chosen, many.items = name, many.items[::-1]
+    many.show(many._items[::-1], name)
 many = ThumbnailCanvas(opened, lambda name: None)
-many.items, many.chosen, many.look = items(names), "00000", "many"
+many.show(items(names), "00000")
+many.look = "many"
 box = widgets.VBox([many], layout=widgets.Layout(height="500px"))
 many.add_class("sp-tall"); box.add_class("sp-viewer"); box.add_class("sp-many")
 box'''
@@ -649,18 +733,24 @@ def test_a_broken_callback_is_seen_and_ten_thousand_images_are_quick(lab, browse
                    "'sabotage')\nstate.panels = broken", MANY):
         notebook.cells.append(nbformat.v4.new_code_cell(source))
     nbformat.write(notebook, work / "sabotaged.ipynb")
-    other = Eyes(browser.new_page(), eyes.shots)
+    other, came = Eyes(browser.new_page(), eyes.shots), []
+    other.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: came.append(len(frame))))
     other.open(f"{lab}/lab/workspaces/other/tree/sabotaged.ipynb?reset")
     many = other.page.locator(".sp-many .sp-strip")
+    many.scroll_into_view_if_needed()                                         # names are asked for by those who look
     many.locator(".sp-thumb").first.wait_for()
     many.evaluate("strip => { strip.scrollTop = strip.scrollHeight / 3 }")
     assert soon(lambda: many.locator(".sp-thumb").first.get_attribute("data-image") > "03000")
     assert many.locator(".sp-thumb").count() < 200                            # of ten thousand
     chosen = many.locator(".sp-thumb").nth(20).get_attribute("data-image")
+    other.rest()
+    came.clear()
     many.locator(".sp-thumb").nth(20).evaluate("thumb => thumb.click()")      # it is opened, and the list turned round
     ours = many.locator(f"[data-image='{chosen}'][aria-pressed=true]")
     ours.wait_for()
     assert soon(lambda: int(many.locator(".sp-thumb").first.get_attribute("data-image")) > int(chosen))
+    other.rest()
+    assert 0 < sum(came) < 200_000                                            # the names alone of all would be more
     outer, inner = many.bounding_box(), ours.bounding_box()
     assert outer["y"] <= inner["y"] and inner["y"] + inner["height"] <= outer["y"] + outer["height"]
     with pytest.raises(AssertionError, match="sabotage"):

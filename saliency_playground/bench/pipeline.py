@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import files, heatmaps, images, metrics
 from ..core import Ceiling, Prediction, Sample, prepare_sample
-from ..errors import FailedImageError, Finding, InputError, RunError, describe_error
+from ..errors import FailedImageError, Finding, InputError, RunError, count_of, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
 from ..progress import RunBar, progress
 from ..reads import OWN_THREADS
@@ -153,7 +153,7 @@ def _answers(cell: Cell, batch: list[ImageResult]) -> list[Prediction]:
     with cell.watch.predicting():
         answers = cell.model.predictions([result.sample for result in batch])
     if len(answers) != len(batch):
-        raise InputError(f"the model gave {len(answers)} predictions for {len(batch)} images.")
+        raise InputError(f"the model gave {count_of(len(answers), 'prediction')} for {count_of(len(batch), 'image')}.")
     for result, prediction in zip(batch, answers, strict=True):
         _check_prediction(prediction, result.sample)
         if cell.watch.changed(result.task.item.image_id):

@@ -148,6 +148,9 @@ def resolve_path(output_dir: str | Path, record: Mapping[str, Any], path: str | 
     inside = bool(named.parts) and not named.is_absolute() and ".." not in named.parts
     if inside and real.parts[-len(named.parts):] == named.parts:
         homes.insert(0, Path(*real.parts[:len(real.parts) - len(named.parts)]))
+    if named.is_absolute() and Path(path).is_relative_to(named) and ".." not in Path(path).parts:
+        brought = Path(output_dir) / Path(path).relative_to(named)
+        return brought if brought.exists() else Path(path)
     return next((home/path for home in homes if (home/path).exists()), Path(path))
 
 # %% ../../nbs/40_bench/00_record.ipynb #f125679e

@@ -19,8 +19,7 @@ import numpy as np
 from .. import files, stats
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling
 from ..datasets.checks import fixation_facts
-from ..datasets.layout import count_of
-from ..errors import Finding, join_findings, program
+from ..errors import Finding, count_of, join_findings, part_of, program
 from ..metrics import density_maps
 from ..prediction_checks import prediction_findings
 from ..provenance import provenance
@@ -141,7 +140,7 @@ def _nothing_to_score(cell: Cell, unscored: dict[str, dict], n_images: int) -> F
     if len(unscored) < n_images:
         cure = "`min_fixations: 1` keeps only images with a fixation on them."
     return Finding("error" if 2 * len(unscored) > n_images else "warning", "nothing-to-score",
-                   f"{len(unscored)} of {n_images} images have nothing to score against: {why}", cure,
+                   f"{part_of(len(unscored), n_images, 'image', 'have')} nothing to score against: {why}", cure,
                    {"min_fixations": 1} if len(unscored) < n_images else {}, tuple(unscored)[:3])
 
 
@@ -192,8 +191,8 @@ def validation_overlap(cell_result: CellResult) -> list[str]:
     cell = cell_result.cell
     if not (chosen := overlapping_ids(cell.items, cell.model.validation_images())):
         return []
-    return [f"{cell.dataset_as} × {cell.model_as}: {len(chosen)} of {len(cell.items)} images chose the epoch of this "
-            "model's training (val). Scores on them are a little too good; the holdout is `split: test`."]
+    return [f"{cell.dataset_as} × {cell.model_as}: {part_of(len(chosen), len(cell.items), 'image')} chose the epoch of "
+            "this model's training (val). Scores on them are a little too good; the holdout is `split: test`."]
 
 # %% ../../nbs/40_bench/05_results.ipynb #612a1dce
 @dataclass(frozen=True)
@@ -243,12 +242,14 @@ class RunResult:
         total = sum(len(cell_result.tasks) for cell_result in self.cells)
         rest = ("; the rest was there"
                 if any(t.n_scored + t.n_predicted < len(t.tasks) - len(t.errors) for t in self.cells) else "")
-        lines = [f"{count_of(len(self.cells), 'cell')}, {count_of(total, 'image')}: computed "
+        what = "one model on one dataset" if len(self.cells) == 1 else "each one model on one dataset"
+        lines = [f"{count_of(len(self.cells), 'cell')} ({what}), {count_of(total, 'image')}: computed "
                  f"{count_of(self.n_predicted, 'prediction')} and {count_of(self.n_scored, 'metric row')} in "
                  f"{self.seconds:.1f} s{rest}."]
         if self.n_errors:
             message, times = Counter(error for t in self.cells for error in t.errors.values()).most_common(1)[0]
-            lines.append(f"{self.n_errors} images failed (counted once a cell), {times} of them: {message}\n  all of "
+            lines.append(f"{count_of(self.n_errors, 'image')} failed (counted once a cell), {times} of them: "
+                         f"{message}\n  all of "
                          f"them: {self.output_dir/'errors.csv'}")
         return "\n".join(lines + self.warnings())
 

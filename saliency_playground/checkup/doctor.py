@@ -17,7 +17,7 @@ import numpy as np
 from .. import files
 from ..core import SaliencyDataset
 from ..datasets.checks import dataset_findings
-from ..errors import SEVERITIES, Finding, InputError
+from ..errors import SEVERITIES, Finding, InputError, count_of
 from ..progress import busy, progress
 from ..tables import fit_line, window_width
 from . import file_checks, gaze_checks
@@ -138,8 +138,8 @@ def _numbers(facts: list[ImageFacts]) -> dict[str, str]:
         return numbers | {"fixations": "none"}
     counts = np.array([len(of_image) for of_image in points])
     observers = {str(label) for of_image in points for label in of_image.observers}
-    numbers["fixations"] = (f"{counts.sum():,} on {len(points)} images; {counts.min()} to {counts.max()} an image, "
-                            f"median {np.median(counts):.0f}")
+    numbers["fixations"] = (f"{counts.sum():,} on {count_of(len(points), 'image')}; {counts.min()} to {counts.max()} "
+                            f"an image, median {np.median(counts):.0f}")
     if observers:
         seen_by = np.array([len(of_image.observers) for of_image in points])
         numbers["observers"] = (f"{len(observers)}; {seen_by.min()} to {seen_by.max()} an image"

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..datasets.layout import count_of
-from ..errors import Finding, join_findings, name_some
+from ..errors import Finding, count_of, join_findings, name_some, part_of
 from .facts import ImageFacts
 
 # %% ../../nbs/38_checkup/02_file_checks.ipynb #4ea62594
@@ -22,7 +21,7 @@ def unreadable_images(facts: list[ImageFacts]) -> Iterator[Finding]:
     broken = [image for image in facts if image.error]
     if broken:
         yield Finding("error" if len(broken) == len(facts) else "warning", "unreadable",
-                      f"{len(broken)} of {len(facts)} images cannot be read, {broken[0].image_id} first: "
+                      f"{part_of(len(broken), len(facts), 'image')} cannot be read, {broken[0].image_id} first: "
                       f"{broken[0].error}", where=tuple(image.image_id for image in broken[:6]))
 
 
@@ -35,12 +34,14 @@ def size_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
     "Images that are very small, or plain throughout."
     tiny = [image.image_id for image in facts if 0 < min(image.size) < 32]
     if tiny:
-        yield Finding("warning", "tiny", f"{len(tiny)} images are less than 32 pixels high or wide: {name_some(tiny)}. "
+        yield Finding("warning", "tiny", f"{count_of(len(tiny), 'image', 'are')} less than 32 pixels high or wide: "
+                                         f"{name_some(tiny)}. "
                       "Thumbnails?", where=tuple(tiny[:6]))
     plain = [image.image_id for image in facts if not image.error and image.contrast is not None
              and not image.contrast.any()]
     if plain:
-        yield Finding("warning", "plain", f"{len(plain)} images show one colour and nothing else: {name_some(plain)}.",
+        yield Finding("warning", "plain", f"{count_of(len(plain), 'image', 'show')} one colour and nothing else: "
+                                          f"{name_some(plain)}.",
                       "Were they decoded and saved again wrongly?", where=tuple(plain[:6]))
 
 
@@ -59,7 +60,8 @@ def bar_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
     example = bars[0]
     top, bottom, left, right = example.bars
     yield Finding("warning" if len(bars) > 0.1 * len(facts) else "note", "bars",
-                  f"{len(bars)} of {len(facts)} images have bars of one colour at opposite edges ({example.image_id}: "
+                  f"{part_of(len(bars), len(facts), 'image', 'have')} bars of one colour at opposite edges "
+                  f"({example.image_id}: "
                   f"{top} rows at the top, {bottom} at the bottom, {left} columns at the left, {right} at the right); "
                   f"{on_bars} of their {total} fixations lie on them.",
                   "If the bars were not on the screen, cut them off and shift the fixations; if they were, every model "
@@ -98,7 +100,8 @@ def duplicate_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
               [*((group[0], image) for group in groups for image in group[1:]), *pairs]
               if a.split and b.split and a.split != b.split]
     if joined:
-        yield Finding("warning", "split-leak", f"{len(joined)} images are in two splits: {name_some(joined)}.",
+        yield Finding("warning", "split-leak", f"{count_of(len(joined), 'image', 'are')} in two splits: "
+                                               f"{name_some(joined)}.",
                       "A model trained on one is tested on what it has seen: keep all copies in one split.")
 
 
@@ -148,7 +151,8 @@ def map_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
                       f"{np.median(cc):.2f} at the best blur.", "Do both belong to these images? `gt: fixations` makes "
                       "the maps from the fixations.", {"gt": "fixations"}, tuple(poor[:6]))
     elif poor and np.median(cc) > 0.6:
-        yield Finding("warning", "maps-exchanged", f"{len(poor)} maps do not look like the fixations of their images, "
+        yield Finding("warning", "maps-exchanged", f"{count_of(len(poor), 'map', 'do')} not look like the fixations of "
+                      "their images, "
                       f"the others do: {name_some(poor)}.", "Are they other images' maps?", where=tuple(poor[:6]))
     if len(sigma) >= 5 and np.quantile(sigma, 0.9) > 2 * np.quantile(sigma, 0.1) and np.median(cc) > 0.8:
         yield Finding("warning", "map-blur-varies", f"the maps are blurred by {np.quantile(sigma, 0.1):.0f} to "

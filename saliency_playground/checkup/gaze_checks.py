@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import Finding, name_some
+from ..errors import Finding, count_of, name_some, none_of, part_of
 from .facts import GRID, ImageFacts, count_grid
 
 # %% ../../nbs/38_checkup/03_gaze_checks.ipynb #229d290b
@@ -22,17 +22,18 @@ def count_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
     n = np.array([0 if image.fixations is None else len(image.fixations) for image in readable])
     if not n.any():
         if readable and all(image.truth_kind == "uniform" for image in readable):
-            yield Finding("error", "nothing-to-score", f"none of the {len(readable)} images has a fixation or a map.",
+            yield Finding("error", "nothing-to-score", f"{none_of(len(readable), 'image')} has a fixation or a map.",
                           "Only predictions can be made. Where are the fixations?")
         return
     none = [image.image_id for image, count in zip(readable, n, strict=True) if not count]
     if none:
-        yield Finding("warning", "no-fixations", f"{len(none)} of {len(readable)} images have no fixation: "
+        yield Finding("warning", "no-fixations", f"{part_of(len(none), len(readable), 'image', 'have')} no fixation: "
                       f"{name_some(none)}.", "They are left out of most metrics.", where=tuple(none[:6]))
     typical = np.median(n[n > 0])
     few = [image.image_id for image, count in zip(readable, n, strict=True) if 0 < count < typical / 8]
     if few:
-        yield Finding("warning", "few-fixations", f"{len(few)} images have less than an eighth of the fixations of the "
+        yield Finding("warning", "few-fixations", f"{count_of(len(few), 'image', 'have')} less than an eighth of the "
+                      "fixations of the "
                       f"others (median {typical:.0f}): {name_some(few)}.", "Were rows lost?", where=tuple(few[:6]))
 
 
@@ -141,7 +142,7 @@ def content_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
             best, best_t, gain = how, t, fit - plain
     if best:
         yield Finding("warning", "content", f"the fixations fit what the images show better {best} (t = {best_t:.0f} "
-                      f"over {len(looked)} images).",
+                      f"over {count_of(len(looked), 'image')}).",
                       "Are image names and fixations off by one?" if "theirs" in best else
                       "Does y count from the bottom, or x from the right?",
                       {"origin": "bottom-left"} if "upside" in best else {},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import InputError, OutOfTime
+from ..errors import InputError, OutOfTime, count_of
 from ..tables import format_table, window_width
 from .base import HelpCommand, HelpGroup, read_settings
 
@@ -65,7 +65,8 @@ def split(root: str, test_count: int, out_dir: Path, folds: int, dataset: str, g
     for warning in caught:
         click.echo(str(warning.message), err=True)
     if len(parts["test"]) < test_count:
-        click.echo(f"{len(parts['test'])} images are held out, not {test_count}: groups stay whole.", err=True)
+        click.echo(f"{count_of(len(parts['test']), 'image', 'are')} held out, not {test_count}: groups stay whole.",
+                   err=True)
     click.echo(f"written: {path}")
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #4aa2f7c2
@@ -78,7 +79,7 @@ def _finetune(config: "FinetuneConfig", dry_run: bool, precompute_gt: bool, quie
     if precompute_gt:
         from saliency_playground.registry import create
         n_made = data.precompute_gt(create("dataset", config.data.name, **config.data.options), quiet=quiet or None)
-        return 0, f"{n_made} maps made, the rest was there."
+        return 0, f"{count_of(n_made, 'map')} made, the rest was there."
     try:
         summary = run.summary_lines(run.finetune(config, quiet=quiet or None, **how))
     except OutOfTime as error:

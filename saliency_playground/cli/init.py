@@ -61,7 +61,8 @@ def _table_beside(entry: Mapping[str, Any], checkup: "Checkup") -> Path | None:
         return None
     unread = [Path(entry["root"], name) for finding in checkup.findings if finding.kind == "files-unread"
               for name in finding.where]
-    return unread[0] if len(unread) == 1 and adapter_of(unread[0]) == "csv_indexed" else None
+    tables = [path for path in dict.fromkeys(unread) if adapter_of(path) == "csv_indexed"]
+    return tables[0] if len(tables) == 1 else None
 
 
 def _look(entry: dict[str, Any], limit: int | None) -> "Checkup":
@@ -165,7 +166,7 @@ class _Found:
     "What was found out: the lines of the entry, questions, doubts, what there is, the dataset if it can be opened."
     lines: list[str]
     asked: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    doubts: list[Finding] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
     dataset: "SaliencyDataset | None" = None
 
@@ -179,10 +180,29 @@ def _which(target: str, name: str, known: Mapping[str, Path]) -> _Found:
                    f"  - {_yaml(target)}"], [question])
 
 
+_OFFERED = r"`(columns|images|images_dir|split): ([^`]+)`"
+
+
 def _offered(refusal: str) -> dict[str, Any]:
-    "The option with which a refusal says that a table of other column names is read; empty if it does not."
+    "The options that a refusal offers, the first of each name; empty if it offers none."
     import yaml
-    return {key: yaml.safe_load(value) for key, value in re.findall(r"`(columns): (\{[^`]*\})`", refusal)}
+    return {key: yaml.safe_load(value) for key, value in reversed(re.findall(_OFFERED, refusal))}
+
+
+def _refusals(entry: dict[str, Any], limit: int | None) -> Iterator[Finding]:
+    "Why the dataset of an entry cannot be opened, and what would be asked next, were each offer taken."
+    while True:
+        try:
+            _look(dict(entry), limit)
+        except DatasetError as error:
+            offers = _offered(str(error))
+            blank = {"images_dir": "FOLDER"} if "`images_dir`" in str(error) else {}
+            yield Finding("error", "refused", str(error), options=offers or blank)
+            if not offers.keys() - entry.keys():
+                return
+            entry = entry | offers
+        else:
+            return
 
 
 def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Found:
@@ -196,14 +216,13 @@ def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Fo
     about = [opened_as(entry["name"], target)] if known else []
     try:
         checkup = _look(entry, limit)
-    except DatasetError as error:
-        refused = [Finding("error", "refused", str(error), options=_offered(str(error)))]
-        return _Found(list(_entry_lines(entry, refused, refused)), [str(error)], about=about)
+    except DatasetError:
+        refused = list(_refusals(entry, limit))
+        return _Found(list(_entry_lines(entry, refused, refused)), list(map(str, refused)), about=about)
     asked = [finding for finding in dataset_findings(checkup.dataset) if finding.severity == "error"]
     about += [f"{key}: {text}" for key, text in checkup.numbers.items()]
     about += filter(None, [_read_as(checkup.dataset)])
-    doubts = [f"{_SAID[finding.severity]}: {finding}" for finding in checkup.findings
-              if finding.severity != "note" and finding not in asked]
+    doubts = [finding for finding in checkup.findings if finding.severity != "note" and finding not in asked]
     return _Found(list(_entry_lines(entry, checkup.findings, asked)), list(map(str, asked)), doubts, about,
                   checkup.dataset)
 
@@ -220,7 +239,7 @@ def init(target: str | None, out: Path | None, dataset: str | None, limit_images
     Looks at every image as `doctor` does, and writes down what the data are taken for, what is odd about them and which
     option mends it, and which models can run on this machine. A file that is there is never written over.
 
-    The exit code is 0 if the config runs as it is, 1 if it asks something first.
+    The exit code is 0 if the config runs as it is, 1 if it asks something first or if something is WRONG.
 
     \b
     Examples:
@@ -244,13 +263,14 @@ def init(target: str | None, out: Path | None, dataset: str | None, limit_images
         text = _config_text(name, file, found.about, found.lines, found.dataset)
     write_output(file, text)
     for doubt in found.doubts:
-        click.echo(doubt)
-    sys.exit(_say_next(file, found.asked))
+        click.echo(f"{_SAID[doubt.severity]}: {doubt}")
+    sys.exit(_say_next(file, found.asked, [doubt.kind for doubt in found.doubts if doubt.severity == "error"], target))
 
 
-def _say_next(file: Path, asked: list[str]) -> int:
-    "Say what the config asks, and how it is run; gives the exit code."
+def _say_next(file: Path, asked: list[str], wrong: list[str], target: str) -> int:
+    "Say what the config asks, what is to be mended, and how it is run; gives the exit code. wrong: kinds of findings."
     from saliency_playground.bench.config import load_config, missing_inputs
+    command = f"{program()} run --config {quoted(file.as_posix())}"
     if not asked:
         try:
             asked = missing_inputs(load_config(file))
@@ -258,5 +278,13 @@ def _say_next(file: Path, asked: list[str]) -> int:
             asked = [str(error)]
     if asked:
         click.echo("\n".join([f"Before it can run, {file} asks (see ASKED in it):", *asked]))
-    click.echo(f"{'then' if asked else 'next'}: {program()} run --config {quoted(file.as_posix())}")
-    return int(bool(asked))
+    if "nothing-to-score" in wrong:
+        place = Path(target, "fixations").as_posix()
+        click.echo(f"There is nothing to score against yet. Put the fixations into {place}, a file an image, or as one "
+                   f"table beside the images; delete {file}, and again:\n  {program()} init {quoted(target)}\n"
+                   f"To predict only:\n  {command} --set predict_only=true")
+        return 1
+    if wrong:
+        click.echo("What is WRONG makes the scores worthless: mend it first.")
+    click.echo(f"{'then' if asked or wrong else 'next'}: {command}")
+    return int(bool(asked or wrong))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import InputError
+from ..errors import InputError, count_of
 from .base import HelpGroup, read_settings
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #9867020b
@@ -58,7 +58,8 @@ def bundle(out: Path, user: str, title: str, weights: tuple[str, ...], configs: 
         raise InputError(str(error)) from error
     size = sum(path.stat().st_size for path in bundled)
     click.echo("\n".join(f"{path.stat().st_size:>13,}  {path.name}" for path in bundled))
-    click.echo(f"{len(bundled)} files, {size / 1e6:,.1f} MB, in {out}\nsend it:      kaggle datasets create -p "
+    click.echo(f"{count_of(len(bundled), 'file')}, {size / 1e6:,.1f} MB, "
+               f"in {out}\nsend it:      kaggle datasets create -p "
                f"{out}\nanother time: kaggle datasets version -p {out} -m \"what is new\"")
 
 # %% ../../nbs/70_cli/03_kaggle.ipynb #42f07edf
@@ -72,8 +73,8 @@ def bundle(out: Path, user: str, title: str, weights: tuple[str, ...], configs: 
 @click.option("--title", metavar="TEXT", help="Its title on Kaggle; the notebook's name if not given.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE",
               help="A parameter of the notebook; as often as needed.")
-@click.option("--accelerator", default="t4", show_default=True, type=click.Choice(["none", "t4", "p100"]),
-              help="Which machine; t4 are two cards.")
+@click.option("--accelerator", default="t4", show_default=True, type=click.Choice(["none", "t4"]),
+              help="Which machine; t4 are two cards. (On a P100 Kaggle's PyTorch does not run.)")
 @click.option("--dataset", "datasets", multiple=True, metavar="USER/SLUG",
               help="A dataset to attach; as often as needed.")
 @click.option("--output-of", "kernels", multiple=True, metavar="USER/SLUG",

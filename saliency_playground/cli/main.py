@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError, UnknownNameError, install_extra, program, quoted
+from ..errors import InputError, UnknownNameError, count_of, install_extra, program, quoted
 from ..files import did_you_mean
 from ..progress import busy
 from ..tables import window_width
@@ -33,6 +33,7 @@ from .figure import figure, names_given
 from .finetune import finetune, folds, split
 from .init import init
 from .kaggle import kaggle
+from .words import option_comments, option_words, plain_words
 
 if TYPE_CHECKING:
     from saliency_playground.bench.config import Config
@@ -53,7 +54,12 @@ def main() -> None:
       saliency-playground run --config baseline  predict and score it
       saliency-playground report                 see who is best, how surely
       saliency-playground viewer                 look at it in JupyterLab
-      saliency-playground list                   see what else there is
+
+    \b
+    With data of your own:
+      saliency-playground init FOLDER            a config for it, to run
+      saliency-playground doctor FOLDER          what is wrong with it
+      saliency-playground list                   which models there are
       saliency-playground info center_bias       read about one of them
 
     Every command has its own --help.
@@ -81,7 +87,7 @@ def toy(out: Path, images: int, seed: int) -> None:
     """
     from saliency_playground.toy import make_toy
     root = make_toy(out, n_images=images, seed=seed)
-    click.echo(f"{images} scenes with their fixations and maps are in {root.as_posix()}")
+    click.echo(f"written: {root.as_posix()}, {count_of(images, 'scene')} with fixations and maps")
     usual = root == Path("data/toy")                   # where the packaged configs look for it
     click.echo(f"next: {program()} {'run --config baseline' if usual else f'init {quoted(root.as_posix())}'}")
 
@@ -115,7 +121,7 @@ def _explanation(thing: Any) -> str:
     "A docstring laid out for the window: lines that end within a sentence are joined, examples and lists are not."
     from inspect import getdoc
     width = min(window_width() or 100, 100)
-    text = re.sub(r"(?<=[^\s.:])\n(?=[^\s>|*-])(?!\d+\.)", " ", getdoc(thing) or "")
+    text = re.sub(r"(?<=[^\s.:])\n(?=[^\s>|*-])(?!\d+\.)", " ", plain_words(getdoc(thing) or ""))
     return "\n".join(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
                      if line[:1].strip() else line for line in text.split("\n"))
 
@@ -165,8 +171,7 @@ def _describe_adapter(kind: str, name: str) -> str:
     published = getattr(cls, "published", None)
     if published:
         parts.append("weights\n" + _table(_describe_weights(published), "  "))
-    if parameters:
-        parts.append("options\n" + _options_table(parameters, _option_comments(cls)))
+    parts += _options_tables(parameters, option_comments(cls))
     needed = [p.name for p in parameters.values()
               if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     entry = f"{{name: {name}, {': …, '.join(needed)}: …}}" if needed else name
@@ -189,32 +194,29 @@ def _one_line(value: Any) -> str:
     return " ".join(str(value).split())
 
 # %% ../../nbs/70_cli/10_main.ipynb #bf7f061f
-def _option_comments(cls: type) -> dict[str, str]:
-    "What the modules of a class and its bases say of `name: type = default  # …`: name -> comment."
-    from inspect import getmodule, getsource
-    comments: dict[str, str] = {}
-    for module in dict.fromkeys(getmodule(base) for base in cls.__mro__):
-        if module is not None and module.__name__ not in ("builtins", "saliency_playground.core"):
-            try:
-                lines = re.findall(r"^\s+(\w+): [^#\n]*# *(\S.*)$", getsource(module), flags=re.MULTILINE)
-            except (OSError, TypeError):               # typed into a notebook: there is no file to read
-                continue
-            comments = dict(lines) | comments
-    return comments
+def _options_tables(parameters: dict[str, Any], comments: dict[str, str]) -> list[str]:
+    "A constructor's parameters, those that all datasets of files share apart, below a heading each."
+    from dataclasses import fields
+
+    from saliency_playground.datasets.base import FileOptions
+    shared_names = {option.name for option in fields(FileOptions)}
+    of_all = shared_names <= parameters.keys()
+    own = {name: p for name, p in parameters.items() if not (of_all and name in shared_names)}
+    rest = {name: p for name, p in parameters.items() if name not in own}
+    return [f"{heading}\n{_options_table(some, comments)}" for heading, some in
+            [("options", own), ("options of every dataset of files", rest)] if some]
 
 
-def _options_table(parameters: dict[str, Any], meanings: dict[str, str]) -> str:
+def _options_table(parameters: dict[str, Any], comments: dict[str, str]) -> str:
     "A constructor's parameters: name, default as a config writes it, what it is."
     import json
-    from inspect import formatannotation
     rows = {}
     for p in parameters.values():
         default = "required" if p.default is p.empty else json.dumps(p.default, ensure_ascii=False, default=str)
-        kind = "" if p.annotation is p.empty else re.sub(r"\w+(\.\w+)*\.(?=\w)", "", formatannotation(p.annotation))
         if p.kind is p.VAR_KEYWORD:
             rows["…"] = "and whatever else it is given"
         else:
-            rows[p.name] = f"{default:<10}  {meanings.get(p.name, kind)}"
+            rows[p.name] = f"{default:<10}  {option_words(p, comments.get(p.name, ''))}"
     return _table(rows, "  ")
 
 # %% ../../nbs/70_cli/10_main.ipynb #5fe6e4a0
@@ -329,7 +331,7 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
     if not (quiet or loaded.predict_only or result.nothing_scored):
-        click.echo(f'The leaderboard: {program()} report "{result.output_dir.as_posix()}"')
+        click.echo(f"The leaderboard: {program()} report {quoted(result.output_dir.as_posix())}")
     same, words = compare_tables(before, read_record(result.output_dir)) if before else (True, "")
     if words and not (quiet and same):
         click.echo(words, err=quiet)
@@ -496,7 +498,7 @@ def merge(output_dirs: tuple[Path, ...], out: Path) -> None:
     for remark in record["remarks"]:
         click.echo(remark)
     models, datasets = dict.fromkeys(cell["model"] for cell in record["cells"]), record["datasets"]
-    click.echo(f"written: {out.as_posix()}, {len(models)} models on {', '.join(datasets)}")
+    click.echo(f"written: {out.as_posix()}, {count_of(len(models), 'model')} on {', '.join(datasets)}")
 
 # %% ../../nbs/70_cli/10_main.ipynb #2cc63ea2
 @main.command()
@@ -550,9 +552,15 @@ def viewer(output_dir: Path, out: Path, trust: bool) -> None:
 
     JupyterLab shows the notebook, Voilà a page without code.
     """
-    from saliency_playground.viewer.notebook import write_viewer
-    click.echo(f"written: {write_viewer(output_dir, out, trust)}\n"
-               f"open it: {program('jupyter')} lab {quoted(out.as_posix())}")
+    from saliency_playground.viewer.notebook import run_shown, write_viewer
+    there, before = out.is_file(), run_shown(out)
+    path = write_viewer(output_dir, out, trust)
+    now = run_shown(path)
+    if there and before != now:
+        click.echo(f"{path} opens {now} now{f' instead of {before}' if before else ''}; cells of your own stay.")
+    else:
+        click.echo(f"written{' again' if there else ''}: {path}, which opens {now}")
+    click.echo(f"open it: {program('jupyter')} lab {quoted(out.as_posix())}")
     if find_spec("jupyterlab") is None:
         click.echo(f"JupyterLab is not installed: {install_extra('notebooks')}")
 
@@ -634,3 +642,6 @@ def convert(saved_model: Path, out: Path) -> None:
 # %% ../../nbs/70_cli/10_main.ipynb #ca9d901a
 for command in (init, split, finetune, folds, kaggle, doctor, data, convert_exports, figure, completion):
     main.add_command(command)
+
+_FIRST = ("toy", "init", "doctor", "run", "report", "compare", "figure", "viewer", "list", "info")      # in help
+main.commands = {name: main.commands[name] for name in dict.fromkeys([*_FIRST, *main.commands])}

@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..errors import DatasetError, Finding, InputError, PlaygroundError, program
+from ..errors import DatasetError, Finding, InputError, PlaygroundError, count_of, part_of, program
 from ..stimuli import Stimuli, fixation_misfits
 from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
 from .csv_tables import check_column_names, fixation_order, scanpath_codes
@@ -109,11 +109,12 @@ class FileOptions:
     "What every dataset of files can be told. Raises DatasetError for a value that is not allowed."
     # which images
     split: str | None = None                    # train, val, test, or what the dataset calls its parts; None: all
-    split_file: str | Path | None = None        # a split made once, see `split_ids`; it decides, not the dataset's own
+    split_file: str | Path | None = None        # a split made once by `split`; it decides, not the dataset's own
     fold: int | None = None                     # which fold of split_file, from 1
     categories: list | None = None              # only images of these categories
     min_fixations: int | None = None            # only images with at least so many fixations on them; reads them all
     # which points
+
     # drop: leave out every observer's first, which the fixation cross made
     first_fixation: Literal["keep", "drop"] = "keep"
     index_base: Literal[0, 1] = 0               # 1: points in the files are counted from 1; 1 is subtracted
@@ -122,7 +123,7 @@ class FileOptions:
     # the images
     exif: Literal["apply", "ignore"] | None = None         # a camera's flag that turns images; None: as fixations tell
     white: float | None = None                  # the number that is white where more than 8 bits are stored
-    max_pixels: int | None = None               # refuse a larger image; None: `images.MAX_PIXELS`
+    max_pixels: int | None = None               # refuse a larger image; None: more than 180,000,000
     # where the points lie, see `Coordinates`; a picture of points, or of counts, has no unit
     unit: str | None = None                     # px, share, percent, norm or height; px: they are pixels, do not ask
     origin: str | None = None                   # top-left (y counts down), bottom-left or centre (y up), centre-y-down
@@ -133,6 +134,7 @@ class FileOptions:
     lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
     columns: Mapping[str, Any] | None = None    # what files call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
+
     # made from what; None: participants' maps if they are given, else map files (in a run that leaves observers out the
     # fixations, whose maps have one blur), else fixations
     gt: Literal["file", "fixations", "participants"] | None = None
@@ -209,8 +211,8 @@ def _select_listed(records: list[ImageRecord], wanted: list[str], split_file: ob
              | {record.image_id: record.image_id for record in records})
     strangers = [name for name in wanted if name not in names]
     if strangers:
-        raise DatasetError(f"split_file {split_file} names {len(wanted)} images, {len(strangers)} of them not in "
-                           f"{where}, {strangers[0]!r} first. Ids here look like {next(iter(names), '')!r}.")
+        raise DatasetError(f"split_file {split_file} names {count_of(len(wanted), 'image')}, {len(strangers)} of them "
+                           f"not in {where}, {strangers[0]!r} first. Ids here look like {next(iter(names), '')!r}.")
     if not wanted:
         raise DatasetError(f"split_file {split_file} names no image for this split.")
     listed_ids = {names[name] for name in wanted}
@@ -424,12 +426,13 @@ def filter_findings(before: list[ImageRecord], after: list[ImageRecord], options
         asked = [f"{name}: {value}" for name, value in [("categories", options.categories),
                                                         ("min_fixations", options.min_fixations)] if value is not None]
         found.append(Finding("note", "filtered", f"{' and '.join(asked)} left out {len(before) - len(after)} of "
-                             f"{len(before)} images."))
+                             f"{count_of(len(before), 'image')}."))
     if options.max_duration is not None:
         found.append(Finding("note", "filtered", f"only fixations that begin within {options.max_duration:g} ms of "
                              "their scanpath's first are kept."))
     if options.observers is not None:
-        found.append(Finding("note", "filtered", f"only the fixations of {len(options.observers)} observers are kept "
+        people = count_of(len(options.observers), "observer")
+        found.append(Finding("note", "filtered", f"only the fixations of {people} are kept "
                              f"({', '.join(map(str, options.observers))})."))
         if any(record.gt_map for record in after) and options.participant_maps is None and options.gt != "fixations":
             found.append(Finding("warning", "observers-maps", "`observers` keeps some people's fixations, but the maps "
@@ -555,8 +558,8 @@ def truth_findings(dataset: "FileDataset") -> list[Finding]:
     which = "participants' maps" if sources[made[0]] == "participants" else "map files"
     others = len(made) < len(records)
     return [Finding("warning" if name == "sigma_px" else "note", "blur-not-used",
-                    f"{name}: {value:g} is not used for the ground truth of {len(made)} of {len(records)} images: the "
-                    f"{which} are, as they were blurred.",
+                    f"{name}: {value:g} is not used for the ground truth of "
+                    f"{part_of(len(made), len(records), 'image')}: the {which} are, as they were blurred.",
                     "`gt: fixations` makes the maps from the fixations, with this blur."
                     + (" The other images have maps blurred by it, so the two kinds are mixed." if others else ""))]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import SaliencyDataset, all_fixations
-from ..errors import Finding, name_some
+from ..errors import Finding, name_some, part_of
 from ..tables import NameTable
 from . import readings
 from .coordinates import LOST_WORDS, Coordinates, from_pixels
@@ -98,14 +98,15 @@ def _lost_findings(nowhere: int, marks: dict[float, int], n: int, reading: Any) 
     "What should be said of lost samples."
     found, chosen = [], getattr(reading, "lost", None)
     if nowhere:
-        found.append(Finding("note" if chosen else "warning", "lost", f"{nowhere} of {n} fixations have no place "
-                             f"({'empty, NaN or lost' if chosen else 'empty or NaN'}) and were left out."))
+        found.append(Finding("note" if chosen else "warning", "lost", f"{part_of(nowhere, n, 'fixation', 'have')} no "
+                             f"place ({'empty, NaN or lost' if chosen else 'empty or NaN'}) and "
+                             f"{'was' if nowhere == 1 else 'were'} left out."))
     for number, times in marks.items():
         word = next((name for name, pair in LOST_WORDS.items() if pair == (number, number)), None)
         lost = word or [[int(number) if number.is_integer() else number] * 2]
         pair = f"{number:g}, {number:g}".replace("-", "−")
         found.append(Finding("warning" if chosen is None else "note", "lost-mark",
-                             f"{times} of {n} fixations lie at exactly {pair}: lost samples?",
+                             f"{part_of(times, n, 'fixation', 'lie')} at exactly {pair}: lost samples?",
                              f"Then say `lost: {lost}`; if not, `lost: []`.", {"lost": lost}))
     return found
 
@@ -114,10 +115,10 @@ def _where(points: Points, evidence_outside: np.ndarray, now: Coordinates) -> st
     "Where points lie as they are read now, in words with figures."
     n, outside = len(points), int(evidence_outside.sum())
     if outside >= 0.05 * n:
-        return f"{outside} of {n} fixations lie outside their images"
+        return f"{part_of(outside, n, 'fixation', 'lie')} outside their images"
     u, v = points.read_as(now)
     if (within := int(((abs(u) * points.width <= 1) & (abs(v) * points.height <= 1)).sum())) >= 0.9 * n:
-        return f"{within} of {n} fixations lie within the first pixel"
+        return f"{part_of(within, n, 'fixation', 'lie')} within the first pixel"
     return (f"nearly all of {n} fixations lie in the upper left {np.quantile(u, 0.98):.0%} × "
             f"{np.quantile(v, 0.98):.0%} of their images")
 
@@ -253,7 +254,8 @@ def _image_findings(case: _Case, evidence: Evidence, left: np.ndarray) -> tuple[
         where, left = _where(case.points[chosen], evidence.outside[chosen], case.now), left & ~chosen
         found.append(Finding(
             case.severity(chosen.mean() > 0.5), "image",
-            f"on {len(ids)} of {len(used)} images, {ids[0]} first, {where}. Read as {reading.what}, {fine} lie inside.",
+            f"on {part_of(len(ids), len(used), 'image')}, {ids[0]} first, {where}. Read as {reading.what}, {fine} lie "
+            "inside.",
             f"Mend these images' points: {reading.mend}.", where=tuple(ids[:3])))
     return found, left
 
@@ -279,7 +281,8 @@ def _outside_finding(case: _Case, left: np.ndarray, outside: np.ndarray) -> Find
     k = int(beside.sum())
     if not k:
         return None
-    message, cure, options = f"{k} of {case.n} fixations lie outside their images and were left out", "", {}
+    whose = "its image and was" if k == 1 else "their images and were"
+    message, cure, options = f"{part_of(k, case.n, 'fixation', 'lie')} outside {whose} left out", "", {}
     out_of = np.bincount(points.who[points.who >= 0], minlength=len(case.labels))
     theirs = np.bincount(points.who[beside & (points.who >= 0)], minlength=len(case.labels))
     mostly = np.flatnonzero((theirs >= 5) & (theirs > out_of / 2))

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from .. import images
-from ..errors import DatasetError
+from ..errors import DatasetError, none_of
 from ..registry import register
 from .base import FileDataset, FileOptions, ImageRecord
+from .layout import images_beside
 from .listing import nfc, walk_files
 from .rows import table_findings
 from saliency_playground.datasets.csv_tables import (
@@ -66,7 +67,7 @@ def index_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Seque
         records.append(ImageRecord(nfc(cells["image_id"]), _resolve_cell(path.parent, cells["image_path"]), points,
                                    truth, {name: cells[name] for name in extra}))
     if records and not any(record.image.exists() for record in records):
-        raise DatasetError(f"{path}: none of its {len(records)} images is there, {records[0].image} first. "
+        raise DatasetError(f"{path}: {none_of(len(records), 'image')} is there, {records[0].image} first. "
                            "Paths in the table start at the folder of the table.")
     return records
 
@@ -100,7 +101,10 @@ def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, 
             found[image_id] = (image_id if image_id in by_name else stems[paths[0]], paths[0])
     if ids and not found:
         there = ", ".join(path.name for path in list(stems)[:3])
-        raise DatasetError(f"{folder} holds none of the {len(ids)} images, {ids[0]!r} first; it holds "
+        first = repr(ids[0])
+        several = f"holds none of the {len(ids)} images, {first} first"
+        lacks = several if len(ids) > 1 else f"does not hold image {first}"
+        raise DatasetError(f"{folder} {lacks}; it holds "
                            f"{there or 'no image'}. Mend image_id, or say where they are with `images_dir`.")
     named: dict[str, str] = {}
     for written, (image_id, path) in found.items():
@@ -144,7 +148,7 @@ def long_records(path: Path, columns: Mapping[str, Any], lines: Sequence[int],
     """The records of a long table: a row a fixation; images in the order in which they first appear.
 
     path: the table. columns, lines: as from `read_table`. images_dir: where the images are, from the working
-    directory or else from the table's folder; None is `images` there, unless a column image_path says it. Raises
+    directory or else from the table's folder; None looks beside the table, unless a column image_path says it. Raises
     DatasetError.
     """
     ids, codes, by_image, begins = _columns_by_image(path, columns, lines)
@@ -152,10 +156,7 @@ def long_records(path: Path, columns: Mapping[str, Any], lines: Sequence[int],
         named = {image_id: (image_id, _resolve_cell(path.parent, columns["image_path"][by_image[begin]]))
                  for image_id, begin in zip(ids, begins, strict=True)}
     else:
-        folder = path.parent/"images" if images_dir is None else Path(images_dir)
-        if images_dir is None and not folder.is_dir():
-            raise DatasetError(f"there is no folder {folder}, where the images of {path.name} would be. Say "
-                               "where they are with `images_dir`.")
+        folder = images_beside(path) if images_dir is None else Path(images_dir)
         named = find_images(folder if folder.is_dir() else path.parent/folder, ids)
     points = points_from_columns(dict(columns) | {"image_id": codes}, lines, source=path)[by_image]
     extra = _constant_columns({name: values for name, values in columns.items()
@@ -176,8 +177,9 @@ class CsvIndexed(FileDataset):
     start at the table. One row a fixation: image_id, x, y, and if there are any observer, trial, t, duration. x counts
     pixels of the image from its left edge, y pixels from the top edge downwards; both from 0, or see index_base.
     index_csv: the table, .csv, .tsv or .txt. images_dir: where the long form's images are; by default `images/` beside
-    the table. options: see `FileOptions`; `split` is a value of the column `split`, `columns` says what the table calls
-    its columns. Raises DatasetError naming file, line and column.
+    the table, else the one folder of another usual name, else beside the table itself. options: see `FileOptions`;
+    `split` is a value of the column `split`, `columns` says what the table calls its columns. Raises DatasetError
+    naming file, line and column.
     """
     def __init__(self, index_csv: str | Path, images_dir: str | Path | None = None, **options: Any) -> None:
         path, columns = Path(index_csv), dict(FileOptions(**options).columns or {})

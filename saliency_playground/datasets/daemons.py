@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import files, images
 from ..core import Fixations
-from ..errors import DatasetError, Finding
+from ..errors import DatasetError, Finding, count_of
 from ..registry import register
 from .base import ImageRecord
 from .copies import FoundFile, by_name, find_files, nothing_found
@@ -119,8 +119,8 @@ class Daemons(PublishedDataset):
                                {"split": parts[name][0]} if name in parts else rest)
                    for name in sorted(image_files, key=natural_key)]
         absent = sorted(parts.keys() - image_files.keys(), key=natural_key)
-        lost = [Finding("warning", "missing images", f"{len(absent)} of the {len(parts)} images that the tables speak "
-                        f"of are not here, {absent[0]} first.", "Unpack both archives of images.",
+        lost = [Finding("warning", "missing images", f"{len(absent)} of the {count_of(len(parts), 'image')} that the "
+                        f"tables speak of are not here, {absent[0]} first.", "Unpack both archives of images.",
                         where=tuple(absent[:5]))] if absent else []
         super().__init__(records, options, root,
                          {name: path for name, (_, path) in parts.items() if name in image_files}, lost)

@@ -14,9 +14,9 @@ from .layout import FolderDataset
 class Folder(FolderDataset):
     """A folder of images, with fixations/ and gt_maps/ beside it.
 
-    root: the folder that holds `images/`. images, fixations, maps: the folders in it, if they are called otherwise;
-    `false` leaves fixations or maps out. options: see `FileOptions`; `split` names a folder unless there is a
-    `split_file`.
+    root: the folder that holds `images/`, or the images themselves. images, fixations, maps: the folders in it, if they
+    are called otherwise; `false` leaves fixations or maps out. options: see `FileOptions`; `split` names a folder
+    unless there is a `split_file`.
     Sample.image_id is the file's name without suffix, after `<category>/` where images lie in folders of categories.
     Points count from the upper left corner, x to the right, y down. Raises DatasetError.
     """

@@ -18,7 +18,7 @@ import numpy as np
 from .. import files
 from ..core import Fixations
 from ..downloads import download_from_hub
-from ..errors import DatasetError, Finding, InputError
+from ..errors import DatasetError, Finding, InputError, part_of
 from ..images import IMAGE_SUFFIXES
 from ..registry import register
 from .base import ImageRecord
@@ -149,8 +149,8 @@ def group_rows(rows: Rows, columns: Mapping[str, str], where: object) -> dict[st
     if "image_id" in columns:
         names = rows.column(columns["image_id"])
         if missing := [i for i, name in enumerate(names) if name is None or str(name).strip() == ""]:
-            raise DatasetError(f"{where}: {len(missing)} of {len(names)} rows have no {columns['image_id']}, row "
-                               f"{missing[0]} first.")
+            raise DatasetError(f"{where}: {part_of(len(missing), len(names), 'row', 'have')} no {columns['image_id']}, "
+                               f"row {missing[0]} first.")
         names = [nfc(str(name).replace("\\", "/").removeprefix("./").lstrip("/")) for name in names]
     else:
         width = len(str(max(len(rows) - 1, 0)))

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import images, matfiles
 from ..core import Fixations
-from ..errors import DatasetError, Finding
+from ..errors import DatasetError, Finding, part_of
 from .base import ImageRecord
 from .copies import FoundFile, by_name
 from .listing import MAP_SUFFIXES, natural_key, nfc
@@ -123,7 +123,7 @@ class NestedDataset(PublishedDataset):
         found = []
         if unknown:
             found.append(Finding("warning", "missing fixations", f"{self.nested_path.name} does not speak of "
-                                 f"{len(unknown)} of {len(self)} images, {unknown[0]} first.", "They have no "
+                                 f"{part_of(len(unknown), len(self), 'image')}, {unknown[0]} first.", "They have no "
                                  "fixations here.", where=tuple(unknown[:5])))
         if absent > 0:
             found.append(Finding("note", "part", f"{self.nested_path.name} speaks of {len(self.nested)} "

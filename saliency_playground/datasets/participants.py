@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import images, maps
-from ..errors import DatasetError, Finding, InputError
+from ..errors import DatasetError, Finding, InputError, part_of
 from .listing import MAP_SUFFIXES, nfc, walk_files
 from .points import load_npy
 
@@ -128,8 +128,8 @@ def keep_participants(participants: dict[str, dict[str, Path]], observers: Itera
     kept = {image: {name: path for name, path in by_participant.items() if name in wanted}
             for image, by_participant in participants.items()}
     return ({image: own for image, own in kept.items() if own},
-            [Finding("note", "filtered", f"only the maps of {len(names & wanted)} of {len(names)} participants are "
-                     "kept.")])
+            [Finding("note", "filtered", f"only the maps of {part_of(len(names & wanted), len(names), 'participant')} "
+                     "are kept.")])
 
 # %% ../../nbs/30_datasets/05_participants.ipynb #6d14f823
 def read_participants(paths: dict[str, Path], size: tuple[int, int], interpolation: str = "bilinear",

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..core import Fixations, all_fixations
-from ..errors import DatasetError, Finding, PlaygroundError
+from ..errors import DatasetError, Finding, PlaygroundError, part_of
 from .base import FileDataset, FileOptions, ImageRecord
 from .copies import coverage
 
@@ -198,8 +198,8 @@ class PublishedDataset(FileDataset):
         factors = {(*np.divide(self.size_of(int(i)), self.frame),) for i in others}
         alike = len(factors) == 1 and len(others) == len(self) and len({*min(factors)}) == 1
         scale = float(min(factors)[0]) if alike else None
-        return [Finding("error", "resized", f"{len(others)} of {len(self)} images are not {width}×{height} pixels, "
-                        f"{self.ids[others[0]]} first ({first[1]}×{first[0]}), and the fixations are pixels of "
+        return [Finding("error", "resized", f"{part_of(len(others), len(self), 'image', 'are')} not {width}×{height} "
+                        f"pixels, {self.ids[others[0]]} first ({first[1]}×{first[0]}), and the fixations are pixels of "
                         f"{width}×{height}: {misfit.sum() / resized.sum():.0%} of those on them lie outside.",
                         "Take the images as they were published"
                         + (f", or say `scale: {scale:g}`." if scale else "."), {"scale": scale} if scale else {},

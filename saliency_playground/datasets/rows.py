@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..core import SaliencyDataset, is_nobody, readable_fixations
-from ..errors import DatasetError, Finding, name_some
+from ..errors import DatasetError, Finding, name_some, part_of
 from saliency_playground.datasets.csv_tables import (
     COLUMNS,
     POINT_COLUMNS,
@@ -251,8 +251,8 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
     found = []
     if pairs:
         found.append(
-            Finding("warning", "labels-alike", f"{len(pairs)} of {len(alike)} observers have labels that differ in "
-                    f"capitals, spaces or the spelling of an accent only: {', '.join(pairs[:3])}"
+            Finding("warning", "labels-alike", f"{part_of(len(pairs), len(alike), 'observer', 'have')} labels that "
+                    f"differ in capitals, spaces or the spelling of an accent only: {', '.join(pairs[:3])}"
                     f"{' …' if len(pairs) > 3 else '.'}",
                     "If they are one person, write one label: two count as two people."))
     unlabelled = sum(n for label, n in labels.items() if is_nobody(label))

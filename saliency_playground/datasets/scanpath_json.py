@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import files, images
 from ..core import Fixations
-from ..errors import DatasetError, Finding
+from ..errors import DatasetError, Finding, count_of, part_of
 from ..registry import register
 from .base import FileDataset, ImageRecord
 from .layout import adapter_hint, adapter_of, folder_kind
@@ -147,7 +147,7 @@ def find_json(root: Path, given: Any) -> list[Path]:
     if len(there) == 1:
         return there
     listed = ", ".join(path.relative_to(root).as_posix() for path in there[:6])
-    holds = f"{len(there)} files of scanpaths: {listed}" if there else "no JSON of scanpaths"
+    holds = f"{count_of(len(there), 'file')} of scanpaths: {listed}" if there else "no JSON of scanpaths"
     raise DatasetError(f"{root} holds {holds}. Say which with `json`; a list of names reads several.")
 
 # %% ../../nbs/30_datasets/15_scanpath_json.ipynb #7e1fc225
@@ -171,7 +171,7 @@ def choose_scanpaths(scanpaths: list[Scanpath], wanted: dict[str, Any],
                                    f"There is: {listed}.")
         kept = [scanpath for scanpath in scanpaths if str(getattr(scanpath, field)) in values]
         found.append(Finding("note", "filtered", f"{field}: {value} left out {len(scanpaths) - len(kept)} of "
-                             f"{len(scanpaths)} scanpaths."))
+                             f"{count_of(len(scanpaths), 'scanpath')}."))
         scanpaths = kept
     return scanpaths, found
 
@@ -284,11 +284,12 @@ def scanpath_records(scanpaths: list[Scanpath], folders: list[Path], by_task: bo
     absent = [image_id for image_id, path in paths.items() if path is None]
     if len(absent) == len(grouped):
         there = [path.name for folder in folders for _, path in walk_files(folder, images.IMAGE_SUFFIXES)[:3]]
-        raise DatasetError(f"{where} names {len(grouped)} images, {scanpaths[0].name} first, and none is in "
+        raise DatasetError(f"{where} names {count_of(len(grouped), 'image')}, {scanpaths[0].name} first, and none is "
+                           "in "
                            f"{' or '.join(map(str, folders))}, which holds {', '.join(there) or 'no image'}. Say where "
                            "they are with `images_dir`.")
-    found = [Finding("warning", "images-missing", f"{len(absent)} of {len(grouped)} images with scanpaths are not "
-                     f"there and were left out, {absent[0]} first.", where=tuple(absent[:3]))] if absent else []
+    found = [Finding("warning", "images-missing", f"{part_of(len(absent), len(grouped), 'image')} with scanpaths are "
+                     f"not there and were left out, {absent[0]} first.", where=tuple(absent[:3]))] if absent else []
     records = []
     for image_id, own in grouped.items():
         if (path := paths[image_id]) is not None:

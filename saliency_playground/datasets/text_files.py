@@ -69,8 +69,7 @@ def file_bytes(path: str | Path) -> bytes:
     try:
         return files.read_bytes(path)
     except FileNotFoundError:
-        raise DatasetError(f"there is no file {path}. A relative path starts at the working directory, "
-                           f"here {Path.cwd()}.") from None
+        raise DatasetError(f"there is no file {path}. {files.path_hint(path)}") from None
     except OSError as error:
         what = "this is a folder, not a file" if Path(path).is_dir() else error.strerror
         raise DatasetError(f"{path}: {what}.") from None

@@ -16,7 +16,7 @@ import torch
 from .. import ceilings, files, maps
 from ..core import SaliencyDataset, Sample, prepare_sample
 from ..deepgaze.fast import nearest_rows
-from ..errors import DatasetError, InputError, StorageError
+from ..errors import DatasetError, InputError, StorageError, part_of
 from ..progress import progress
 
 # %% ../../nbs/41_finetune/05_data.ipynb #e50773f2
@@ -126,7 +126,7 @@ def precompute_gt(dataset: SaliencyDataset, workers: int | None = None, quiet: b
             results.append(result)
             bar.update()
     if faults := [fault for _, fault in results if fault]:
-        raise DatasetError(f"{len(faults)} of {len(dataset)} maps could not be made: {'; '.join(faults[:3])}.")
+        raise DatasetError(f"{part_of(len(faults), len(dataset), 'map')} could not be made: {'; '.join(faults[:3])}.")
     return sum(new for new, _ in results)
 
 # %% ../../nbs/41_finetune/05_data.ipynb #886c94af

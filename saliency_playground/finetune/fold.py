@@ -22,7 +22,7 @@ from ..datasets.base import refuse_among_images
 from ..deepgaze import backbones, fast, network
 from ..deepgaze.center_bias import find_template, log_center_bias
 from ..deepgaze.loss import cross_entropy
-from ..errors import InputError
+from ..errors import InputError, count_of
 from ..models.deepgaze_iie import DeepGazeIIE, weight_stack
 from ..models.torch_base import pick_device
 from ..registry import create
@@ -104,8 +104,8 @@ def fold_parts(config: FinetuneConfig, number: int, dataset: SaliencyDataset) ->
     index_by_id = {image_id: i for i, image_id in enumerate(dataset.ids)}
     used = parts["train"] + parts["val"]
     if strangers := [image_id for image_id in used if image_id not in index_by_id]:
-        raise InputError(f"{config.split_file}, fold {number}: {len(strangers)} images are not in the dataset, "
-                         f"{strangers[0]!r} first.")
+        raise InputError(f"{config.split_file}, fold {number}: {count_of(len(strangers), 'image', 'are')} not in the "
+                         f"dataset, {strangers[0]!r} first.")
     return parts | image_digests(dataset, used)
 
 

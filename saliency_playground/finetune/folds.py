@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from .. import files, metrics, stats
 from ..bench.record import cells_beside, changed_files, read_record, read_table, runs_in
 from ..datasets.listing import natural_key
-from ..errors import InputError, MissingFileError
+from ..errors import InputError, MissingFileError, count_of
 from ..tables import read_scores, table_csv
 
 # %% ../../nbs/41_finetune/12_folds.ipynb #43fee44a
@@ -150,7 +150,7 @@ def aggregate_folds(outputs: str | Path | Iterable[str | Path] = "outputs/eval",
     models = sorted({model for _, model in cells}, key=natural_key)
     names = [model for model in models if fnmatchcase(model, folds) and model != pretrained]
     if pretrained not in models or len(names) < 2:
-        problem = f"{len(names)} folds that fit {folds!r}, two are needed."
+        problem = f"{count_of(len(names), 'fold')} that fit {folds!r}, two are needed."
         if pretrained not in models:
             problem = f"no scores of {pretrained!r}.{files.did_you_mean(pretrained, models)}"
         raise MissingFileError(f"{_folder_list(outputs)} holds {problem} There is: "

@@ -21,7 +21,7 @@ from ..core import SaliencyDataset, as_sample
 from ..datasets.base import check_split_digest
 from ..datasets.csv_tables import read_csv_columns
 from ..datasets.listing import natural_key, nfc
-from ..errors import DatasetError, program
+from ..errors import DatasetError, count_of, program
 
 # %% ../../nbs/41_finetune/03_splits.ipynb #8811b37f
 def labels_of(dataset: SaliencyDataset, name: str,
@@ -303,7 +303,8 @@ def read_split(path: str | Path, dataset: SaliencyDataset | None = None,
         strangers = sorted({image_id for fold in split["folds"] for ids in (split["test"], fold["train"], fold["val"])
                             for image_id in ids} - set(dataset.ids))
         if strangers:
-            raise DatasetError(f"{path}: {len(strangers)} images are not in the dataset, {strangers[0]!r} first. "
+            raise DatasetError(f"{path}: {count_of(len(strangers), 'image', 'are')} not in the dataset, "
+                               f"{strangers[0]!r} first. "
                                f"Ids there look like {dataset.ids[0]!r}.")
     return split
 

@@ -16,7 +16,7 @@ from ..notebooks.execute import check_parameters, packaged_notebooks
 from .bundle import kaggle_id, slugify
 
 # %% ../../nbs/62_kaggle/03_kernel.ipynb #a2e6f3ad
-ACCELERATORS = {"none": "", "t4": "NvidiaTeslaT4", "p100": "NvidiaTeslaP100"}
+ACCELERATORS = {"none": "", "t4": "NvidiaTeslaT4"}
 
 
 def kernel_metadata(user: str, title: str, code_file: str, accelerator: str = "t4", datasets: Sequence[str] = (),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEFT', 'SIGN', 'input_dir', 'working_dir', 'on_kaggle', 'find_attached', 'locate_input', 'locate_data',
-           'sign_session', 'restore', 'check_weights', 'prepare_session']
+           'sign_session', 'restore', 'check_data', 'check_weights', 'prepare_session']
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #b89c0823
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import InputError, MissingFileError
+from ..errors import InputError, MissingFileError, count_of
 from ..finetune.config import FinetuneConfig
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #7ef8fbc1
@@ -49,12 +49,15 @@ def find_attached(holding: str = "images", named: str | None = None) -> Path:
     if folders:
         raise MissingFileError(f"{len(folders)} attached folders hold {holding!r}: {', '.join(map(plain, folders))}. "
                                "Say which by a part of its name.")
-    attached = ([path.relative_to(input_dir()).as_posix() for path in sorted(input_dir().iterdir())]
-                if input_dir().is_dir() else [])
     ending = f" and is named like {named}" if named else ""
-    raise MissingFileError(f"nothing under {input_dir()} holds {holding!r}{ending}. Attached: "
-                           f"{', '.join(attached) or 'nothing'}. Add the dataset to the notebook (Add Input), then "
-                           "run again.")
+    raise MissingFileError(f"nothing under {input_dir()} holds {holding!r}{ending}. {_what_to_attach()}")
+
+
+def _what_to_attach() -> str:
+    "What is attached, and what to do if something is missing."
+    attached = [path.name for path in sorted(input_dir().iterdir())] if input_dir().is_dir() else []
+    return (f"Attached: {', '.join(attached) or 'nothing'}. Add the dataset to the notebook (Add Input), then run "
+            "again.")
 
 
 def _plain_name(name: str) -> str:
@@ -191,7 +194,8 @@ def restore(folders: Iterable[str] = LEFT, experiment: str | None = None) -> lis
     for (source_folder, other), names in differing.items():
         last = ("which was written last" if _last_written(source_folder) > _last_written(other)
                 else "though their time stamps do not tell which is newer")
-        print(f"{len(names)} files differ between {source_folder} and {other}, {names[0]} first: taken from "
+        print(f"{count_of(len(names), 'file', 'differ')} between {source_folder} and {other}, "
+              f"{names[0]} first: taken from "
               f"{source_folder}, {last}. If that is wrong, detach it and begin with an empty working folder.")
     return list(copied_from)
 
@@ -223,6 +227,14 @@ def _files_left(earlier: Path) -> list[Path]:
     return kept
 
 # %% ../../nbs/62_kaggle/01_paths.ipynb #22b4bbc7
+def check_data(options: Mapping[str, Any]) -> None:
+    "Raises MissingFileError, with what to attach, if a dataset's options name a folder that is not attached."
+    for key, value in options.items():
+        first, *_ = (_below_input(value) if isinstance(value, (str, Path)) else ()) or ("",)
+        if first and not (input_dir()/first).exists() and not _folders_like(first):
+            raise MissingFileError(f"data.{key}: there is no {value}. {_what_to_attach()}")
+
+
 def check_weights(training: FinetuneConfig) -> Path:
     """The file of weights that a training starts from, downloaded if there is a network.
 
@@ -240,10 +252,10 @@ def prepare_session(config: str | Path, sets: Iterable[str] = (), weights: bool 
     """Copy here what earlier sessions left, and find the paths of a fine-tuning's config among what is attached.
 
     config: a packaged name or a YAML file, which may be in an attached dataset, for example a bundle. sets: `key=value`
-    texts over it. weights: whether to look for the weights that the training starts from. Prints what it did, and signs
-    the session with the config's `experiment`. Returns both, with one more text for each path that was found elsewhere.
-    Raises FileNotFoundError if several attached paths fit one, ConfigError for the config's faults, InputError if the
-    weights cannot be had.
+    texts over it. weights: whether to look for the data and for the weights that the training starts from. Prints what
+    it did, and signs the session with the config's `experiment`. Returns both, with one more text for each path that
+    was found elsewhere. Raises FileNotFoundError if several attached paths fit one, or the data are not attached,
+    ConfigError for the config's faults, InputError if the weights cannot be had.
     """
     config, sets = str(config), list(sets)
     if not on_kaggle() or config == "smoke":
@@ -256,6 +268,8 @@ def prepare_session(config: str | Path, sets: Iterable[str] = (), weights: bool 
         print(f"files brought from earlier sessions: {len(copied)}")
     sign_session(training.experiment)
     data = training.data.options
+    if weights:
+        check_data(data)
     moved = {f"data.{key}": value for key, value in locate_data(training.data.name, data).items() if value != data[key]}
     for key in ("base_weights_path", "split_file"):
         path = getattr(training, key)

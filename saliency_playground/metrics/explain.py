@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from .. import files, heatmaps, maps
 from ..errors import InputError
@@ -315,32 +315,53 @@ class Legend(NamedTuple):
     bar: tuple[str, str] | None  # or the words at the two ends of a bar from LOSS to GAIN
 
 
-def legend_strip(width: int, key: Legend) -> np.ndarray:
-    "A white strip with a key's title at the left, its squares or bar at the right: uint8 (height, width, 3)."
-    side = max(10, width // 29)
-    font, height = heatmaps.font(side), round(side * 1.8)
-    strip = Image.new("RGB", (width, height), (255, 255, 255))
-    pen, top, left = ImageDraw.Draw(strip), (height - side) // 2, width - side // 3
+def legend_strip(width: int, key: Legend, letters: int | None = None) -> np.ndarray:
+    """A white strip with a key's title at the left, its squares or bar at the right: uint8 (height, width, 3).
 
-    def write(words: str, at: int, anchor: str, fill: Color = (70, 70, 70)) -> None:
-        pen.text((at, height // 2), words, fill=fill, font=font, anchor=anchor)
-    if key.bar:
-        write(key.bar[1], left, "rm")
-        ramp = np.linspace(-1, 1, 5 * side)[None].repeat(side, 0)
-        left -= round(font.getlength(key.bar[1])) + side // 2 + ramp.shape[1]
-        strip.paste(Image.fromarray(_tint(np.ones((1, 1, 1)), [(ramp.clip(0), GAIN), ((-ramp).clip(0), LOSS)])),
-                    (left, top))
-        write(key.bar[0], left - side // 2, "rm")
-        left -= round(font.getlength(key.bar[0]))
-    for color, words in key.squares[::-1]:
-        write(words, left, "rm")
-        left -= round(font.getlength(words) + 1.3 * side)
-        pen.rectangle((left, top, left + side, top + side), fill=color, outline=(120, 120, 120))
-        left -= side // 2
-    room = left - 2 * side // 3 - font.getlength(key.title)
-    note = key.note if room > font.getlength(key.note) else ""
-    write(key.title + note, side // 3, "lm", (20, 20, 20))
+    What does not fit beside the title stands on lines of its own. letters: their size in pixels; None: by the width.
+    """
+    font = heatmaps.font(letters or max(10, width // 29))
+    gap, line = round(0.7 * font.size), round(1.8 * font.size)
+    parts = [_square(color, words, font) for color, words in key.squares] + ([_ramp(key.bar, font)] if key.bar else [])
+    needed = sum(part.width + gap for part in parts)
+    title = max((words for words in (key.title, key.title + key.note) if len(words) == len(key.title)
+                 or font.getlength(words) + needed + 2 * gap <= width), key=len)
+    beside = font.getlength(title) + needed + 2 * gap <= width
+    x, y, places = (width - needed, 0, []) if beside else (gap // 2, line, [])
+    for part in parts:
+        if not beside and x > gap and x + part.width > width:
+            x, y = gap // 2, y + line
+        places.append((x, y))
+        x += part.width + gap
+    strip = Image.new("RGB", (width, y + line), (255, 255, 255))
+    ImageDraw.Draw(strip).text((gap // 2, line // 2), title, fill=(20, 20, 20), font=font, anchor="lm")
+    for part, place in zip(parts, places, strict=True):
+        strip.paste(part, place)
     return np.array(strip)
+
+
+def _square(color: Color, words: str, font: ImageFont.FreeTypeFont) -> Image.Image:
+    "A coloured square and its words."
+    side, line = round(font.size), round(1.8 * font.size)
+    part = Image.new("RGB", (round(1.3 * side + font.getlength(words)) + 1, line), (255, 255, 255))
+    pen, top = ImageDraw.Draw(part), (line - side) // 2
+    pen.rectangle((0, top, side, top + side), fill=color, outline=(120, 120, 120))
+    pen.text((1.3 * side, line // 2), words, fill=(70, 70, 70), font=font, anchor="lm")
+    return part
+
+
+def _ramp(ends: tuple[str, str], font: ImageFont.FreeTypeFont) -> Image.Image:
+    "A bar from LOSS to GAIN between the words at its ends."
+    side, line = round(font.size), round(1.8 * font.size)
+    low, high = (round(font.getlength(words)) for words in ends)
+    part = Image.new("RGB", (low + high + 6 * side, line), (255, 255, 255))
+    pen, share = ImageDraw.Draw(part), np.linspace(-1, 1, 5 * side)[None].repeat(side, 0)
+    part.paste(Image.fromarray(_tint(np.ones((1, 1, 1)), [(share.clip(0), GAIN), ((-share).clip(0), LOSS)])),
+               (low + side // 2, (line - side) // 2))
+    for words, x, anchor in ((ends[0], 0, "lm"), (ends[1], part.width, "rm")):
+        pen.text((x, line // 2), words, fill=(70, 70, 70), font=font, anchor=anchor)
+    return part
+
 
 # %% ../../nbs/11_metrics/06_explain.ipynb #133637e5
 def _draw_dots(figure: np.ndarray, x: ArrayLike, y: ArrayLike, zoom: float, radius: float,

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import files, images
-from ..errors import InputError
+from ..errors import InputError, count_of
 from ..registry import register
 from .classical_base import FLAT, ClassicalModel, resize_long_side
 
@@ -94,8 +94,8 @@ def learn_basis(rgb_images: Sequence[np.ndarray], patch: int = 7, keep: float = 
     rng, large = np.random.default_rng(seed), [p for p in rgb_images if min(p.shape[:2]) >= patch]
     x = patches(large, patch, count, rng) if large else np.zeros((1, 1), np.float32)
     if not large or np.ptp(x) == 0:
-        raise InputError(f"no components can be learnt from {len(rgb_images)} images, {len(large)} of them of "
-                         f"at least {patch} × {patch} pixels. Give a folder of photographs.")
+        raise InputError(f"no components can be learnt from {count_of(len(rgb_images), 'image')}, {len(large)} of them "
+                         f"of at least {patch} × {patch} pixels. Give a folder of photographs.")
     x -= x.mean(axis=0)
     projection = whitening(x, keep)
     return (fast_ica(x @ projection.T, rng) @ projection).reshape(-1, patch, patch, 3).astype(np.float32)

@@ -199,8 +199,7 @@ def import_object(reference: str, option: str = "function") -> Any:
     try:
         module = _load_module(place)
     except FileNotFoundError:
-        raise InputError(f"{option}: there is no file {place}. A relative path starts at the working directory, "
-                         f"{os.getcwd()}.") from None
+        raise InputError(f"{option}: there is no file {place}. {files.path_hint(place)}") from None
     except ModuleNotFoundError as error:
         if place == error.name or place.startswith(f"{error.name}."):
             raise InputError(f"{option}: there is no module {error.name!r} in the working directory, nor is it "

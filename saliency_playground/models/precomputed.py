@@ -117,7 +117,7 @@ class Precomputed(SaliencyModel):
     """Predictions from files: a folder, a zip, or one npz or hdf5, marked map, density or log_density.
 
     path: where they are. kind: "map", "density" (sum 1) or "log_density" (natural log). key: the array's name where a
-    file holds several. alpha: what transparency means, one of `images.ALPHAS`. stretch: whether maps that are not
+    file holds several. alpha: what transparency means, "black", "white" or "value". stretch: whether maps that are not
     square may have another aspect than their images.
     Raises ValueError if path is not there, or kind or alpha is none of those.
     """

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import files
-from ..errors import InputError, RunError
+from ..errors import InputError, RunError, part_of
 from ..finetune.config import FinetuneConfig
 from ..finetune.record import data_options
 from saliency_playground.notebooks.execute import (
@@ -278,5 +278,6 @@ def next_steps(results: Mapping[int, FoldResult]) -> str:
              if result.status in ("failed", "stopped")]
     if not lines:
         return ""
-    return "\n".join([*lines, f"{len(results) - len(lines)} of {len(results)} folds are finished. The same command "
+    return "\n".join([*lines, f"{part_of(len(results) - len(lines), len(results), 'fold', 'are')} finished. "
+                              "The same command "
                               "does only the rest, then scores all."])

@@ -8,7 +8,7 @@ __all__ = ['PAPER_WIDTHS', 'latex_text', 'latex_width', 'latex_name', 'LatexCell
 
 # %% ../../nbs/50_report/12_latex.ipynb #eb4ff75b
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import InputError
@@ -48,7 +48,7 @@ def _latex_letter(letter: str) -> str:
 # %% ../../nbs/50_report/12_latex.ipynb #41358f1b
 PAPER_WIDTHS = {"column": 3.25, "text": 4.75, "page": 6.75}            # inches
 _POINTS, _GAP = 72.27, 6.0                                            # in an inch; between two columns of a table
-_HIGHEST = 480                                                        # points, of a table with its caption and note
+_HIGHEST, _PAGE = 480, 560      # points: of tabulars that share a table with caption and note, of one that has a page
 
 
 def latex_width(text: str, size: float = 8) -> float:
@@ -127,6 +127,7 @@ def latex_table(title: tuple[str, str], header: list[str], blocks: list[LatexBlo
                 width: str = "text") -> str:
     r"""A LaTeX table with caption and label, tabulars below each other, and a note; several tables if it is too high.
 
+    What is higher than a page goes over several: as a `longtable`, or, as two columns have none, as table after table.
     title: caption and label, as text. header: of the name's column, then of each number's. width: column, text or page;
     a page's is a `table*`. Raises ValueError for another.
     """
@@ -140,34 +141,93 @@ def latex_table(title: tuple[str, str], header: list[str], blocks: list[LatexBlo
     widths = [max([min(most, latex_width(head)), *(cells[i].width() for _, cells in rows)])
               for i, head in enumerate(header[1:])]
     parts = stacks(widths, points - names - 4)
-    high = len(parts) * (20 + sum(15 + 15 * len(block.rows) for block in blocks)) > _HIGHEST
-    floats = [[places] for places in parts] if high else [parts]
+    if _height(blocks) > _PAGE and width == "text":
+        return "\n\n".join(_long_table(title, header, blocks, (places, i, len(parts)), note)
+                           for i, places in enumerate(parts))
+    pieces = [blocks] if _height(blocks) <= _PAGE else _pieces(blocks, _HIGHEST)
+    high = len(pieces) > 1 or len(parts) * _height(blocks) > _HIGHEST
+    floats = [([places], piece) for piece in pieces for places in parts] if high else [(parts, blocks)]
     tables = []
-    for i, group in enumerate(floats):
-        tabulars = "\n\\par\\bigskip\n".join(_tabular(header, blocks, places, most) for places in group)
-        more, (caption, label) = f" ({i + 1} of {len(floats)})" if high else "", title
-        below = rf"As in Table~\ref{{{label}}}." if i else latex_text(note)
+    for i, (group, piece) in enumerate(floats):
+        tabulars = "\n\\par\\bigskip\n".join(_tabular(header, piece, places, most) for places in group)
         tables.append("\n".join([
-            rf"\begin{{{environment}}}[tbp]", r"\centering", rf"\caption{{{latex_text(caption + more)}}}",
-            rf"\label{{{label}{f'-{i + 1}' if i else ''}}}",
+            rf"\begin{{{environment}}}[tbp]", r"\centering", *_caption(title, i, len(floats)),
             rf"\footnotesize\setlength{{\tabcolsep}}{{{_GAP / 2:g}pt}}",
-            tabulars, rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize\raggedright {below}}}",
+            tabulars, rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize\raggedright {_below(title, i, note)}}}",
             rf"\end{{{environment}}}"]))
     return "\n\n".join(tables)
 
 
+def _height(blocks: list[LatexBlock]) -> float:
+    "How high a tabular of these blocks is about, in points."
+    return 20 + sum(15 + sum(15 if any(cell.below for cell in cells) else 10 for _, cells in block.rows)
+                    for block in blocks)
+
+
+def _pieces(blocks: list[LatexBlock], highest: float) -> list[list[LatexBlock]]:
+    "Blocks in pieces that are no higher than so many points, each block with its heading again where it goes on."
+    pieces = [list[LatexBlock]()]
+    for block in blocks:
+        pieces[-1].append(block._replace(rows=[]))
+        for row in block.rows:
+            if pieces[-1][-1].rows and _height([*pieces[-1], LatexBlock("", [row])]) > highest:
+                pieces.append([block._replace(rows=[])])
+            pieces[-1][-1].rows.append(row)
+    return pieces
+
+
+def _caption(title: tuple[str, str], i: int, n: int) -> list[str]:
+    "Caption and label of the i-th of n tables, two lines."
+    more, (caption, label) = f" ({i + 1} of {n})" if n > 1 else "", title
+    return [rf"\caption{{{latex_text(caption + more)}}}", rf"\label{{{label}{f'-{i + 1}' if i else ''}}}"]
+
+
+def _below(title: tuple[str, str], i: int, note: str) -> str:
+    "The note below the first of several tables, and where it stands below the others."
+    return rf"As in Table~\ref{{{title[1]}}}." if i else latex_text(note)
+
+
 def _tabular(header: list[str], blocks: list[LatexBlock], places: list[int], most: float) -> str:
     "One tabular with the columns of these places."
+    return "\n".join([rf"\begin{{tabular}}{{{_columns(places)}}}", *_head(header, places, most),
+                      *_body(blocks, places, most), r"\bottomrule", r"\end{tabular}"])
+
+
+def _columns(places: list[int]) -> str:
+    "How the columns are set: names to the left, numbers to the right."
+    return f"@{{}}l{'r' * len(places)}@{{}}"
+
+
+def _head(header: list[str], places: list[int], most: float) -> list[str]:
+    "The rule and the line above the numbers."
     heads = " & ".join(latex_name(head, most) for head in [header[0], *(header[i + 1] for i in places)])
-    lines = [rf"\begin{{tabular}}{{@{{}}l{'r' * len(places)}@{{}}}}", r"\toprule", rf"{heads} \\"]
+    return [r"\toprule", rf"{heads} \\"]
+
+
+def _body(blocks: list[LatexBlock], places: list[int], most: float) -> Iterator[str]:
+    "The lines of blocks, a rule above each."
     for block in blocks:
-        lines.append(r"\midrule")
+        yield r"\midrule"
         if block.heading:
             heading = rf"\emph{{{latex_text(block.heading)}}}"
-            lines.append(rf"\multicolumn{{{len(places) + 1}}}{{@{{}}l@{{}}}}{{{heading}}} \\")
+            yield rf"\multicolumn{{{len(places) + 1}}}{{@{{}}l@{{}}}}{{{heading}}} \\*"
         for name, cells in block.rows:
-            lines += _row_lines(latex_name(name, most), [cells[i] for i in places])
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+            yield from _row_lines(latex_name(name, most), [cells[i] for i in places])
+
+
+def _long_table(title: tuple[str, str], header: list[str], blocks: list[LatexBlock],
+                part: tuple[list[int], int, int], note: str) -> str:
+    "A table over several pages, its head on each. part: the places of its columns, which part it is, of how many."
+    (places, i, n), most = part, 0.4 * PAPER_WIDTHS["text"] * _POINTS
+    caption, label = _caption(title, i, n)
+    head, wide = _head(header, places, most), f"\\multicolumn{{{len(places) + 1}}}"
+    return "\n".join([
+        rf"\begingroup\footnotesize\setlength{{\tabcolsep}}{{{_GAP / 2:g}pt}}",
+        r"\setlength{\LTcapwidth}{\linewidth}\setlength{\LTpost}{4pt}",
+        rf"\begin{{longtable}}{{{_columns(places)}}}", rf"{caption}{label}\\", *head, r"\endfirsthead",
+        *head, r"\midrule", r"\endhead", rf"{wide}{{r@{{}}}}{{\scriptsize goes on}} \\", r"\endfoot",
+        r"\bottomrule", r"\endlastfoot", *_body(blocks, places, most), r"\end{longtable}",
+        rf"\noindent\parbox{{\linewidth}}{{\scriptsize\raggedright {_below(title, i, note)}}}", r"\par\endgroup"])
 
 
 def _row_lines(name: str, cells: list[LatexCell]) -> list[str]:
@@ -175,7 +235,7 @@ def _row_lines(name: str, cells: list[LatexCell]) -> list[str]:
     lines = [" & ".join([name, *(cell.line() for cell in cells)]) + r" \\"]
     if any(cell.below for cell in cells):
         small = [rf"{{\tiny {latex_text(cell.below)}}}" if cell.below else "" for cell in cells]
-        lines = [lines[0] + "[-2pt]", " & ".join(["", *small]) + r" \\[1pt]"]
+        lines = [lines[0] + "*[-2pt]", " & ".join(["", *small]) + r" \\[1pt]"]
     return lines
 
 # %% ../../nbs/50_report/12_latex.ipynb #947acc8c
@@ -183,10 +243,11 @@ def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[
              width: str = "text") -> str:
     r"""The leaderboard as LaTeX tables, one a dataset, then more tables; needs \usepackage{booktabs}.
 
-    boards: those to print, from `leaderboard.select_boards`; None: all. width: column (of a paper with two), text (of a
-    paper with one) or page (across two columns), see `PAPER_WIDTHS`. Raises ValueError for another width.
+    A table higher than a page needs \usepackage{longtable} as well; the first line says what is needed. boards: those
+    to print, from `leaderboard.select_boards`; None: all. width: column (of a paper with two), text (of a paper with
+    one) or page (across two columns), see `PAPER_WIDTHS`. Raises ValueError for another width.
     """
-    pages = ["% \\usepackage{booktabs}"]
+    pages = []
     for board in leaderboards(run) if boards is None else boards:
         said = [*board.notes, *board.definitions.values(), *run_warnings(run, board.dataset)]
         pages.append("\n".join(f"% {' '.join(line.split())}" for line in said))
@@ -198,7 +259,8 @@ def as_latex(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[
             title = f"{extra.title}: {extra.dataset}.", latex_label(board.dataset, extra.title)
             pages.append(latex_table(title, extra.header, [block for block in blocks if block.rows],
                                      " · ".join(extra.notes), width))
-    return "\n\n".join(pages) + "\n"
+    needed = "booktabs,longtable" if any(r"\begin{longtable}" in page for page in pages) else "booktabs"
+    return "\n\n".join([f"% \\usepackage{{{needed}}}", *pages]) + "\n"
 
 
 _CEILINGS = "made of the fixations themselves"
@@ -239,7 +301,8 @@ def _board_note(run: RunFiles, board: Board) -> str:
         notes.append("Italic: not significantly worse than the best.")
     if any(number.share() for row in board.models for number in row.numbers):
         notes.append(f"% of explainable: {baseline} is 0 %, {gold} 100 %, on the same targets.")
-    notes += [f"{note[:1].upper()}{note[1:]}." for note in board.notes if note.startswith(("°", "†", "fewer"))]
+    notes += [f"{note[:1].upper()}{note[1:]}." for note in board.notes
+              if note.startswith(("°", "†", "–", "fewer"))]
     notes += [sentence.partition(": a leak")[0] + ": a leak?" for sentence in leak_warnings(run)
               if f" on {board.dataset} in " in sentence]
     return " ".join(notes)

@@ -21,6 +21,7 @@ import pandas as pd
 from .. import comparisons
 from ..bench.record import cells_beside
 from ..datasets.listing import natural_key
+from ..errors import count_of, name_some, part_of
 from ..tables import fit_notes, format_table, window_width
 from .comparison import format_number
 from .explainable import anchor_models, explainable_rows, leak_warnings
@@ -107,13 +108,57 @@ def rank_marks(run: RunFiles, dataset: str, metric: str) -> dict[str, str]:
     may_be_best = list(group.index[group.in_group])
     return dict.fromkeys(may_be_best, "best" if len(may_be_best) == 1 else "tied")
 
+# %% ../../nbs/50_report/04_leaderboard.ipynb #8136a9c6
+def _undefined_notes(run: RunFiles, dataset: str, summary: pd.DataFrame) -> list[str]:
+    "Why the `–` of a board are undefined. summary: the rows that are on it."
+    undefined = summary[summary["mean"].isna()]
+    maps = [cell["model"] for cell in cells_of(run, dataset) if cell.get("kind") == "map"]
+    likely = [name for name, metric in run.columns.items() if "density" in metric.needs]
+    no_density = undefined[undefined.metric.isin(likely) & undefined.model.isin(maps)]
+    rest, notes = undefined.drop(no_density.index), []
+    if len(no_density):
+        names, models = list(dict.fromkeys(no_density.metric)), list(dict.fromkeys(no_density.model))
+        ask, give = "asks" if len(names) == 1 else "ask", "gives" if len(models) == 1 else "give"
+        notes.append(f"– undefined: {' and '.join(names)} {ask} how likely a model made each fixation; "
+                     f"{name_some(models)} {give} a map, no density")
+    if len(rest):
+        notes.append(f"– undefined: no image could be scored in {name_some(list(dict.fromkeys(rest.metric)))} "
+                     f"({name_some(list(dict.fromkeys(rest.model)))})")
+    explained = explainable_rows(run)
+    explained = explained[(explained.dataset == dataset) & explained.metric.isin(summary.metric)]
+    known = summary[summary["mean"].notna() & summary.model.isin(models_of(run, dataset, ceilings=False))]
+    lacking = explained[explained.percent.isna()].merge(known[["model", "metric"]], on=["model", "metric"])
+    if explained.percent.notna().any() and len(lacking):
+        notes.append(f"– in % of explainable: the ceilings leave nothing to explain in "
+                     f"{name_some(list(dict.fromkeys(lacking.metric)))}, or have no score")
+    return notes
+
+
+_BLURS = [(r"sigma=24/1024side", r"\g<0>", "24/1024 of the image's longer side"),
+          (r"sigma=1dva", r"\g<0>", "one degree of visual angle"),
+          (r"gt=(?:[^\],]*,)?sigma(\d[\d.]*)", r"sigma\1", r"\1 pixels")]
+
+
+def _truth_notes(summary: pd.DataFrame) -> list[str]:
+    "What `gt=` in the definitions of these rows stands for: the map that is held to be the truth."
+    said = []
+    for pattern, written, words in _BLURS:
+        for found in (match for text in dict.fromkeys(summary.definition) for match in re.finditer(pattern, text)):
+            said.append(f"{found.expand(written)}: the fixations, blurred by a Gaussian of {found.expand(words)}")
+    said = list(dict.fromkeys(said))
+    for source, words in (("file", "the dataset's own maps"), ("participants", "the participants' maps together")):
+        if summary.definition.str.contains(rf"gt={source}\b").any():
+            said.append(f"{source}: {words}")
+    return [f"gt, the map that CC, KL and the like take for the truth, is {'; '.join(said)}"] if said else []
+
 # %% ../../nbs/50_report/04_leaderboard.ipynb #774b3589
 MARK_MEANINGS = {"best": "significantly better than every other model that has a score (paired permutation test on the "
                          "images, Holm over all pairs, p < 0.05)",
                  "tied": "may be the best: not significantly worse than the best number"}
 _APART = {"gold standard": "the gold standard is scored on one observer at a time, CC, KL and SIM on the map of that "
           "observer alone: compare models with it by the % of explainable, not by these rows",
-          "single observer": "the single observer is scored on everybody else together, once for each observer"}
+          "single observer": "the single observer is scored on everybody else together, once for each observer",
+          "upper bound": "{0} has seen the very fixations that it is scored on: no honest model gets there"}
 
 
 def _rows_of(run: RunFiles, dataset: str, models: Sequence[str] | None,
@@ -133,7 +178,7 @@ def board_notes(run: RunFiles, dataset: str, models: Sequence[str] | None = None
     """
     summary = _rows_of(run, dataset, models, columns)
     images = run.about["datasets"][dataset]["images"]
-    notes = [f"mean over {images} images of {dataset} ± half the 95 % bootstrap interval"]
+    notes = [f"mean over {count_of(images, 'image')} of {dataset} ± half the 95 % bootstrap interval"]
     incomplete = summary[(summary.n < images) & (summary.n > 0)]
     if len(incomplete):
         fewest = incomplete.loc[incomplete.n.idxmin()]
@@ -144,13 +189,14 @@ def board_notes(run: RunFiles, dataset: str, models: Sequence[str] | None = None
                      "as they are")
     if len(_scored_apart(run, dataset).index.intersection(summary.index)):
         notes.append("† of a ceiling, by another definition than the models': not to be compared with theirs")
+    notes += _undefined_notes(run, dataset, summary)
     baseline, gold = anchor_models(run, dataset)
     if baseline and gold:
         notes.append(f"% of explainable: (model − {baseline}) / ({gold} − {baseline}), all three on the same targets")
-    notes += _kernel_notes(summary)
-    roles = dict.fromkeys(cell.get("role") for cell in cells_of(run, dataset)
-                          if models is None or cell["model"] in models)
-    return notes + [_APART[role] for role in roles if role in _APART]
+    notes += _truth_notes(summary) + _kernel_notes(summary)
+    roles = {cell.get("role"): cell["model"] for cell in cells_of(run, dataset)
+             if models is None or cell["model"] in models}
+    return notes + [_APART[role].format(model) for role, model in roles.items() if role in _APART]
 
 
 def metric_definitions(run: RunFiles, dataset: str, models: Sequence[str] | None = None) -> dict[str, str]:
@@ -194,7 +240,7 @@ def run_warnings(run: RunFiles, dataset: str | None = None) -> list[str]:
     sentences = []
     if len(failed):
         message, times = Counter(failed.error).most_common(1)[0]
-        n = f"{len(failed)} image{'s' if len(failed) > 1 else ''} failed, see errors.csv"
+        n = f"{count_of(len(failed), 'image')} failed, see errors.csv"
         sentences.append(f"{n}: {message}" if times == len(failed) else f"{n}. {times} of them: {message}")
     for name, about in run.about["datasets"].items():
         if dataset in (None, name):
@@ -264,9 +310,9 @@ def _part_of(run: RunFiles, board: Board, columns: list[str], models: list[str],
     shown, of = [row.model for row in rows + ceilings], models_of(run, board.dataset)
     notes = board_notes(run, board.dataset, shown, columns)
     if len(shown) < len(of):
-        notes.insert(1, f"shown are {len(shown)} of the {len(of)} models and ceilings, compared with all of them")
+        notes.insert(1, f"shown: {len(shown)} of the {len(of)} models and ceilings, compared with all of them")
     if len(columns) < len(board.columns):
-        notes.insert(1, f"shown are {len(columns)} of the {len(board.columns)} metrics")
+        notes.insert(1, f"shown: {part_of(len(columns), len(board.columns), 'metric')}")
     told = metric_definitions(run, board.dataset, shown)
     return replace(board, columns=columns, directions=[board.directions[place] for place in places], models=rows,
                    ceilings=ceilings, notes=notes, definitions={name: told[name] for name in columns})

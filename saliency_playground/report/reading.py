@@ -19,7 +19,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import files, metrics
-from ..bench.record import only_run, read_record, read_table
+from ..bench.record import only_run, read_record, read_table, resolve_path
 from ..errors import InputError
 from ..files import did_you_mean
 from ..tables import read_scores
@@ -310,7 +310,9 @@ def file_locations(run: RunFiles) -> str:
     if config["heatmaps_png"]["enabled"]:
         lines.append(("heatmaps", Path(config["heatmaps_png"]["out_dir"] or out/"heatmaps")/"<dataset>"/"<model>"))
     if config["cache_predictions"] and "joined" not in run.about:
-        lines.append(("predictions", Path(config["prediction_cache_dir"])/"<dataset>"/"<model>"))
+        kept = Path(config["prediction_cache_dir"])
+        lines.append(("predictions", (resolve_path(out, run.about, kept) if kept.is_absolute() else kept)
+                      /"<dataset>"/"<model>"))
     if len(run.errors):
         lines += [("errors", folder/"errors.csv") for folder in run.folders]
     return "\n".join(f"{content:<12} {path}" for content, path in lines)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from .. import comparisons, images, maps, metrics
 from ..core import Fixations, Prediction, SaliencyDataset, SaliencyModel, Sample
+from ..errors import part_of
 from ..metrics import density_maps
 from ..registry import adapter_class, create
 from ..tables import fit_notes, format_table, window_width
@@ -257,7 +258,7 @@ def sensitivity_lines(analysis: Sensitivity) -> tuple[list[str], list[list[str]]
         cells[row.variant, row.metric] = f"{format_number(row.tau, 2)}{swaps}"
     rows = [[variant, *(cells.get((variant, metric), "") for metric in analysis.metrics)]
             for variant in dict.fromkeys(analysis.table.variant)]
-    notes = [f"{analysis.dataset}, {analysis.images} of {analysis.of} images scored again. τ: Kendall's, of the "
+    notes = [f"{analysis.dataset}, {part_of(analysis.images, analysis.of, 'image')} scored again. τ: Kendall's, of the "
              "models' order as it was and as it would be; 1.00 is the same order, in brackets the pairs that change "
              "places, none if only a tie was broken; empty where the variant cannot change a metric, – where fewer "
              "than two models have a score"]

@@ -40,9 +40,19 @@ export function arrange(n, room, height, ratio, words, least = 130) {
   return best.width >= least || !widest.width ? best : { ...widest, width: Math.max(least, Math.min(widest.width, best.width)) };
 }
 
+// The output with the still picture, which stands before that of its sentence wherever outputs follow each other: one picture and no words.
+function pictureBefore(sentence) {
+  for (let one = sentence; one && !one.matches("body, .sp-viewer"); one = one.parentElement) {
+    const before = one.previousElementSibling;
+    if (before?.querySelectorAll("img").length === 1) return before.innerText.trim() ? null : before;
+  }
+  return null;
+}
+
 // Panels in rows. Wheel (once clicked), + and − zoom all of them together, dragging moves, 0 or a double click shows the whole.
 function stage({ model, el }) {
-  const root = element("div", "sp-stage", el), legend = element("div", "sp-legend", el), urls = [];
+  const root = element("div", "sp-stage", el), legend = element("div", "sp-legend", el), aside = element("div", "sp-aside", el), urls = [];
+  const pale = () => { aside.textContent = model.get("aside"); root.classList.toggle("sp-pale", model.get("aside") !== ""); };
   root.tabIndex = 0;
   const squares = (line, listed) => { for (const [color, words] of listed) { const one = element("span", "", line); element("i", "", one).style.background = color; one.append(words); } };
   const explain = (line, key) => {                                                        // what the colours mean, in words of readable size
@@ -71,14 +81,19 @@ function stage({ model, el }) {
     const figures = [...root.children], n = figures.length, room = root.clientWidth - 8, ratio = model.get("ratio"), bounded = flag(root, "--sp-bounded");
     if (!n || room < 60) return;
     const middle = el.parentElement, tall = bounded ? middle?.clientHeight ?? 0 : 0;        // 0: not beside the table, in one column with it
-    const most = tall ? Math.max(0.7 * tall, tall - (el.nextElementSibling?.scrollHeight ?? 0)) : el.clientHeight;
+    const left = Math.floor(tall - (el.nextElementSibling?.scrollHeight ?? 0) - 1);        // by the scores: if they fit, all of them, else a part worth scrolling
+    const most = tall ? (left > 0.6 * tall ? left : 0.7 * tall) : parseFloat(getComputedStyle(root).maxHeight) || el.clientHeight;
     if (tall) el.style.setProperty("--sp-room", `${most}px`);
     const height = bounded ? most - legend.offsetHeight - 8 : room < 360 ? Infinity : innerHeight * 0.8, asked = Math.min(model.get("columns"), n);
     let chosen, words = 20;
     for (let turn = 0; turn < 2; turn += 1) {                                             // captions may need more lines than thought: looked at once
       chosen = asked ? { columns: asked, width: Math.floor((room - 8 * (asked - 1)) / asked), first: 1 } : arrange(n, room, height, ratio, words);
-      root.style.gridTemplateColumns = `repeat(${chosen.columns}, ${chosen.width}px)`;
-      figures.forEach((figure, i) => { figure.style.gridColumn = i === 0 && chosen.first === 2 ? "span 2" : ""; });
+      const { columns, width, first } = chosen, over = first === 1 ? n % columns : 0;      // panels of a last row that is not full: in its middle
+      root.style.gridTemplateColumns = over && n > columns ? `repeat(${2 * columns}, ${(width - 8) / 2}px)` : `repeat(${columns}, ${width}px)`;
+      figures.forEach((figure, i) => {
+        if (over && n > columns) figure.style.gridColumn = i === n - over ? `${columns - over + 1} / span 2` : "span 2";
+        else figure.style.gridColumn = i === 0 && first === 2 ? "span 2" : "";
+      });
       const needed = Math.max(...figures.map((figure) => figure.offsetHeight - figure.firstChild.offsetHeight));
       if (needed <= words) break;
       words = needed;
@@ -165,23 +180,26 @@ function stage({ model, el }) {
     waiting = true;
     if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
   }, () => model.get("tips"));
-  const stills = [...document.querySelectorAll(`.sp-still[data-viewer="${model.get("still")}"]`)];      // the picture for pages without a kernel
-  for (const still of stills) still.hidden = true;
+  const stills = [...document.querySelectorAll(`.sp-still[data-viewer="${model.get("still")}"]`)].flatMap((still) => [still, pictureBefore(still)]).filter(Boolean);
+  for (const still of stills) still.classList.add("sp-hidden");                           // what pages without a kernel show
   const watch = new ResizeObserver(fit);
   requestAnimationFrame(() => { for (const one of [el, el.parentElement, el.nextElementSibling]) if (one) watch.observe(one); });
   model.on("change:drawn", draw);
   model.on("change:columns", fit);
   model.on("change:legend", bar);
   model.on("change:alpha", opaque);
+  model.on("change:aside", pale);
+  pale();
   bar();
   draw();
-  return () => { watch.disconnect(); for (const still of stills) still.hidden = false; };
+  return () => { watch.disconnect(); for (const still of stills) still.classList.remove("sp-hidden"); };
 }
 
-// Thumbnails in the order they are given. Only those in sight are elements of the page and are asked for, a few at a time; another look: asked for anew.
+// Thumbnails in the order of the kernel's list. Only those in sight are elements of the page, and only they and their names are asked for, a few at a time;
+// another look: asked for anew.
 function strip({ model, el }) {
   const root = element("div", "sp-strip", el), inner = element("div", "sp-inner", root), buttons = new Map(), pictures = new Map(), asked = new Map();
-  let items = [], places = new Map(), waiting = [], busy = false, later, inSight = false;
+  let items = new Map(), count = 0, ofCategories = false, waiting = [], busy = false, later, inSight = false, rows;      // items by their place, rows: asked for
   const ask = () => { busy = waiting.length > 0; if (busy) model.send({ need: waiting.splice(0, 4) }); };
   const want = (id) => {
     const look = model.get("look");
@@ -216,28 +234,33 @@ function strip({ model, el }) {
     return button;
   };
   const grid = () => {                                                                    // one row that is scrolled sideways, or as many columns as fit
-    const high = items.some(({ category }) => category) ? 100 : 86, sideways = flag(root, "--sp-sideways");
-    const columns = sideways ? Math.max(1, items.length) : Math.max(1, Math.floor(root.clientWidth / 88)), wide = sideways ? 96 : Math.floor(root.clientWidth / columns);
+    const high = ofCategories ? 100 : 86, sideways = flag(root, "--sp-sideways");
+    const columns = sideways ? Math.max(1, count) : Math.max(1, Math.floor(root.clientWidth / 88)), wide = sideways ? 96 : Math.floor(root.clientWidth / columns);
     return { high, columns, wide, sideways };
   };
   const draw = () => {                                                                    // what is in sight, and a little around it
-    const { high, columns, wide } = grid(), rows = Math.ceil(items.length / columns);
-    Object.assign(inner.style, { height: `${rows * high}px`, width: flag(root, "--sp-sideways") ? `${columns * wide}px` : "100%" });
+    const { high, columns, wide } = grid(), lines = Math.ceil(count / columns);
+    Object.assign(inner.style, { height: `${lines * high}px`, width: flag(root, "--sp-sideways") ? `${columns * wide}px` : "100%" });
     if (!root.clientWidth) return;
-    const top = Math.max(0, Math.floor(root.scrollTop / high) - 2), bottom = Math.min(rows, Math.ceil((root.scrollTop + root.clientHeight) / high) + 2);
+    const top = Math.max(0, Math.floor(root.scrollTop / high) - 2), bottom = Math.min(lines, Math.ceil((root.scrollTop + root.clientHeight) / high) + 2);
     const left = Math.max(0, Math.floor(root.scrollLeft / wide) - 2), right = Math.min(columns, Math.ceil((root.scrollLeft + root.clientWidth) / wide) + 2);
-    const shown = [];
+    const shown = [], unknown = [];
     for (let row = top; row < bottom; row += 1) for (let column = left; column < right; column += 1) {
-      const item = items[row * columns + column];
-      if (item) shown.push(dressed(item, column * wide, row * high, wide));
+      const place = row * columns + column, item = items.get(place);
+      if (item) shown.push(dressed(item, column * wide, row * high, wide)); else if (place < count) unknown.push(place);
+    }
+    if (unknown.length && !rows && inSight) {                                             // and some beyond them, for the next turn of the wheel
+      rows = [Math.max(0, unknown[0] - 40), unknown.at(-1) + 41];
+      model.send({ rows, list: model.get("page").list });
     }
     shown.forEach((button, i) => { if (inner.children[i] !== button) inner.insertBefore(button, inner.children[i] ?? null); });
     while (inner.children.length > shown.length) { buttons.delete(inner.lastChild.dataset.image); inner.lastChild.remove(); }
+    waiting = waiting.filter((id) => buttons.has(id) || !asked.delete(id));                // scrolled past: no longer wanted
     if (shown.length && !shown.some((button) => button.tabIndex === 0)) shown[0].tabIndex = 0;          // one stop for Tab, arrows walk
   };
   const seek = () => {                                                                    // the open image is in sight, whatever the order
-    const place = places.get(model.get("chosen")), { high, columns, wide } = grid();
-    if (place !== undefined && root.clientWidth) {
+    const place = model.get("place"), { high, columns, wide } = grid();
+    if (place >= 0 && root.clientWidth) {
       const y = Math.floor(place / columns) * high, x = (place % columns) * wide;
       if (y < root.scrollTop || y + high > root.scrollTop + root.clientHeight) root.scrollTop = y - root.clientHeight / 3;
       if (x < root.scrollLeft || x + wide > root.scrollLeft + root.clientWidth) root.scrollLeft = x - root.clientWidth / 3;
@@ -253,12 +276,23 @@ function strip({ model, el }) {
       for (const known of [buttons, pictures, asked]) known.clear();
       inner.replaceChildren();
     }
-    items = model.get("items");
-    places = new Map(items.map(({ id }, i) => [id, i]));
-    waiting = waiting.filter((id) => places.has(id) || !asked.delete(id));
+    count = model.get("page").count ?? 0;
+    items = new Map();
+    ofCategories = false;
+    rows = undefined;
+    root.classList.toggle("sp-empty", count === 0);
+    know(model.get("page"));
     seek();
   };
-  model.on("msg:custom", ({ thumbs }, buffers) => {
+  const know = ({ start, items: some = [] }) => {
+    some.forEach((item, i) => items.set(start + i, item));
+    ofCategories ||= some.some(({ category }) => category);
+  };
+  model.on("msg:custom", ({ thumbs, ...part }, buffers) => {
+    if (!thumbs) {
+      if (part.list === model.get("page").list) { rows = undefined; know(part); draw(); }
+      return;
+    }
     thumbs.forEach(({ id, there }, i) => {
       if (!there) return;
       const before = pictures.get(id), button = buttons.get(id);
@@ -273,9 +307,9 @@ function strip({ model, el }) {
     ask();
   });
   root.addEventListener("scroll", draw);
-  model.on("change:items", list);
+  model.on("change:page", list);
   model.on("change:look", () => { clearTimeout(later); later = setTimeout(draw, 300); });    // not while a slider is drawn
-  model.on("change:chosen", seek);
+  model.on("change:chosen change:place", seek);
   model.on("change:picked", draw);
   const size = new ResizeObserver(seek), sight = new IntersectionObserver((entries) => { inSight = entries.at(-1).isIntersecting; if (inSight) draw(); }, { rootMargin: "150px" });
   size.observe(root);

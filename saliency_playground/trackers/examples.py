@@ -5,18 +5,19 @@
 # %% auto #0
 __all__ = ['SCREEN', 'Trial', 'EXAMPLES', 'Look', 'paint_looks', 'paint_eyelink_asc', 'paint_eyelink_report', 'paint_tobii',
            'paint_pupil_cloud', 'paint_pupil_core', 'paint_gazepoint', 'paint_smi', 'paint_begaze', 'paint_iohub',
-           'paint_bids', 'Example']
+           'paint_bids', 'Example', 'apart']
 
 # %% ../../nbs/36_trackers/05_examples.ipynb #54071f13
 import gzip
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import files
+from ..errors import InputError
 
 # %% ../../nbs/36_trackers/05_examples.ipynb #a21790a7
 class Look(NamedTuple):
@@ -319,3 +320,21 @@ EXAMPLES = {
     "begaze": Example(paint_begaze, _MIDDLE, 0.05),
     "iohub": Example(paint_iohub, _MIDDLE, 0.0001),
     "bids": Example(paint_bids, {"shown": "centre"}, 0.0005)}
+
+# %% ../../nbs/36_trackers/05_examples.ipynb #4ac94756
+def apart(table: Mapping[str, Sequence], looks: Sequence[Look], from_first_look: bool = False) -> tuple[float, float]:
+    """How far the fixations of a table are from those that were painted, at most: in pixels, in ms.
+
+    table: a value a fixation, in any order, of image_id, observer, t, x, y and duration. from_first_look: its times
+    begin with the first look at each picture, as Pupil Core's do. Raises ValueError if somebody looked at another
+    picture, or another number of times.
+    """
+    began = {(look.observer, look.image): look.t for look in reversed(looks)} if from_first_look else {}
+    right = sorted((look.observer, Path(look.image).stem, look.t - began.get((look.observer, look.image), 0), look.x,
+                    look.y, look.duration) for look in looks)
+    names = ("observer", "image_id", "t", "x", "y", "duration")
+    found = sorted(zip(*(table[name] for name in names), strict=True))
+    if [row[:2] for row in found] != [row[:2] for row in right]:
+        raise InputError(f"the table holds other looks than the {len(right)} that were painted.")
+    t, x, y, duration = np.abs(np.subtract([row[2:] for row in found], [row[2:] for row in right])).max(axis=0)
+    return float(max(x, y)), float(max(t, duration))

@@ -20,6 +20,7 @@ import ipywidgets as widgets
 
 from .. import images
 from ..datasets.listing import natural_key
+from ..errors import count_of
 from ..report.reading import RunFiles, datasets_of, models_of
 from ..report.run import Run
 from .browse import ImageQuery, image_list
@@ -206,11 +207,10 @@ def _face(state: ViewerState, controls: Controls) -> widgets.VBox:
         widgets.HTML(f"<div class='sp-note'>{_HELP}</div>")]))
 
 # %% ../../nbs/60_viewer/08_app.ipynb #863a41f6
-_STILL = """<div class="sp-still" data-viewer="{name}"><img alt="{alt}" src="data:image/jpeg;base64,{picture}"
-style="max-width:100%"><p>A still picture of the viewer. Run its cell, and it can be moved: other images, other models,
-and where each score comes from.</p></div>
-<style>.jp-OutputArea:has(.sp-still) .jp-OutputArea-output.jupyter-widgets:not(:has(.sp-viewer)) {{ display: none }}
-.sp-still[hidden] {{ display: none }}</style>"""
+_STILL = """<div class="sp-still" data-viewer="{name}"><p>A still picture of the viewer: {shown}. Run its cell, and it
+can be moved: other images, other models, and where each score comes from.</p></div><style>
+.jp-OutputArea:has(.sp-still) .jp-OutputArea-output.jupyter-widgets:not(:has(.sp-viewer)) {{ display: none }}
+</style>"""
 
 # %% ../../nbs/60_viewer/08_app.ipynb #88301e7e
 class Viewer(ViewerState):
@@ -241,24 +241,29 @@ class Viewer(ViewerState):
             self._list()
 
     def __repr__(self) -> str:
-        return (f"Viewer of {self.run.output_dir.name}: {len(self.listed)} images of {self.view.dataset}, "
-                f"{len(self.controls.models.children)} models. It lives where a kernel runs.")
+        return (f"Viewer of {self.run.output_dir.name}: {count_of(len(self.listed), 'image')} of {self.view.dataset}, "
+                f"{count_of(len(self.controls.models.children), 'model')}. It lives where a kernel runs.")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return self.face._repr_mimebundle_(**kwargs) | {"text/html": self.still_html(), "text/plain": repr(self)}
+        return self.face._repr_mimebundle_(**kwargs) | self._still()
 
     def _ipython_display_(self) -> None:
-        "A still picture, which the viewer hides, and the viewer: a page that has no kernel shows the picture."
+        "A still picture and a sentence, which the viewer hides, and the viewer: a page that has no kernel shows them."
         from IPython.display import display
-        display({"text/html": self.still_html(), "text/plain": repr(self)}, raw=True)
+        shown = self._in_words()
+        display(self._still(), raw=True, metadata={"image/jpeg": {"alt": shown}})
+        display({"text/html": _STILL.format(name=self.stage.still, shown=escape(shown)), "text/plain": shown}, raw=True)
         display(self.face._repr_mimebundle_() | {"text/plain": repr(self)}, raw=True)
 
-    def still_html(self) -> str:
-        "The view as a small picture with a sentence, for pages without a kernel."
+    def _still(self) -> dict[str, str]:
+        "The view as a small picture, for pages without a kernel."
         picture = base64.b64encode(images.jpeg_bytes(still(self.run, self.view), 78)).decode()
+        return {"image/jpeg": picture, "text/plain": repr(self)}
+
+    def _in_words(self) -> str:
+        "What the still picture shows."
         models = ", ".join(self.view.models)
-        alt = f"{self.view.image_id} of {self.view.dataset}, its ground truth, and the predictions of {models}"
-        return _STILL.format(name=self.stage.still, alt=escape(alt), picture=picture)
+        return f"{self.view.image_id} of {self.view.dataset}, its ground truth, and the predictions of {models}"
 
     def open_dataset(self, dataset: str) -> None:
         "Open another dataset of the run, shown in the same way."
@@ -314,7 +319,8 @@ class Viewer(ViewerState):
     def _observe_controls(self) -> None:
         "Call `change` or `ask` when a control changes."
         for field, control in self.controls.look.items():
-            control.observe(functools.partial(self._on_control, self.change, field), "value")
+            call = self._on_order if field == "order" else self.change
+            control.observe(functools.partial(self._on_control, call, field), "value")
         for field, control in self.controls.list.items():
             control.observe(functools.partial(self._on_control, self._on_query, field), "value")
         for control, call in ((self.controls.picks, self.open_list), (self.controls.note, self.note),
@@ -334,6 +340,13 @@ class Viewer(ViewerState):
         "Call something with a control's value, unless the change is ours."
         if not self.controls.changed_by_us:
             call(change["new"])
+
+    def _on_order(self, order: bool) -> None:
+        "Draw fixations in order: of one person, the first who looked, if no one was chosen."
+        menu = self.controls.look["observers"].options
+        first = next((shown for shown in menu.values() if len(shown) == 1), ())
+        self.change(order=order, observers=first if order and len(self.view.observers) != 1 else self.view.observers)
+        self._follow()
 
     def _on_jet(self, wanted: bool) -> None:
         "Draw in jet, or again in the colours that a density can be read from."

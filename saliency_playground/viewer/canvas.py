@@ -43,6 +43,7 @@ class PanelCanvas(_Canvas):
     side = traitlets.Int(480).tag(sync=True)             # the longer side of a panel in pixels, of `SIDES`
     alpha = traitlets.Float(0.6).tag(sync=True)          # set in the browser alone, by a link to the slider
     still = traitlets.Unicode().tag(sync=True)           # the still picture that gives way to this stage, by its name
+    aside = traitlets.Unicode().tag(sync=True)           # why the panels are pale: they are not what was asked for
     drawn = traitlets.Int().tag(sync=True)               # counts the updates: a whole set of panels is drawn at once
     zoom = traitlets.List([0.0, 0.0, 1.0, 1.0]).tag(sync=True)
     columns = traitlets.Int(0).tag(sync=True)            # how many in a row; 0: so that panels are largest
@@ -94,21 +95,51 @@ def _css_color(color: Sequence[int]) -> str:
     return f"rgb({', '.join(map(str, color))})"
 
 # %% ../../nbs/60_viewer/05_canvas.ipynb #2027f4b1
+_AROUND = 60                                     # items that are sent at each side of the open one
+
+
 class ThumbnailCanvas(_Canvas):
     "Thumbnails to click. `on_open` is called with an image's id; `jpeg_of` gives a JPEG for an id, or None."
-    items = traitlets.List().tag(sync=True)              # {id, label, category, failed}
+    # {list, count, start, items}: which list, how many it has, and some of its items {id, label, category, failed}
+    page = traitlets.Dict().tag(sync=True)
+    place = traitlets.Int(-1).tag(sync=True)             # of the open image in the list; -1: it is not in it
     picked = traitlets.List().tag(sync=True)             # the ids that bear a mark
     look = traitlets.Unicode().tag(sync=True)            # what the thumbnails show; another look, new requests
 
     def __init__(self, on_open: Callable[[str], None], jpeg_of: Callable[[str], bytes | None]) -> None:
         super().__init__(kind="strip")
         self.on_open, self.jpeg_of = on_open, jpeg_of
+        self._items: list[dict[str, str]] = []
+        self._places: dict[str, int] = {}
         self.on_msg(self._on_message)
 
+    def show(self, items: list[dict[str, str]], image_id: str) -> None:
+        "List these images, {id, label, category, failed} each, with one of them open."
+        anew = not self.page or items != self._items
+        if anew:
+            self._items, self._places = items, {item["id"]: place for place, item in enumerate(items)}
+        with self.hold_sync():
+            self.choose(image_id)
+            if anew:
+                self.page = {"list": self.page.get("list", 0) + 1, "count": len(items),
+                             **self._part(self.place - _AROUND, self.place + _AROUND)}
+
+    def choose(self, image_id: str) -> None:
+        "Mark the image that is open, and bring it into sight."
+        with self.hold_sync():
+            self.chosen, self.place = image_id, self._places.get(image_id, -1)
+
+    def _part(self, start: int, end: int) -> dict[str, Any]:
+        "Some of the items, and the place of the first of them."
+        return {"start": max(0, start), "items": self._items[max(0, start):max(0, end)]}
+
     def _on_message(self, _: object, content: dict[str, Any], __: object) -> None:
-        "A click opens an image; a request for thumbnails is answered with their JPEGs."
+        "A click opens an image; a request for items or thumbnails is answered with them."
         if "open" in content:
             self.on_open(content["open"])
+        elif "rows" in content:                  # of a list that was replaced meanwhile: nobody waits for it
+            if content["list"] == self.page["list"]:
+                self.send({"list": content["list"], **self._part(*content["rows"])})
         else:
             thumbnails = [(image_id, self.jpeg_of(image_id)) for image_id in content["need"]]
             self.send({"thumbs": [{"id": image_id, "there": jpeg is not None} for image_id, jpeg in thumbnails]},

@@ -213,7 +213,7 @@ _LOOK_TIPS = {"alpha": "How much of the map covers the image: 0 the image alone,
               "levels": "Outlines of the smallest regions that hold these shares of a density.",
               "fixations": "Draw the fixations on the image.",
               "observers": "Whose fixations are drawn.",
-              "order": "Number the fixations in their order, with a line for each saccade.",
+              "order": "Number one person's fixations in their order, with a line for each saccade.",
               "durations": "A dot's area is how long the fixation lasted.",
               "explain": "Where each model's score comes from, place by place, in a panel of its own."}
 

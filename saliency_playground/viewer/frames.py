@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WHOLE', 'MOST', 'MOST_NUMBERS', 'View', 'window', 'crop', 'fit_side', 'text_image', 'screen_points',
-           'observer_colors', 'scanpaths', 'draw_saccades', 'draw_numbers', 'fixation_figure', 'Layers',
+           'observer_colors', 'scanpaths', 'draw_saccades', 'draw_numbers', 'fixation_figure', 'no_order', 'Layers',
            'density_layers', 'density_figure', 'contour_layer', 'common_maximum', 'difference_figure']
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #5733f132
@@ -123,7 +123,7 @@ def observer_colors(observers: Sequence[Any]) -> dict[Any, tuple[int, int, int]]
     return colors
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #98284e26
-MOST_NUMBERS = 60                                # fixations that are numbered; more would hide the image
+MOST_NUMBERS = 60                                # fixations that are numbered, the first; more would hide the image
 
 
 def scanpaths(fixations: Fixations) -> list[np.ndarray]:
@@ -145,7 +145,7 @@ def draw_saccades(figure: np.ndarray, x: np.ndarray, y: np.ndarray, paths: Seque
     for path in paths:
         color = (255, 255, 255) if colors is None else colors[path[0]]
         points = np.round(np.column_stack([x[path], y[path]]) * 8).astype(np.int32)[None]      # in eighths of a pixel
-        for ink, wide in (((20, 20, 20), 3), (color, 1)):
+        for ink, wide in (((20, 20, 20), 4), (color, 2)):
             cv2.polylines(drawn, list(points), False, ink, wide, cv2.LINE_AA, 3)
     return drawn
 
@@ -154,7 +154,7 @@ def draw_numbers(figure: np.ndarray, x: np.ndarray, y: np.ndarray, order: np.nda
     "A figure with the number of each point beside it, from 1 on. order: (n,) from 0."
     from PIL import Image, ImageDraw
     sheet = Image.fromarray(figure)
-    pen, letters = ImageDraw.Draw(sheet), heatmaps.font(max(9, max(figure.shape[:2]) // 42))
+    pen, letters = ImageDraw.Draw(sheet), heatmaps.font(max(11, min(16, max(figure.shape[:2]) // 30)))
     for at_x, at_y, number in zip(x.tolist(), y.tolist(), order.tolist(), strict=True):
         pen.text((at_x + letters.size / 2, at_y - letters.size / 2), f"{int(number) + 1}", fill=(255, 255, 255),
                  font=letters, anchor="mm", stroke_width=2, stroke_fill=(20, 20, 20))
@@ -171,7 +171,8 @@ def _panel_image(run: RunFiles, dataset: str, image_id: str, zoom: tuple[float, 
 def fixation_figure(run: RunFiles, view: View, side: int = 480) -> np.ndarray:
     """The image of a view, with its fixations if wanted: uint8, longer side `side`.
 
-    Where the dataset does not say in which order or for how long people looked, the dots are plain ones.
+    Where the dataset does not say for how long people looked the dots are plain ones; so they are where `no_order` says
+    why there is no order to draw.
     """
     sample = cached_sample(run, view.dataset, view.image_id)
     figure = _panel_image(run, view.dataset, view.image_id, view.zoom, side)
@@ -182,11 +183,25 @@ def fixation_figure(run: RunFiles, view: View, side: int = 480) -> np.ndarray:
     shown, colors = _chosen_fixations(view, sample.fixations)
     fixations, radii = sample.fixations[shown], radii[shown]
     x, y = screen_points(fixations, sample.size, view.zoom, (height, width))
-    if not view.order or fixations.order is None:
+    if not view.order or no_order(view, sample.fixations):
         return heatmaps.draw_fixations(figure, x, y, radii, colors)
+    assert fixations.order is not None, "`no_order` has looked"
     figure = draw_saccades(figure, x, y, scanpaths(fixations), colors)
     figure = heatmaps.draw_fixations(figure, x, y, radii, colors)
-    return draw_numbers(figure, x, y, fixations.order) if len(x) <= MOST_NUMBERS else figure
+    first = fixations.order < MOST_NUMBERS
+    return draw_numbers(figure, x[first], y[first], fixations.order[first])
+
+
+def no_order(view: View, fixations: Fixations) -> str:
+    "Why the fixations that a view shows cannot be drawn in order; empty if they can: they are one person's."
+    if fixations.order is None:
+        return f"{view.dataset} does not say in which order people looked"
+    if fixations.observer is None:
+        alone = len(np.unique(fixations.order)) == len(fixations)
+        return "" if alone else f"{view.dataset} does not say who made which fixation, so nobody's order can be drawn"
+    shown, _ = _chosen_fixations(view, fixations)
+    several = len(set(fixations.observer[shown].astype(str))) > 1
+    return "in order: of one person at a time; choose whose" if several else ""
 
 
 def _chosen_fixations(view: View, fixations: Fixations) -> tuple[np.ndarray, list[tuple[int, int, int]] | None]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['explained_figure', 'Panel', 'panels', 'ScaleBar', 'scale_bar', 'drawn_notes', 'Standing', 'standing', 'score_rows',
-           'score_table', 'panel_with_legend', 'view_sheet', 'still', 'scale_strip', 'selection_sheet']
+           'score_table', 'panel_with_words', 'letter_size', 'view_sheet', 'still', 'scale_strip', 'selection_sheet']
 
 # %% ../../nbs/60_viewer/04_panels.ipynb #1c0ca2ae
 import functools
@@ -31,7 +31,9 @@ from saliency_playground.viewer.frames import (
     View,
     density_layers,
     difference_figure,
+    fit_side,
     fixation_figure,
+    no_order,
     observer_colors,
     text_image,
 )
@@ -226,13 +228,10 @@ def drawn_notes(run: RunFiles, view: View) -> list[tuple[str, list[tuple[tuple[i
 def _path_notes(view: View, fixations: Fixations) -> list[str]:
     "What a view shows of order and durations, or that the dataset does not know them."
     notes = []
-    if view.order and fixations.order is None:
-        notes.append(f"{view.dataset} does not say in which order people looked")
-    elif view.order:
-        many = len(fixations) if not view.observers or fixations.observer is None else int(
-            np.isin(fixations.observer.astype(str), view.observers).sum())
-        numbers = "numbers: the order" if many <= MOST_NUMBERS else "too many for numbers: choose one observer"
-        notes.append(f"lines: saccades; {numbers}")
+    if view.order:
+        many = fixations.order is not None and fixations.order.max(initial=0) >= MOST_NUMBERS
+        numbers = f"numbers: the order of the first {MOST_NUMBERS}" if many else "numbers: the order"
+        notes.append(no_order(view, fixations) or f"lines: saccades; {numbers}")
     if view.durations and fixations.duration is None:
         notes.append(f"{view.dataset} does not say how long a fixation lasted")
     elif view.durations and fixations.duration is not None:
@@ -333,37 +332,55 @@ def _mean_and_place(run: RunFiles, view: View, model: str, name: str) -> str:
     return f"{format_number(of_model.means[name])}{among}"
 
 # %% ../../nbs/60_viewer/04_panels.ipynb #7ad43f4e
-def panel_with_legend(panel: Panel) -> np.ndarray:
-    "A panel's figure (uint8) with its legend as a strip below."
-    if panel.key is None:
-        return panel.figure
-    return np.vstack([panel.figure, legend_strip(panel.figure.shape[1], panel.key)])
+def panel_with_words(panel: Panel, width: int, letters: int) -> np.ndarray:
+    "A panel's figure (uint8) with its caption and its legend below, all no higher than `width`. letters: their size."
+    caption = heatmaps.shorten(panel.caption, heatmaps.font(letters), width - letters)
+    keys = [Legend(caption, "", [], None), *([panel.key] if panel.key else [])]
+    words = np.vstack([legend_strip(width, key, letters) for key in keys])
+    height, across = panel.figure.shape[:2]
+    factor = min(width / across, (width - words.shape[0]) / height)
+    figure = fit_side(panel.figure, max(1, int(factor * max(height, across))))
+    sheet = np.full((figure.shape[0], width, 3), 255, np.uint8)
+    left = (width - figure.shape[1]) // 2
+    sheet[:, left:left + figure.shape[1]] = figure
+    return np.vstack([sheet, words])
+
+
+def letter_size(width: int) -> int:
+    "The size in pixels of all words on a sheet of this width: they can be read when it fills a page."
+    return max(11, width // 100)
 
 
 def view_sheet(run: RunFiles, view: View, width: int = 1800) -> np.ndarray:
     "A view as one figure (uint8) of this width, as it is saved."
     columns = min(4, 2 + len(view.models))
     shown = panels(run, view, side=max(240, width // columns))
-    return np.vstack([_sheet_of(shown, min(columns, len(shown)), width), scale_strip(scale_bar(view), width)])
+    return _sheet_of(view, shown, min(columns, len(shown)), width)
 
 
 def still(run: RunFiles, view: View, width: int = 720) -> np.ndarray:
     "A small `view_sheet` (uint8): the image, the ground truth and the models, in rows of equal length if possible."
     shown = panels(run, view, side=480)[:2 + len(view.models)]
     columns = {3: 3, 4: 2, 6: 3}.get(len(shown), 4)
-    return np.vstack([_sheet_of(shown, columns, width), scale_strip(scale_bar(view), width)])
+    return _sheet_of(view, shown, columns, width)
 
 
-def _sheet_of(shown: list[Panel], columns: int, width: int) -> np.ndarray:
-    "Panels with their captions and legends on one sheet."
-    return heatmaps.image_grid([panel_with_legend(panel) for panel in shown], columns=columns,
-                               captions=[panel.caption for panel in shown], width=width)
+def _sheet_of(view: View, shown: list[Panel], columns: int, width: int) -> np.ndarray:
+    "Panels with their words on one sheet, level in each row, and what the colours mean below: all letters of one size."
+    cell = heatmaps.grid_cell(width, columns)
+    figures = [panel_with_words(panel, cell, letter_size(width)) for panel in shown]
+    for start in range(0, len(figures), columns):
+        row = figures[start:start + columns]
+        height = max(figure.shape[0] for figure in row)
+        figures[start:start + columns] = [np.pad(figure, ((0, height - figure.shape[0]), (0, 0), (0, 0)),
+                                                 constant_values=255) for figure in row]
+    return np.vstack([heatmaps.image_grid(figures, columns, width=width), scale_strip(scale_bar(view), width)])
 
 
 def scale_strip(scale: ScaleBar, width: int) -> np.ndarray:
     "A white strip with the colour bar of the maps and its words: uint8 (height, width, 3)."
     from PIL import Image, ImageDraw
-    line = max(10, width // 75)
+    line = letter_size(width)
     letters = heatmaps.font(line)
     strip = Image.new("RGB", (width, round(2.2 * line)), (255, 255, 255))
     bar = heatmaps.colorize(np.linspace(0, 1, 8 * line)[None].repeat(line, 0), scale.colormap)
@@ -386,4 +403,4 @@ def selection_sheet(run: RunFiles, view: View, image_ids: Sequence[str], width: 
     shown = [panel for image_id in image_ids
              for panel in panels(run, replace(view, image_id=image_id, zoom=WHOLE), side=width // columns)[:columns]]
     return heatmaps.image_grid([panel.figure for panel in shown], columns=columns, width=width,
-                               captions=[panel.caption for panel in shown])
+                               captions=[panel.caption for panel in shown], letters=letter_size(width))

@@ -47,7 +47,7 @@ class ModelComparison:
         best, worst = extreme_images(run, dataset, query.metric, query.a, among=image_ids)
         for canvas, title, word, scores in ((self.best, self.best_title, "best", best),
                                             (self.worst, self.worst_title, "worst", worst)):
-            canvas.items = strip_items(run, dataset, scores, "score")
+            canvas.show(strip_items(run, dataset, scores, "score"), canvas.chosen)
             ending = "" if len(scores) else ": undefined here"
             title.value = f"<b>{word} of {escape(query.a)}</b>, {escape(query.metric)}{ending}"
         points = scatter_points(run, dataset, query.metric, query.a, query.b, among=image_ids)
@@ -58,8 +58,9 @@ class ModelComparison:
 
     def choose(self, image_id: str) -> None:
         "Mark the image that is open."
-        for canvas in (self.best, self.worst, self.scatter):
-            canvas.chosen = image_id
+        self.best.choose(image_id)
+        self.worst.choose(image_id)
+        self.scatter.chosen = image_id
 
 
 def prediction_thumbnail(run: RunFiles, view: View, model: str, image_id: str) -> bytes | None:
@@ -120,6 +121,17 @@ def _put_back(now: Picks, after: Picks, before: Picks) -> Picks:
     return now
 
 
+def _what_changed(before: Picks, after: Picks) -> str:
+    "What happened to which image between two states of a list."
+    said = [f"{image_id} picked" if image_id in after.ids else
+            f"{image_id} no longer picked{', its note is kept' if image_id in after.notes else ''}"
+            for image_id in sorted({*before.ids} ^ {*after.ids})]
+    said += [f"note on {image_id} {'kept' if image_id in after.notes else 'removed'}"
+             for image_id in sorted({*before.notes} | {*after.notes})
+             if before.notes.get(image_id) != after.notes.get(image_id)]
+    return ", ".join(said) or "nothing changed"
+
+
 class ShownState:
     """What a viewer shows and lists, drawn completely after every change, and the past to go back to.
 
@@ -158,7 +170,10 @@ class ShownState:
     def _change_picks(self, change: Callable[[Picks], Picks]) -> None:
         "Change the picks and their file. If it cannot be written they are kept in memory, and the sentence says why."
         with self._show_errors():
+            if not self.listed:
+                raise InputError(f"no image matches {self._asked()}, so there is none to pick or to note.")
             self._remember(["picks"])
+            before = self.picks
             try:
                 self.picks = change_picks(self._picks_path(), change)
             except OSError:
@@ -166,7 +181,8 @@ class ShownState:
                 raise
             finally:
                 self._show_picks()
-            self._show_message(f"{len(self.picks.ids)} picked, in {self._picks_path()} (for a config: split_file)")
+            self._show_message(f"{_what_changed(before, self.picks)} · {len(self.picks.ids)} picked, in "
+                               f"{self._picks_path()} (for a config: split_file)")
 
     def _show_picks(self) -> None:
         "Mark the picked images; if they alone are listed, list them anew."
@@ -184,9 +200,11 @@ class ShownState:
         view = self.view
         self.stage.explain(scale_bar(view), drawn_notes(self.run, view))
         self.stage.show(self._panels.get(self._panel_key(view)))
-        self.scores.html = score_table(self.run, view, self.query.metric if self.query.by == "score" else None)
+        sorted_by = self.query.metric if self.query.by == "score" else None
+        self.scores.html = score_table(self.run, view, sorted_by) if self.listed else ""
+        self.stage.aside = "" if self.listed else f"No image matches. Pale: {view.image_id}, which was open before."
         self._name_thumbnails()
-        self.strip.chosen = view.image_id
+        self.strip.choose(view.image_id)
         self.comparison.choose(view.image_id)
         self._show_message(self._status())
         following = step_image(self.listed, view.image_id, "ArrowRight")
@@ -196,12 +214,21 @@ class ShownState:
     def _status(self) -> str:
         "Where in the list the image stands, the zoom, and how many images are picked."
         listed = self.listed                              # the open image is one of them, if there is any
-        place = f"{listed.index(self.view.image_id) + 1} of {len(listed)}" if listed else "no image matches"
+        if not listed:
+            return f"no image matches {self._asked()}"
+        place = f"{listed.index(self.view.image_id) + 1} of {len(listed)}"
         left, _, right, _ = self.view.zoom
         zoomed = f" · {1 / (right - left):.1f} times as large, 0 shows the whole" if self.view.zoom != WHOLE else ""
         picked = f" · {len(self.picks.ids)} picked" if self.picks.ids else ""
         note = self.picks.notes.get(self.view.image_id)
         return f"{place}{zoomed}{picked}{f' · note: {note}' if note else ''}"
+
+    def _asked(self) -> str:
+        "What the query asks for, in the words of its controls."
+        query = self.query
+        asked = [(f"search {query.search!r}", query.search.split()), (f"category {query.category!r}", query.category),
+                 ("only failed", query.failed), ("only picked", query.only is not None)]
+        return " and ".join(words for words, there in asked if there)
 
     def _list(self) -> None:
         "List the images that match the query; the open one stays open if it is among them."
@@ -210,8 +237,7 @@ class ShownState:
         self._name_thumbnails()
         if self.listed and self.view.image_id not in self.listed:
             self.view = replace(self.view, image_id=self.listed[0])
-        self.strip.chosen = self.view.image_id
-        self.strip.items = strip_items(self.run, self.view.dataset, values, self.query.by)
+        self.strip.show(strip_items(self.run, self.view.dataset, values, self.query.by), self.view.image_id)
         self.comparison.show(self.run, self.view.dataset, self.query, self.listed)
         self._draw()
 
@@ -285,12 +311,19 @@ class ViewerState(ShownState):
         with self._show_errors():
             if not self._past:
                 raise InputError("there is nothing to undo.")
-            self.view, self.query, (path, picks) = self._past.pop()
-            self._last = frozenset()
-            if path == self._picks_path() and picks != self.picks:
-                self.picks = change_picks(path, lambda now: _put_back(now, self.picks, picks))
+            view, query, (path, picks) = self._past[-1]
+            now, said = self.picks, "undone"
+            if path != self._picks_path():                # another list was opened, or one of another dataset
+                self.picks, self.list_name = read_picks(path), path.stem
+            elif picks != now:
+                self.picks = change_picks(path, lambda written: _put_back(written, now, picks))
+                said = f"undone: {_what_changed(now, self.picks)}"
+            self.view, self.query, self._last = view, query, frozenset()
+            self._past.pop()
             self._follow()
             self._list()
+            self._show_picks()
+            self._show_message(f"{said} · {self._status()}")
 
     def open(self, image_id: str) -> None:
         "Show another image, the same part of it."
@@ -326,8 +359,9 @@ class ViewerState(ShownState):
         "Open another list of picked images; one that is not there yet is new and empty."
         with self._show_errors():
             path = picks_path(self.view.dataset, name)
-            self.picks = read_picks(path)
-            self.list_name = name
+            picks = read_picks(path)
+            self._remember(["list"])
+            self.picks, self.list_name = picks, name
             self._follow()
             self._show_picks()
             self._show_message(f"{path}: {len(self.picks.ids)} picked" if path.exists()
