@@ -432,6 +432,7 @@ def main() -> None:
         page.append(f"## {title}\n\n" + table(
             ["", "fit of 5 folds, s (CPU s)", "then CPU s an image", "peak, MB", "LL, bit", "IG over center bias, bit",
              "difference to pairs, bit"], rows))
+        Path(arguments.out).write_text("\n".join(page), encoding="utf-8")       # what is measured is kept
     found = in_a_process("units")
     middle = np.array(found["middle"])
     rows = [[name, f"{found['found'][name][0]:.6g}", f"{found['found'][name][1]:.6g}",
