@@ -377,16 +377,16 @@ def in_a_process(*arguments: str) -> dict:
 def side_by_side(osie50: str, repeats: int) -> str:
     "The first table and what it says of a thousand images."
     rows, hours = [], []
-    given = ["--osie50", osie50] * bool(osie50)
+    given = ["--osie50", osie50] if osie50 else []
     for name in ("single_observer", "gold_standard"):
-        for without in (False, True):
-            found = in_a_process("image", name, *["without-numba"] * without, "--repeats", str(repeats), *given)
+        for said, without in {"": [], ", without Numba": ["without-numba"]}.items():
+            found = in_a_process("image", name, *without, "--repeats", str(repeats), *given)
             plain, ours = found["image"]
-            rows.append([name + ", without Numba" * without, f"{plain:.3f}", f"{ours:.3f}", f"{found['times']:.1f}",
+            rows.append([name + said, f"{plain:.3f}", f"{ours:.3f}", f"{found['times']:.1f}",
                          *(f"{one:.2f}" for one in found["fit"]),
                          *(f"{found[value]:.0e}" for value in ("fits", "densities", "scores"))])
             print(rows[-1], flush=True)
-            fit = in_a_process("thousand", name, *["without-numba"] * without)["fit"]
+            fit = in_a_process("thousand", name, *without)["fit"]
             hours.append([rows[-1][0], f"{1003 * plain / 60:.0f}", f"{(1003 * ours + fit) / 60:.1f}", f"{fit:.0f}"])
     of = "the 50 of OSIE" if osie50 else "50 made up like OSIE's"
     return (f"## An image of 800 × 600, 15 observers ({of})\n\n" + table(
@@ -409,9 +409,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.inside:
         what, *rest = arguments.inside
-        print(json.dumps(units() if what == "units" else thousand(rest[0]) if what == "thousand"
-                         else image_and_fit(rest[0], 50, arguments.repeats, arguments.osie50) if what == "image"
-                         else measure(what, rest[0], int(rest[1]))))
+        parts = {"units": units, "thousand": lambda: thousand(rest[0]),
+                 "image": lambda: image_and_fit(rest[0], 50, arguments.repeats, arguments.osie50)}
+        print(json.dumps(parts[what]() if what in parts else measure(what, rest[0], int(rest[1]))))
         return
     used = ["numpy", "scipy", "numba", "opencv-python-headless"]
     page = [f"# Ceilings\n\n{machine(used, 'the clock on the wall and CPU seconds', __file__)}",
