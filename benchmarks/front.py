@@ -36,7 +36,7 @@ def picture(photograph: str, weights: str) -> None:
     figures = [image]
     for model in models.values():
         brightness = heatmaps.to_brightness(model(image).density())
-        figures.append(heatmaps.overlay(image, heatmaps.colorize(brightness, "inferno"), 0.65))
+        figures.append(heatmaps.overlay(image, heatmaps.colorize(brightness), 0.65))
     sheet = heatmaps.image_grid(figures, 6, captions=["a photograph", *models], width=1500)
     (ROOT / ".github/first.jpg").write_bytes(images.jpeg_bytes(sheet, 85))
 

@@ -7,6 +7,7 @@ __all__ = ['sign_flip_p', 'wilcoxon_p', 'effect_sizes', 'paired_comparison', 'ho
            'rank_stability', 'rank_agreement']
 
 # %% ../nbs/14_comparisons.ipynb #3e58066e
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -28,6 +29,15 @@ def _sign_blocks(n: int, permutations: int, seed: int) -> Iterator[np.ndarray]:
     for done in range(0, permutations if 2**n > permutations else 0, at_once):
         octets = rng.integers(0, 256, (min(at_once, permutations - done), -(-n // 8)), dtype=np.uint8)
         yield np.unpackbits(octets, axis=1, count=n).astype(float)
+
+
+_KEPT = 2_000_000                                # signs, 16 MB: a report asks for the same flips again and again
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_signs(n: int, permutations: int, seed: int) -> list[np.ndarray]:
+    "`_sign_blocks`, kept for the next scores of as many images."
+    return list(_sign_blocks(n, permutations, seed))
 
 # %% ../nbs/14_comparisons.ipynb #d7a4a588
 def sign_flip_p(differences: ArrayLike, permutations: int = 10_000, seed: int = 0) -> np.ndarray | float:
@@ -53,7 +63,8 @@ def sign_flip_p(differences: ArrayLike, permutations: int = 10_000, seed: int = 
     d = np.where(usable, differences, 0.0)
     total, all_of_it = d.sum(axis=0), np.abs(d).sum(axis=0)
     as_far, tried = 0, 0
-    for flips in _sign_blocks(n, permutations, seed):
+    few = n * permutations <= _KEPT
+    for flips in (_kept_signs if few else _sign_blocks)(n, permutations, seed):
         as_far = as_far + (np.abs(2 * (flips @ d) - total) >= np.abs(total) - 1e-12 * all_of_it).sum(axis=0)
         tried += len(flips)
     p = as_far / tried if 2**n <= permutations else (as_far + 1) / (tried + 1)

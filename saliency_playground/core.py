@@ -144,7 +144,7 @@ def draw_sample(sample: Sample, width: int = 360) -> np.ndarray:
         figure = heatmaps.draw_fixations(figure, sample.fixations.x, sample.fixations.y)
     row = [figure]
     if sample.gt_map is not None and sample.meta.get("gt_map") != "uniform":
-        row.append(heatmaps.overlay(sample.image, heatmaps.colorize(heatmaps.to_brightness(sample.gt_map)), alpha=0.6))
+        row.append(heatmaps.overlay(sample.image, heatmaps.draw_heatmap(sample.gt_map), alpha=0.6))
     return heatmaps.image_grid(row, columns=len(row), width=width * len(row))
 
 # %% ../nbs/21_core.ipynb #720874bf
@@ -293,7 +293,7 @@ class Prediction:
 
     def _repr_png_(self) -> bytes:
         from saliency_playground import heatmaps
-        return images.png_bytes(heatmaps.colorize(heatmaps.to_brightness(self.density())))
+        return images.png_bytes(heatmaps.draw_heatmap(self.density()))
 
 # %% ../nbs/21_core.ipynb #c0a1b2d4
 def readable_fixations(dataset: "SaliencyDataset") -> Iterator[tuple[int, Fixations, tuple[int, int]]]:

@@ -17,6 +17,7 @@ from .core import Prediction, Sample, as_fixations, as_sample, prepare_sample
 from .errors import InputError
 from .metrics.table import columns as metric_columns
 from .metrics.table import score_row
+from .tables import format_number
 
 # %% ../nbs/23_scores.ipynb #1742846e
 _NEEDS = {"fixations": "fixations", "gt_map": "a ground-truth map", "others": "fixations on other images (nonfix)",
@@ -32,7 +33,7 @@ class Scores(dict[str, float]):
 
     def _rows(self) -> list[tuple[str, str, str]]:
         "Name, number and definition of each, as text."
-        return [(name, "" if np.isnan(value) else f"{value:.4f}", self.definitions[name])
+        return [(name, "" if np.isnan(value) else format_number(value, 4), self.definitions[name])
                 for name, value in self.items()]
 
     def __repr__(self) -> str:

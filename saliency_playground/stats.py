@@ -6,6 +6,8 @@
 __all__ = ['resampled_sums', 'bootstrap_interval', 'summarize', 'hierarchical_interval']
 
 # %% ../nbs/13_stats.ipynb #375e30bc
+import functools
+from collections.abc import Iterator
 from statistics import NormalDist
 
 import numpy as np
@@ -152,19 +154,39 @@ def _crossed_means(total: np.ndarray, weight: np.ndarray, pooled: bool, resample
     total, weight: (images, observers) from `_crossed_sums`. pooled: one mean over all scores, else the mean over images
     of each image's mean.
     """
+    few = resamples * len(total) <= _KEPT
+    one_mean, means = pooled or np.ptp(weight) == 0, []         # images of one weight: the mean of their means is that
+    for times, drawn in (_kept_draws if few else _crossed_draws)(total.shape, resamples, seed):
+        if one_mean:
+            sums, counted = (((drawn @ table) * times).sum(axis=1) for table in (total, weight))
+        else:
+            of_image, sizes = times @ total.T, times @ weight.T
+            means_of_images = np.divide(of_image, sizes, out=np.zeros_like(of_image), where=sizes > 0)
+            counts = (sizes > 0).astype(float)
+            sums, counted = (np.einsum("ri,ri->r", drawn, table) for table in (means_of_images, counts))
+        means.append(np.divide(sums, counted, out=np.full(len(times), np.nan), where=counted > 0))
+    return np.concatenate(means)
+
+
+def _crossed_draws(shape: tuple[int, int], resamples: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    "How often each observer and each image is drawn: (resamples, observers), (resamples, images); in parts."
     rng = np.random.default_rng(seed)
-    images, observers = total.shape
-    at_once, means = max(1, 200_000 // images), []
+    images, observers = shape
+    at_once = max(1, 200_000 // images)
     for done in range(0, resamples, at_once):
         n_drawn = min(at_once, resamples - done)
         times = rng.multinomial(observers, np.full(observers, 1 / observers), n_drawn).astype(float)
-        drawn = rng.integers(0, images, (n_drawn, images))
-        sums, sizes = (np.take_along_axis(times @ table.T, drawn, axis=1) for table in (total, weight))
-        if not pooled:
-            sums, sizes = np.divide(sums, sizes, out=np.zeros_like(sums), where=sizes > 0), sizes > 0
-        counted = sizes.sum(axis=1)
-        means.append(np.divide(sums.sum(axis=1), counted, out=np.full(n_drawn, np.nan), where=counted > 0))
-    return np.concatenate(means)
+        drawn = rng.integers(0, images, (n_drawn, images)) + images * np.arange(n_drawn)[:, None]
+        yield times, np.bincount(drawn.ravel(), minlength=n_drawn * images).reshape(n_drawn, images).astype(float)
+
+
+_KEPT = 2_000_000                             # numbers drawn, 16 MB: a report asks for the same draws again and again
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_draws(shape: tuple[int, int], resamples: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    "`_crossed_draws`, kept for the next scores of the same images and observers."
+    return list(_crossed_draws(shape, resamples, seed))
 
 # %% ../nbs/13_stats.ipynb #f9583c38
 # A table's three columns, and what every interval here takes.

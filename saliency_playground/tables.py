@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['mark_text', 'unmark_text', 'csv_field', 'table_csv', 'write_table', 'read_rows', 'read_scores', 'window_width',
-           'fit_line', 'columns_of', 'format_table', 'fit_notes', 'NameTable']
+           'fit_line', 'columns_of', 'format_table', 'fit_notes', 'format_number', 'NameTable']
 
 # %% ../nbs/02_tables.ipynb #bd5d0b68
 import csv
@@ -238,6 +238,15 @@ def fit_notes(notes: Iterable[str], width: int | None) -> list[str]:
     "Sentences as lines of at most `width` columns, 120 at the most; what goes on is indented. None: of 100."
     width = min(width or 100, 120)
     return [line for note in notes for line in _fill(" ".join(note.split()), 0, width, "  ")]
+
+# %% ../nbs/02_tables.ipynb #50bd29e6
+def format_number(value: float, digits: int = 3, sign: bool = False) -> str:
+    "A number for people: `–` for NaN, `−∞`, a true minus. sign: + before what is above 0."
+    if np.isnan(value):
+        return "–"
+    rounded = round(float(value), digits) + 0.0                                       # 0.0 makes a zero of −0.0
+    text = f"{rounded:.{digits}f}".replace("inf", "∞").replace("-", "−")
+    return f"+{text}" if sign and rounded > 0 else text
 
 # %% ../nbs/02_tables.ipynb #881e26db
 class NameTable(dict):

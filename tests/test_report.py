@@ -55,7 +55,7 @@ def test_every_form(scratch):
     # it needs nothing else
     assert not re.search(r"<link|https?:|url\(|@import| src=\"(?!\")", re.sub(r'"data:[^"]*"', '""', html))
     assert html.count("<script") == 1
-    assert (html.count("data:image/png") == 2 * 4 and html.count("data:image/jpeg") >= 4
+    assert (html.count("data:image/png") == 2 * 3 and html.count("data:image/jpeg") >= 4
             and "prefers-color-scheme: dark" in html)
     assert (scratch / "r.md").read_text(encoding="utf-8").count("| spectral_residual |") >= 1
     assert r"spectral\_residual" in (scratch / "r.tex").read_text(encoding="utf-8")
@@ -156,6 +156,9 @@ def test_compare_and_its_refusals(scratch):
     out = toy_run()
     assert ("NSS" in cli("compare", "uniform", "spectral_residual", out, "--csv", "c.csv")
             and len(pd.read_csv("c.csv")) == 2)
+    for metric in Run(out).columns:
+        said = cli("compare", "uniform", "spectral_residual", out, "--metrics", metric)
+        assert f"is ahead in {metric} most on" in said
     for words in (["uniform", "spectral"], ["uniform", "uniform"], ["uniform", "spectral_residual", "nowhere"],
                   ["uniform", "spectral_residual", "--by", "EMDD"]):
         assert len(cli("compare", *words, code=2).splitlines()) == 1

@@ -40,6 +40,7 @@ from .. import metrics as _metrics
 from ..checkup.recognise import known_datasets
 from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError, install_extra
+from ..heatmaps import COLORMAP
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
 from ..settings import Document, assign_setting, parse_yaml, show_value
 from saliency_playground.files import (
@@ -116,7 +117,8 @@ class Heatmaps(Block):
     overlay: bool = Field(True, description="and one of it laid over the image")
     normalize: Literal["max", "sum", "none"] = Field(
         "max", description="full colour is: max, the map's own maximum; sum, ten times a uniform map; none, 1")
-    colormap: Annotated[str, AfterValidator(_check_colormap)] = Field("jet", description="any of matplotlib's")
+    colormap: Annotated[str, AfterValidator(_check_colormap)] = Field(
+        COLORMAP, description="any of matplotlib's; jet is the field's habit")
     alpha: float = Field(0.5, ge=0, le=1, description="opacity of the overlay")
     out_dir: Path = Field(Path("outputs/benchmark/heatmaps"), strict=False, description="null: <output_dir>/heatmaps")
 

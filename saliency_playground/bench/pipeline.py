@@ -97,7 +97,7 @@ def score_image(cell: Cell, result: ImageResult) -> None:
         result.facts = prediction_facts(prediction)
     if task.figures:
         settings, paths = cell.config.heatmaps_png, cell.figure_paths(task.item.image_id)
-        heat = heatmaps.colorize(heatmaps.to_brightness(prediction.density(), settings.normalize), settings.colormap)
+        heat = heatmaps.draw_heatmap(prediction.density(), settings.normalize, settings.colormap)
         for kind in task.figures:
             figure = heat if kind == "heatmap" else heatmaps.overlay(sample.image, heat, settings.alpha)
             result.figures[paths[kind]] = images.png_bytes(figure, drawn_from=task.figure_key)

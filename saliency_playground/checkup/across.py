@@ -32,6 +32,6 @@ def draw_center_biases(datasets: Mapping[str, list[ImageFacts]]) -> np.ndarray:
     "The center biases of several datasets side by side, on one scale, as a drawing (uint8)."
     densities = {name: center_bias(facts) for name, facts in datasets.items()}
     top = max(density.max() for density in densities.values())
-    figures = [heatmaps.colorize(maps.resize(density / top, (256, 256))) for density in densities.values()]
+    figures = [heatmaps.draw_heatmap(maps.resize(density, (256, 256)), top=top) for density in densities.values()]
     return heatmaps.image_grid(figures, columns=min(4, len(figures)), captions=list(densities),
                                width=260 * min(4, len(figures)))

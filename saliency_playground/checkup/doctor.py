@@ -19,7 +19,7 @@ from ..core import SaliencyDataset
 from ..datasets.checks import dataset_findings
 from ..errors import SEVERITIES, Finding, InputError, count_of
 from ..progress import busy, progress
-from ..tables import fit_line, window_width
+from ..tables import fit_line, format_number, window_width
 from . import file_checks, gaze_checks
 from .facts import ImageFacts, examine_image
 from .page import page_body
@@ -153,10 +153,12 @@ def _numbers(facts: list[ImageFacts]) -> dict[str, str]:
                          f"{y.std():.2f}")
     bits = gaze_checks.center_bias_bits(facts)
     if np.isfinite(bits):
-        numbers["center bias"] = f"{bits:.2f} bit/fixation better than uniform, learnt from the other images"
+        numbers["center bias"] = (f"{format_number(bits, 2)} bit/fixation better than uniform, learnt from the other "
+                                  "images")
     agreement = [score for image in facts for score in image.agreement.values()]
     if agreement:
-        numbers["agreement"] = f"NSS {np.mean(agreement):.2f} of an observer under the fixations of the others"
+        nss = format_number(float(np.mean(agreement)), 2)
+        numbers["agreement"] = f"NSS {nss} of an observer under the fixations of the others"
     return numbers
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #f125100f

@@ -15,6 +15,7 @@ import numpy as np
 from .. import heatmaps, images
 from ..core import SaliencyDataset, draw_sample, prepare_sample
 from ..errors import Finding
+from ..tables import format_number
 from .across import center_bias_table, draw_center_biases
 from .facts import ImageFacts
 
@@ -74,6 +75,8 @@ _BODY = """
 {% if table %}
 <h2>Center bias</h2>
 <img src="{{ biases }}" alt="where the people of each dataset look">
+<p>where people look, whatever is there: never in black, most often where it is brightest
+{%- if checkups|length > 1 %}; one scale for all{% endif %}</p>
 {% if checkups|length > 1 %}
 <div class="wide"><table><tr><th>learnt from</th>{% for name in table.columns %}<th>on {{ name }}</th>{% endfor %}</tr>
 {% for name, row in table.rows %}<tr><th>{{ name }}</th>{% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>
@@ -95,7 +98,7 @@ def page_body(checkups: Sequence[Examined]) -> str:
     if facts:
         values = center_bias_table(facts)
         table = {"columns": list(values.columns),
-                 "rows": [(name, [f"{value:.2f}" for value in row])
+                 "rows": [(name, [format_number(value, 2) for value in row])
                           for name, row in zip(values.index, values.to_numpy(), strict=True)]}
     return template.render(
         checkups=[{"name": checkup.name, "numbers": checkup.numbers,

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from ..errors import DatasetError, InputError, MissingFileError
-from ..tables import format_table, window_width
+from ..tables import format_number, format_table, window_width
 from .base import HelpCommand, complete_from, file_option, read_settings, write_output
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def _compared(checkups: list["Checkup"]) -> str:
     "What the center bias of each dataset scores on the others, as text."
     from saliency_playground.checkup.across import center_bias_table
     table = center_bias_table({checkup.name: checkup.facts for checkup in checkups})
-    rows = [[str(name), *("–" if np.isnan(bits) else f"{bits:.2f}" for bits in row)]
+    rows = [[str(name), *(format_number(bits, 2) for bits in row)]
             for name, row in zip(table.index, table.to_numpy(), strict=True)]
     return "\n".join(["center bias, bit/fixation better than uniform (row: learnt from, column: scored on)",
                       *format_table(["learnt from", *map(str, table.columns)], rows, window_width())])

@@ -60,7 +60,7 @@ def figure_images(run: Any, dataset: str, named: tuple[str, ...], count: int,
 @click.option("--truth", type=click.Choice(["map", "fixations", "both"]), default="map", show_default=True,
               help="What is shown of what was measured.")
 @click.option("--overlay", is_flag=True, help="Lay the maps over the images, which are gray then.")
-@click.option("--colormap", default="viridis", show_default=True, metavar="NAME", help="Of Matplotlib.")
+@click.option("--colormap", metavar="NAME", help="Any of Matplotlib's, such as jet; inferno if not given.")
 @click.option("--width", default="page", show_default=True, metavar="WIDTH",
               help="column (3.25 inches), text (4.75), page (6.75), or a number of inches.")
 @click.option("--trust", is_flag=True, help="Run code of your own that the run's config names.")
@@ -100,11 +100,12 @@ def figure(output_dirs: tuple[Path, ...], out: tuple[Path, ...], models: tuple[s
 
 def _style_of(metrics: list[str], **asked: Any) -> Any:
     "What the options say of a figure's looks. metrics: names that may hold a comma."
+    from saliency_playground.heatmaps import COLORMAP
     from saliency_playground.report.figure import FigureStyle
     from saliency_playground.report.latex import PAPER_WIDTHS
     width = asked["width"]
     if width not in PAPER_WIDTHS:
         with suppress(ValueError):                                         # FigureStyle says which words there are
             width = float(width)
-    return FigureStyle(width, asked["scale"], asked["truth"], asked["overlay"], asked["colormap"],
-                       tuple(names_given(asked["scores"], metrics)))
+    return FigureStyle(width, asked["scale"], asked["truth"], asked["overlay"],
+                       asked["colormap"] or COLORMAP, tuple(names_given(asked["scores"], metrics)))

@@ -214,13 +214,14 @@ def aggregate(outputs: tuple[Path, ...], pretrained: str, folds: str, out: Path 
       saliency-playground folds aggregate
       saliency-playground folds aggregate --outputs outputs/mine --pretrained before --folds "fold_*" --out mine.csv
     """
-    from saliency_playground.finetune.folds import aggregate_folds, dataset_warnings, write_summary
+    from saliency_playground.finetune.folds import (
+        aggregate_folds,
+        dataset_warnings,
+        summary_rows,
+        write_summary,
+    )
     table = aggregate_folds(outputs, pretrained, folds)
-    columns = ["metric", "mean", "ci_low", "ci_high", "sd_folds", "pretrained", "difference", "difference_low",
-               "difference_high", "n_images", "n_folds"]
-    rows = [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
-            for row in table[columns].itertuples(index=False)]
-    click.echo("\n".join(format_table(columns, rows, window_width())))
+    click.echo("\n".join(format_table(*summary_rows(table), window_width())))
     for sentence in dataset_warnings(outputs):
         click.echo(sentence)
     path = write_summary(table, out or outputs[0]/"deepgaze_iie_finetuned_cv_summary.csv")

@@ -330,6 +330,10 @@ def run(config: str | None, record: Path | None, sets: tuple[str, ...],
     result = _run_config(loaded, strict, quiet)
     if not quiet or result.exit_code:
         click.echo(result.summary(), err=quiet)
+    if loaded.predict_only and not quiet:
+        pictures = "" if loaded.heatmaps_png.enabled else "; as pictures: the same with --set heatmaps_png.enabled=true"
+        where = loaded.heatmaps_png.out_dir if loaded.heatmaps_png.enabled else loaded.prediction_cache_dir
+        click.echo(f"The predictions: {Path(str(where)).as_posix()}/<dataset>/<model>{pictures}")
     if not (quiet or loaded.predict_only or result.nothing_scored):
         click.echo(f"The leaderboard: {program()} report {quoted(result.output_dir.as_posix())}")
     same, words = compare_tables(before, read_record(result.output_dir)) if before else (True, "")
@@ -442,7 +446,8 @@ def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"],
                    "size or difference first, whichever model it favours.")
 @_WIDE
 @click.option("--by", metavar="METRIC",
-              help="The metric by which images are ordered. By default the first that every model has.")
+              help="The metric by which images are ordered. By default the first of --metrics that both models "
+                   "have; without --metrics, the first that every model has.")
 @file_option("--csv", "Write the table as CSV.")
 def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, metrics: tuple[str, ...],
             models: tuple[str, ...], sort: str, wide: bool, by: str | None, csv: Path | None) -> None:
@@ -464,8 +469,9 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
     with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]))
         others = [b, *names_given(models, [cell["model"] for cell in run.about["cells"]])]
-    comparisons = compare_several(run, a, others, dataset, by)
-    shown = [comparison.part(names_given(metrics, list(run.columns)), sort) for comparison in comparisons]
+    asked = names_given(metrics, list(run.columns))
+    comparisons = compare_several(run, a, others, dataset, by or asked)
+    shown = [comparison.part(asked, sort) for comparison in comparisons]
     (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:
         import pandas as pd

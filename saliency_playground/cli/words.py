@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from ..datasets.base import FileDataset, FileOptions
+
 # %% ../../nbs/70_cli/00_words.ipynb #de789688
 _TYPES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path",
           list: "a list", tuple: "a list", dict: "keys and values", Mapping: "keys and values"}
@@ -76,18 +78,19 @@ def option_comments(cls: type) -> dict[str, str]:
                 comments = _comments_in(inspect.getsource(module)) | comments
             except (OSError, TypeError):               # typed into a notebook: there is no file to read
                 continue
-    return comments
+    shared = _comments_in(inspect.getsource(FileOptions), above=True) if issubclass(cls, FileDataset) else {}
+    return shared | comments
 
 
-def _comments_in(source: str) -> dict[str, str]:
-    "The comments of the options in a module's source, those behind them first: name -> comment."
-    found, above = dict[str, str](), list[str]()
+def _comments_in(source: str, above: bool = False) -> dict[str, str]:
+    "The comments behind the options in a source: name -> comment. above: else those in the lines above, too."
+    found, lines = dict[str, str](), list[str]()
     for line in source.split("\n"):
         option = re.match(r"\s+(\w+): [^#]*(?:# *(\S.*))?$", line)
-        if option and (said := option[2] or " ".join(above)):
+        if option and (said := option[2] or (" ".join(lines) if above else "")):
             found[option[1]] = said
         comment = re.match(r"\s+# (.+)$", line)
-        above = [*above, comment[1]] if comment else []
+        lines = [*lines, comment[1]] if comment else []
     return found
 
 

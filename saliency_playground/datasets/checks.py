@@ -295,7 +295,7 @@ def _outside_finding(case: _Case, left: np.ndarray, outside: np.ndarray) -> Find
         message += f", {int(theirs[mostly].sum())} of them by {case.names(map(int, mostly))}"
     elif (base := _other_base(points, case.now)) is not None:
         options = {"index_base": base}
-        cure = f"They seem to count from {base}: try `index_base: {base}`."
+        cure = f"The points seem to count from {base}: try `index_base: {base}`."
     severity = "error" if k > len(points) / 2 and case.now.unit is None else "warning"
     return Finding(severity, "outside", f"{message}.", cure, options)
 

@@ -23,6 +23,7 @@ from .. import files, heatmaps, images, weights
 from ..deepgaze.center_bias import TEMPLATE_SIDE, template_digest
 from ..errors import OutOfTime, RunError, StorageError
 from ..provenance import provenance
+from ..tables import format_number
 from .calibrate import calibrate
 from .config import FinetuneConfig, Tracking
 from .features import bytes_needed
@@ -94,7 +95,7 @@ def draw_before_after(fold: Fold, before: Mapping[str, torch.Tensor], after: Map
                      else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y))
         highest = max(densities[i].max() for densities in predictions.values())
         for densities in predictions.values():
-            heatmap = heatmaps.colorize(np.minimum(densities[i] / highest, 1))
+            heatmap = heatmaps.draw_heatmap(densities[i], top=highest)
             tiles.append(heatmaps.overlay(sample.image, heatmap, alpha=0.6))
     return heatmaps.image_grid(tiles, columns=3, captions=["fixations", "before", "after"], width=900)
 
@@ -328,5 +329,6 @@ def summary_lines(scores: dict[int, dict[str, dict[str, float]]]) -> str:
     lines = []
     for number, rows in scores.items():
         metric = _selection_metric(rows.values())
-        lines.append(f"fold {number}: {metric} " + ", ".join(f"{name} {row[metric]:.3f}" for name, row in rows.items()))
+        scores_of_it = ", ".join(f"{name} {format_number(row[metric])}" for name, row in rows.items())
+        lines.append(f"fold {number}: {metric} {scores_of_it}")
     return "\n".join(lines)

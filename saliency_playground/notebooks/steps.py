@@ -21,6 +21,7 @@ from ..errors import RunError
 from ..finetune.config import FinetuneConfig, load_finetune
 from ..finetune.folds import FOLDS, PRETRAINED
 from ..finetune.splits import read_split
+from ..tables import format_number
 
 # %% ../../nbs/61_notebooks/03_steps.ipynb #1ca282a2
 SMOKE, _UPTO = "smoke", ("data", "split", "folds", "eval")
@@ -119,15 +120,17 @@ def fold_folder(training: FinetuneConfig, number: int) -> Path:
 def validation_line(validation: Mapping[str, Mapping[str, float | None]]) -> str:
     "The scores that a fold's `run.json` has, in a line: IG, or KL where no image has fixations."
     metric = "IG" if any(row.get("IG") is not None for row in validation.values()) else "KL"
-    scores = {name: math.nan if row.get(metric) is None else row[metric] for name, row in validation.items()}
-    return f"{metric} " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
+    scores = {name: row.get(metric) for name, row in validation.items()}
+    return f"{metric} " + ", ".join(f"{name} {format_number(math.nan if score is None else score)}"
+                                    for name, score in scores.items())
 
 
 def epoch_line(row: dict[str, Any]) -> str:
     "A row of a fold's history in a line."
     from saliency_playground.finetune.train import format_duration
     loss = "" if math.isnan(row["loss"]) else f"loss {row['loss']:.4f}"
-    return (f"{row['epoch']:>3} {row['stage']:<20} {loss:<14} IG {row['IG']:7.4f}   NSS {row['NSS']:7.4f}   "
+    return (f"{row['epoch']:>3} {row['stage']:<20} {loss:<14} IG {format_number(row['IG'], 4):>7}   "
+            f"NSS {format_number(row['NSS'], 4):>7}   "
             f"{format_duration(row['seconds'])}")
 
 # %% ../../nbs/61_notebooks/03_steps.ipynb #8be202ef

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['needs_observers', 'paired_scores', 'compare_scores', 'differing_images', 'Comparison', 'compare', 'compare_several',
-           'format_number', 'format_p', 'comparison_text', 'comparison_html']
+           'format_p', 'comparison_text', 'comparison_html']
 
 # %% ../../nbs/50_report/03_comparison.ipynb #6dc3d8e9
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 
 from .. import comparisons
 from ..errors import InputError
-from ..tables import fit_notes, format_table, window_width
+from ..tables import fit_notes, format_number, format_table, window_width
 from .explainable import scores_on_common_observers
 from saliency_playground.report.reading import (
     RunFiles,
@@ -114,11 +114,12 @@ class Comparison:
         return comparison_html(self)
 
 # %% ../../nbs/50_report/03_comparison.ipynb #c60b1e4e
-def compare(run: RunFiles, a: str, b: str, dataset: str | None = None, by: str | None = None) -> Comparison:
+def compare(run: RunFiles, a: str, b: str, dataset: str | None = None,
+            by: str | Sequence[str] | None = None) -> Comparison:
     """Compare two models of a run, metric by metric, on the images that both have.
 
     a, b: models by their names in the run, ceilings too. dataset: None if the run has only one. by: which metric orders
-    the images.
+    the images; of several, or of a pattern, the first that both models have a score in; None: the run's leading one.
     Raises ValueError for a name that the run does not have, for a model compared with itself, and if no dataset is
     given where there are several.
     """
@@ -132,14 +133,15 @@ def compare(run: RunFiles, a: str, b: str, dataset: str | None = None, by: str |
         rows[name] = compare_scores(scores_a, scores_b, metric.higher_is_better, run.about["config"].get("seed", 0))
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     table.insert(table.columns.get_loc("p") + 1, "p_holm", comparisons.holm(table.p))
-    by = by or leading_metric(run)
+    wanted = pick_names([by] if isinstance(by, str) else by or [leading_metric(run)], run.columns, "metric")
+    by = next((name for name in wanted if table.n[name] > 0), wanted[0])
     return Comparison(dataset, a, b, table, images=differing_images(run, a, b, dataset, by), by=by,
                       better={name: metric.higher_is_better for name, metric in run.columns.items()},
                       by_observer=needs_observers(run, dataset, a, b))
 
 # %% ../../nbs/50_report/03_comparison.ipynb #04b57c2a
 def compare_several(run: RunFiles, a: str, others: Iterable[str], dataset: str | None = None,
-                    by: str | None = None) -> list[Comparison]:
+                    by: str | Sequence[str] | None = None) -> list[Comparison]:
     """Compare a model with several, see `compare`; on one dataset, or on each.
 
     others: names or patterns, `*` stands for anything, but not for `a` itself. Raises ValueError as `compare` does.
@@ -151,18 +153,6 @@ def compare_several(run: RunFiles, a: str, others: Iterable[str], dataset: str |
     return found
 
 # %% ../../nbs/50_report/03_comparison.ipynb #16e42d5a
-def format_number(value: float, digits: int = 3, sign: bool = False) -> str:
-    "A number for people: `–` for NaN, `−∞`, a true minus."
-    if np.isnan(value):
-        return "–"
-    plus = "+" if sign else ""
-    if np.isposinf(value):
-        return f"{plus}∞"
-    if np.isneginf(value):
-        return "−∞"
-    return f"{round(value, digits) + 0.0:{plus}.{digits}f}".replace("-", "−")
-
-
 def format_p(p: float) -> str:
     "A p value for people."
     if np.isnan(p):
@@ -235,7 +225,7 @@ _COMPARISON_HTML = """
 <table>
 <tr>{% for text in header %}<th style="text-align:{{ align(loop) }}">{{ text }}</th>{% endfor %}</tr>
 {% for row in rows %}
-<tr>{% for text in row %}<td style="text-align:{{ align(loop) }}">{{ text }}</td>{% endfor %}</tr>
+<tr>{% for text in row %}<td style="text-align:{{ align(loop) }};white-space:nowrap">{{ text }}</td>{% endfor %}</tr>
 {% endfor %}
 </table>
 {% for note in notes %}<p style="font-size:85%;margin:.3em 0">{{ note }}</p>{% endfor %}

@@ -16,6 +16,7 @@ import pandas as pd
 from .. import comparisons, stats
 from ..errors import InputError
 from ..metrics import Metric
+from ..tables import format_number
 from .reading import RunFiles, cells_of, datasets_of, models_of, readable
 
 # %% ../../nbs/50_report/02_explainable.ipynb #35ef7b3c
@@ -44,16 +45,29 @@ def scores_on_common_observers(run: RunFiles, dataset: str, models: list[str], m
     except FileNotFoundError:
         return pd.DataFrame({name: [] for name in [*models, "n_fixations"]}, index=pd.Index([], name="image_id"),
                             dtype=float)
-    columns = [table[metric] for table in tables]
+    columns, n = [table[metric] for table in tables], tables[0].n_fixations
     if all(_same_index(run, dataset, models[0], model) for model in models):    # as a rule: then nobody is looked up
-        scores = pd.DataFrame(dict(enumerate(column.to_numpy() for column in columns)), tables[0].index).dropna()
+        image, image_ids = _image_numbers(run, dataset, models[0])
+        scores = np.column_stack([column.to_numpy() for column in columns])
     else:
-        scores = pd.concat(columns, axis=1, join="inner", keys=range(len(models))).dropna()
-    n = tables[0].n_fixations.reindex(scores.index)
-    weights = n if run.columns[metric].pointwise else n**0
-    of_image = {"level": "image_id", "sort": False}
-    means = scores.mul(weights, axis=0).groupby(**of_image).sum().div(weights.groupby(**of_image).sum(), axis=0)
-    return means.set_axis(models, axis=1).assign(n_fixations=n.groupby(**of_image).sum())
+        joined = pd.concat(columns, axis=1, join="inner", keys=range(len(models)))
+        image, image_ids = pd.factorize(joined.index.get_level_values("image_id"))
+        n, scores = n.reindex(joined.index), joined.to_numpy()
+    kept = ~np.isnan(scores).any(axis=1)
+    weights = n.to_numpy()[kept] if run.columns[metric].pointwise else np.ones(kept.sum())
+    sums = [np.bincount(image[kept], values, minlength=len(image_ids))
+            for values in (np.ones(kept.sum()), n.to_numpy()[kept], weights, *(scores[kept].T * weights))]
+    there, n_fixations, weight = sums[0] > 0, sums[1].astype(n.dtype), sums[2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (np.array(sums[3:]) / weight).T
+    table = pd.DataFrame(means, pd.Index(image_ids, name="image_id"), models).assign(n_fixations=n_fixations)
+    return table[there]
+
+
+@functools.lru_cache(maxsize=64)
+def _image_numbers(run: RunFiles, dataset: str, model: str) -> tuple[np.ndarray, pd.Index]:
+    "Of each row of `observer_scores`, which image it is of, and the images in order."
+    return pd.factorize(observer_scores(run, dataset, model).index.get_level_values("image_id"))
 
 
 @functools.lru_cache(maxsize=64)
@@ -128,16 +142,18 @@ def compare_with_gold(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
     metrics.
     Everything is empty (NaN, False) without a gold standard, and for the ceilings: an upper bound may be above it.
     """
-    gold, rows = anchor_models(run, dataset)[1], []
+    gold, ahead = anchor_models(run, dataset)[1], {}
     competes = model in models_of(run, dataset, ceilings=False)
     for name, metric in run.columns.items():
-        ahead = np.array([np.nan])
+        ahead[name] = np.array([np.nan])
         if gold is not None and competes:
-            table = scores_on_common_observers(run, dataset, [model, gold], name)
-            if len(table):
-                ahead = (table[model] - table[gold]).to_numpy() * (1 if metric.higher_is_better else -1)
-        rows.append({"difference": ahead.mean(), "p": float(comparisons.sign_flip_p(ahead))})
-    table = pd.DataFrame(rows, index=pd.Index(list(run.columns), name="metric"))
+            scores = scores_on_common_observers(run, dataset, [model, gold], name)
+            if len(scores):
+                ahead[name] = (scores[model] - scores[gold]).to_numpy() * (1 if metric.higher_is_better else -1)
+    table = pd.DataFrame({"difference": {name: values.mean() for name, values in ahead.items()}}).rename_axis("metric")
+    for n in {len(values) for values in ahead.values()}:                     # as many images share their flips
+        alike = [name for name, values in ahead.items() if len(values) == n]
+        table.loc[alike, "p"] = comparisons.sign_flip_p(np.column_stack([ahead[name] for name in alike]))
     table["p_holm"] = comparisons.holm(table.p)
     return table.assign(above_gold=(table.difference > 0) & (table.p_holm < 0.05)).drop(columns="p")
 
@@ -200,7 +216,12 @@ def explainable(run: RunFiles) -> pd.DataFrame:
     rows = explainable_rows(run)
     table = rows.pivot(index=["dataset", "model"], columns="metric", values="percent")[list(run.columns)]
     table.columns.name = None
-    return readable(table.loc[[(cell["dataset"], cell["model"]) for cell in cells_of(run)]], number="{:.0f} %")
+    return readable(table.loc[[(cell["dataset"], cell["model"]) for cell in cells_of(run)]], number=_percent)
+
+
+def _percent(value: float) -> str:
+    "`46 %`."
+    return f"{format_number(value, 0)} %"
 
 
 def leak_warnings(run: RunFiles) -> list[str]:

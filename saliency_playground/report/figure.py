@@ -20,7 +20,7 @@ from .. import heatmaps
 from ..core import SaliencyDataset, Sample
 from ..errors import InputError
 from ..files import did_you_mean
-from .comparison import format_number
+from ..tables import format_number
 from .latex import PAPER_WIDTHS
 from .leaderboard import leaderboards
 from .reading import RunFiles, pick_dataset, pick_names, role_of, scores_of
@@ -34,7 +34,7 @@ class FigureStyle:
     scale: str = "own"                   # own: each map from 0 to its maximum; common: multiples of a uniform map
     truth: str = "map"                   # of what was measured: map, fixations or both
     overlay: bool = False                # maps over the image in gray
-    colormap: str = "viridis"            # a Matplotlib colormap
+    colormap: str = heatmaps.COLORMAP    # any of Matplotlib's
     scores: tuple[str, ...] = ()         # metrics whose score of the image stands below each map
 
     def __post_init__(self) -> None:
@@ -180,6 +180,7 @@ def _drawn(rows: list[dict[str, Panel]], heads: list[str], ceilings: list[str], 
     lefts = [i * (side + _GAP) + sum(apart[:i + 1]) for i in range(len(heads))]
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "pdf.fonttype": 42}):
         lines, size = fit_heads(heads, 72 * side)
+        small = _fit_lines([line for row in rows for panel in row.values() for line in panel.below], 72 * side)
         below = 0.11 * max(len(panel.below) for row in rows for panel in row.values())
         heights = [side * min(1, max(panel.pixels.shape[0] / panel.pixels.shape[1] for panel in row.values()))
                    for row in rows]
@@ -191,7 +192,7 @@ def _drawn(rows: list[dict[str, Panel]], heads: list[str], ceilings: list[str], 
                        va="baseline", style="italic" if head in ceilings else "normal")
             for row, top, height in zip(rows, tops, heights, strict=False):
                 if head in row:
-                    _draw_panel(figure, row[head], (left, top, side, height))
+                    _draw_panel(figure, row[head], (left, top, side, height), small)
         _draw_bar(figure, style, tops[-1] + 0.05)
     return figure
 
@@ -211,21 +212,25 @@ def _axes(figure: Figure, box: tuple[float, float, float, float], pixels: np.nda
     axis.set_axis_off()
 
 
-def _draw_panel(figure: Figure, panel: Panel, box: tuple[float, float, float, float]) -> None:
-    "Draw a panel, as large as fits its box, with its words."
+def _fit_lines(lines: Sequence[str], room: float, size: float = 6.5) -> float:
+    "The size of letters, one for all these lines, at which none is wider than `room` points; `size` if that will do."
+    return min(size, size * room / max(1, *(text_width(line, size) for line in lines or [""])))
+
+
+def _draw_panel(figure: Figure, panel: Panel, box: tuple[float, float, float, float], size: float) -> None:
+    "Draw a panel, as large as fits its box, with its words; those below it in letters of so many points."
     from PIL import Image
     left, top, width, height = box
     rows, columns = panel.pixels.shape[:2]
     inch = min(width / columns, height / rows)
     across, down = inch * columns, inch * rows
-    size = max(1, round(across * _DPI)), max(1, round(down * _DPI))
+    dots = max(1, round(across * _DPI)), max(1, round(down * _DPI))
     small = Image.fromarray(panel.pixels)
-    small = small.resize(size, Image.Resampling.LANCZOS) if size < small.size else small
+    small = small.resize(dots, Image.Resampling.LANCZOS) if dots < small.size else small
     _axes(figure, (left + (width - across) / 2, top + (height - down) / 2, across, down), np.asarray(small))
     _write(figure, left + width / 2, top + height / 2, panel.inside, size=6.5, va="center")
     for i, line in enumerate(panel.below):
-        _write(figure, left + width / 2, top + height + 0.02 + 0.11 * i, line, va="top",
-               size=min(6.5, 6.5 * 72 * width / max(1, text_width(line, 6.5))))
+        _write(figure, left + width / 2, top + height + 0.02 + 0.11 * i, line, va="top", size=size)
 
 
 def _draw_bar(figure: Figure, style: FigureStyle, top: float) -> None:
@@ -239,8 +244,7 @@ def _draw_bar(figure: Figure, style: FigureStyle, top: float) -> None:
     _write(figure, middle - length / 2 - 0.04, top + 0.04, ends[0], size=6.5, va="center", ha="right")
     _write(figure, middle + length / 2 + 0.04, top + 0.04, ends[1], size=6.5, va="center", ha="left")
     rule = _SCALES[style.scale]
-    _write(figure, middle, top + 0.13, rule, va="top",
-           size=min(6.5, 6.5 * 72 * style.inches / text_width(rule, 6.5)))
+    _write(figure, middle, top + 0.13, rule, va="top", size=_fit_lines([rule], 72 * style.inches))
 
 # %% ../../nbs/50_report/13_figure.ipynb #e91f3440
 def figure_bytes(figure: Figure, kind: str = "pdf", dpi: int = _DPI) -> bytes:

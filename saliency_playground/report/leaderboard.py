@@ -22,8 +22,7 @@ from .. import comparisons
 from ..bench.record import cells_beside
 from ..datasets.listing import natural_key
 from ..errors import count_of, name_some, part_of
-from ..tables import fit_notes, format_table, window_width
-from .comparison import format_number
+from ..tables import fit_notes, format_number, format_table, window_width
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
     RunFiles,
@@ -116,6 +115,13 @@ def _undefined_notes(run: RunFiles, dataset: str, summary: pd.DataFrame) -> list
     likely = [name for name, metric in run.columns.items() if "density" in metric.needs]
     no_density = undefined[undefined.metric.isin(likely) & undefined.model.isin(maps)]
     rest, notes = undefined.drop(no_density.index), []
+    plain = _of_one_value(run, summary)
+    never = [name for name, metric in run.columns.items() if np.isnan(metric.constant_map)]
+    flat = rest[rest.model.isin(plain) & rest.metric.isin(never)]
+    rest = rest.drop(flat.index)
+    if len(flat):
+        notes.append(f"– undefined: a map of one value ({name_some(list(dict.fromkeys(flat.model)))}) has no "
+                     f"{name_some(list(dict.fromkeys(flat.metric)))}")
     if len(no_density):
         names, models = list(dict.fromkeys(no_density.metric)), list(dict.fromkeys(no_density.model))
         ask, give = "asks" if len(names) == 1 else "ask", "gives" if len(models) == 1 else "give"
@@ -134,6 +140,13 @@ def _undefined_notes(run: RunFiles, dataset: str, summary: pd.DataFrame) -> list
     return notes
 
 
+def _of_one_value(run: RunFiles, summary: pd.DataFrame) -> list[str]:
+    "The models whose scores, where such a map has one, are those of a map that says nothing."
+    constant = summary.metric.map({name: metric.constant_map for name, metric in run.columns.items()})
+    same = (summary["mean"] == constant).where(constant.notna() & summary["mean"].notna())
+    return [model for model, own in same.groupby(summary.model, sort=False) if own.notna().any() and own.dropna().all()]
+
+
 _BLURS = [(r"sigma=24/1024side", r"\g<0>", "24/1024 of the image's longer side"),
           (r"sigma=1dva", r"\g<0>", "one degree of visual angle"),
           (r"gt=(?:[^\],]*,)?sigma(\d[\d.]*)", r"sigma\1", r"\1 pixels")]
@@ -144,12 +157,12 @@ def _truth_notes(summary: pd.DataFrame) -> list[str]:
     said = []
     for pattern, written, words in _BLURS:
         for found in (match for text in dict.fromkeys(summary.definition) for match in re.finditer(pattern, text)):
-            said.append(f"{found.expand(written)}: the fixations, blurred by a Gaussian of {found.expand(words)}")
+            said.append(f"{found.expand(written)} is the fixations, blurred by a Gaussian of {found.expand(words)}")
     said = list(dict.fromkeys(said))
-    for source, words in (("file", "the dataset's own maps"), ("participants", "the participants' maps together")):
+    for source, words in (("file", "the dataset's own map"), ("participants", "the participants' maps together")):
         if summary.definition.str.contains(rf"gt={source}\b").any():
-            said.append(f"{source}: {words}")
-    return [f"gt, the map that CC, KL and the like take for the truth, is {'; '.join(said)}"] if said else []
+            said.append(f"{source} is {words}")
+    return [f"gt in a definition is the map taken for the truth: {'; '.join(said)}"] if said else []
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #774b3589
 MARK_MEANINGS = {"best": "significantly better than every other model that has a score (paired permutation test on the "
@@ -481,7 +494,7 @@ _BOARD_HTML = """
 {%- elif number.tied %}<i>{{ number.text() }}</i>
 {%- else %}{{ number.text() }}
 {%- endif %}
-{%- if number.share() %}
+{%- if number.share() and not row.role %}
 <br><span style="opacity:.65;font-size:85%">{{ number.share() }}{{ " ⚠" if number.leak }}</span>
 {%- endif %}
 </td>
@@ -492,7 +505,7 @@ _BOARD_HTML = """
 <p><b>{{ board.dataset }}</b></p>
 <table>
 <tr>{% for text in board.header %}
-<th style="text-align:{{ "left" if loop.first else "right" }}">{{ text }}</th>
+<th style="text-align:{{ "left" if loop.first else "right" }};white-space:nowrap">{{ text }}</th>
 {% endfor %}</tr>
 {{ lines(board.models) }}
 {% if board.ceilings %}

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from .. import stats
-from .comparison import format_number
+from ..tables import format_number
 from .explainable import observer_scores
 from .leaderboard import ExtraTable, half_width
 from .reading import RunFiles, cells_of, datasets_of, leaderboard, role_of

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['data_uri', 'chart_of', 'photo_of', 'number_context', 'row_contexts', 'headline', 'stability_context',
-           'strip_contexts', 'dataset_context', 'models_table', 'provenance_lines', 'extra_tables', 'page']
+           'agreement_context', 'strip_contexts', 'scale_colors', 'dataset_context', 'models_table', 'provenance_lines',
+           'extra_tables', 'page']
 
 # %% ../../nbs/50_report/11_page.ipynb #c7fca2bd
 import base64
@@ -20,8 +21,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from .. import heatmaps
+from ..tables import format_number
 from . import charts, samples
-from .comparison import format_number
 from .literature import published_lines
 from .observers import observer_tables
 from .reading import RunFiles, cells_of, datasets_of, leading_metric
@@ -45,17 +47,17 @@ def data_uri(data: bytes, kind: str) -> str:
 
 
 def chart_of(draw: Callable[..., Figure | None], run: RunFiles, *arguments: str, alt: str) -> dict[str, Any] | None:
-    """A chart for light and dark paper: light, dark (addresses), width, height (CSS pixels), alt.
+    """A chart for light and dark paper: light, dark (addresses), width, height, least (width at which letters
+    are still read; CSS pixels), alt.
 
-    draw: a function of `charts`, called with run, arguments and dark. None if there is nothing to draw.
+    draw: a function of `charts`, called with run and arguments. None if there is nothing to draw.
     """
-    light, dark = (draw(run, *arguments, dark=dark) for dark in (False, True))
-    if light is None or dark is None:
+    chart = draw(run, *arguments)
+    if chart is None:
         return None
-    width, height = light.get_size_inches() * 96
-    return {"light": data_uri(charts.figure_to_png(light), "png"),
-            "dark": data_uri(charts.figure_to_png(dark), "png"),
-            "width": round(width), "height": round(height), "alt": alt}
+    (width, height), light = chart.get_size_inches() * 96, charts.figure_to_png(chart)
+    return {"light": data_uri(light, "png"), "dark": data_uri(charts.darken(light), "png"),
+            "width": round(width), "height": round(height), "least": round(width * charts.least_scale()), "alt": alt}
 
 
 def photo_of(figure: np.ndarray, width: int = 640) -> dict[str, Any]:
@@ -126,6 +128,22 @@ def stability_context(run: RunFiles, dataset: str) -> dict[str, Any] | None:
     return tables[0] | {"others": tables[1:]} if tables else None
 
 
+def agreement_context(run: RunFiles, dataset: str) -> dict[str, Any] | None:
+    """The table of `charts.agreement_table`: metrics, and rows of cells, each with text, percent (of full colour) and
+    against (below 0).
+
+    None where there are not two metrics to compare.
+    """
+    table = charts.agreement_table(run, dataset)
+    values = table.where(~np.eye(len(table), dtype=bool)).to_numpy()
+    if np.isnan(values).all():
+        return None
+    cells = [[{"text": "" if i == j else format_number(value, 2), "percent": round(100 * abs(np.nan_to_num(value))),
+               "against": bool(value < 0), "itself": i == j} for j, value in enumerate(row)]
+             for i, row in enumerate(values)]
+    return {"metrics": list(table), "rows": list(zip(table.index, cells, strict=True))}
+
+
 def _percent(share: float) -> str:
     "A share in %; what is almost all or almost nothing is not rounded to either."
     if share == 0:
@@ -145,7 +163,8 @@ def strip_contexts(run: RunFiles, dataset: str, most_models: int = 6) -> list[di
 
     def strips(images: pd.Series, remark: str) -> list[dict[str, Any]]:
         return [{"image_id": image_id, "remark": f"{remark} {format_number(value)}",
-                 "figures": [{"caption": caption} | photo_of(panel) for caption, panel
+                 "figures": [{"caption": caption, "says": f"{image_id}: {_with_metric(caption, models, by)}"}
+                             | photo_of(panel) for caption, panel
                              in samples.strip(run, source, dataset, image_id, models, by)]}
                 for image_id, value in images.items()]
     worst = {"title": "Where the best model is worst", "text": f"The images on which {best} scores lowest in {by}.",
@@ -155,6 +174,18 @@ def strip_contexts(run: RunFiles, dataset: str, most_models: int = 6) -> list[di
                         "explain.",
                 "images": strips(samples.disputed_images(run, dataset), "disagreement")}
     return [group for group in (worst, disputed) if group["images"]]
+
+
+def _with_metric(caption: str, models: Sequence[str], metric: str) -> str:
+    "A caption `model 0.73` with the metric's name, as an enlarged picture has it."
+    model, _, score = caption.rpartition(" ")
+    return f"{model}, {metric} {score}" if model in models else caption
+
+
+def scale_colors(steps: int = 17) -> str:
+    "The colours of the maps from 0 to full, as CSS writes them, commas between."
+    colors = heatmaps.colorize(np.linspace(0, 1, steps)[None])[0].tolist()
+    return ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in colors)
 
 # %% ../../nbs/50_report/11_page.ipynb #fc4b40d8
 def dataset_context(run: RunFiles, board: Board, number: int,
@@ -181,8 +212,7 @@ def dataset_context(run: RunFiles, board: Board, number: int,
             "left_out": any(number.apart for row in board.ceilings for number in row.numbers),
             "stability": stability_context(run, dataset),
             "ranks": chart_of(charts.rank_chart, run, dataset, alt="rank of each model by each metric"),
-            "agreement":
-            chart_of(charts.agreement_chart, run, dataset, alt="agreement of the metrics, on models and on images"),
+            "agreement": agreement_context(run, dataset),
             "extras": [extra for extra in extras if extra.dataset == dataset], "strips": strips,
             "no_pictures": no_strips}
 
@@ -260,7 +290,7 @@ def page(run: RunFiles, extras: Sequence[ExtraTable] = (), most_errors: int = 20
     return environment.get_template("report.html").render(
         version=__version__, script=script, digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
         title=str(about.get("experiment") or "benchmark").replace("_", " "),
-        warnings=run_warnings(run), sets=sets,
+        warnings=run_warnings(run), sets=sets, scale=scale_colors(),
         subtitle=f"{_count_models(run)} on {images}; saliency_playground "
         f"{about.get('versions', {}).get('saliency_playground', '')}",
         cells=models_table(run), errors=errors[:most_errors], more_errors=max(0, len(errors) - most_errors),

@@ -9,7 +9,7 @@ __all__ = ['check_record', 'RunFiles', 'cells_of', 'datasets_of', 'role_of', 'mo
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
 import fnmatch
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ from .. import files, metrics
 from ..bench.record import only_run, read_record, read_table, resolve_path
 from ..errors import InputError
 from ..files import did_you_mean
-from ..tables import read_scores
+from ..tables import format_number, read_scores
 from .join import join_runs
 
 # %% ../../nbs/50_report/01_reading.ipynb #8ebf2600
@@ -228,9 +228,9 @@ def scores_of(run: RunFiles, dataset: str, metric: str, models: list[str] | None
     if metric not in run.columns:
         raise InputError(f"the run did not measure {metric!r}.{did_you_mean(metric, run.columns)} It has: "
                          f"{', '.join(run.columns)}.")
-    tables = {model: run.table(dataset, model).set_index("image_id")[metric] for model in models
-              or models_of(run, dataset)}
-    return pd.DataFrame(tables)
+    tables = {model: run.table(dataset, model) for model in models or models_of(run, dataset)}
+    return pd.DataFrame({model: pd.Series(table[metric].to_numpy(), pd.Index(table.image_id))
+                         for model, table in tables.items()})
 
 # %% ../../nbs/50_report/01_reading.ipynb #48f11ad0
 def leading_metric(run: RunFiles) -> str:
@@ -247,7 +247,7 @@ def oriented(run: RunFiles, metric: str, values: Any) -> Any:
 class _ReadableTable(pd.DataFrame):
     "A table, index (dataset, model), that shows itself as `readable` says."
     _metadata: ClassVar[list[str]] = ["number"]
-    number: str
+    number: Callable[[float], str]
 
     def _to_show(self) -> pd.DataFrame:
         "The columns that have a value; the dataset as the columns' name if there is only one."
@@ -260,19 +260,19 @@ class _ReadableTable(pd.DataFrame):
         table = self._to_show()
         if table.empty:
             return f"no value in any of {', '.join(map(str, self.columns))}"
-        return table.to_string(float_format=self.number.format, na_rep="–", line_width=pd.get_option("display.width"))
+        return table.to_string(float_format=self.number, na_rep="–", line_width=pd.get_option("display.width"))
 
     def _repr_html_(self) -> str:
         table = self._to_show()
         if table.empty:
             return f"<p>{escape(repr(self))}</p>"
-        return table.to_html(float_format=self.number.format, na_rep="–", border=0)
+        return table.to_html(float_format=self.number, na_rep="–", border=0)
 
 
-def readable(table: pd.DataFrame, number: str = "{:.3f}") -> pd.DataFrame:
+def readable(table: pd.DataFrame, number: Callable[[float], str] = format_number) -> pd.DataFrame:
     """The same table, which now shows itself as a person reads it.
 
-    table: index (dataset, model). number: the format of a value. Shown are few digits, `–` for NaN, only the columns
+    table: index (dataset, model). number: how a value is written. Shown are few digits, `–` for NaN, only the columns
     that have a value somewhere, and a single dataset once, in the corner. The table itself keeps all its columns and
     digits, and what is computed from it shows itself like any DataFrame.
     """

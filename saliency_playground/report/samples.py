@@ -20,7 +20,7 @@ from ..errors import InputError, MissingFileError, UnknownNameError
 from ..files import Journal, is_path_option, path_inside
 from ..predictions import is_made_by, read_stored_prediction
 from ..registry import create
-from .comparison import format_number
+from ..tables import format_number
 from saliency_playground.report.reading import (
     RunFiles,
     cells_of,
@@ -113,22 +113,16 @@ def strip(run: RunFiles, dataset: SaliencyDataset, dataset_as: str, image_id: st
     assert sample.gt_map is not None, "sample_of has made one"
     figure = (sample.image if sample.fixations is None
               else heatmaps.draw_fixations(sample.image, sample.fixations.x, sample.fixations.y))
-    panels = [("fixations", figure), ("ground truth", _heatmap_over(sample.image, sample.gt_map))]
+    heat = heatmaps.draw_heatmap(sample.gt_map)
+    panels = [("fixations", figure), ("ground truth", heatmaps.overlay(sample.image, heat, 0.6))]
     for model in models:
         caption = model
         if metric is not None:
             score = run.table(dataset_as, model).set_index("image_id")[metric][image_id]
             caption += f" {format_number(score, 2)}"
-        density = stored_prediction(run, dataset_as, model, image_id).density()
-        panels.append((caption, _heatmap_over(sample.image, density)))
+        heat = heatmaps.draw_heatmap(stored_prediction(run, dataset_as, model, image_id).density())
+        panels.append((caption, heatmaps.overlay(sample.image, heat, 0.6)))
     return panels
-
-
-def _heatmap_over(image: np.ndarray, density: np.ndarray) -> np.ndarray:
-    "An image with a density laid over it in colours; in gray, and called flat, if the density is the same everywhere."
-    if heatmaps.is_flat(density):
-        return heatmaps.write_in_middle(np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2), "flat")
-    return heatmaps.overlay(image, heatmaps.colorize(heatmaps.to_brightness(density)), 0.6)
 
 # %% ../../nbs/50_report/05_samples.ipynb #0794b762
 def contact_sheet(run: RunFiles, shown: int | list[str] = 4, dataset: str | None = None) -> np.ndarray:

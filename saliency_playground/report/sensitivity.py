@@ -22,8 +22,7 @@ from ..core import Fixations, Prediction, SaliencyDataset, SaliencyModel, Sample
 from ..errors import part_of
 from ..metrics import density_maps
 from ..registry import adapter_class, create
-from ..tables import fit_notes, format_table, window_width
-from .comparison import format_number
+from ..tables import fit_notes, format_number, format_table, window_width
 from .reading import RunFiles, models_of, oriented, scores_of
 from saliency_playground.report.samples import (
     allow_adapter,

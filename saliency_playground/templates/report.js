@@ -23,7 +23,7 @@ function sortRows(body, place, order, byText) {
   rows.sort((a, b) => compare(a, b) || first(a, b)).forEach(row => body.append(row));
 }
 
-for (const table of document.querySelectorAll("table")) {
+for (const table of document.querySelectorAll("table:not(.fixed)")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, place) => {
     const name = head.querySelector(".key");

@@ -44,7 +44,7 @@ export function arrange(n, room, height, ratio, words, least = 130) {
 function pictureBefore(sentence) {
   for (let one = sentence; one && !one.matches("body, .sp-viewer"); one = one.parentElement) {
     const before = one.previousElementSibling;
-    if (before?.querySelectorAll("img").length === 1) return before.innerText.trim() ? null : before;
+    if (before?.querySelectorAll("img").length === 1) return before.textContent.trim() ? null : before;
   }
   return null;
 }
@@ -180,8 +180,15 @@ function stage({ model, el }) {
     waiting = true;
     if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
   }, () => model.get("tips"));
-  const stills = [...document.querySelectorAll(`.sp-still[data-viewer="${model.get("still")}"]`)].flatMap((still) => [still, pictureBefore(still)]).filter(Boolean);
-  for (const still of stills) still.classList.add("sp-hidden");                           // what pages without a kernel show
+  const stills = [], giveWay = () => {                                                    // sentence and picture, which a page that is opened again may draw after us
+    const sentence = document.querySelector(`.sp-still[data-viewer="${model.get("still")}"]`), picture = sentence && pictureBefore(sentence);
+    for (const one of [sentence, picture]) if (one && !stills.includes(one)) { one.classList.add("sp-hidden"); stills.push(one); }
+    if (stills.length === 2) late.disconnect();
+  };
+  const late = new MutationObserver(giveWay);
+  late.observe(document.body, { childList: true, subtree: true });
+  setTimeout(() => late.disconnect(), 30000);
+  giveWay();
   const watch = new ResizeObserver(fit);
   requestAnimationFrame(() => { for (const one of [el, el.parentElement, el.nextElementSibling]) if (one) watch.observe(one); });
   model.on("change:drawn", draw);
@@ -192,7 +199,7 @@ function stage({ model, el }) {
   pale();
   bar();
   draw();
-  return () => { watch.disconnect(); for (const still of stills) still.classList.remove("sp-hidden"); };
+  return () => { watch.disconnect(); late.disconnect(); for (const still of stills) still.classList.remove("sp-hidden"); };
 }
 
 // Thumbnails in the order of the kernel's list. Only those in sight are elements of the page, and only they and their names are asked for, a few at a time;

@@ -21,9 +21,8 @@ import pandas as pd
 from .. import files, heatmaps, images
 from ..errors import InputError
 from ..metrics.explain import EXPLAINABLE_METRICS
-from ..report.comparison import format_number
 from ..report.samples import best_model
-from ..tables import write_table
+from ..tables import format_number, write_table
 from .browse import ORDERS, image_list
 from .frames import View
 from .panels import standing, view_sheet

@@ -36,7 +36,7 @@ class View:
     image_id: str
     models: tuple[str, ...]                      # one to six
     metric: str | None = None                    # whose score stands in the captions
-    colormap: str = "inferno"                    # of Matplotlib; this one is as bright as the density is high
+    colormap: str = heatmaps.COLORMAP            # any of Matplotlib's
     normalize: str = "max"                       # of NORMALIZE
     one_scale: bool = True                       # for "max": full colour is the largest value of all models together
     alpha: float = 0.6                           # the map's share over the image, 0…1
@@ -201,7 +201,7 @@ def no_order(view: View, fixations: Fixations) -> str:
         return "" if alone else f"{view.dataset} does not say who made which fixation, so nobody's order can be drawn"
     shown, _ = _chosen_fixations(view, fixations)
     several = len(set(fixations.observer[shown].astype(str))) > 1
-    return "in order: of one person at a time; choose whose" if several else ""
+    return "in order: one person at a time, chosen under “whose”" if several else ""
 
 
 def _chosen_fixations(view: View, fixations: Fixations) -> tuple[np.ndarray, list[tuple[int, int, int]] | None]:
@@ -246,10 +246,13 @@ def density_layers(run: RunFiles, view: View, model: str | None, side: int = 480
     bright = cached_brightness(run, view.dataset, model, view.image_id, view.normalize, top)
     small = fit_side(crop(bright, view.zoom), side)
     height, width = small.shape[:2]
-    layers = Layers(_background(run, view, (height, width), side), heatmaps.colorize(small, view.colormap))
-    density = cached_density(run, view.dataset, model, view.image_id)
-    if not view.levels or np.ptp(density) < 1e-6 * density.max():            # a flat one has no outlines, only noise
+    flat = _is_flat(run, view.dataset, model, view.image_id)
+    cover = (heatmaps.flat_picture((height, width)) if flat and view.normalize in ("max", "rank")
+             else heatmaps.colorize(small, view.colormap))
+    layers = Layers(_background(run, view, (height, width), side), cover)
+    if not view.levels or flat:                                              # a flat one has no outlines, only noise
         return layers
+    density = cached_density(run, view.dataset, model, view.image_id)
     levels = _levels(run, view.dataset, model, view.image_id, view.levels)
     return layers._replace(lines=contour_layer(fit_side(crop(density, view.zoom), side), levels))
 
@@ -266,6 +269,12 @@ def contour_layer(density: np.ndarray, at: Sequence[float]) -> np.ndarray:
     opacity = 255 - (on(255) - on(0)).mean(axis=2, keepdims=True)              # what hides black and white alike
     color = on(0) * 255 / np.maximum(opacity, 1)
     return np.concatenate([color, opacity], axis=2).clip(0, 255).round().astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_flat(run: RunFiles, dataset: str, model: str | None, image_id: str) -> bool:
+    "Whether a density is the same everywhere."
+    return heatmaps.is_flat(cached_density(run, dataset, model, image_id))
 
 
 @functools.lru_cache(maxsize=32)

@@ -20,8 +20,8 @@ from .. import heatmaps
 from ..core import LEAVE_ONE_OUT_ROLES, Fixations
 from ..errors import InputError
 from ..metrics.explain import EXPLAINABLE_METRICS, GAIN, LOSS, Legend, draw_explanation, legend_strip
-from ..report.comparison import format_number
 from ..report.reading import RunFiles, models_of, oriented, role_of
+from ..tables import format_number
 from .browse import image_list
 from .source import cached_baseline, cached_dataset, cached_metric_input, cached_sample
 from saliency_playground.viewer.frames import (
@@ -341,8 +341,7 @@ def panel_with_words(panel: Panel, width: int, letters: int) -> np.ndarray:
     factor = min(width / across, (width - words.shape[0]) / height)
     figure = fit_side(panel.figure, max(1, int(factor * max(height, across))))
     sheet = np.full((figure.shape[0], width, 3), 255, np.uint8)
-    left = (width - figure.shape[1]) // 2
-    sheet[:, left:left + figure.shape[1]] = figure
+    sheet[:, :figure.shape[1]] = figure                      # a tall one stands at the left, above its words
     return np.vstack([sheet, words])
 
 
