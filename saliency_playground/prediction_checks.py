@@ -28,8 +28,9 @@ def _brightness(prediction: Prediction) -> np.ndarray:
 def _look(values: np.ndarray) -> str:
     "The brightness of 8 × 8 fields as 128 hexadecimal digits; empty if the values are the same everywhere."
     from saliency_playground.opencv import cv2
-    spread = float(np.ptp(values))
-    if spread <= 1e-6 * float(np.abs(values).max()):
+    least, largest = float(values.min()), float(values.max())
+    spread = largest - least
+    if spread <= 1e-6 * max(abs(least), abs(largest)):
         return ""
     fields = cv2.resize(values, (FIELDS, FIELDS), interpolation=cv2.INTER_AREA)
     scaled = (fields - fields.min()) / max(float(np.ptp(fields)), 1e-6 * spread)
@@ -41,12 +42,16 @@ def _is_padded(values: np.ndarray) -> bool:
     along = values if values.shape[1] >= values.shape[0] else values.T
     length, longest = along.shape
     bands, edge = length * (1 - length / longest), max(2, round(0.02 * length))
-    even, plain = 1e-6 * float(np.abs(values).max()), 0.1 * float(np.ptp(values))
     if bands < 4 * edge:
         return False
+    least, largest = float(values.min()), float(values.max())
+    even, plain = 1e-6 * max(abs(least), abs(largest)), 0.1 * (largest - least)
     for first, last in ((bands / 2, length - bands / 2), (0.0, length - bands), (bands, float(length))):
         start, end = int(first), int(np.ceil(last))
-        around = np.concatenate([along[:max(0, start - edge)], along[end + edge:]])
+        parts = along[:max(0, start - edge)], along[end + edge:]
+        if any(np.ptp(part[0]) > even for part in parts if len(part)):             # nearly always, and soon seen
+            continue
+        around = np.concatenate(parts)
         beside = [along[start + edge:start + 2 * edge]] if start else []
         if end < length:
             beside.append(along[end - 2 * edge:end - edge])

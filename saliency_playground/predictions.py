@@ -228,7 +228,7 @@ class PredictionStore:
         content = files.array_bytes(prediction.values)
         path = files.write_bytes(self.path(image_id), content, durable=False)   # its digest is checked at every reading
         more = {"reads": dict(reads)} if reads else {}
-        self.journal.put(image_id, key=key, kind=prediction.kind, sha256=files.sha256(content), image=image_digest,
+        self.journal.put(image_id, key=key, kind=prediction.kind, checksum=files.checksum(content), image=image_digest,
                          weights=self.fingerprint(image_id), seconds=seconds, written=_size_and_time(path), **more)
 
 # %% ../nbs/35_predictions.ipynb #8cdad1f7
@@ -244,7 +244,8 @@ def _is_as_written(path: Path, entry: dict) -> bool:
     By size and time, as a rule: all the files of a run would take long to read. One that was touched or copied is read.
     """
     try:
-        return _size_and_time(path) == entry.get("written") or files.sha256(path) == entry.get("sha256")
+        return (_size_and_time(path) == entry.get("written")
+                or files.checksum(files.read_bytes(path)) == entry.get("checksum"))
     except OSError:
         return False
 
@@ -338,7 +339,7 @@ def read_stored_prediction(folder: str | Path, image_id: str,
         content = files.read_bytes(path)
     except (OSError, InputError):
         return None
-    if not entry.get("key") or files.sha256(content) != entry.get("sha256"):
+    if not entry.get("key") or files.checksum(content) != entry.get("checksum"):
         return None
     values = files.read_array(io.BytesIO(content))
     return Prediction(values, entry["kind"]) if isinstance(values, np.ndarray) else None

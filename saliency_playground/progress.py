@@ -6,6 +6,7 @@
 __all__ = ['in_notebook_cell', 'is_watched', 'LinesAbove', 'progress', 'busy', 'TimeLeft', 'RunBar']
 
 # %% ../nbs/03_progress.ipynb #7ce2df77
+import functools
 import math
 import os
 import shutil
@@ -163,52 +164,47 @@ def busy(title: str, quiet: bool | None = None, after: float = 1.0) -> Iterator[
 
 # %% ../nbs/03_progress.ipynb #c377dbcd
 class TimeLeft:
-    """How long a run of several cells still takes, by the images that were computed so far.
+    """How long a run of several passes still takes, by the steps that were taken so far.
 
-    n: how many cells. waiting: gives how many images a cell that has not begun must compute, by its number; asked only
-    once something was computed. clock: gives seconds.
+    clock: gives seconds.
     """
-    def __init__(self, n: int, waiting: Callable[[int], int], clock: Callable[[], float] = time.monotonic) -> None:
-        self._n, self._waiting, self._clock = n, waiting, clock
-        self._later: list[int] = []                   # images to compute in each cell; of those to come when asked
-        self._cell = self._todo = self._made = 0      # this cell, how many it must compute, how many it has
-        self._began = self._spent = 0.0               # when it began; seconds of the cells before it
-        self._computed = 0                            # images of the cells before it
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._todo = self._made = 0                   # steps of this pass: how many there are, how many were taken
+        self._began = self._spent = 0.0               # when it began; seconds of the passes before it
+        self._taken = 0                               # steps of the passes before it
+        self._later: Callable[[], int] = int
 
-    def begin(self, cell: int, todo: int) -> None:
-        "A cell begins, by its number from 0, which must compute this many images."
+    def begin(self, todo: int, later: Callable[[], int]) -> None:
+        "A pass of so many steps begins. later: gives how many all passes after it have; asked once a step was taken."
         if self._made:
-            self._spent, self._computed = self._spent + self._clock() - self._began, self._computed + self._made
-        self._cell, self._todo, self._made, self._began = cell, todo, 0, self._clock()
+            self._spent, self._taken = self._spent + self._clock() - self._began, self._taken + self._made
+        self._todo, self._made, self._began, self._later = todo, 0, self._clock(), later
 
-    def ready(self) -> None:
-        "The cell's first image begins now; what its model was fitted with before is not counted as time for images."
-        self._began = self._clock()
-
-    def update(self) -> None:
-        "An image was computed."
-        self._made += 1
+    def update(self, n: int = 1) -> None:
+        "So many steps were taken."
+        self._made += n
 
     def seconds(self) -> float | None:
-        "How long all the rest takes; None as long as nothing was computed."
-        computed, here = self._computed + self._made, self._clock() - self._began
-        if not computed:
+        "How long all the rest takes; None as long as no step was taken."
+        taken, here = self._taken + self._made, self._clock() - self._began
+        if not taken:
             return None
-        self._later = self._later or [self._waiting(i) if i > self._cell else 0 for i in range(self._n)]
-        average = (self._spent + (here if self._made else 0)) / computed
+        average = (self._spent + (here if self._made else 0)) / taken
         own = here / self._made if self._made else max(average, here)
-        return own * (self._todo - self._made) + average * sum(self._later[self._cell + 1:])
+        return own * (self._todo - self._made) + average * self._later()
 
 # %% ../nbs/03_progress.ipynb #80f141bd
 class RunBar:
-    """A bar over the cells of a run: which one, how many images of all, how long still. To be used in a `with`.
+    """A bar over a whole run: which dataset, how much is done of all, how long still. To be used in a `with`.
 
-    counts: how many images each cell has. waiting: see `TimeLeft`. quiet: no bar.
+    counts: how many steps each dataset has. waiting: gives how many steps a dataset that has not begun must take, by
+    its number from 0. quiet: no bar.
     """
     def __init__(self, counts: Sequence[int], waiting: Callable[[int], int], quiet: bool) -> None:
-        self._counts, self._left = counts, TimeLeft(len(counts), waiting)
-        self._quiet = quiet or in_notebook_cell() or len(counts) < 2
-        self._cell, self._done = -1, 0
+        self._counts, self._waiting, self._left = counts, functools.cache(waiting), TimeLeft()
+        self._quiet = quiet or in_notebook_cell()
+        self._dataset, self._done = -1, 0
 
     def __enter__(self) -> "RunBar":
         self._shown = progress(sum(self._counts), "", quiet=self._quiet, bar_format="{desc} {bar}")
@@ -218,29 +214,30 @@ class RunBar:
     def __exit__(self, *error: Any) -> None:
         self._shown.__exit__(*error)
 
-    def begin(self, todo: int) -> None:
-        "The next cell begins; all of its images but `todo` are there already."
-        self._cell += 1
-        self._left.begin(self._cell, todo)
-        self._done = sum(self._counts[:self._cell + 1]) - todo
+    def next_dataset(self) -> None:
+        "The next dataset begins; all of its steps count as done until a pass says which are not."
+        self._dataset += 1
+
+    def begin(self, todo: int, after: int = 0) -> None:
+        "A pass of so many steps begins. after: how many the passes of this dataset after it have."
+        unbegun = range(self._dataset + 1, len(self._counts))
+        self._left.begin(todo, lambda: after + sum(map(self._waiting, unbegun)))
+        self._done = sum(self._counts[:self._dataset + 1]) - todo - after
         self._show()
         self._bar.refresh()
 
-    def ready(self) -> None:
-        "The first image of the cell begins now: its model is fitted."
-        self._left.ready()
-
-    def update(self) -> None:
-        "One more image of the cell was computed."
-        self._left.update()
-        self._done += 1
+    def update(self, n: int = 1) -> None:
+        "So many steps were taken."
+        self._left.update(n)
+        self._done += n
         self._show()
 
     def _show(self) -> None:
         "Move the bar."
         if not self._quiet:
             left = self._left.seconds()
-            words = [f"cell {self._cell + 1} of {len(self._counts)}", f"{self._done} of {sum(self._counts)} images",
+            of = [f"dataset {self._dataset + 1} of {len(self._counts)}"] if len(self._counts) > 1 else []
+            words = [*of, f"{100 * self._done // max(1, sum(self._counts))} % of the run",
                      *([f"{_rounded_up(left)} left"] if left else [])]
             self._bar.set_description_str(" · ".join(words), refresh=False)
             self._bar.update(self._done - self._bar.n)

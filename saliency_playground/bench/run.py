@@ -6,6 +6,7 @@
 __all__ = ['run']
 
 # %% ../../nbs/40_bench/06_run.ipynb #e5d8c7b6
+import itertools
 import os
 import time
 from copy import copy
@@ -23,8 +24,8 @@ from ..progress import RunBar, busy, is_watched
 from ..registry import adapter_class, create, options
 from ..tables import write_table
 from .config import Config, ConfigEntry, load_config, missing_inputs
-from .pipeline import CellResult, no_baseline, over_baseline, run_cell
-from .plan import Cell, SurveyedImage, count_open, overlapping_ids, survey
+from .pipeline import CellResult, no_baseline, over_baseline, run_cells
+from .plan import Cell, SurveyedImage, count_steps, overlapping_ids, survey
 from .record import cells_beside, mark_unfinished, put_back
 from saliency_playground.bench.results import (
     SUMMARY,
@@ -58,13 +59,15 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
         files.remove_partials(output_dir/".rows")
         with busy("looking at datasets and models", quiet):
             cells, begun = _cells(config, quiet), begin_record(config)
+        by_dataset = [list(together) for _, together in itertools.groupby(cells, lambda cell: cell.dataset_as)]
         before = mark_unfinished(output_dir, begun)
         try:
-            with RunBar([len(cell.items) for cell in cells], lambda i: count_open(cells[i]), quiet) as over:
-                for cell in cells:
-                    cell_results.append(run_cell(cell, config.workers or os.cpu_count() or 1, strict, quiet, over))
+            with _run_bar(by_dataset, quiet) as over:
+                for together in by_dataset:
+                    finished = run_cells(together, config.workers or os.cpu_count() or 1, strict, quiet, over)
+                    cell_results += finished
                     if not config.predict_only:
-                        summary += cell_tables(cell_results[-1])
+                        summary += [row for cell_result in finished for row in cell_tables(cell_result)]
         except BaseException:
             if not cell_results:                                             # no table was touched
                 put_back(output_dir, before)
@@ -79,6 +82,12 @@ def run(config: Config | str | Path | dict, strict: bool = False, quiet: bool | 
     return result
 
 # %% ../../nbs/40_bench/06_run.ipynb #d084515f
+def _run_bar(by_dataset: list[list[Cell]], quiet: bool) -> RunBar:
+    "The bar of a run, by the cells of its datasets; there is none over a single cell, which has its own."
+    return RunBar([2 * sum(len(cell.items) for cell in cells) for cells in by_dataset],
+                  lambda i: sum(map(count_steps, by_dataset[i])), quiet or sum(map(len, by_dataset)) < 2)
+
+
 def _with_one_blur(config: Config) -> Config:
     "The config of a run that leaves observers out, with all maps made from fixations where it does not say from what."
     if not any(_leaves_out(entry) for entry in config.models if entry.as_ in config.active_models):

@@ -127,7 +127,6 @@ class Precomputed(SaliencyModel):
     def __init__(self, path: str | Path, kind: str = "map", key: str | None = None, alpha: str | None = None,
                  stretch: bool = False):
         self.path, self.stored_as, self.key, self.alpha, self.stretch = Path(path), kind, key, alpha, stretch
-        self._read: dict[str, str] = {}                # by image id: a digest of the numbers that were read last
         if alpha not in (None, *images.ALPHAS):
             raise InputError(f"precomputed: alpha is one of {', '.join(images.ALPHAS)}, not {alpha!r}.")
         if kind not in ("map", "density", "log_density"):
@@ -148,22 +147,19 @@ class Precomputed(SaliencyModel):
         return read_stored(self.path, name, self.key, self.alpha)
 
     def fingerprint(self, image_id: str) -> str:
-        "A digest of the numbers stored for this image."
+        "A digest of the file that holds the numbers for this image, and their name in it."
         try:
-            return files.digest(self._values(image_id))
-        except Exception as error:                      # a damaged file costs its image, and says so when it is read
+            name = find_stored(image_id, self._indexed, str(self.path))
+            place, within = (self.path/name, "") if self.path.is_dir() else (self.path, name)
+            return files.digest([files.remembered_sha256(files.regular_file(place)), within])
+        except Exception as error:                      # a file that is not there costs its image, and says so later
             return describe_error(error)
-
-    def fingerprint_now(self, image_id: str) -> str:
-        "A digest of the numbers that the last prediction for this image was made from."
-        return self._read.pop(image_id, None) or self.fingerprint(image_id)
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "What is stored for each sample, brought to its image's size."
         predictions = []
         for sample in samples:
             values = self._values(sample.image_id)
-            self._read[sample.image_id] = files.digest(values)
             predictions.append(as_prediction(values, self.stored_as, sample.size, self.stretch))
         return predictions
 

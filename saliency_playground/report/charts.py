@@ -126,7 +126,8 @@ def distribution_chart(run: RunFiles, dataset: str, metric: str) -> Figure | Non
         above = np.arange(len(rows)) - 0.24
         axis.hlines(above, [number.low for number in numbers], [number.high for number in numbers], colors, lw=2.2,
                     capstyle="round")
-        axis.scatter([number.mean for number in numbers], above, 4.2**2, colors, "D", linewidths=0, zorder=3)
+        axis.scatter([number.mean for number in numbers], above, 4.2**2, colors, marker="D", linewidths=0,
+                     zorder=3)
         beside_it = -0.05 / axis.get_window_extent().width * figure.dpi
         for y, name in enumerate(names):                                 # a tick for each would take five times as long
             axis.text(beside_it, y, name, transform=axis.get_yaxis_transform(), ha="right", va="center")
