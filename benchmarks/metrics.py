@@ -153,7 +153,8 @@ class CenterBias:
             beyond[0][axis], beyond[1][axis] = -1 - beyond[0][axis], 2 * length - 1 - beyond[1][axis]
             places = np.concatenate([places, *beyond], axis=1)
         rows, columns = places[:, np.argsort(places[0])]
-        compiled.splat(rows - corner[0], columns - corner[1], *self.bells, result)
+        result[:] = 0
+        compiled.splat(rows - corner[0], columns - corner[1], np.ones(len(rows)), *self.bells, result)
         return result
 
     def density(self, i: int, logarithms: bool = False):

@@ -10,7 +10,7 @@ __all__ = ['Window', 'WHOLE', 'TRUST', 'Pixels', 'GRID', 'UNITS', 'FixationPool'
 
 # %% ../nbs/12_ceilings.ipynb #aee3d720
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import InputError
-from .maps import pixels
+from .maps import SMALL, compiled_loops, pixels, product
 
 # %% ../nbs/12_ceilings.ipynb #19cadf7c
 @dataclass(frozen=True, eq=False)
@@ -45,8 +45,14 @@ class FixationPool:
 # %% ../nbs/12_ceilings.ipynb #4ac58666
 def _mass(length: int, at: np.ndarray, bandwidth: float) -> np.ndarray:
     "What a Gaussian of height 1 around each of the pixels `at` sums to over the pixels 0 … length−1."
-    reach = np.cumsum(np.exp(-0.5 * (np.arange(length) / bandwidth)**2))
+    reach = _reach(length, float(bandwidth))
     return reach[at] + reach[length - 1 - at] - 1
+
+
+@functools.lru_cache(maxsize=16)
+def _reach(length: int, bandwidth: float) -> np.ndarray:
+    "What a Gaussian of height 1 around pixel 0 sums to up to each of the pixels 0 … length−1."
+    return np.cumsum(np.exp(-0.5 * (np.arange(length) / bandwidth)**2))
 
 
 def axis_kernels(length: int, at: np.ndarray, bandwidth: float) -> np.ndarray:
@@ -65,14 +71,17 @@ WHOLE: Window = (slice(None), slice(None))
 
 
 def _kernel_sum(rows: np.ndarray, columns: np.ndarray, size: tuple[int, int], bandwidth: ArrayLike,
-                window: Window = WHOLE) -> np.ndarray:
-    "The kernels around n pixels added up, of sum n: (height, width), or only the rows and columns of a window."
+                window: Window = WHOLE, onto: np.ndarray | None = None) -> np.ndarray:
+    """The kernels around n pixels added up, of sum n: (height, width), or only the rows and columns of a window.
+
+    onto: what is added, of the same shape.
+    """
     (height, width), (down, across), (ys, xs) = size, np.broadcast_to(bandwidth, 2), window
     if len(rows) <= min(size):
-        return axis_kernels(height, rows, down)[ys] @ axis_kernels(width, columns, across)[xs].T
+        return product(axis_kernels(height, rows, down)[ys], axis_kernels(width, columns, across)[xs].T, onto)
     counts = np.bincount(rows * width + columns, minlength=height * width).reshape(size).astype(float)
-    return (axis_kernels(height, np.arange(height), down)[ys] @ counts
-            @ axis_kernels(width, np.arange(width), across)[xs].T)
+    by_row = product(axis_kernels(height, np.arange(height), down)[ys], counts)
+    return product(by_row, axis_kernels(width, np.arange(width), across)[xs].T, onto)
 
 # %% ../nbs/12_ceilings.ipynb #93f031ec
 def kde(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: float) -> np.ndarray:
@@ -118,10 +127,16 @@ def loo_center_bias(pool: FixationPool, i: int, size: tuple[int, int], bandwidth
     if not (0 <= uniform < 1 and bandwidth > 0):
         raise InputError(f"bandwidth is a share above 0 and uniform one from 0 to below 1, not {bandwidth!r} and "
                          f"{uniform!r}.")
+    return _log(_loo_density(pool, i, size, bandwidth, uniform, total))
+
+
+def _loo_density(pool: FixationPool, i: int, size: tuple[int, int], bandwidth: float, uniform: float,
+                 total: np.ndarray | None) -> np.ndarray:
+    "The density itself, (height, width) of sum 1; arguments as for `loo_center_bias`."
     own, n_pixels = pool.image == i, size[0] * size[1]
     n = np.count_nonzero(~own)
     if n == 0:
-        return np.full(size, -np.log(n_pixels))
+        return np.full(size, 1 / n_pixels)
     if total is None:
         others = sum_kernels(pool[~own], size, bandwidth)
     else:
@@ -131,7 +146,7 @@ def loo_center_bias(pool: FixationPool, i: int, size: tuple[int, int], bandwidth
             others[np.ix_(*window)] = sum_kernels(pool[~own], size, bandwidth, window)
     others *= (1 - uniform) / n
     others += uniform / n_pixels
-    return _log(others)
+    return others
 
 # %% ../nbs/12_ceilings.ipynb #94b34766
 TRUST = 1e-4     # a remainder below this share of what it was subtracted from is computed anew
@@ -188,6 +203,42 @@ def kernels_at(at: Pixels, around: Pixels, size: tuple[int, int], bandwidth: Arr
                                           for block in blocks)])
 
 
+# %% ../nbs/12_ceilings.ipynb #003f72a2
+_KEPT = 2**15     # pairs on an image whose distances are kept: 200 such images take 50 MB
+
+
+def _sums_by_part(at: Pixels, size: tuple[int, int], of: np.ndarray,
+                  unit: tuple[int, int] = (1, 1)) -> Callable[[float], np.ndarray]:
+    """A function of the bandwidth: what the kernels of each part of n pixels add up to at each of the n, (n, parts).
+
+    at: rows and columns, n >= 1. size: (height, width). of: (n,) integers, the part that each belongs to, 0, 1, …
+    unit: how many pixels one of the bandwidth is, down and across.
+    """
+    n, parts = len(of), int(of.max()) + 1
+    if n**2 > _BLOCK // 4:
+        groups = [(at[0][of == part], at[1][of == part]) for part in range(parts)]
+        return lambda bandwidth: np.stack([kernels_at(at, group, size, np.multiply(bandwidth, unit))
+                                           for group in groups], axis=1)
+    from saliency_playground.opencv import cv2
+    order = np.argsort(of, kind="stable")
+    around = at[0][order], at[1][order]
+    starts = np.searchsorted(of[order], np.arange(parts))
+
+    def squares() -> np.ndarray:
+        down, across = (((place[:, None] - other) / one)**2
+                        for place, other, one in zip(at, around, unit, strict=True))
+        return np.add(down, across, out=down)
+    kept = squares() if n**2 <= _KEPT else None
+
+    def sums(bandwidth: float) -> np.ndarray:
+        table = (squares() if kept is None else kept) * (-0.5 / bandwidth**2)
+        cv2.exp(table, table)
+        table /= np.multiply(*(_mass(length, other, bandwidth * one)
+                               for length, other, one in zip(size, around, unit, strict=True)))
+        return np.add.reduceat(table, starts, axis=1)
+    return sums
+
+
 # %% ../nbs/12_ceilings.ipynb #7b9e84a9
 GRID = 256     # cells a side of the grid on which bandwidths are chosen
 
@@ -200,24 +251,36 @@ def center_bias_at(pool: FixationPool, bandwidth: float, uniform: float = 0.01, 
     size: (height, width) of the grid the places are rounded to.
     Returns (n,) float64 in the pool's order, NaN for the other images. Its log2 is the likelihood over uniform, in bit.
     """
-    total = sum_kernels(pool, size, bandwidth) if total is None else total
-    likelier, n_pixels = np.full(len(pool), np.nan), size[0] * size[1]
-    rows, columns = pool_pixels(pool, size)
-    for i, own in _places_of(pool, images).items():
-        n, at = len(pool) - len(own), (rows[own], columns[own])
-        here = total[at]
-        others = np.maximum(here - kernels_at(at, at, size, np.multiply(bandwidth, size)), 0)
-        doubtful = others + uniform / (1 - uniform) * n / n_pixels < TRUST * here
-        if n and doubtful.any():
-            elsewhere = pool.image != i
-            others[doubtful] = kernels_at((at[0][doubtful], at[1][doubtful]), (rows[elsewhere], columns[elsewhere]),
-                                          size, np.multiply(bandwidth, size))
-        likelier[own] = (1 - uniform) * others * n_pixels / n + uniform if n else 1
+    return _center_bias_by_width(pool, uniform, images, size)(bandwidth, total)
+
+
+def _center_bias_by_width(pool: FixationPool, uniform: float, images: Sequence[int] | None,
+                          size: tuple[int, int]) -> Callable[..., np.ndarray]:
+    "`center_bias_at` as a function of the bandwidth, and of the total if the caller has it."
+    n_pixels, places = size[0] * size[1], _places_of(pool, images)
+    own_pixels = {i: pool_pixels(pool[own], size) for i, own in places.items() if len(own)}
+    own_sums = {i: _sums_by_part(at, size, np.zeros(len(at[0]), dtype=int), size) for i, at in own_pixels.items()}
+
+    def likelier(bandwidth: float, total: np.ndarray | None = None) -> np.ndarray:
+        total = sum_kernels(pool, size, bandwidth) if total is None else total
+        found = np.full(len(pool), np.nan)
+        for i, at in own_pixels.items():
+            n, here = len(pool) - len(at[0]), total[at]
+            others = np.maximum(here - own_sums[i](bandwidth)[:, 0], 0)
+            doubtful = others + uniform / (1 - uniform) * n / n_pixels < TRUST * here
+            if n and doubtful.any():
+                others[doubtful] = kernels_at((at[0][doubtful], at[1][doubtful]),
+                                              pool_pixels(pool[pool.image != i], size), size,
+                                              np.multiply(bandwidth, size))
+            found[places[i]] = (1 - uniform) * others * n_pixels / n + uniform if n else 1
+        return found
     return likelier
 
 
 def _places_of(pool: FixationPool, images: Sequence[int] | None) -> dict[int, np.ndarray]:
     "Where in a pool the fixations of each image are, in order; of these images, or of all."
+    if images is not None and len(images) == 1:
+        return {int(images[0]): np.flatnonzero(pool.image == images[0])}
     order = np.argsort(pool.image, kind="stable")
     found, first = np.unique(pool.image[order], return_index=True)
     places = dict(zip(found.tolist(), np.split(order, first[1:]), strict=True)) if len(pool) else {}
@@ -233,7 +296,9 @@ class LeaveOneOutCenterBias:
     def __init__(self, pool: FixationPool, bandwidth: ArrayLike, uniform: float = 0.01):
         self.pool, self.uniform = pool, uniform
         self._bandwidth = np.asarray(bandwidth, dtype=float)
-        self._total = functools.lru_cache(maxsize=5)(lambda size, bandwidth: sum_kernels(pool, size, bandwidth))
+        largest = int(np.max(pool.width * pool.height, initial=1))
+        remember = functools.lru_cache(max(5, _TOTALS // largest))
+        self._total = remember(lambda size, bandwidth: sum_kernels(pool, size, bandwidth))
 
     def bandwidth_of(self, i: int) -> float:
         "The bandwidth for image i, a share of height and width."
@@ -241,14 +306,21 @@ class LeaveOneOutCenterBias:
 
     def __call__(self, i: int, size: tuple[int, int]) -> np.ndarray:
         "The natural-log density for image i: (height, width) float64."
+        return _log(self.density(i, size))
+
+    def density(self, i: int, size: tuple[int, int]) -> np.ndarray:
+        "The density itself: (height, width) float64, sum 1."
         bandwidth = self.bandwidth_of(i)
-        return loo_center_bias(self.pool, i, size, bandwidth, self.uniform, self._total(tuple(size), bandwidth))
+        return _loo_density(self.pool, i, size, bandwidth, self.uniform, self._total(tuple(size), bandwidth))
 
     def at_fixations(self, i: int, size: tuple[int, int]) -> np.ndarray:
         "The same at the image's own fixations, (n,) in the pool's order: all that an information gain needs."
         bandwidth = self.bandwidth_of(i)
         likelier = center_bias_at(self.pool, bandwidth, self.uniform, [i], size, self._total(tuple(size), bandwidth))
         return np.log(likelier[self.pool.image == i] / (size[0] * size[1]))
+
+
+_TOTALS = 2**24     # pixels of the sums that are remembered: 128 MB of them, or five maps
 
 # %% ../nbs/12_ceilings.ipynb #24c5c600
 def _subsample(images: ArrayLike, most: int, seed: int) -> list[int]:
@@ -284,9 +356,8 @@ def fit_bandwidth(pool: FixationPool, uniform: float = 0.01, most: int = 200, se
     if not 1e-6 <= uniform < 1:
         raise InputError(f"uniform is {uniform!r}: with less than 1e-6 one stray fixation decides the bandwidth, and 1 "
                          "leaves nothing to fit.")
-    scored = _subsample(images, most, seed)
-    return _maximize(lambda bandwidth: np.nanmean(np.log2(center_bias_at(pool, bandwidth, uniform, scored))), 0.005,
-                     0.5)
+    likelier = _center_bias_by_width(pool, uniform, _subsample(images, most, seed), (GRID, GRID))
+    return _maximize(lambda bandwidth: np.nanmean(np.log2(likelier(bandwidth))), 0.005, 0.5)
 
 # %% ../nbs/12_ceilings.ipynb #a448809f
 _Fit = TypeVar("_Fit")
@@ -329,16 +400,15 @@ def predictors_at(x: ArrayLike, y: ArrayLike, size: tuple[int, int], bandwidth: 
     of p.
     Raises ValueError if a fixation lies outside.
     """
-    rows, columns = at = pixels(x, y, size)
-    share = panel / panel.sum(axis=0)
-    if len(rows)**2 <= _BLOCK // 4:                         # few: one table of all pairs
-        likelier = _pairs(at, at, size, bandwidth) @ share
-    else:                                                   # fixations that are part of the same predictors go together
-        parts = np.packbits(panel, axis=1)
-        _, first, of = np.unique(parts.view(f"S{parts.shape[1]}")[:, 0], return_index=True, return_inverse=True)
-        sums = [kernels_at(at, (rows[of == k], columns[of == k]), size, bandwidth) for k in range(len(first))]
-        likelier = np.stack(sums, axis=1) @ share[first]
-    return np.where(panel, np.nan, likelier * (size[0] * size[1]))
+    return np.where(panel, np.nan, _predictors_by_width(pixels(x, y, size), size, panel)(bandwidth))
+
+
+def _predictors_by_width(at: Pixels, size: tuple[int, int], panel: np.ndarray) -> Callable[[float], np.ndarray]:
+    "`predictors_at` as a function of the bandwidth, with a number everywhere. at: rows and columns of the fixations."
+    packed = np.packbits(panel, axis=1)               # fixations that are part of the same predictors are one part
+    _, first, of = np.unique(packed.view(f"S{packed.shape[1]}")[:, 0], return_index=True, return_inverse=True)
+    sums, shares = _sums_by_part(at, size, of), panel[first] / panel.sum(axis=0) * (size[0] * size[1])
+    return lambda bandwidth: product(sums(bandwidth), shares)
 
 # %% ../nbs/12_ceilings.ipynb #5c51bd02
 def fit_mixture_weights(components: ArrayLike, gap: float = 1e-5, most: int = 2000) -> np.ndarray:
@@ -349,17 +419,31 @@ def fit_mixture_weights(components: ArrayLike, gap: float = 1e-5, most: int = 20
     Returns (c,) float64, >= 0, sum 1. Raises ValueError if a fixation has density 0 under every component.
     Source: Dempster, Laird & Rubin, JRSS B 39 (1977); the gap follows from concavity.
     """
-    components = np.asarray(components, dtype=float)
-    if components.ndim != 2 or not components.size or not components.max(axis=1).min() > 0:
+    columns = np.ascontiguousarray(np.asarray(components, dtype=float).T)
+    if columns.ndim != 2 or not columns.size or not columns.max(axis=0).min() > 0:
         raise InputError("weights are fitted to (n, c) densities, above 0 in some component for every fixation; got "
-                         f"shape {components.shape}.")
-    weights = np.full(components.shape[1], 1 / components.shape[1])
+                         f"shape {np.shape(components)}.")
+    weights, gain_of = np.full(len(columns), 1 / len(columns)), _gains(columns)
     for _ in range(most):
-        gain = (1 / (components @ weights)) @ components / len(components)
+        gain = gain_of(weights)
         if gain.max() - 1 < gap:
             break
         weights = weights * gain
     return weights / weights.sum()
+
+
+def _gains(columns: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    "A function of the weights (c,): the mean of each component's share, (c,). columns: the components (c, n)."
+    c, n = columns.shape
+    loops = compiled_loops() if c == 3 and n >= _MANY_CASES else None
+    if loops:
+        return lambda weights: np.array(loops.mean_shares(*columns, weights))
+    blocks = [columns[:, k:k + _THREADLESS // c] for k in range(0, n, _THREADLESS // c)]
+    return lambda weights: sum(block @ (1 / (weights @ block)) for block in blocks) / n
+
+
+_MANY_CASES = 2**14     # for fewer Numba is not worth its import
+_THREADLESS = 9000      # numbers in a matrix for which BLAS starts no thread to multiply it with a vector
 
 # %% ../nbs/12_ceilings.ipynb #885a0e97
 class MixtureFit(NamedTuple):
@@ -397,17 +481,20 @@ def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray],
     panels = {i: predictor_masks(observers[i], alone) for i in images}
     cases, rng = sum(np.count_nonzero(~panel) for panel in panels.values()), np.random.default_rng(0)
     share = _CASES / max(_CASES, cases)
-    mixture_parts = []
+    mixture_parts, beside = [], [np.empty(0)]
     for i, own in _places_of(pool, images).items():
         on_image, panel = pool[own], panels[i]
         scored = ~panel if share == 1 else ~panel & (rng.random(panel.shape) < share)
-        beside = np.broadcast_to(center[own][:, None], panel.shape)[scored]
         size = int(on_image.height[0]), int(on_image.width[0])
-        beside = np.stack([beside, np.ones(len(beside))], axis=1)
-        mixture_parts.append((on_image, size, px_of(i, size), panel, scored, beside))
-    return lambda bandwidth: np.concatenate(
-        [np.column_stack([predictors_at(on_image.x, on_image.y, size, bandwidth * px, panel)[scored], beside])
-         for on_image, size, px, panel, scored, beside in mixture_parts])
+        predictors = _predictors_by_width(pixels(on_image.x, on_image.y, size), size, panel)
+        mixture_parts.append((predictors, px_of(i, size), scored))
+        beside.append(np.broadcast_to(center[own][:, None], panel.shape)[scored])
+    of_center = np.concatenate(beside)
+
+    def components(bandwidth: float) -> np.ndarray:
+        by_observers = [predictors(bandwidth * px)[scored] for predictors, px, scored in mixture_parts]
+        return np.stack([np.concatenate(by_observers), of_center, np.ones(len(of_center))]).T
+    return components
 
 
 _CASES = 2**19     # of more fixations × predictors, about so many are drawn to choose weights and bandwidth
@@ -466,7 +553,8 @@ def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray]
 
     def bits(width: float) -> float:
         densities = components(width)
-        return np.log2(densities @ best_weights(densities)).mean()
+        mixed = sum(weight * density for weight, density in zip(best_weights(densities), densities.T, strict=True))
+        return np.log2(mixed).mean()
 
     if bandwidth is None:
         sizes = _sizes(pool, able)
@@ -493,6 +581,45 @@ def mix_observers(observers: np.ndarray | None, center: np.ndarray, weights: Seq
     density = of_center * center + of_uniform / center.size
     return _log(density if observers is None else density + of_observers * observers)
 
+# %% ../nbs/12_ceilings.ipynb #7d1d2af0
+def _kernels_above(floor: float, at: Pixels, size: tuple[int, int], bandwidth: float,
+                   onto: np.ndarray | None = None) -> np.ndarray:
+    """`_kernel_sum`, in which a kernel may end where it is below 2⁻⁵⁵ of a floor that its mean with others is added to.
+
+    onto may be written over.
+    """
+    (rows, columns), loops = at, compiled_loops() if floor > 0 and size[0] * size[1] >= SMALL else None
+    heights = 1 / np.multiply(*(_mass(length, place, bandwidth) for length, place in zip(size, at, strict=True)))
+    reach = np.inf if loops is None else bandwidth * np.sqrt(2 * np.log(max(2, 2**55 * heights.max() / floor)))
+    if loops is None or len(rows) > min(size) or (2 * reach)**2 > _SPLAT_GAIN * size[0] * size[1]:
+        return _kernel_sum(rows, columns, size, bandwidth, onto=onto)
+    bell = np.exp(-0.5 * (np.arange(-int(reach) - 1, int(reach) + 2) / bandwidth)**2)
+    order, made = np.argsort(rows), np.zeros(size) if onto is None else onto
+    loops.splat(rows[order], columns[order], heights[order], bell, bell, made)
+    return made
+
+
+_SPLAT_GAIN = 0.6     # of the image, in kernels: if they are larger, a matrix product is quicker
+
+
+def _sums_without(groups: Sequence[Pixels], size: tuple[int, int], bandwidth: float, floor: float = 0.0,
+                  common: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """For each of two or more groups of pixels, what the kernels of all others add up to: (height, width) each.
+
+    floor: see `_kernels_above`. common: a sum that all of them hold, which may be written over. Takes memory for log2
+    of the groups maps.
+    """
+    if len(groups) == 1 and common is not None:
+        yield common
+        return
+    first, second = groups[:len(groups) // 2], groups[len(groups) // 2:]
+    for here, there in ((first, second), (second, first)):
+        rows, columns = (np.concatenate(axis) for axis in zip(*there, strict=True))
+        onto = common.copy() if here is first and common is not None else common      # the second has it to itself
+        yield from _sums_without(here, size, bandwidth, floor,
+                                 _kernels_above(floor, (rows, columns), size, bandwidth, onto))
+
+
 # %% ../nbs/12_ceilings.ipynb #8158c725
 class ObserverMixture:
     """The observers of a dataset as predictors of each other, with numbers fitted without the image's fold.
@@ -510,27 +637,47 @@ class ObserverMixture:
                                                                          uniform=uniform, **numbers), folds)
         self.fits = [MixtureFit(bandwidth, _three_shares(weights), *rest) for bandwidth, weights, *rest in fits]
         bias = LeaveOneOutCenterBias(pool, [fit.center_bandwidth for fit in self.fits], uniform)
-        self._center = functools.lru_cache(maxsize=1)(lambda i, size: np.exp(bias(i, size)))
+        self._center = functools.lru_cache(maxsize=1)(bias.density)
 
     def log_density(self, i: int, size: tuple[int, int], part: np.ndarray | None = None) -> np.ndarray:
         "The log density for image i from its fixations, or from those in a mask (n,), with center bias and uniform."
         own = self.pool[self.pool.image == i]
         rows, columns = pool_pixels(own if part is None else own[part], size)
-        bandwidth = self.fits[i].bandwidth_on(size, None if self.px_per_dva is None else self.px_per_dva[i])
-        kernel = _kernel_sum(rows, columns, size, bandwidth) / len(rows) if len(rows) else None
+        kernel = _kernel_sum(rows, columns, size, self._bandwidth_on(i, size)) / len(rows) if len(rows) else None
         return mix_observers(kernel, self._center(i, tuple(size)), self.fits[i].weights)
 
-    def leave_one_out(self, i: int, size: tuple[int, int]) -> list[tuple[list, np.ndarray]]:
+    def _bandwidth_on(self, i: int, size: tuple[int, int]) -> float:
+        "The kernels' bandwidth on image i, in pixels."
+        return self.fits[i].bandwidth_on(size, None if self.px_per_dva is None else self.px_per_dva[i])
+
+    def leave_one_out(self, i: int, size: tuple[int, int]) -> Iterator[tuple[list, np.ndarray]]:
         """For each predictor of image i, the observers that it scores and its log density, made without them.
 
-        Raises ValueError if fewer than two are told apart.
+        One after the other, so that few maps are in memory. Raises ValueError if fewer than two are told apart.
         """
         observer = np.asarray(self.observers.get(i, ()))
         if (n := len(np.unique(observer))) < 2:
             raise InputError("observers can only predict each other where there are two or more who are told apart; "
                              f"here {n or 'none'} is known.")
-        return [(np.unique(observer[~part]).tolist(), self.log_density(i, size, part))
-                for part in predictor_masks(observer, self.alone).T]
+        return self._predictors(i, (size[0], size[1]), observer)
+
+    def _predictors(self, i: int, size: tuple[int, int], observer: np.ndarray) -> Iterator[tuple[list, np.ndarray]]:
+        "What `leave_one_out` gives, of the observers who made the fixations on image i."
+        from saliency_playground.opencv import cv2
+        who, of = np.unique(observer, return_inverse=True)
+        rows, columns = pool_pixels(self.pool[self.pool.image == i], size)
+        groups, bandwidth = [(rows[of == k], columns[of == k]) for k in range(len(who))], self._bandwidth_on(i, size)
+        of_kernels, of_center, of_uniform = np.divide(self.fits[i].weights, sum(self.fits[i].weights))
+        beside = of_center * self._center(i, size) + of_uniform / (size[0] * size[1])
+        floor = beside.min() / max(of_kernels, 1e-300)
+        sums = ((_kernels_above(floor, group, size, bandwidth) for group in groups) if self.alone
+                else _sums_without(groups, size, bandwidth, floor))
+        for k, kernels in enumerate(sums):
+            one, n = who[k:k + 1], len(groups[k][0])
+            others = np.delete(who, k)
+            scored, made_of = (others, n) if self.alone else (one, len(rows) - n)
+            density = cv2.scaleAdd(kernels, of_kernels / made_of, beside, kernels)
+            yield scored.tolist(), cv2.log(density, density) if floor > 0 else _log(density)
 
 # %% ../nbs/12_ceilings.ipynb #aaf07765
 def explained_share(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,

@@ -853,10 +853,11 @@ class Ceiling(SaliencyModel):
                              "to first.")
         return self.index_by_id[image_id]
 
-    def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
+    def leave_one_out(self, sample: Sample) -> Iterable[tuple[list, Prediction]]:
         """With which prediction each observer is scored: (observers, a prediction made without any of them), …
 
-        Empty, the default: the one prediction of `predictions` serves all.
+        Empty, the default: the one prediction of `predictions` serves all. They come one after the other, so that not
+        all maps of a large image are in memory.
         """
         return []
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SMALL', 'normalize_map', 'normalize_log_density', 'check_log_density', 'resize', 'pixels', 'counts', 'gaussian_blur',
-           'compiled_loops', 'density', 'aspect_misfit', 'aspect_fault', 'unpadded', 'check_aspect', 'default_sigma',
-           'aggregate_maps']
+           'product', 'compiled_loops', 'density', 'aspect_misfit', 'aspect_fault', 'unpadded', 'check_aspect',
+           'default_sigma', 'aggregate_maps']
 
 # %% ../nbs/09_maps.ipynb #151a2039
 import functools
@@ -186,17 +186,35 @@ def gaussian_blur(values: ArrayLike, sigma: float) -> np.ndarray:
     values, bell = _as_map(values), _bell(_positive(sigma))
     return np.ascontiguousarray(_blur_down(_blur_down(values, bell).T, bell).T)
 
-# %% ../nbs/09_maps.ipynb #6b0b5d2a
-def _splat(rows: np.ndarray, columns: np.ndarray, down: np.ndarray, across: np.ndarray, blurred: np.ndarray) -> None:
-    """Fill `blurred` (height, width) with the sum of bells on points (n,), rows ascending.
+# %% ../nbs/09_maps.ipynb #b89fdefd
+_THREADLESS, _THREADED = 2**18, 2**31      # multiplications: for fewer BLAS starts no thread, for more it is worth it
 
-    `down` and `across`: the bell along columns and rows.
+
+def product(left: np.ndarray, right: np.ndarray, onto: np.ndarray | None = None) -> np.ndarray:
+    """A matrix product, unless it is large, in this thread alone.
+
+    left: (m, k), right: (k, n) float64. onto: (m, n) float64 that is added. Returns (m, n) float64.
     """
-    height, width = blurred.shape
-    left, right = _bells(down, rows, height), _bells(across, columns, width)
+    cost = left.shape[0] * left.shape[1] * right.shape[1]
+    if not _THREADLESS < cost < _THREADED:
+        made = left @ right
+        return made if onto is None else np.add(made, onto, out=made)
+    from saliency_playground.opencv import cv2
+    return cv2.gemm(left, right, 1, onto, 1)
+
+
+# %% ../nbs/09_maps.ipynb #6b0b5d2a
+def _splat(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray,
+           down: np.ndarray, across: np.ndarray, onto: np.ndarray) -> None:
+    """Add bells on points (n,), rows ascending, each times its weight, to a map.
+
+    `down` and `across`: the bell along columns and rows. onto: (height, width) float64.
+    """
+    height, width = onto.shape
+    left, right = _bells(down, rows, height) * weights[:, None], _bells(across, columns, width)
     for top, end, first, last in _strips(height, down.size // 2):
         near = slice(*np.searchsorted(rows, [first, last]))
-        np.matmul(left[near, top:end].T, right[near], out=blurred[top:end])
+        onto[top:end] += product(left[near, top:end].T, right[near])
 
 # %% ../nbs/09_maps.ipynb #f5180332
 SMALL = 2**16                                                              # pixels; below that NumPy does it
@@ -232,10 +250,10 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
     if rows.size > height + width:  # many points: blurring all pixels is less work
         blurred = gaussian_blur(counts(x, y, size), sigma)
         return blurred / blurred.sum()
-    order, blurred = np.argsort(rows), np.empty(size)
+    order, blurred = np.argsort(rows), np.zeros(size)
     total = _inside(bell, rows, height) @ _inside(bell, columns, width)
     loops = compiled_loops() if blurred.size >= SMALL else None
-    (loops.splat if loops else _splat)(rows[order], columns[order], bell / total, bell, blurred)
+    (loops.splat if loops else _splat)(rows[order], columns[order], np.full(len(rows), 1 / total), bell, bell, blurred)
     return blurred
 
 # %% ../nbs/09_maps.ipynb #69801eb7

@@ -42,6 +42,7 @@ main(sys.argv[2:])
 """
 
 RUN = ["run", "--config", "run.yaml", "--quiet"]
+KILLED = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
 def tables(folder: Path) -> dict[str, bytes]:
@@ -76,7 +77,11 @@ def killed_ten_times(config: str, scratch: Path) -> None:
     for attempt in range(10):
         if attempt in at_write:
             process = subprocess.Popen([sys.executable, "-c", DYING, str(rng.randint(1, max(2, n_files // 6))), *RUN])
+<<<<<<< HEAD
             assert process.wait(timeout=600) == -signal.SIGKILL
+=======
+            assert process.wait(timeout=600) == -KILLED, "it did not die of the write"
+>>>>>>> 1c07c7933e9d78796bf1125362239d98c02122e4
             died += 1
             continue
         process = subprocess.Popen([sys.executable, "-m", "saliency_playground", *RUN], stdout=subprocess.DEVNULL)
@@ -108,4 +113,54 @@ datasets:
 - {{name: csv_indexed, as: osie50, index_csv: "{osie50.as_posix()}/fixations.csv", index_base: 1, sigma_px: 24}}
 models: [uniform, center_bias, blur_baseline, spectral_residual]
 heatmaps_png: {{enabled: true, overlay: true}}
+""", scratch)
+
+
+# Runs the command line with a fit that dies at its n-th fold, and says how many folds it fitted.
+DYING_FIT = """
+import os, signal, sys
+from saliency_playground import ceilings
+from saliency_playground.cli.main import main
+
+fitted, fit = [], ceilings.fit_observer_mixture
+def dying_fit(*arguments, **options):
+    if len(fitted) + 1 == int(sys.argv[1]):
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    found = fit(*arguments, **options)
+    fitted.append(found)
+    return found
+
+ceilings.fit_observer_mixture = dying_fit
+try:
+    main(sys.argv[2:])
+finally:
+    print("folds fitted:", len(fitted))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no SIGKILL")
+def test_a_fit_goes_on_where_it_was_killed(scratch):
+    "Each fold of a fit is kept once it is done; nothing is fitted twice, and the tables are those of a calm run."
+    command("toy", "--out", "toy")
+    (scratch / "run.yaml").write_text("""
+datasets: [{name: folder, as: toy, root: toy}]
+models: [single_observer, gold_standard]
+preset: tuebingen
+""", encoding="utf-8")
+    command(*RUN, "--set", "output_dir=calm", "--set", "prediction_cache_dir=calm_predictions")
+    for at_fold in (3, 1, 6):                        # in the first model's fit, at once again, in the second model's
+        died = subprocess.run([sys.executable, "-c", DYING_FIT, str(at_fold), *RUN], capture_output=True, text=True)
+        assert died.returncode == -KILLED, died.stderr
+    done = subprocess.run([sys.executable, "-c", DYING_FIT, "0", *RUN], capture_output=True, text=True, check=False)
+    assert "folds fitted: 3" in done.stdout, done.stdout + done.stderr      # 2, 0, then 3 and 2: of ten three are left
+    assert tables(scratch / "outputs" / "run") == tables(scratch / "calm")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="allowed on this system: Windows has no SIGKILL")
+def test_ceilings(scratch):
+    command("toy", "--out", "toy")
+    killed_ten_times("""
+datasets: [{name: folder, as: toy, root: toy}]
+models: [center_bias_crossval, single_observer, gold_standard]
+preset: tuebingen
 """, scratch)

@@ -8,6 +8,7 @@ __all__ = ['inputs_by_metric', 'ImageInputs', 'measure', 'as_seen_by', 'average_
 # %% ../../nbs/40_bench/03_scoring.ipynb #a76992d8
 import functools
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -104,7 +105,7 @@ def measure(cell: Cell, image: ImageInputs, prediction: Prediction) -> tuple[dic
     "The scores of a prediction for an image, and those of single observers: {observers, n, scores} each."
     sample, score_all = image.sample, _Scorer(cell, image, prediction)
     observers = sample.fixations.observers if sample.fixations is not None else []
-    pairs: list[tuple[list, Prediction]] = []
+    pairs: Iterable[tuple[list, Prediction]] = []
     leaves_out = isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES
     if isinstance(cell.model, Ceiling) and leaves_out:
         pairs = cell.model.leave_one_out(sample) if len(observers) > 1 else []

@@ -184,8 +184,8 @@ def kl_and_sim(p: ArrayLike, q: ArrayLike, pair: Moments | None = None, eps: flo
 def exp_density(log_density: ArrayLike) -> np.ndarray:
     "exp of natural logarithms (height, width), as float64; -inf becomes 0, NaN stays NaN."
     from saliency_playground.opencv import cv2
-    log_density = np.asarray(log_density, dtype=float)
-    return cv2.exp(log_density).reshape(log_density.shape)
+    density = np.array(log_density, dtype=float)
+    return cv2.exp(density, density).reshape(density.shape)
 
 # %% ../../nbs/11_metrics/03_fast.ipynb #65efdf5d
 NEEDS = {"AUC": ("x",), "sAUC": ("x", "other_x"), "NSS": ("x",), "LL": ("x", "log_density"), "IG": ("x", "baseline"),

@@ -7,7 +7,9 @@ __all__ = ['ObserverCeiling']
 
 # %% ../../nbs/34_models/07_observers_base.ipynb #51135d3b
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from .. import ceilings
 from ..core import Ceiling, Prediction, SaliencyDataset, Sample, labelled_pool
@@ -54,14 +56,15 @@ class ObserverCeiling(Ceiling):
             return f"{self.bandwidth:g}px"
         return "side" if self.px_per_dva is None else "dva"
 
-    def leave_one_out(self, sample: Sample) -> list[tuple[list, Prediction]]:
+    def leave_one_out(self, sample: Sample) -> Iterable[tuple[list, Prediction]]:
         """The densities that score the observers: (observers, a density made without any of them), …
 
-        Raises ValueError naming the image if there are not two observers.
+        One after the other, so that few maps are in memory. Raises ValueError naming the image if there are not two
+        observers.
         """
         i = self.index_of(sample.image_id)
         try:
             pairs = self.mixture.leave_one_out(i, sample.size)
         except ValueError as error:
             raise InputError(f"image {sample.image_id}: {error}") from None
-        return [(observers, Prediction.of(values, "density")) for observers, values in pairs]
+        return ((observers, Prediction(values.astype(np.float32), "density")) for observers, values in pairs)
