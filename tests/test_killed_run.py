@@ -77,11 +77,7 @@ def killed_ten_times(config: str, scratch: Path) -> None:
     for attempt in range(10):
         if attempt in at_write:
             process = subprocess.Popen([sys.executable, "-c", DYING, str(rng.randint(1, max(2, n_files // 6))), *RUN])
-<<<<<<< HEAD
-            assert process.wait(timeout=600) == -signal.SIGKILL
-=======
             assert process.wait(timeout=600) == -KILLED, "it did not die of the write"
->>>>>>> 1c07c7933e9d78796bf1125362239d98c02122e4
             died += 1
             continue
         process = subprocess.Popen([sys.executable, "-m", "saliency_playground", *RUN], stdout=subprocess.DEVNULL)
