@@ -575,15 +575,15 @@ _notes: list["Journal"] = []                                 # where what is lea
 
 def remembered_sha256(path: str | Path) -> str:
     "The SHA-256 of a file, read again only if it may have changed. Raises OSError if the file cannot be read."
-    place, found = os.path.abspath(path), os.stat(path)
-    stamp = [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    place, now, found = os.path.abspath(path), time.time_ns(), os.stat(path)
+    stamp = [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
     known = _known.get(place)
     if known is not None and known[0] == stamp:
         return known[1]
     digest = sha256(place)
-    if abs(time.time_ns() - max(stamp[3:])) > 2_000_000_000:
+    if abs(now - max(stamp[2:])) > 2_000_000_000:
         _known[place] = stamp, digest
-        for notes in _notes[-1:]:
+        for notes in _notes[-1:] if os.name != "nt" else []:      # there, ctime is when a file was made
             notes.put(place, stamp=stamp, digest=digest)
     else:
         _known.pop(place, None)
@@ -676,7 +676,8 @@ def remember_in(path: str | Path) -> Iterator[None]:
     """
     notes = Journal(path)
     for place, entry in notes.entries.items():
-        _known.setdefault(place, (entry["stamp"], entry["digest"]))
+        if {"stamp", "digest"} <= entry.keys():
+            _known.setdefault(place, (entry["stamp"], entry["digest"]))
     _notes.append(notes)
     try:
         yield

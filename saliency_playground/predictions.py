@@ -182,6 +182,10 @@ class PredictionStore:
         self._weights: dict[str, str] = {}                   # by image id: the fingerprint that its key is made of
         self.journal = files.Journal(self.folder/"images.jsonl")
 
+    def is_outdated(self) -> bool:
+        "Whether a model of one's own depends on something else than when the store was made."
+        return self.looked_at is not None and look_at(self._model).parts != self.looked_at.parts
+
     def path(self, image_id: str) -> Path:
         "Where the prediction for an image lies, or would lie."
         return files.path_inside(self.folder, image_id, ".npy")

@@ -15,7 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from .. import files, heatmaps, images, metrics
 from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, Finding, InputError, RunError, count_of, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
+from ..predictions import is_own
 from ..progress import RunBar, progress
 from ..reads import OWN_THREADS
 from .config import Config
@@ -136,7 +138,9 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         return
     if task.needs_row:
         result.scores, result.observers = measure(cell, inputs, prediction)
-        result.facts = prediction_facts(prediction)
+        kept = (cell.store.journal.get(task.item.image_id) or {}) if cell.config.cache_predictions else {}
+        asked = {"second": kept["second"]} if "second" in kept else {}
+        result.facts = prediction_facts(prediction) | asked
     if task.figures:
         settings, paths = cell.config.heatmaps_png, cell.figure_paths(task.item.image_id)
         heat = heatmaps.draw_heatmap(prediction.density(), settings.normalize, settings.colormap)
@@ -186,7 +190,7 @@ def _predict_batch(batch: list[Visit], strict: bool) -> list[Visit]:
 def _answers(cell: Cell, results: list[ImageResult], samples: list[Sample]) -> list[Prediction]:
     "The model's predictions for a batch. Raises InputError if they are none, or if the model's files were changed."
     with cell.watch.predicting():
-        answers = cell.model.predictions(samples)
+        answers = cell.model.predictions([_copy(sample) for sample in samples] if is_own(cell.model) else samples)
     if len(answers) != len(samples):
         raise InputError(f"the model gave {count_of(len(answers), 'prediction')} for "
                          f"{count_of(len(samples), 'image')}.")
@@ -204,9 +208,16 @@ def _keep(result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None
     assert result.prediction is not None, "an image that was predicted"
     key = cell.watch.key(item.image_id, item.image, reads)
     if key != result.task.prediction_key:
-        result.task = replace_keys(cell, result.task, key, reads)
+        result.task = replace_keys(cell, result.task, key, reads)._replace(
+            needs_row=not cell.config.predict_only, figures=tuple(cell.figure_paths(item.image_id)))
     if cell.config.cache_predictions:
         cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads)
+
+
+def _copy(sample: Sample) -> Sample:
+    "A sample whose arrays a model of one's own may write into: other models are scored on the sample, too."
+    names = ("image", "fixations", "gt_map", "participant_maps", "nonfix")
+    return replace(sample, meta=dict(sample.meta), **{name: deepcopy(getattr(sample, name)) for name in names})
 
 
 def _check_prediction(prediction: Prediction, sample: Sample) -> None:
@@ -328,15 +339,17 @@ def hold_folders(cells: Sequence[Cell]) -> Iterator[None]:
         if cell.config.heatmaps_png.enabled:
             folders.append(Path(cell.config.heatmaps_png.out_dir, cell.dataset_as, cell.model_as))
     with ExitStack() as stack:
-        for folder in sorted(folders, key=os.path.abspath):                # two runs never wait for each other
+        for folder in sorted(folders, key=os.path.realpath):                # two runs never wait for each other
             if stack.enter_context(files.lock(folder, to_read=True)):
                 files.remove_partials(folder)
         try:
             yield
         finally:
             for cell in cells:
-                cell.store.journal.close()
-                cell.rows.close()
+                if "store" in vars(cell):
+                    cell.store.journal.close()
+                if "rows" in vars(cell):
+                    cell.rows.close()
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #c1a00002
 def run_cells(cells: Sequence[Cell], workers: int, strict: bool = False, quiet: bool = True,
@@ -358,15 +371,32 @@ def run_cells(cells: Sequence[Cell], workers: int, strict: bool = False, quiet: 
         over.begin(sum(each.steps for each in passes(cell_results)))
         for cell_result in cell_results:
             if any(task.steps for task in cell_result.tasks):
-                _fit(cell_result.cell, any(task.needs_row for task in cell_result.tasks), quiet)
+                rows = any(task.needs_row or task.needs_prediction for task in cell_result.tasks)   # see `_keep`
+                _fit(cell_result.cell, rows and not cell_result.cell.config.predict_only, quiet)
         while todo := passes(cell_results):
             for number, each in enumerate(todo):
+                if each.predicts is not None and any(other.n_predicted for other in cell_results):
+                    _look_again(each.predicts)
                 over.begin(each.steps, sum(after.steps for after in todo[number + 1:]))
                 _run_pass(each, workers, strict, quiet, over)
         for cell_result in cell_results:
             if cell_result.n_predicted >= ASK_TWICE_FROM:
                 _record_second(cell_result)
     return cell_results
+
+def _look_again(cell_result: CellResult) -> None:
+    """Ask anew what a model of one's own depends on, right before it predicts.
+
+    A model that has predicted before it may have changed what both use.
+    """
+    cell = cell_result.cell
+    if cell_result.n_predicted or not cell.store.is_outdated():
+        return
+    cell.store.journal.close()
+    for made in ("store", "watch"):
+        vars(cell).pop(made, None)
+    cell_result.tasks = [task.done() if task.item.image_id in cell_result.errors else task for task in pending(cell)]
+
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #7105aecd
 def _run_pass(todo: Pass, workers: int, strict: bool, quiet: bool, over: RunBar) -> None:
@@ -447,10 +477,13 @@ def _ask_again(cell_result: CellResult, visit: Visit) -> None:
     assert visit.predicted is not None and visit.predicted.prediction is not None, "only what was predicted is asked"
     try:
         second: float | str = answers_differ(visit.predicted.prediction,
-                                             cell_result.cell.model.predictions([visit.inputs.sample])[0])
+                                             cell_result.cell.model.predictions([_copy(visit.inputs.sample)])[0])
     except Exception as error:                           # a model may raise anything
         second = describe_error(error)
     cell_result.second = visit.item.image_id, second
+    cell = cell_result.cell                              # a kill before the row is written must not lose it
+    if cell.config.cache_predictions and (entry := cell.store.journal.get(visit.item.image_id)):
+        cell.store.journal.put(visit.item.image_id, **entry | {"second": second})
 
 
 def _record_second(cell_result: CellResult) -> None:

@@ -196,7 +196,7 @@ def replace_keys(cell: Cell, task: Task, prediction_key: str, reads: Iterable[st
 def pending(cell: Cell) -> list[Task]:
     "What a cell must still do for each of its images; nothing for one that could not be surveyed."
     store = cell.store                                   # made first: it reads files of code, which are no matter here
-    with files.remember_in(Path(cell.config.output_dir, ".rows", f"{cell.name}.files.jsonl")):
+    with files.remember_in(Path(cell.config.output_dir, ".files", f"{cell.name}.jsonl")):
         return _tasks(cell, store)
 
 

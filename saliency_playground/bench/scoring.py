@@ -76,7 +76,8 @@ class ImageInputs:
         if key in self._seen_by:
             return self._seen_by[key]
         target = as_seen_by(sample, observers)
-        if sample.fixations is not None and len(sample.fixations.observers) * math.prod(sample.size) <= _MOST_SHARED:
+        if (len(observers) == 1 and sample.fixations is not None          # other groups are one model's alone
+            and len(sample.fixations.observers) * math.prod(sample.size) <= _MOST_SHARED):
             self._seen_by[key] = target
         return target
 
