@@ -8,6 +8,7 @@ __all__ = ['USUAL_NAMES', 'OPTION_OF', 'folder_kind', 'usual_folders', 'dataset_
            'fixations_among', 'folder_records', 'partner_findings', 'FolderDataset']
 
 # %% ../../nbs/30_datasets/10_layout.ipynb #53a4dd17
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -206,7 +207,8 @@ def find_image_files(folder: Path, spared: Collection[Path] = ()) -> tuple[dict[
     spared: files and folders in it that serve something else. Raises DatasetError if there is none, or if two share an
     id.
     """
-    apart = {path.name for path in list_files(folder) if path in spared or path.resolve() in spared} if spared else ()
+    apart = {path.name for path in list_files(folder)
+             if path in spared or Path(os.path.realpath(path)) in spared} if spared else ()   # a link may be a circle
     everything = [(name, path) for name, path in walk_files(folder, None, depth=4)
                   if not apart or path.parts[len(folder.parts)] not in apart]
     pictures = [(name, path) for name, path in everything if path.suffix.lower() in images.IMAGE_SUFFIXES]
