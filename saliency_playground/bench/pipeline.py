@@ -18,7 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,8 +71,12 @@ class Visit:
     @property
     def results(self) -> list[ImageResult]:
         "All its results."
-        apart = [self.predicted] if self.predicted is not None and self.predicted not in self.scored else []
-        return [*apart, *self.scored]
+        return _with(self.predicted, self.scored)
+
+
+def _with(first: Any, others: list) -> list:
+    "Several things, and before them the first if there is one and it is not among them."
+    return others if first is None or first in others else [first, *others]
 
 
 @contextmanager
@@ -121,7 +125,7 @@ def score_visit(visit: Visit, strict: bool) -> Visit:
                 _score(result, visit.inputs)
             if not result.new:
                 result.prediction = None
-    if not all(result.error for result in visit.results):
+    if hasattr(visit, "inputs"):
         visit.inputs.let_go()
     return visit
 
@@ -239,7 +243,6 @@ class CellResult:
     n_predicted: int = 0
     n_scored: int = 0
     seconds: float = 0.0
-    second: tuple[str, float | str] | None = None      # an image that was asked for twice, how far apart or why not
 
     def finish(self, task: Task) -> None:
         "Note what an image's task has become."
@@ -274,8 +277,7 @@ class Pass(NamedTuple):
     @property
     def cells(self) -> list[CellResult]:
         "All its cells."
-        apart = [self.predicts] if self.predicts is not None and self.predicts not in self.scored else []
-        return [*apart, *self.scored]
+        return _with(self.predicts, self.scored)
 
     @property
     def title(self) -> str:
@@ -374,15 +376,14 @@ def run_cells(cells: Sequence[Cell], workers: int, strict: bool = False, quiet: 
                 rows = any(task.needs_row or task.needs_prediction for task in cell_result.tasks)   # see `_keep`
                 _fit(cell_result.cell, rows and not cell_result.cell.config.predict_only, quiet)
         while todo := passes(cell_results):
+            steps = [each.steps for each in todo]
             for number, each in enumerate(todo):
                 if each.predicts is not None and any(other.n_predicted for other in cell_results):
                     _look_again(each.predicts)
-                over.begin(each.steps, sum(after.steps for after in todo[number + 1:]))
+                over.begin(each.steps, sum(steps[number + 1:]))
                 _run_pass(each, workers, strict, quiet, over)
-        for cell_result in cell_results:
-            if cell_result.n_predicted >= ASK_TWICE_FROM:
-                _record_second(cell_result)
     return cell_results
+
 
 def _look_again(cell_result: CellResult) -> None:
     """Ask anew what a model of one's own depends on, right before it predicts.
@@ -420,7 +421,7 @@ def _run_pass(todo: Pass, workers: int, strict: bool, quiet: bool, over: RunBar)
     if (predicts := todo.predicts) is not None and predicts.n_predicted:
         scores = not predicts.cell.config.predict_only
         if scores and smallest is not None and predicts.n_predicted >= ASK_TWICE_FROM:
-            _ask_again(predicts, smallest)
+            _ask_again(predicts.cell, smallest)
         predicts.cell.watch.settle()
     for each in todo.cells:
         each.seconds += (time.perf_counter() - start) / len(todo.cells)
@@ -472,22 +473,19 @@ def no_baseline(config: Config, why: object) -> Finding:
 ASK_TWICE_FROM = 5                # predictions computed anew; with fewer, one more would cost too large a share
 
 
-def _ask_again(cell_result: CellResult, visit: Visit) -> None:
-    "Ask the model a second time for an image, and note how far the answers are apart."
+def _ask_again(cell: Cell, visit: Visit) -> None:
+    """Ask the model a second time for an image, and keep how far the answers are apart.
+
+    It is kept with the prediction, from which a row that is scored later takes it, and with the row if that is there.
+    """
     assert visit.predicted is not None and visit.predicted.prediction is not None, "only what was predicted is asked"
     try:
         second: float | str = answers_differ(visit.predicted.prediction,
-                                             cell_result.cell.model.predictions([_copy(visit.inputs.sample)])[0])
+                                             cell.model.predictions([_copy(visit.inputs.sample)])[0])
     except Exception as error:                           # a model may raise anything
         second = describe_error(error)
-    cell_result.second = visit.item.image_id, second
-    cell = cell_result.cell                              # a kill before the row is written must not lose it
-    if cell.config.cache_predictions and (entry := cell.store.journal.get(visit.item.image_id)):
-        cell.store.journal.put(visit.item.image_id, **entry | {"second": second})
-
-
-def _record_second(cell_result: CellResult) -> None:
-    "Keep with the image's row how far the answers are apart, if it has one."
-    rows, (image_id, second) = cell_result.cell.rows, cell_result.second or ("", 0.0)
-    if entry := rows.get(image_id):
-        rows.put(image_id, **entry | {"facts": entry["facts"] | {"second": second}})
+    image_id = visit.item.image_id
+    if cell.config.cache_predictions and (kept := cell.store.journal.get(image_id)):
+        cell.store.journal.put(image_id, **kept | {"second": second})
+    if entry := cell.rows.get(image_id):
+        cell.rows.put(image_id, **entry | {"facts": entry["facts"] | {"second": second}})
