@@ -143,7 +143,8 @@ def _undefined_notes(run: RunFiles, dataset: str, summary: pd.DataFrame) -> list
 def _of_one_value(run: RunFiles, summary: pd.DataFrame) -> list[str]:
     "The models whose scores, where such a map has one, are those of a map that says nothing."
     constant = summary.metric.map({name: metric.constant_map for name, metric in run.columns.items()})
-    same = (summary["mean"] == constant).where(constant.notna() & summary["mean"].notna())
+    near = pd.Series(np.isclose(summary["mean"], constant, rtol=0, atol=1e-5), summary.index)   # of float32
+    same = near.where(constant.notna() & summary["mean"].notna())
     return [model for model, own in same.groupby(summary.model, sort=False) if own.notna().any() and own.dropna().all()]
 
 
