@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -19,17 +20,16 @@ from common import machine, table
 
 NAMES = ("image_id", "observer", "x", "y", "t", "duration", "image_path")
 READINGS = {
-    "pandas.read_csv": "pandas.read_csv(path)",
     "read_table": "read_table(path)",
     "read_table and its fixations": "table = read_table(path, numbers=POINT_NUMBERS); "
     "points_from_columns(table.columns, table.lines)",
-    "csv_indexed, opened": "long_records(Path(path), *read_table(path, numbers=POINT_NUMBERS)[:2])",
+    "csv_indexed, opened": "CsvIndexed(path)",
 }
 MEASURE = """
 import resource, sys, time
 from pathlib import Path
 import pandas
-from saliency_playground.datasets.csv_indexed import long_records
+from saliency_playground.datasets.csv_indexed import CsvIndexed
 from saliency_playground.datasets.csv_tables import POINT_NUMBERS, points_from_columns, read_table
 path = sys.argv[1]
 def peak():
@@ -40,25 +40,55 @@ print(time.process_time() - start, peak() - before)
 """
 
 
-def write_rows(path: Path, rows: int, quoted: bool) -> None:
-    "A long table of so many fixations, ten observers on each image, by formula; quoted: as R writes it."
-    rng, quote = np.random.default_rng(0), '"' if quoted else ""
-    images, observers = np.arange(rows) // 100, np.arange(rows) // 10 % 10
+@dataclass(frozen=True)
+class Kind:
+    "A way in which people save a long table, and what pandas must be told of it."
+    quote: str = ""
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    shuffled: bool = False
+    numbered: bool = False                             # a nameless first column, as pandas writes its index
+    more: int = 0                                      # further columns that nothing reads
+    tell: str = ""
+
+
+KINDS = {
+    "plain": Kind(),
+    "words in quotation marks": Kind(quote='"'),
+    "rows in any order": Kind(shuffled=True),
+    "rows numbered": Kind(numbered=True),
+    "semicolons and decimal commas": Kind(separator=";", decimal=",", tell=", sep=';', decimal=','"),
+    "tabs, UTF-16": Kind(separator="\t", encoding="utf-16", tell=", sep='\\t', encoding='utf-16'"),
+    "Windows-1252": Kind(encoding="windows-1252", tell=", encoding='windows-1252'"),
+    "20 more columns": Kind(more=20),
+}
+
+
+def write_rows(path: Path, rows: int, kind: Kind) -> None:
+    "A long table of so many fixations, ten observers on each image, by formula."
+    rng, mark = np.random.default_rng(0), kind.quote
+    at = np.arange(rows) if not kind.shuffled else rng.permutation(rows)
     x, y = rng.uniform(0, 1024, rows).round(1), rng.uniform(0, 768, rows).round(1)
-    t, duration = np.arange(rows) % 10 * 300 + rng.integers(0, 90, rows), rng.integers(100, 500, rows)
-    names = ",".join(f"{quote}{name}{quote}" for name in NAMES)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(names + "\n")
-        for image, who, *numbers in zip(images, observers, x, y, t, duration, strict=True):
-            cells = ",".join(map(str, numbers))
-            file.write(f"{quote}im{image:05}{quote},{quote}s{who}{quote},{cells},{quote}im{image:05}.png{quote}\n")
+    t, duration = at % 10 * 300 + rng.integers(0, 90, rows), rng.integers(100, 500, rows)
+    names = ["" for _ in range(kind.numbered)] + [*NAMES, *(f"more{i}" for i in range(kind.more))]
+    who = ["Zoë" if kind.encoding == "windows-1252" and i == 3 else f"s{i}" for i in range(10)]
+    with open(path, "w", encoding=kind.encoding, newline="") as file:
+        file.write(kind.separator.join(f"{mark}{name}{mark}" for name in names) + "\n")
+        for i, k, *numbers in zip(range(rows), at, x, y, t, duration, strict=True):
+            image = f"im{k // 100:05}"
+            words = [f"{mark}{image}{mark}", f"{mark}{who[k // 10 % 10]}{mark}"]
+            cells = [*words, *(str(number).replace(".", kind.decimal) for number in numbers), f"{mark}{image}.png{mark}"]
+            cells += [str(i)] * kind.more
+            file.write(kind.separator.join([str(i)] * kind.numbered + cells) + "\n")
 
 
-def measure(path: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
+def measure(path: Path, kind: Kind, rounds: int) -> dict[str, list[tuple[float, float]]]:
     "Reading -> (seconds of the processor, MiB that the peak grew) in each round; the first round does not count."
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in READINGS}
+    readings = {"pandas.read_csv": f"pandas.read_csv(path{kind.tell})"} | READINGS
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in readings}
     for _ in range(rounds + 1):
-        for name, statement in READINGS.items():
+        for name, statement in readings.items():
             done = subprocess.run([sys.executable, "-c", MEASURE, str(path), statement], capture_output=True, text=True,
                                   check=True)
             seconds, mebibytes = map(float, done.stdout.split())
@@ -70,20 +100,24 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", default=[], help="words of the kinds to measure; nothing is written then")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     asked = parser.parse_args()
     lines: list[list] = []
     everything = {}
     with tempfile.TemporaryDirectory() as folder:
-        for kind, quoted in (("plain", False), ("words in quotation marks", True)):
+        for kind, how in KINDS.items():
+            if asked.only and not any(word in kind for word in asked.only):
+                continue
             path = Path(folder, "fixations.csv")
-            write_rows(path, asked.rows, quoted)
-            everything[kind] = spent = measure(path, asked.rounds)
+            write_rows(path, asked.rows, how)
+            everything[kind] = spent = measure(path, how, asked.rounds)
             own = spent["pandas.read_csv"]
             for name, took in spent.items():
                 ratios = [median(one[k] / theirs[k] for one, theirs in zip(took, own, strict=True)) for k in range(2)]
                 lines.append([f"{name}, {kind}", median(one[0] for one in took), f"{ratios[0]:.2f}",
                               f"{median(one[1] for one in took):.0f}", f"{ratios[1]:.2f}"])
+                print(*lines[-1], sep="  ", file=sys.stderr, flush=True)
     if asked.json:
         print(json.dumps(everything))
         sys.exit()
@@ -92,5 +126,5 @@ if __name__ == "__main__":
                    "times pandas'"], lines)
     text = f"# Reading tables\n\n{machine(['numpy', 'pandas'], 'processor only', __file__)}\n{found}"
     print(text)
-    if asked.rows == 1_000_000:
+    if asked.rows == 1_000_000 and not asked.only:
         Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")

@@ -68,7 +68,12 @@ class Fixations:
 
     def __getitem__(self, which: slice | np.ndarray | Sequence[int]) -> "Fixations":
         "The fixations picked by a mask, a slice or a list of indices."
-        return Fixations(**{name: column[which] for name, column in vars(self).items() if column is not None})
+        picked = {name: None if column is None else column[which] for name, column in vars(self).items()}
+        if not isinstance(which, slice):
+            return Fixations(**picked)
+        fixations = object.__new__(Fixations)              # a slice of what was checked: ten thousand images at once
+        fixations.__dict__.update(picked)
+        return fixations
 
     def inside(self, size: tuple[int, int]) -> "Fixations":
         "Those that lie on an image of size (height, width); a NaN coordinate lies nowhere."

@@ -28,6 +28,7 @@ from saliency_playground.datasets.csv_tables import (
     points_from_columns,
     read_table,
     table_names,
+    together,
 )
 
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #9563c487
@@ -128,7 +129,7 @@ def _columns_by_image(path: Path, columns: Mapping[str, Any], lines: Sequence[in
     same, ids = label_codes([nfc(label) for label in labels])            # two spellings of an ä are one image
     codes = same[written]
     sizes = np.bincount(codes, minlength=len(ids))
-    return ids, codes, np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
+    return ids, codes, together(codes), np.cumsum(sizes) - sizes
 
 
 def _constant_columns(columns: Mapping[str, Sequence[str]], by_image: np.ndarray, begins: np.ndarray
@@ -158,7 +159,9 @@ def long_records(path: Path, columns: Mapping[str, Any], lines: Sequence[int],
     else:
         folder = images_beside(path) if images_dir is None else Path(images_dir)
         named = find_images(folder if folder.is_dir() else path.parent/folder, ids)
-    points = points_from_columns(dict(columns) | {"image_id": codes}, lines, source=path)[by_image]
+    points = points_from_columns(dict(columns) | {"image_id": codes}, lines, source=path)
+    if (np.diff(codes) < 0).any():                           # most tables have an image's rows together
+        points = points[by_image]
     extra = _constant_columns({name: values for name, values in columns.items()
                                if name not in ("image_id", "image_path", *POINT_COLUMNS)}, by_image, begins)
     records = []
@@ -183,7 +186,7 @@ class CsvIndexed(FileDataset):
     """
     def __init__(self, index_csv: str | Path, images_dir: str | Path | None = None, **options: Any) -> None:
         path, columns = Path(index_csv), dict(FileOptions(**options).columns or {})
-        names = {name.lower() for name in table_names(path)}
+        names = {name.lower() for name in table_names(path)} if columns else set()
         x, image_path = (str(columns.get(name, name)).lower() for name in ("x", "image_path"))
         if x not in names and image_path in names:           # what is said of fixations is for the files in fix_path
             columns = {ours: theirs for ours, theirs in columns.items() if ours not in (*POINT_COLUMNS, "variable")}

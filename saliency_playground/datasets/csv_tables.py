@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'POINT_NUMBERS', 'POINT_COLUMNS', 'meaning_of', 'suggested_columns', 'choose_columns', 'check_column_names',
-           'missing_cure', 'check_rows', 'table_names', 'TextTable', 'read_table', 'read_csv_columns', 'decimal_mark',
-           'parse_floats', 'label_codes', 'scanpath_codes', 'fixation_order', 'read_labels', 'points_from_columns',
-           'read_fixation_table']
+           'missing_cure', 'check_rows', 'table_names', 'label_codes', 'Words', 'TextTable', 'read_table',
+           'read_csv_columns', 'decimal_mark', 'parse_floats', 'scanpath_codes', 'together', 'fixation_order',
+           'read_labels', 'points_from_columns', 'read_fixation_table']
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b00004
 import io
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -192,10 +193,62 @@ def table_names(path: str | Path) -> list[str]:
     head = data if end < 0 else data[:end]
     return split_cells(row_text(head, find_rows(head, separator), 0), separator)
 
+# %% ../../nbs/30_datasets/02_csv_tables.ipynb #fb0e1910
+def label_codes(labels: np.ndarray | Sequence) -> tuple[np.ndarray, list]:
+    """Integers from 0 in the order of appearance, equal where labels (n,) are, as (n,).
+
+    And the label that each stands for.
+    """
+    if isinstance(labels, Words):
+        return labels.codes, list(labels.known)
+    values = labels.tolist() if isinstance(labels, np.ndarray) else labels
+    known = {label: code for code, label in enumerate(dict.fromkeys(values))}
+    return np.fromiter(map(known.__getitem__, values), int, len(values)), list(known)
+
+
+class Words(Sequence[str]):
+    """A column of text in which words come again and again. It reads like a list of them, and takes less time and memory.
+
+    codes: (n,) int, which word stands in a row. known: the words, each once, in the order in which they first stand.
+    """
+    def __init__(self, codes: np.ndarray, known: list[str]) -> None:
+        self.codes, self.known = codes, known
+
+    @classmethod
+    def of(cls, cells: Iterable[str]) -> "Words":
+        "A list of text, made into one."
+        return cls(*label_codes(list(cells)))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, which: Any) -> Any:
+        "The word of a row; of several, by a slice or their numbers, as `Words`."
+        if isinstance(which, (slice, np.ndarray)):
+            return Words.of([self.known[code] for code in self.codes[which].tolist()])
+        return self.known[self.codes[which]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(np.array([*self.known, None], object)[self.codes].tolist())
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.known
+
+    def index(self, word: str, *between: int) -> int:
+        "The first row in which a word stands. Raises ValueError if there is none."
+        return int(np.argmax(self.codes == self.known.index(word)))
+
+    def change(self, change: Callable[[str], str]) -> "Words":
+        "Each word changed by a function."
+        codes, known = label_codes([change(word) for word in self.known])
+        return Words(codes[self.codes], known)
+
+
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13f00003
 _SMALL = 1 << 16                                      # bytes; below, a loop over rows is faster than a call of pandas
 _MISSING = frozenset(("", ".", "-", "--", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"))
 _LARGEST = 1e19                                       # nanoseconds since 1970 are below
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 
 
 def _cut_rows(data: bytes, rows: Rows, kept: np.ndarray, separator: str, places: list[int]) -> dict[int, Any]:
@@ -204,32 +257,74 @@ def _cut_rows(data: bytes, rows: Rows, kept: np.ndarray, separator: str, places:
     return {place: [cells[place] if place < len(cells) else "" for cells in split] for place in places}
 
 
-def _cut_cells(data: bytes, separator: str, n: int, places: list[int], floats: Collection[int] = ()) -> dict[int, Any]:
-    "Some columns of a checked table of n, by their places from 0, those in `floats` as numbers if all are plain."
+def _cut_cells(data: bytes, start: int, how: Mapping[str, Any], places: list[int], floats: Collection[int],
+               words: Collection[int] | None) -> dict[int, Any]:
+    """Some columns of a checked table, by their places from 0, as `Words`; as numbers if all of them are plain.
+
+    start: where the row below the names begins. how: for pandas, the separator for example. floats: places of columns
+    wanted as numbers. words: places of columns of which pandas sees itself that they are text, which is faster; None:
+    lists of text are wanted.
+    """
     import pandas
-    if not data or data.isspace():
-        return {place: [] for place in places}
-    how: dict[str, Any] = {"sep": separator, "header": None, "names": range(n), "usecols": places, "encoding": "utf-8",
-                           "keep_default_na": False, "na_filter": bool(floats),
-                           "na_values": {place: sorted(_MISSING) for place in floats},
-                           "dtype": {place: float if place in floats else object for place in places}}
+    options: dict[str, Any] = {"header": None, "usecols": places, "encoding": "utf-8", "keep_default_na": False,
+                               "na_filter": bool(floats), "na_values": {place: sorted(_MISSING) for place in floats},
+                               "dtype": {place: float if place in floats else object for place in places
+                                         if place not in (words or ())}}
     if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):
-        how["float_precision"] = "round_trip"            # later ones are exact without being asked
+        options["float_precision"] = "round_trip"        # later ones are exact without being asked
+    rows = io.BytesIO(data)
+    rows.seek(start)
     try:
-        frame = pandas.read_csv(io.BytesIO(data), **how)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pandas.errors.DtypeWarning)
+            frame = pandas.read_csv(rows, **how, **options)
     except (ValueError, OverflowError):               # a cell that is no number: as text, it will be named
-        return _cut_cells(data, separator, n, places) if floats else {place: [] for place in places}
+        return _cut_cells(data, start, how, places, (), words) if floats else {place: [] for place in places}
     cells: dict[int, Any] = {}
-    spaces = not data.isascii() or any(sign in data for sign in b" \t\f\v" if sign != ord(separator))
     for place in places:
         column = frame.pop(place)
-        if place not in floats:
-            cells[place] = [cell.strip() for cell in column] if spaces else column.tolist()
+        if words is None:
+            cells[place] = column.tolist()
+        elif place not in floats:
+            codes, known = pandas.factorize(column)
+            cells[place] = Words(codes, known.tolist())
+            if not all(type(word) is str for word in cells[place].known):          # numbers from some row on
+                return _cut_cells(data, start, how, places, floats, set(words) - {place})
         elif not _is_plain(column.to_numpy()):
-            return _cut_cells(data, separator, n, places)
+            return _cut_cells(data, start, how, places, (), words)
         else:
             cells[place] = column.to_numpy()
     return cells
+
+
+def _cut_many(data: bytes, rows: Rows, kept: np.ndarray, separator: str, places: list[int],
+              floats: Collection[int] | None) -> dict[int, Any]:
+    """Some columns of a large table, by their places from 0: of all its rows, of which `kept` are not empty.
+
+    floats: places of columns wanted as numbers, and the others as `Words`; None: all as lists of text.
+    """
+    if not len(kept):
+        return {place: [] for place in places}
+    head = _cut_rows(data, rows, kept[:50], separator, places)
+    words = None if floats is None else {place for place in places if place not in floats
+                                         and any(map(_is_word, head[place]))}
+    comma = separator != "," and any("," in cell and not _THOUSANDS.fullmatch(cell)
+                                     for place in floats or () for cell in head[place])
+    how = {"sep": separator, "names": range(rows.cells[kept[0]]), "decimal": "," if comma else "."}
+    cells = _cut_cells(data, int(rows.ends[0]) + 1, how, places, floats or (), words)
+    if not data.isascii() or any(sign in data for sign in b" \t\f\v" if sign != ord(separator)):
+        cells = {place: column if isinstance(column, np.ndarray) else column.change(str.strip)
+                 if isinstance(column, Words) else [cell.strip() for cell in column] for place, column in cells.items()}
+    return cells
+
+
+def _is_word(cell: str) -> bool:
+    "Whether nobody could take a cell for a number, or for yes or no."
+    try:
+        float(cell)
+    except ValueError:
+        return cell.lower() not in ("", "true", "false")
+    return False
 
 
 def _is_plain(values: np.ndarray) -> bool:
@@ -247,18 +342,20 @@ def _blank_rows(columns: Sequence[Any]) -> list[int]:
     def says_nothing(cell: Any) -> bool:
         "Whether a cell is empty; a missing number is."
         return cell == "" or isinstance(cell, float) and math.isnan(cell)
-    first: Any = next((column for column in columns if isinstance(column, list)), next(iter(columns), []))
-    if isinstance(first, list):
-        empty = [i for i, cell in enumerate(first) if not cell] if "" in first else []
-    else:
+    first: Any = next((column for column in columns if not isinstance(column, np.ndarray)), next(iter(columns), []))
+    if isinstance(first, np.ndarray):
         empty = np.flatnonzero(np.isnan(first)).tolist()
+    else:
+        empty = [i for i, cell in enumerate(first) if not cell] if "" in first else []
     return [i for i in empty if all(says_nothing(column[i]) for column in columns)]
+
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b0000e
 class TextTable(NamedTuple):
     """A table: its columns by name, the line each row begins on, the file's own names, its encoding.
 
-    columns: lists of text; those that were asked for as numbers and are all plain ones are float64 (n,).
+    columns: lists of text; those that were asked for as numbers and are all plain ones are float64 (n,), and the
+    others then are `Words` in a large table.
     """
     columns: dict[str, Any]
     lines: Sequence[int]
@@ -284,8 +381,8 @@ def read_table(path: str | Path, needs: Iterable[str] = (), columns: Mapping[str
     if n == 1:                                               # a line of spaces is a row of one cell
         kept = np.array([i for i in kept if row_text(data, rows, i).strip()], int)
     cells = (_cut_rows(data, rows, kept, separator, list(chosen.values())) if len(data) < _SMALL
-             else _cut_cells(data[rows.ends[0] + 1:], separator, n, list(chosen.values()),
-                             {place for name, place in chosen.items() if name in numbers}))
+             else _cut_many(data, rows, kept, separator, list(chosen.values()),
+                            {place for name, place in chosen.items() if name in numbers} if numbers else None))
     lines = rows.lines[kept] + above
     if any(len(column) != len(lines) for column in cells.values()):
         raise DatasetError(f"{path}: its rows cannot be told apart. Save it again as CSV in UTF-8.")
@@ -296,7 +393,8 @@ def read_table(path: str | Path, needs: Iterable[str] = (), columns: Mapping[str
         cells = {place: [column[i] for i in keep] if isinstance(column, list) else column[keep]
                  for place, column in cells.items()}
     if b"'" in data:                                         # as our own tables mark a text that looks like a formula
-        cells = {place: [unmark_text(cell) for cell in column] if isinstance(column, list) else column
+        cells = {place: column if isinstance(column, np.ndarray) else column.change(unmark_text)
+                 if isinstance(column, Words) else [unmark_text(cell) for cell in column]
                  for place, column in cells.items()}
     together = len(lines) > 1 and lines[-1] - lines[0] == len(lines) - 1       # most files: no need for a million ints
     return TextTable({name: cells[place] for name, place in chosen.items()},
@@ -310,7 +408,6 @@ def read_csv_columns(path: str | Path, needs: Iterable[str] = (),
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b00013
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 _POINTED = re.compile(r"[+-]?[1-9][0-9]?\.[0-9]{3}")
 
 
@@ -365,16 +462,6 @@ def parse_floats(values: Sequence[str] | np.ndarray, path: object, name: str, li
     return np.fromiter(map(numbers.__getitem__, values), float, len(values))
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b00016
-def label_codes(labels: np.ndarray | Sequence) -> tuple[np.ndarray, list]:
-    """Integers from 0 in the order of appearance, equal where labels (n,) are, as (n,).
-
-    And the label that each stands for.
-    """
-    values = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    known = {label: code for code, label in enumerate(dict.fromkeys(values))}
-    return np.fromiter(map(known.__getitem__, values), int, len(values)), list(known)
-
-
 def scanpath_codes(*labels: np.ndarray | Sequence | None) -> np.ndarray:
     "Integers (n,) that differ wherever one of several labels (n,) does; a label that is None is left out."
     codes = np.zeros(max(0 if label is None else len(label) for label in labels), int)
@@ -392,6 +479,15 @@ def scanpath_codes(*labels: np.ndarray | Sequence | None) -> np.ndarray:
     return codes
 
 
+def together(codes: np.ndarray) -> np.ndarray:
+    "The places of codes (n,), integers from 0, sorted by them; as they stand where they are equal."
+    codes = codes.astype(np.uint32)                                    # scanpaths are counted to 2 ** 30
+    order = np.argsort(codes.astype(np.uint16), kind="stable")         # 16 bits are sorted without comparing
+    if len(codes) and codes.max() >> 16:
+        order = order[np.argsort((codes >> 16).astype(np.uint16)[order], kind="stable")]
+    return order
+
+
 def fixation_order(observer: np.ndarray, t: np.ndarray | None = None,
                    *more: np.ndarray | Sequence | None) -> np.ndarray:
     """For each fixation its place in its scanpath, (n,) int from 0: by time if every time is known, else by row.
@@ -402,9 +498,10 @@ def fixation_order(observer: np.ndarray, t: np.ndarray | None = None,
     when = np.zeros(len(codes)) if t is None else t
     if not np.isfinite(when).all():
         when = np.where(np.isin(codes, codes[~np.isfinite(when)]), 0, when)
-    by_time = np.argsort(codes, kind="stable")
+    by_time = together(codes)
     if (np.diff(when[by_time])[np.diff(codes[by_time]) == 0] < 0).any():             # most tables are in order
-        by_time = np.lexsort((when, codes))
+        by_time = np.argsort(when, kind="stable")
+        by_time = by_time[together(codes[by_time])]
     begins = np.diff(codes[by_time], prepend=-1) != 0
     rows = np.arange(len(codes))
     order = np.empty(len(codes), int)

@@ -8,6 +8,7 @@ __all__ = ['kind_of_file', 'guess_encoding', 'file_bytes', 'read_text_bytes', 'a
 
 # %% ../../nbs/30_datasets/00_text_files.ipynb #13a00004
 import codecs
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -52,16 +53,25 @@ def guess_encoding(data: bytes) -> tuple[str, int]:
     return "utf-8", 0
 
 
-def _western_text(data: bytes, path: object, line: int) -> str:
-    "What is not UTF-8 as Western European text. Raises DatasetError naming the line if it is not that either."
-    text = data.decode(_WESTERN, errors="replace")
-    strange = [sign for sign in set(text) if not sign.isascii() and not sign.isalpha() and sign not in _WESTERN_SIGNS]
-    other = data.decode("utf-8", errors="ignore")
-    if strange or not other.isascii():
-        raise DatasetError(f"{path}, line {line}: this is not UTF-8"
-                           + (", other lines are." if not other.isascii() else f", nor {_WESTERN}.")
-                           + " Save it again in UTF-8.")
-    return text
+_ASCII = bytes(range(128))
+_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|(\xe0[\xa0-\xbf]|\xed[\x80-\x9f]|[\xe1-\xec\xee\xef][\x80-\xbf])[\x80-\xbf]|"
+                   rb"(\xf0[\x90-\xbf]|\xf4[\x80-\x8f]|[\xf1-\xf3][\x80-\xbf])[\x80-\xbf]{2}")      # a sign beyond ASCII
+
+
+def _western_text(data: bytes, path: object, at: int) -> str:
+    """What is not UTF-8 as Western European text.
+
+    at: where it is not. Raises DatasetError naming the line if it is not that either.
+    """
+    signs = set(bytes(set(data.translate(None, _ASCII))).decode(_WESTERN, errors="replace"))
+    strange = [sign for sign in signs if not sign.isalpha() and sign not in _WESTERN_SIGNS]
+    marks = np.frombuffer(data, np.uint8)
+    first = np.flatnonzero(marks[:-1] >= 0xC2)
+    other = any(_UTF8.match(data, i) for i in first[(marks[first + 1] & 0xC0) == 0x80].tolist())
+    if strange or other:
+        raise DatasetError(f"{path}, line {_line_at(data, at)}: this is not UTF-8"
+                           + (", other lines are." if other else f", nor {_WESTERN}.") + " Save it again in UTF-8.")
+    return data.decode(_WESTERN, errors="replace")
 
 # %% ../../nbs/30_datasets/00_text_files.ipynb #13a0000d
 def file_bytes(path: str | Path) -> bytes:
@@ -93,10 +103,11 @@ def as_utf8(data: bytes, path: object) -> tuple[bytes, str]:
     path: what errors call it. Raises DatasetError naming the line that cannot be decoded, or that holds zero bytes.
     """
     encoding, marked = guess_encoding(data)
-    data = data[marked:] if marked else data
+    if encoding == "utf-8":
+        data = data[marked:] if marked else data
     if encoding != "utf-8":
         try:
-            data = data.decode(encoding).encode()
+            data = str(memoryview(data)[marked:], encoding).encode()
         except UnicodeError as error:
             raise DatasetError(f"{path}: begins as {encoding.upper()} and is not ({error}). Save it again in "
                                "UTF-8.") from None
@@ -104,7 +115,7 @@ def as_utf8(data: bytes, path: object) -> tuple[bytes, str]:
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            data = _western_text(data, path, _line_at(data, error.start)).encode()
+            data = _western_text(data, path, error.start).encode()
             encoding = _WESTERN
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -136,10 +147,23 @@ class Rows(NamedTuple):
     stray: bool = False
 
 
-def find_rows(data: bytes, separator: str, block: int = 1 << 20) -> Rows:
+def _outside_quotes(sign: np.ndarray, quotes: np.ndarray, inside: int) -> np.ndarray:
+    """Which of some signs (n,) are no quotation marks, nor between two.
+
+    quotes: where the marks are among them. inside: 1 if the first sign is between two, else 0.
+    """
+    edges = np.concatenate([[-1][:inside], quotes, [len(sign)][:(len(quotes) + inside) & 1]]).astype(int)
+    quote = sign == _QUOTE
+    if (edges[1::2] - edges[::2] == 1).all():                          # none is between two, as in most tables
+        return ~quote
+    odd = np.cumsum(quote, dtype=np.uint8) + np.uint8(inside)          # 8 bits overflow, and still tell odd from even
+    return ~(odd & 1).view(bool) & ~quote
+
+
+def find_rows(data: bytes, separator: str, block: int = 1 << 18) -> Rows:
     "The rows of a table, also empty ones. data: UTF-8. separator: a sign of ASCII. block: bytes at once."
     marks, stops, places, passed = np.frombuffer(data, np.uint8), [], [], 0
-    quoted, inside, stray, within = b'"' in data, 0, False, 0
+    inside, stray, within = 0, False, 0
 
     def is_edge(at: int) -> bool:
         "Whether a quotation mark may stand beside this byte, or there is none."
@@ -148,16 +172,19 @@ def find_rows(data: bytes, separator: str, block: int = 1 << 20) -> Rows:
     for begin in range(0, len(marks), block):
         part = marks[begin:begin + block]
         hit = (part == _NEWLINE) | (part == ord(separator))
+        quoted = inside or data.find(b'"', begin, begin + block) >= 0
         at = np.flatnonzero(hit | (part == _QUOTE) if quoted else hit)             # from here on, these signs alone
         sign = part[at]
-        if quoted:                                      # 8 bits overflow, and still tell odd from even
-            quote = sign == _QUOTE
-            outside = ((np.cumsum(quote, dtype=np.uint8) + np.uint8(inside + 1)) & 1).view(bool)
-            beside = np.diff(at, prepend=is_edge(begin - 1) - 2, append=len(part) + 1 - is_edge(begin + len(part))) == 1
-            stray = stray or bool((quote & ~np.where(outside, beside[1:], beside[:-1])).any())
-            within += np.count_nonzero((sign == _NEWLINE) & ~outside)
-            inside ^= np.count_nonzero(quote) & 1
-            at, sign = at[outside & ~quote], sign[outside & ~quote]
+        if quoted:
+            quotes = np.flatnonzero(sign == _QUOTE)
+            beside = np.concatenate([[is_edge(begin - 1) - 2], at, [len(part) + 1 - is_edge(begin + len(part))]])
+            opening, closing = quotes[inside::2], quotes[1 - inside::2]
+            stray = stray or bool((beside[opening + 1] - beside[opening] > 1).any()
+                                  or (beside[closing + 2] - beside[closing + 1] > 1).any())
+            outside = _outside_quotes(sign, quotes, inside)
+            within += np.count_nonzero(sign == _NEWLINE) - np.count_nonzero(sign[outside] == _NEWLINE)
+            inside ^= len(quotes) & 1
+            at, sign = at[outside], sign[outside]
         stop = np.flatnonzero(sign == _NEWLINE)
         stops.append(begin + at[stop])
         places.append(passed + stop)
