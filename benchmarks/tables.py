@@ -77,8 +77,8 @@ def write_rows(path: Path, rows: int, kind: Kind) -> None:
         file.write(kind.separator.join(f"{mark}{name}{mark}" for name in names) + "\n")
         for i, k, *numbers in zip(range(rows), at, x, y, t, duration, strict=True):
             image = f"im{k // 100:05}"
-            words = [f"{mark}{image}{mark}", f"{mark}{who[k // 10 % 10]}{mark}"]
-            cells = [*words, *(str(number).replace(".", kind.decimal) for number in numbers), f"{mark}{image}.png{mark}"]
+            words = [f"{mark}{word}{mark}" for word in (image, who[k // 10 % 10], f"{image}.png")]
+            cells = [*words[:2], *(str(number).replace(".", kind.decimal) for number in numbers), words[2]]
             cells += [str(i)] * kind.more
             file.write(kind.separator.join([str(i)] * kind.numbered + cells) + "\n")
 

@@ -154,8 +154,9 @@ def long_records(path: Path, columns: Mapping[str, Any], lines: Sequence[int],
     """
     ids, codes, by_image, begins = _columns_by_image(path, columns, lines)
     if images_dir is None and "image_path" in columns:
-        named = {image_id: (image_id, _resolve_cell(path.parent, columns["image_path"][by_image[begin]]))
-                 for image_id, begin in zip(ids, begins, strict=True)}
+        beside, paths = path.parent, columns["image_path"]
+        named = {image_id: (image_id, _resolve_cell(beside, paths[row]))
+                 for image_id, row in zip(ids, by_image[begins].tolist(), strict=True)}
     else:
         folder = images_beside(path) if images_dir is None else Path(images_dir)
         named = find_images(folder if folder.is_dir() else path.parent/folder, ids)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from .. import files
+from .. import files, images
 from ..core import Fixations, is_nobody
 from ..errors import DatasetError
 from ..tables import unmark_text
@@ -193,7 +193,7 @@ def table_names(path: str | Path) -> list[str]:
     head = data if end < 0 else data[:end]
     return split_cells(row_text(head, find_rows(head, separator), 0), separator)
 
-# %% ../../nbs/30_datasets/02_csv_tables.ipynb #fb0e1910
+# %% ../../nbs/30_datasets/02_csv_tables.ipynb #3579ff88
 def label_codes(labels: np.ndarray | Sequence) -> tuple[np.ndarray, list]:
     """Integers from 0 in the order of appearance, equal where labels (n,) are, as (n,).
 
@@ -207,7 +207,7 @@ def label_codes(labels: np.ndarray | Sequence) -> tuple[np.ndarray, list]:
 
 
 class Words(Sequence[str]):
-    """A column of text in which words come again and again. It reads like a list of them, and takes less time and memory.
+    """A column of text in which words come again and again. It reads like a list, and takes less time and memory.
 
     codes: (n,) int, which word stands in a row. known: the words, each once, in the order in which they first stand.
     """
@@ -247,7 +247,7 @@ class Words(Sequence[str]):
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13f00003
 _SMALL = 1 << 16                                      # bytes; below, a loop over rows is faster than a call of pandas
 _MISSING = frozenset(("", ".", "-", "--", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"))
-_LARGEST = 1e19                                       # nanoseconds since 1970 are below
+_LARGEST = images.LARGEST                             # nanoseconds since 1970 are below
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 
 
@@ -480,8 +480,8 @@ def scanpath_codes(*labels: np.ndarray | Sequence | None) -> np.ndarray:
 
 
 def together(codes: np.ndarray) -> np.ndarray:
-    "The places of codes (n,), integers from 0, sorted by them; as they stand where they are equal."
-    codes = codes.astype(np.uint32)                                    # scanpaths are counted to 2 ** 30
+    "The places of codes (n,), whole numbers below 2 ** 32, sorted by them; as they stand where they are equal."
+    codes = codes.astype(np.uint32)
     order = np.argsort(codes.astype(np.uint16), kind="stable")         # 16 bits are sorted without comparing
     if len(codes) and codes.max() >> 16:
         order = order[np.argsort((codes >> 16).astype(np.uint16)[order], kind="stable")]
@@ -500,7 +500,9 @@ def fixation_order(observer: np.ndarray, t: np.ndarray | None = None,
         when = np.where(np.isin(codes, codes[~np.isfinite(when)]), 0, when)
     by_time = together(codes)
     if (np.diff(when[by_time])[np.diff(codes[by_time]) == 0] < 0).any():             # most tables are in order
-        by_time = np.argsort(when, kind="stable")
+        since = when - when.min()
+        whole = since.max() < 2 ** 32 and (since == np.floor(since)).all()
+        by_time = together(since) if whole else np.argsort(when, kind="stable")
         by_time = by_time[together(codes[by_time])]
     begins = np.diff(codes[by_time], prepend=-1) != 0
     rows = np.arange(len(codes))

@@ -18,10 +18,22 @@ import numpy as np
 
 from ..errors import DatasetError
 from ..matfiles.process import ask
+from .points import check_measured
 
 # %% ../../nbs/30_datasets/37_pysaliency_files.ipynb #38d94174
 LARGEST = 1 << 31                                                          # bytes of one array
 _PACKED = 1100                                       # as much larger than its file can an array be that is compressed
+
+
+def _said_length(path: Path) -> float:
+    "How many bytes an HDF5 file says it has; infinity if it does not say so in a known way."
+    with open(path, "rb") as file:
+        start = file.read(48)
+    at = {0: 24, 1: 28, 2: 12, 3: 12}.get(start[8])                    # by the version, where the four addresses begin
+    width = start[13 if start[8] < 2 else 9]
+    if at is None or width != 8 or int.from_bytes(start[at:at + 8], "little"):
+        return float("inf")                                            # what is before it is not ours to know
+    return int.from_bytes(start[at + 16:at + 24], "little")
 
 
 @contextmanager
@@ -30,6 +42,8 @@ def open_hdf5(path: str | Path) -> Iterator[Any]:
     import h5py
     try:
         with h5py.File(path, "r", locking=False) as file:
+            if (there := Path(path).stat().st_size) > (said := _said_length(Path(path))):
+                raise DatasetError(f"it is not whole: {there} bytes where it speaks of {said}.")
             yield file
     except DatasetError:
         raise
@@ -201,7 +215,11 @@ def flatten_scanpaths(xs: np.ndarray, lengths: np.ndarray | None, n: np.ndarray,
 # %% ../../nbs/30_datasets/37_pysaliency_files.ipynb #4e6b3dd6
 def read_fixation_columns(path: str | Path) -> FixationColumns:
     "The fixations of a file of any of the five forms. Raises DatasetError naming the file and what is wrong."
-    return FixationColumns(**_ask(path, "columns_in"))
+    columns = _ask(path, "columns_in")
+    for name in ("x", "y", "t", "duration"):
+        if columns.get(name) is not None and columns[name].dtype.kind == "f":
+            check_measured(columns[name], path, name)
+    return FixationColumns(**columns)
 
 
 def columns_in(path: str) -> dict[str, Any]:

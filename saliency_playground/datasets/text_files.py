@@ -54,8 +54,9 @@ def guess_encoding(data: bytes) -> tuple[str, int]:
 
 
 _ASCII = bytes(range(128))
-_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|(\xe0[\xa0-\xbf]|\xed[\x80-\x9f]|[\xe1-\xec\xee\xef][\x80-\xbf])[\x80-\xbf]|"
-                   rb"(\xf0[\x90-\xbf]|\xf4[\x80-\x8f]|[\xf1-\xf3][\x80-\xbf])[\x80-\xbf]{2}")      # a sign beyond ASCII
+_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|"                                     # a sign beyond ASCII
+                   rb"(\xe0[\xa0-\xbf]|\xed[\x80-\x9f]|[\xe1-\xec\xee\xef][\x80-\xbf])[\x80-\xbf]|"
+                   rb"(\xf0[\x90-\xbf]|\xf4[\x80-\x8f]|[\xf1-\xf3][\x80-\xbf])[\x80-\xbf]{2}")
 
 
 def _western_text(data: bytes, path: object, at: int) -> str:
