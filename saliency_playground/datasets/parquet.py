@@ -59,8 +59,10 @@ class ParquetTable:
         try:
             with pq.ParquetFile(self.path, metadata=self._metadata, page_checksum_verification=True) as file:
                 read = file.read_row_group(group, columns=list(columns), use_threads=False)
-            if read.num_rows != info.num_rows:
-                raise ValueError(f"there are {read.num_rows} of them, {info.num_rows} are announced")
+            flat = [info.column(i).num_values for i in range(info.num_columns)
+                    if self._metadata.schema.column(i).max_repetition_level == 0]
+            if odd := [n for n in (read.num_rows, *flat) if n != info.num_rows]:
+                raise ValueError(f"there are {odd[0]} of them, {info.num_rows} are announced")
             return read
         except Exception as error:
             raise DatasetError(f"{self.path}: its rows {self._starts[group]} to {self._starts[group + 1] - 1} cannot "
