@@ -193,7 +193,7 @@ def table_names(path: str | Path) -> list[str]:
     head = data if end < 0 else data[:end]
     return split_cells(row_text(head, find_rows(head, separator), 0), separator)
 
-# %% ../../nbs/30_datasets/02_csv_tables.ipynb #46681f16
+# %% ../../nbs/30_datasets/02_csv_tables.ipynb #94b72a76
 def label_codes(labels: np.ndarray | Sequence) -> tuple[np.ndarray, list]:
     """Integers from 0 in the order of appearance, equal where labels (n,) are, as (n,).
 
