@@ -371,9 +371,10 @@ LENGTHS = {".mat", ".hdf5", ".h5", ".npy", ".npz", ".bmp", ".tif", ".png", ".web
 
 def has_odd(value: Any) -> bool:
     "Whether a reader's answer holds a number that nobody measures; see the rule above."
-    if isinstance(value, (list, tuple, dict)) or isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return any(map(has_odd, value.values() if isinstance(value, dict) else np.ravel(value).tolist()
-                       if isinstance(value, np.ndarray) else value))
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        value = value.ravel().tolist()
+    if isinstance(value, (list, tuple, dict)):
+        return any(map(has_odd, value.values() if isinstance(value, dict) else value))
     if not isinstance(value, float) and not (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
         return False
     size = np.abs(np.asarray(value, float))
@@ -390,8 +391,10 @@ def could_be_seen(kind: Input, moved: bool, right: Any, found: Any) -> bool:
     "Whether a file could have told that its values are others than those of the whole one; see the rule above."
     if kind.read is read_all and moved and found[0].items() <= right[0].items():           # cut between variables
         return False
-    odd = has_odd_map if kind.read is read_map else (lambda value: False) if kind.read is read_all else has_odd
-    return kind.summed or moved and kind.suffix in LENGTHS or odd(found) and not odd(right)
+    if kind.summed or moved and kind.suffix in LENGTHS:
+        return True
+    odd = has_odd_map if kind.read is read_map else has_odd
+    return kind.read is not read_all and odd(found) and not odd(right)           # those of read_all may mean anything
 
 
 def work(name: str, seed: int, start: int, count: int) -> None:

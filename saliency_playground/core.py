@@ -68,7 +68,8 @@ class Fixations:
 
     def __getitem__(self, which: slice | np.ndarray | Sequence[int]) -> "Fixations":
         "The fixations picked by a mask, a slice or a list of indices."
-        picked: dict[str, Any] = {name: None if column is None else column[which] for name, column in vars(self).items()}
+        picked: dict[str, Any] = {name: column if column is None else column[which]
+                                  for name, column in vars(self).items()}
         if not isinstance(which, slice):
             return Fixations(**picked)
         fixations = object.__new__(Fixations)              # a slice of what was checked: ten thousand images at once

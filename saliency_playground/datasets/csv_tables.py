@@ -193,7 +193,7 @@ def table_names(path: str | Path) -> list[str]:
     head = data if end < 0 else data[:end]
     return split_cells(row_text(head, find_rows(head, separator), 0), separator)
 
-# %% ../../nbs/30_datasets/02_csv_tables.ipynb #94b72a76
+# %% ../../nbs/30_datasets/02_csv_tables.ipynb #4a4a7481
 def label_codes(labels: np.ndarray | Sequence) -> tuple[np.ndarray, list]:
     """Integers from 0 in the order of appearance, equal where labels (n,) are, as (n,).
 
@@ -313,9 +313,19 @@ def _cut_many(data: bytes, rows: Rows, kept: np.ndarray, separator: str, places:
     how = {"sep": separator, "names": range(rows.cells[kept[0]]), "decimal": "," if comma else "."}
     cells = _cut_cells(data, int(rows.ends[0]) + 1, how, places, floats or (), words)
     if not data.isascii() or any(sign in data for sign in b" \t\f\v" if sign != ord(separator)):
-        cells = {place: column if isinstance(column, np.ndarray) else column.change(str.strip)
-                 if isinstance(column, Words) else [cell.strip() for cell in column] for place, column in cells.items()}
+        cells = _change_words(cells, str.strip)
     return cells
+
+
+def _change_words(columns: Mapping[int, Any], change: Callable[[str], str]) -> dict[int, Any]:
+    "Columns with each text changed by a function; numbers stay."
+    changed = dict(columns)
+    for place, column in columns.items():
+        if isinstance(column, Words):
+            changed[place] = column.change(change)
+        elif isinstance(column, list):
+            changed[place] = [change(cell) for cell in column]
+    return changed
 
 
 def _is_word(cell: str) -> bool:
@@ -393,9 +403,7 @@ def read_table(path: str | Path, needs: Iterable[str] = (), columns: Mapping[str
         cells = {place: [column[i] for i in keep] if isinstance(column, list) else column[keep]
                  for place, column in cells.items()}
     if b"'" in data:                                         # as our own tables mark a text that looks like a formula
-        cells = {place: column if isinstance(column, np.ndarray) else column.change(unmark_text)
-                 if isinstance(column, Words) else [unmark_text(cell) for cell in column]
-                 for place, column in cells.items()}
+        cells = _change_words(cells, unmark_text)
     together = len(lines) > 1 and lines[-1] - lines[0] == len(lines) - 1       # most files: no need for a million ints
     return TextTable({name: cells[place] for name, place in chosen.items()},
                      range(int(lines[0]), int(lines[-1]) + 1) if together else lines.tolist(), names, encoding)
