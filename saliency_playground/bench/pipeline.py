@@ -213,7 +213,8 @@ def _keep(result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None
     key = cell.watch.key(item.image_id, item.image, reads)
     if key != result.task.prediction_key:
         result.task = result.task._replace(
-            prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only, figures=tuple(cell.figure_paths(item.image_id)))
+            prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only,
+            figures=tuple(cell.figure_paths(item.image_id)))
     if cell.config.cache_predictions:
         cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads)
 

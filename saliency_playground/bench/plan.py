@@ -7,7 +7,6 @@ __all__ = ['SurveyedImage', 'survey', 'scoring_code', 'Cell', 'Task', 'pending',
 
 # %% ../../nbs/40_bench/02_plan.ipynb #dd935d1f
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
