@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import files, images
 from ..core import Fixations
-from ..errors import DatasetError
+from ..errors import DatasetError, count_of
 from ..matfiles.layouts import Look, look_of_array, read_looks
 from .csv_tables import fixation_order, read_fixation_table
 from .listing import FIXATION_SUFFIXES, TABLE_SUFFIXES
@@ -27,11 +27,21 @@ from .listing import FIXATION_SUFFIXES, TABLE_SUFFIXES
 _FEW = 12                               # marks below which their arrangement says nothing
 
 
-def _neighbours(marked: np.ndarray) -> np.ndarray:
-    "How many of the four pixels beside each marked one are marked as well."
+def _neighbours(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    "How many of the four pixels beside each marked one are marked as well, and how many of the four at its corners."
     padded = np.pad(marked, 1).astype(np.uint8)
     beside = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
-    return beside[marked]
+    corners = padded[:-2, :-2] + padded[:-2, 2:] + padded[2:, :-2] + padded[2:, 2:]
+    return beside[marked], corners[marked]
+
+
+def _blocks(marked: np.ndarray) -> tuple[np.ndarray, bool]:
+    "The sizes of the groups of marked pixels that touch, and whether each is a filled block of four or more."
+    from scipy.ndimage import find_objects, label
+    groups, _ = label(marked, np.ones((3, 3)))
+    sizes = np.bincount(groups.ravel())[1:]
+    boxes = np.array([groups[box].size for box in find_objects(groups)])
+    return sizes, bool((sizes >= 4).all() and (sizes >= 0.7 * boxes).all())
 
 
 def _check_marks(marked: np.ndarray, source: object) -> None:
@@ -40,19 +50,20 @@ def _check_marks(marked: np.ndarray, source: object) -> None:
     if count > max(marked.size / 2, 100):
         raise DatasetError(f"{source}: {count / marked.size:.0%} of the pixels are marked. That is a map or an "
                            "inverted mask: fixations are the lighter and rarer value.")
-    if count < _FEW:
+    if count < 4:
         return
-    beside = _neighbours(marked)
-    if (beside == 4).mean() > 0.5:
+    beside, corners = _neighbours(marked)
+    touching, cure = ((beside > 0) | (corners > 0)).mean(), "Mark one pixel a fixation, or save points."
+    if count >= _FEW and (beside == 4).mean() > 0.5:
         raise DatasetError(f"{source}: a mask of areas, {count / marked.size:.1%} of the pixels. Each would be a "
                            "fixation. If it is a map, it belongs into gt_maps/.")
-    if (beside > 0).mean() > 0.6:
-        from scipy.ndimage import label
-        groups, number = label(marked, np.ones((3, 3)))
-        sizes = np.bincount(groups.ravel())[1:]
-        if number >= 5 and (sizes > 1).mean() >= 0.8:
-            raise DatasetError(f"{source}: a mask whose dots have about {np.median(sizes):.0f} pixels, {count} in "
-                               f"{number} dots. Each would be a fixation. Mark one pixel a fixation, or save points.")
+    sizes, filled = _blocks(marked) if touching > 0.6 else (np.empty(0), False)
+    if filled or count >= _FEW and (beside > 0).mean() > 0.6 and len(sizes) >= 5 and (sizes > 1).mean() >= 0.8:
+        raise DatasetError(f"{source}: a mask whose dots have about {np.median(sizes):.0f} pixels, {count} in "
+                           f"{count_of(len(sizes), 'dot')}. Each would be a fixation. {cure}")
+    if count >= 2 * _FEW and touching > 0.9:
+        raise DatasetError(f"{source}: {touching:.0%} of the {count} marked pixels touch another: lines, a frame, "
+                           f"crosses, rings or areas. Each pixel would be a fixation. {cure}")
 
 
 def counts_of(values: np.ndarray, source: object = "fixations") -> np.ndarray:
@@ -89,6 +100,9 @@ def _not_counts(values: np.ndarray, levels: np.ndarray) -> str:
                     "their order, save x,y as CSV in that order.")
         few_above = len(marks) >= 100 and (marks > 50).mean() < 0.02 and top <= 1000
         small = top <= _FEW if len(marks) < _FEW else np.median(marks) <= 3 and (top <= 50 or few_above)
+        if len(marks) >= _FEW and (marks > 1).mean() > 0.5 and smooth < 0.1:
+            return (f"whole numbers up to {top:g} on {len(marks)} single pixels, mostly above 1: numbers of observers, "
+                    "an order, durations? Counts are mostly 1. Save x,y and what else is known as CSV.")
         if small and not (top >= 4 and smooth > 0.4):
             return ""
     if share > 0.2:
@@ -122,11 +136,15 @@ def points_from_array(values: np.ndarray, size: tuple[int, int], index_base: int
         return Fixations(np.empty(0), np.empty(0))
     if values.dtype.kind not in "buif":
         raise DatasetError(f"{source}: fixations are real numbers, not {values.dtype}.")
+    if values.ndim == 3 and tuple(size) in (values.shape[:2], values.shape[1:]) and values.size == size[0] * size[1]:
+        values = values.reshape(size)
     is_counts, is_points = values.shape == tuple(size), values.ndim == 2 and values.shape[1] == 2
     if is_counts == is_points:
         raise DatasetError(f"{source}: an array of shape {values.shape} for an image of shape {tuple(size)} "
                            + _which_shape(values, is_counts))
     if is_points:
+        if wrong := _no_point_list(values, size):
+            raise DatasetError(f"{source}: {wrong}")
         x, y = values.astype(float).T - index_base
         return Fixations(x, y)
     return points_of_counts(counts_of(values, source))
@@ -139,9 +157,23 @@ def points_of_counts(counts: np.ndarray) -> Fixations:
     return Fixations(np.repeat(columns, times), np.repeat(rows, times))
 
 
+def _no_point_list(values: np.ndarray, size: tuple[int, int]) -> str:
+    "Why n × 2 numbers are no points after all: they are the image's size, or were cut off; empty if they are points."
+    if len(values) == 1 and tuple(sorted(values[0].tolist())) == tuple(sorted(size)):
+        return "it holds nothing but the size of the image. Which array holds the fixations?"
+    top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else np.inf
+    if top + 1 < max(size) and (cut := np.count_nonzero(values == top)) >= 3:
+        return (f"{cut} of its numbers are {top}, the largest that {values.dtype} holds, and the image is larger: they "
+                "were cut off when it was saved. Save it as double.")
+    return ""
+
+
 def _which_shape(values: np.ndarray, is_counts: bool) -> str:
     if is_counts:
         return "could be points or counts. Save the points as CSV."
+    if values.ndim == 3:
+        return ("is a stack. If it holds a mask for each observer, give each a file of its own, "
+                "<observer>/<image>, or add them up.")
     if values.ndim == 2 and 2 < values.shape[1] < 20 and values.shape[0] > 2:
         return ("may be points with further columns. Say which column is what, counted from 1: "
                 "`columns: {x: 1, y: 2, observer: 3}`.")
@@ -150,9 +182,6 @@ def _which_shape(values: np.ndarray, is_counts: bool) -> str:
     return "is neither points (n, 2) nor counts as large as the image. Another image's, or transposed?"
 
 # %% ../../nbs/30_datasets/03_points.ipynb #540da32c
-_LOSSY = (".jpg", ".jpeg", ".webp")
-
-
 def counts_of_lossy(values: np.ndarray, source: object = "fixations") -> np.ndarray:
     """The fixations of a mask that was compressed with loss, 0 or 1 a pixel.
 
@@ -186,7 +215,7 @@ def points_from_image(path: str | Path, size: tuple[int, int]) -> Fixations:
     if values.shape != tuple(size):
         raise DatasetError(f"{path}: {values.shape[1]}×{values.shape[0]} pixels, but the image has "
                            f"{size[1]}×{size[0]}.")
-    is_lossy = Path(path).suffix.lower() in _LOSSY
+    is_lossy = images.is_lossy(path) and len(np.unique(values)) > 2
     return points_of_counts((counts_of_lossy if is_lossy else counts_of)(values, path))
 
 
