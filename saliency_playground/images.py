@@ -354,6 +354,22 @@ def _frame_findings(image: "PIL.Image.Image", name: str) -> list[Finding]:
                     where=(name,))] if several else []
 
 
+def _veil_findings(image: "PIL.Image.Image", pixels: np.ndarray, name: str) -> list[Finding]:
+    "That an image of 8 bits is transparent, and what was laid behind it; or that it is nearly black."
+    found = []
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        hidden = np.asarray(image.convert("RGBA"))[:, :, 3] < 255
+        if hidden.any():
+            found.append(Finding("warning", "transparent-image", f"{np.count_nonzero(hidden)} of {hidden.size} pixels "
+                                 f"of {name} are transparent, and white was laid behind them.",
+                                 "If it was shown on something else, save it as it was shown, without transparency.",
+                                 where=(name,)))
+    if (largest := int(pixels.max())) < 16:
+        found.append(Finding("warning", "dark-image", f"{name} is nearly black: its largest number is {largest} "
+                             "of 255.", "Was it scaled wrongly when it was saved?", where=(name,)))
+    return found
+
+
 def _depth_findings(values: np.ndarray, white: float, asked: bool, name: str) -> list[Finding]:
     "What should be said of the range of a deep image: what was taken for white, and that it is nearly black."
     largest, found = _largest(values), []
@@ -386,6 +402,7 @@ def decode_image(path: str | Path, exif: str = "ignore", white: float | None = N
             found += _depth_findings(values, white, asked, name)
         else:
             pixels = _as_stored(_decode(image), image, header)
+            found += _veil_findings(image, pixels, name)
     return (turn_upright(pixels, header.orientation) if exif == "apply" else pixels), found
 
 # %% ../nbs/08_images.ipynb #d784a0a4
@@ -463,7 +480,7 @@ _TINT = 8                                           # how much colour compressio
 
 
 def is_lossy(path: str | Path) -> bool:
-    "Whether an image was compressed with loss, as its bytes tell, whatever its name. Raises ImageError as `read_image`."
+    "Whether an image was compressed with loss, by its bytes and not its name. Raises ImageError as `read_image` does."
     with _opened(path) as image:
         kind = image.format
     return kind in ("JPEG", "MPO", "AVIF", "JPEG2000") or kind == "WEBP" and b"VP8L" not in Path(path).read_bytes()
@@ -475,18 +492,18 @@ def _refuse_unclear(image: "PIL.Image.Image", header: ImageHeader, path: str | P
         pages = getattr(image, "n_frames", 1) if _frame_findings(image, "") else 1
     except Exception:                                                   # the first one may be whole even so
         pages = 1
-    sizes = []
+    sizes: list[tuple[int, int]] = []
     for page in range(min(pages, 100)):                                 # of other sizes are previews
         image.seek(page)
         sizes.append(image.size)
     if pages > 1:
         image.seek(0)
-    if sizes.count(sizes[0] if sizes else ()) > 1:
+    if any(size == sizes[0] for size in sizes[1:]):
         raise MapError(f"{path}: it has {pages} pages or frames, and a map is one. Save each as a file of its own, or "
                        "what they come to together.")
     if header.orientation != 1:
-        raise MapError(f"{path}: a camera's flag (EXIF orientation {header.orientation}) would turn it, and whether the "
-                       "map is meant as stored or turned, nobody knows. Save it upright, without the flag.")
+        raise MapError(f"{path}: a camera's flag (EXIF orientation {header.orientation}) would turn it, and nobody "
+                       "knows whether the map is meant as stored or turned. Save it upright, without the flag.")
 
 
 def _read_gray(path: str | Path, alpha: str | None = None) -> np.ndarray:
@@ -564,12 +581,13 @@ def _one_layer(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _is_wrapped(values: np.ndarray) -> bool:
-    "Whether numbers of 8 signed bits, (height, width), seem to be unsigned ones: neighbours lie nearly 256 apart."
-    if values.ndim != 2:
-        return False
-    jumps = (np.abs(np.diff(values.astype(int), axis=axis)) > 200 for axis in (0, 1))
-    return sum(map(np.count_nonzero, jumps)) >= 4
+def _refuse_wrapped(values: np.ndarray, path: str | Path) -> None:
+    "Refuse numbers of 8 signed bits that seem to be unsigned ones: neighbours lie nearly 256 apart."
+    if values.ndim == 2 and values.dtype == np.int8:
+        jumps = (np.abs(np.diff(values.astype(int), axis=axis)) > 200 for axis in (0, 1))
+        if sum(map(np.count_nonzero, jumps)) >= 4:
+            raise MapError(f"{path}: it is stored as int8, and jumps from 127 to -128: numbers above 127 have become "
+                           "negative. Save it as uint8, or as float.")
 
 
 def read_map(path: str | Path, key: str | None = None, alpha: str | None = None) -> np.ndarray:
@@ -606,9 +624,7 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
     except Exception as error:                                          # a damaged archive fails in many ways
         raise MapError(f"{path}: not a whole {suffix} file ({error}).") from None
     squeezed = _one_layer(np.asarray(values))
-    if squeezed.dtype == np.int8 and _is_wrapped(squeezed):
-        raise MapError(f"{path}: it is stored as int8, and jumps from 127 to -128 beside it: numbers above 127 have "
-                       "become negative. Save it as uint8, or as float.")
+    _refuse_wrapped(squeezed, path)
     if squeezed.ndim != 2 or squeezed.dtype.kind not in "buif":
         layers = (" Its last axis may be colours or transparency: keep one."
                   if np.shape(values)[-1:] in [(2,), (3,), (4,)] else "")
