@@ -100,7 +100,7 @@ def _not_counts(values: np.ndarray, levels: np.ndarray) -> str:
                     "their order, save x,y as CSV in that order.")
         few_above = len(marks) >= 100 and (marks > 50).mean() < 0.02 and top <= 1000
         small = top <= _FEW if len(marks) < _FEW else np.median(marks) <= 3 and (top <= 50 or few_above)
-        if len(marks) >= _FEW and top <= 50 and (marks > 1).mean() > 0.5 and smooth < 0.1:
+        if len(marks) >= _FEW and top <= 50 and (marks > 1).mean() > 0.5 and smooth < 0.3:
             return (f"whole numbers up to {top:g} on {len(marks)} single pixels, mostly above 1: numbers of observers, "
                     "an order, durations? Counts are mostly 1. Save x,y and what else is known as CSV.")
         if small and not (top >= 4 and smooth > 0.4):
