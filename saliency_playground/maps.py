@@ -312,7 +312,7 @@ def check_aspect(values: np.ndarray, size: tuple[int, int], what: str = "the map
                  "have the image's aspect, around them is one value. Crop it to them.")
     raise InputError(f"{what} has the shape {values.shape}, the image (height, width) {tuple(size)}: {fault}")
 
-# %% ../nbs/09_maps.ipynb #c8518da5
+# %% ../nbs/09_maps.ipynb #4c0d7601
 def is_framed(values: np.ndarray) -> bool:
     "Whether values, (height, width), are brightest along nine tenths of their four edges, and not the same everywhere."
     largest, least = float(values.max()), float(values.min())

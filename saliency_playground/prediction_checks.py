@@ -105,7 +105,7 @@ def prediction_facts(prediction: Prediction) -> dict[str, Any]:
         facts |= {name: fact for name, fact in told.items() if fact}
     return facts
 
-# %% ../nbs/26_prediction_checks.ipynb #cf703d8e
+# %% ../nbs/26_prediction_checks.ipynb #e5aabd8a
 def truth_facts(sample: Sample) -> dict[str, str]:
     """The looks of what an image is scored against, as plain values.
 
@@ -122,7 +122,7 @@ def truth_facts(sample: Sample) -> dict[str, str]:
         facts["points"] = _look(cv2.GaussianBlur(counts, (3, 3), 0.8))
     return facts
 
-# %% ../nbs/26_prediction_checks.ipynb #598bc648
+# %% ../nbs/26_prediction_checks.ipynb #6fbffaa6
 _TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mirrored": lambda fields: fields[:, :, ::-1], "turned upside down": lambda fields: fields[:, ::-1],
     "turned by 180 degrees": lambda fields: fields[:, ::-1, ::-1], "inverted, dark for bright": lambda fields: -fields}
@@ -265,7 +265,7 @@ def _answer_findings(facts: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
                         "into evaluation mode, and draw no random numbers.", where=(image_id,)))
     return found
 
-# %% ../nbs/26_prediction_checks.ipynb #9cfd6e13
+# %% ../nbs/26_prediction_checks.ipynb #1093b102
 def truth_findings(facts: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """What should be said of the ground-truth maps that were read from files.
 
