@@ -115,7 +115,8 @@ def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
 
 _CHECKS: tuple[Callable[[list[ImageFacts]], Iterable[Finding]], ...] = (
     file_checks.unreadable_images, file_checks.reading_findings, file_checks.size_findings,
-    file_checks.duplicate_findings, file_checks.map_findings, file_checks.truth_kinds, file_checks.bar_findings,
+    file_checks.duplicate_findings, file_checks.map_findings, file_checks.look_findings, file_checks.truth_kinds,
+    file_checks.bar_findings,
     gaze_checks.count_findings, gaze_checks.copied_findings, gaze_checks.duration_findings,
     gaze_checks.first_fixation_findings, gaze_checks.content_findings, gaze_checks.agreement_findings)
 

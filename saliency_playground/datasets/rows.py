@@ -98,6 +98,16 @@ def _steps(looks: Looks) -> tuple[np.ndarray, np.ndarray]:
     return together, np.diff(looks.path[together]) == 0
 
 
+def _by_place(rows: Looks, follows: np.ndarray) -> np.ndarray:
+    "Whether a row and the one before it are of a list that goes through the image line by line, (n − 1,) bool."
+    right, down, path = np.diff(rows.x), np.diff(rows.y), rows.path[1:]
+    n = int(rows.path.max()) + 1
+    def of_paths(which: np.ndarray) -> np.ndarray:
+        return np.bincount(path[follows & which], minlength=n)
+    back = [of_paths((first < 0) | (first == 0) & (second < 0)) for first, second in ((down, right), (right, down))]
+    return ((np.minimum(*back) == 0) & (of_paths((right != 0) | (down != 0)) >= 8))[path]
+
+
 def sample_findings(looks: Looks) -> list[Finding]:
     """Whether rows seem to be samples of a tracker: one point again and again, tiny steps, or equal steps in time.
 
@@ -105,6 +115,8 @@ def sample_findings(looks: Looks) -> list[Finding]:
     """
     together, follows = _steps(looks)
     rows = looks[together]
+    if follows.sum() >= 10:
+        follows = follows & ~_by_place(rows, follows)                    # a picture of points has no order in time
     if follows.sum() < 10:
         return []
     step = np.where(follows, np.hypot(np.diff(rows.x), np.diff(rows.y)) / rows.diagonal[1:], np.nan)
