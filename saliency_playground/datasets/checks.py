@@ -137,12 +137,12 @@ def _screen_words(how: Coordinates) -> str:
     return f"{width}×{height} with the images {where.get(str(how.shown), 'stretched over all of it')}"
 
 
-_NARROW = 0.2                                              # of width and height, which people look beyond
+_NARROW = 0.08                                             # of width and height, which people look beyond
 
 
 def _narrow(points: Points, how: Coordinates) -> str:
     "How small the part of their images is in which nearly all points lie if they are read so; empty if it is not small."
-    if len(points) < 20 or len(np.unique(points.image)) < 2:
+    if len(points) < 20 or len(np.unique(points.image)) < 3:
         return ""
     across, down = (np.diff(np.quantile(axis, (0.02, 0.98)))[0] for axis in points.read_as(how))
     return f"{across:.0%} × {down:.0%}" if max(across, down) < _NARROW else ""
