@@ -114,7 +114,7 @@ def _names_cure(ids: Sequence[str], stems: Collection[str]) -> str:
     return ""
 
 
-# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #ee643e6d
+# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #933a8e5c
 def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, Path]]:
     """For each image id as the table writes it the id to go by, and its image in a folder.
 

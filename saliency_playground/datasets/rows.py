@@ -233,7 +233,7 @@ def _overlaps(looks: Looks) -> int:
     share = np.add.reduceat(rows.duration, begins) / np.maximum(time, 1e-9)
     return int(((share > 1.3) & (share < 6) & (np.bincount(person) >= 6)).sum())
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #86fe59af
+# %% ../../nbs/30_datasets/08_rows.ipynb #793de92b
 def time_findings(looks: Looks, limit: float | None = None) -> list[Finding]:
     "Whether durations, or else times, seem to be in another unit than ms, or below 0. limit: the option max_duration."
     known = looks.duration[np.isfinite(looks.duration) & (looks.duration != 0)]
@@ -291,7 +291,7 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
                              "They count as fixations, and are left out of what needs to know people."))
     return found
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #b7b5679f
+# %% ../../nbs/30_datasets/08_rows.ipynb #c28eae73
 _OF_FIXATIONS = re.compile(r"(eye ?)?fix|visual intake")
 _OF_OTHERS = re.compile(r"sacc|blink|unclass|eyes ?not ?found|pursuit|glissade|invalid")
 _FLAGS = re.compile(r"valid|fpogv|bpogv|lost|blink|missing|exclu|outlier|artefact|artifact|reject|onsurf|detectedin")
