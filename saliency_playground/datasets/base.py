@@ -342,7 +342,7 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
         truth = {"gt_map": gt_map, "meta": truth["meta"]}
     return truth
 
-# %% ../../nbs/30_datasets/06_base.ipynb #32ce285a
+# %% ../../nbs/30_datasets/06_base.ipynb #6e15adb3
 def own_places(fixations: Fixations | None, size: tuple[int, int], options: FileOptions) -> Fixations | None:
     "Fixations (in pixels, as all are read) with those of `by_observer` where their own reading puts them."
     if not options.by_observer or fixations is None or fixations.observer is None:
@@ -573,11 +573,30 @@ def count_misfits(dataset: "FileDataset", i: int, size: tuple[int, int]) -> tupl
         return 1, 1
 
 
+def _too_wide(dataset: "FileDataset") -> list[Finding]:
+    "Whether the blur asked for is wider than half of the first image, on which nothing is left to see then."
+    options = dataset.reading
+    name = "sigma_px" if options.sigma_px is not None else "px_per_dva"
+    sigma = getattr(options, name)
+    try:
+        height, width = dataset.size_of(0)
+    except PlaygroundError:                              # a run names it, once it comes to this image
+        return []
+    if sigma is None or sigma <= min(height, width) / 2:
+        return []
+    return [Finding("warning", "blur-too-wide", f"{name}: {sigma:g} pixels blur a map, and the images are only "
+                    f"{width}×{height} (the first): nothing of the fixations is left in it.",
+                    "`sigma_px` is in pixels of the images." if name == "sigma_px" else
+                    "`px_per_dva` is of the images as they are stored.")]
+
+
 def truth_findings(dataset: "FileDataset") -> list[Finding]:
     "What should be said of the options for the ground truth: a blur that is asked for and not used."
     options, records = dataset.reading, dataset.records
     participants = dataset.participants or {}
     sources = [options.gt or truth_source(record, participants.get(record.image_id), options) for record in records]
+    if "fixations" in sources and (wide := _too_wide(dataset)):
+        return wide
     made = [i for i, source in enumerate(sources) if source != "fixations" and records[i].fixations is not None]
     blurs = {name: value for name in ("sigma_px", "px_per_dva") if (value := getattr(options, name)) is not None}
     if not made or not blurs or (options.sigma_px and _is_so_blurred(dataset, made[0])):

@@ -7,6 +7,7 @@ __all__ = ['index_records', 'find_images', 'long_records', 'CsvIndexed']
 
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #5f3ff577
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import images
-from ..errors import DatasetError, none_of
+from ..errors import DatasetError, Finding, none_of
 from ..registry import register
 from .base import FileDataset, FileOptions, ImageRecord
 from .layout import images_beside
@@ -71,6 +72,19 @@ def index_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Seque
                            "Paths in the table start at the folder of the table.")
     return records
 
+
+def _named_twice(path: Path, records: Sequence[ImageRecord]) -> list[Finding]:
+    "Whether a table gives one file to several images."
+    found = []
+    for what, files in (("image_path", [record.image for record in records]),
+                        ("fix_path", [record.fixations for record in records if isinstance(record.fixations, Path)]),
+                        ("map_path", [record.gt_map for record in records if record.gt_map])):
+        (most, times), = Counter(files).most_common(1) or [(None, 0)]
+        if most is not None and times > 1:
+            found.append(Finding("warning", "one-file-for-several", f"{path.name}: {what} is {most.name} for {times:,} of "
+                                 f"{len(records):,} images.", "Give each image its own file, or one row."))
+    return found
+
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #4462ff88
 _DATE = re.compile(r"\d{1,4}[-./ ]+[^\W\d]{3,9}\.?([-./ ]+\d{2,4})?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 _ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+?\d+")
@@ -114,7 +128,7 @@ def _names_cure(ids: Sequence[str], stems: Collection[str]) -> str:
     return ""
 
 
-# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #933a8e5c
+# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #c1c25ba0
 def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, Path]]:
     """For each image id as the table writes it the id to go by, and its image in a folder.
 
@@ -233,14 +247,16 @@ class CsvIndexed(FileDataset):
         table = read_table(path, ["image_id"], columns, POINT_NUMBERS)
         if not table.lines:
             raise DatasetError(f"{path}: there is no row below the column names.")
+        found: list[Finding] = []
         if {"x", "y"} <= table.columns.keys():
             records = long_records(path, table.columns, table.lines, images_dir)
             used = {name for record in records for name in record.meta}
         elif "image_path" in table.columns:
             records, used = index_records(path, table.columns, table.lines), set(table.columns)
+            found = _named_twice(path, records)
         else:
             others = [name for name in table.names if name.lower() != "image_id"]
             cure = missing_cure("y" if "x" in table.columns else "x", others) or missing_cure("image_path", others)
             raise DatasetError(f"{path}: one row a fixation needs the columns x and y, one row an image needs "
                                f"image_path.{cure} It has: {', '.join(table.names)}.")
-        super().__init__(records, options, path.parent, table_findings(table, path, used, columns))
+        super().__init__(records, options, path.parent, [*found, *table_findings(table, path, used, columns)])

@@ -160,9 +160,12 @@ def missing_cure(name: str, names: Sequence[str]) -> str:
         return f" If the others are meant, say so: `columns: {{{pairs}}}`."
     if len(names) == 1 and len(names[0].split()) > 1:
         return " There seem to be spaces between the columns: write commas or tabs."
-    if sum(bool(_NUMBER.fullmatch(cell)) for cell in names) >= 2:
+    numbers = [i for i, cell in enumerate(names, start=1) if _NUMBER.fullmatch(cell)]
+    words = [i for i, cell in enumerate(names, start=1) if cell and i not in numbers]
+    if len(numbers) >= 2:
+        image = f"image_id: {words[0]}, " if name == "image_id" and words else ""
         return (" The first line holds values, no names: write one of names above it, or say which column is which, "
-                "`columns: {image_id: 1, x: 2, y: 3}` for example.")
+                f"`columns: {{{image}x: {numbers[0]}, y: {numbers[1]}}}` for example.")
     hint = files.did_you_mean(name, names)
     return f"{hint} Rename it, or say so with `columns`." if hint else ""
 
