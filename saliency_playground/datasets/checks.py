@@ -475,12 +475,16 @@ def fixation_findings(dataset: SaliencyDataset) -> list[Finding]:
     while hasattr(source, "whole"):                        # a slice, of a slice, of the dataset that was read
         source = source.whole
     reading = getattr(source, "reading", None)
+    strangers = sorted({*map(str, getattr(reading, "by_observer", None) or ())} - set(map(str, labels)))
     now = getattr(reading, "coordinates", None) or Coordinates()
     x, y = from_pixels(points.x, points.y, points.size, now)
     points = Points(x, y, points.width, points.height, points.image, points.who)
     placed = np.isfinite(x) & np.isfinite(y)
     marks = _lost_marks(points[placed])
     found = _lost_findings(int((~placed).sum()), marks, len(points), reading)
+    if strangers and getattr(reading, "observers", None) is None:
+        found.append(Finding("warning", "by-observer", f"by_observer: no fixation is by {name_some(strangers, 4)}.",
+                             f"The observers are: {name_some(sorted(map(str, labels)), 8) or 'unknown'}."))
     placed &= ~((x == y) & np.isin(x, list(marks)))
     if placed.any():
         found += _position_findings(_Case(points[placed], len(points), now, labels, dataset.ids))

@@ -128,7 +128,7 @@ def _names_cure(ids: Sequence[str], stems: Collection[str]) -> str:
     return ""
 
 
-# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #c1c25ba0
+# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #b91b85b8
 def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, Path]]:
     """For each image id as the table writes it the id to go by, and its image in a folder.
 

@@ -233,7 +233,7 @@ def _overlaps(looks: Looks) -> int:
     share = np.add.reduceat(rows.duration, begins) / np.maximum(time, 1e-9)
     return int(((share > 1.3) & (share < 6) & (np.bincount(person) >= 6)).sum())
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #30fba03f
+# %% ../../nbs/30_datasets/08_rows.ipynb #f32a5611
 def repeated_findings(looks: Looks, dataset: SaliencyDataset) -> list[Finding]:
     "Whether images have exactly the points of another one."
     same: dict[bytes, list[int]] = {}
@@ -252,7 +252,7 @@ def repeated_findings(looks: Looks, dataset: SaliencyDataset) -> list[Finding]:
                     f"one, {first[0]} and {first[1]} for example.", "Was one file written for all? Give each its own.",
                     where=tuple(first[:3]))]
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #ea9cc013
+# %% ../../nbs/30_datasets/08_rows.ipynb #3afa3336
 def time_findings(looks: Looks, limit: float | None = None) -> list[Finding]:
     "Whether durations, or else times, seem to be in another unit than ms, or below 0. limit: the option max_duration."
     known = looks.duration[np.isfinite(looks.duration) & (looks.duration != 0)]
@@ -310,7 +310,7 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
                              "They count as fixations, and are left out of what needs to know people."))
     return found
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #0af62d8f
+# %% ../../nbs/30_datasets/08_rows.ipynb #b3f90519
 _OF_FIXATIONS = re.compile(r"(eye ?)?fix|visual intake")
 _OF_OTHERS = re.compile(r"sacc|blink|unclass|eyes ?not ?found|pursuit|glissade|invalid")
 _FLAGS = re.compile(r"valid|fpogv|bpogv|lost|blink|missing|exclu|outlier|artefact|artifact|reject|onsurf|detectedin")
