@@ -342,7 +342,7 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
         truth = {"gt_map": gt_map, "meta": truth["meta"]}
     return truth
 
-# %% ../../nbs/30_datasets/06_base.ipynb #14c1e13c
+# %% ../../nbs/30_datasets/06_base.ipynb #d0405b5f
 def own_places(fixations: Fixations | None, size: tuple[int, int], options: FileOptions) -> Fixations | None:
     "Fixations (in pixels, as all are read) with those of `by_observer` where their own reading puts them."
     if not options.by_observer or fixations is None or fixations.observer is None:

@@ -105,7 +105,8 @@ def _lost_findings(nowhere: int, marks: dict[float, int], n: int, reading: Any) 
         word = next((name for name, pair in LOST_WORDS.items() if pair == (number, number)), None)
         lost = word or [[int(number) if number.is_integer() else number] * 2]
         pair = f"{number:g}, {number:g}".replace("-", "−")
-        severity = "note" if chosen is not None else "error" if 2 * times > n else "warning"
+        severity = "error" if 2 * times > n else "warning"
+        severity = severity if chosen is None else "note"
         found.append(Finding(severity, "lost-mark",
                              f"{part_of(times, n, 'fixation', 'lie')} at exactly {pair}: lost samples?",
                              f"Then say `lost: {lost}`; if not, `lost: []`.", {"lost": lost}))
@@ -141,7 +142,7 @@ _NARROW = 0.08                                             # of width and height
 
 
 def _narrow(points: Points, how: Coordinates) -> str:
-    "How small the part of their images is in which nearly all points lie if they are read so; empty if it is not small."
+    "How small the part of their images is in which nearly all points lie, read so; empty if it is not small."
     if len(points) < 20 or len(np.unique(points.image)) < 3:
         return ""
     across, down = (np.diff(np.quantile(axis, (0.02, 0.98)))[0] for axis in points.read_as(how))
@@ -284,7 +285,8 @@ def _agreement_findings(case: _Case, odd: _Odd) -> list[Finding]:
     one_of = "one of " if len(odd) == 2 == len(case.labels) else ""
     known, found = READINGS | readings.SCALED, []
     for how in sorted(set(odd.values()), key=str):
-        people, options = sorted(who for who in odd if odd[who] == how), dict[str, Any]()
+        people = sorted(who for who in odd if odd[who] == how)
+        options: dict[str, Any] = {}
         if isinstance(how, tuple):
             words, mend = _moved(case.points, *how)
         elif how in known:
@@ -310,7 +312,8 @@ def _other_edge(now: Coordinates) -> str:
 def _moved(points: Points, across: float, down: float) -> tuple[str, str]:
     "A shift, in shares of width and height, in words, and what undoes it."
     x, y = across * float(np.median(points.width)), down * float(np.median(points.height))
-    signs = [f"{axis} {'−' if step < 0 else '+'} {abs(step):.0f}" for axis, step in (("x", x), ("y", y)) if abs(step) >= 1]
+    signs = [f"{axis} {'−' if step < 0 else '+'} {abs(step):.0f}"
+             for axis, step in (("x", x), ("y", y)) if abs(step) >= 1]
     return "moved, as if the image lay elsewhere on the screen", f"about {', '.join(signs)}"
 
 
@@ -388,7 +391,8 @@ def _outside_finding(case: _Case, left: np.ndarray, outside: np.ndarray) -> Find
     if not k:
         return None
     whose = "its image and was" if k == 1 else "their images and were"
-    message, cure, options = f"{part_of(k, case.n, 'fixation', 'lie')} outside {whose} left out", "", {}
+    message, cure = f"{part_of(k, case.n, 'fixation', 'lie')} outside {whose} left out", ""
+    options: dict[str, Any] = {}
     out_of = np.bincount(points.who[points.who >= 0], minlength=len(case.labels))
     theirs = np.bincount(points.who[beside & (points.who >= 0)], minlength=len(case.labels))
     mostly = np.flatnonzero((theirs >= 5) & (theirs > out_of / 2))
@@ -457,9 +461,10 @@ def _position_findings(case: _Case) -> list[Finding]:
     odd = {who: how for who, how in odd.items() if str(case.labels[who]) not in map(str, own)}
     found = _observer_findings(case, evidence, by_reading) + by_image + ([outside] if outside else [])
     if not found and (narrow := _narrow(points, case.now)):
-        found = [Finding(case.severity(False), "narrow", f"nearly all of {len(points)} fixations lie within {narrow} of "
-                         "their images.", "Are they in another unit, degrees say? `scale` is the pixels that make one, "
-                         "`unit: px` says that they are pixels as they stand.")]
+        found = [Finding(case.severity(False), "narrow",
+                         f"nearly all of {len(points)} fixations lie within {narrow} of their images.",
+                         "Are they in another unit, degrees say? `scale` is the pixels that make one, `unit: px` says "
+                         "that they are pixels as they stand.")]
     return found if outside and outside.severity == "error" else found + _agreement_findings(case, odd)
 
 

@@ -76,13 +76,13 @@ def index_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Seque
 def _named_twice(path: Path, records: Sequence[ImageRecord]) -> list[Finding]:
     "Whether a table gives one file to several images."
     found = []
-    for what, files in (("image_path", [record.image for record in records]),
+    for what, paths in (("image_path", [record.image for record in records]),
                         ("fix_path", [record.fixations for record in records if isinstance(record.fixations, Path)]),
                         ("map_path", [record.gt_map for record in records if record.gt_map])):
-        (most, times), = Counter(files).most_common(1) or [(None, 0)]
-        if most is not None and times > 1:
-            found.append(Finding("warning", "one-file-for-several", f"{path.name}: {what} is {most.name} for {times:,} of "
-                                 f"{len(records):,} images.", "Give each image its own file, or one row."))
+        for most, times in Counter(paths).most_common(1):
+            if times > 1:
+                found.append(Finding("warning", "one-file-for-several", f"{path.name}: {what} is {most.name} for "
+                                     f"{times:,} of {len(records):,} images.", "Give each image its own file."))
     return found
 
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #4462ff88
@@ -128,7 +128,7 @@ def _names_cure(ids: Sequence[str], stems: Collection[str]) -> str:
     return ""
 
 
-# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #b91b85b8
+# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #3ee083d6
 def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, Path]]:
     """For each image id as the table writes it the id to go by, and its image in a folder.
 

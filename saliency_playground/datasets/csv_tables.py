@@ -54,8 +54,9 @@ _OTHER_NAMES = {
 _MORE_NAMES = {
     "image_id": "bild bildname bilddatei imagen imagem immagine afbeelding bilde 图片 图像 画像 picturename "
                 "pictureid imagefile imgname imgfile stimulusfile stimname stimfile scene",
-    "observer": "versuchsperson vp vpn vpnr vpcode proband probandin teilnehmer sujet participante sujeto partecipante "
-                "soggetto deelnemer proefpersoon 被试 参与者 被験者 subjectnum subjectnr subjectno participantnr ppt pp "
+    "observer": "versuchsperson vp vpn vpnr vpcode proband probandin teilnehmer sujet participante sujeto "
+                "partecipante soggetto deelnemer proefpersoon 被试 参与者 被験者 subjectnum subjectnr subjectno "
+                "participantnr ppt pp "
                 "observerid viewer subjid",
     "trial": "durchgang essai ensayo prova trialnr trialno trialnum",
     "x": "{0} coordinate{0} {0}coordinate {0}position {0}gaze left{0} {0}left mean{0} {0}mean avg{0} average{0} fx{0} "
@@ -214,8 +215,9 @@ def check_rows(data: bytes, rows: Rows, separator: str, path: object, above: int
     return n
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13f00001
-def _open_table(path: str | Path, names: Iterable[str] = ()) -> tuple[bytes, str, str, int]:
+def _open_table(path: str | Path, names: Iterable[str | int] = ()) -> tuple[bytes, str, str, int]:
     "The text of a table from its names on, its encoding, its separator, and how many lines were above the names."
+    names = list(names)
     data, encoding = read_text_bytes(path)
     data = data.rstrip(b"\x1a")                              # the end of a file, to old programs
     while data.startswith(codecs.BOM_UTF8):                  # one more, where files were pasted together
@@ -231,7 +233,7 @@ def _open_table(path: str | Path, names: Iterable[str] = ()) -> tuple[bytes, str
     data, n_above = data.split(b"\n", skipped)[-1] if skipped else data, n_above + skipped
     end = data.find(b"\n", 1 << 16)
     separator = separator or find_separator(data if end < 0 else data[:end + 1], wanted)
-    numbered = [name for name in names if type(name) is int]
+    numbered = [name for name in names if isinstance(name, int)]
     first = split_cells(data.partition(b"\n")[0].decode(errors="replace"), separator) if numbered else []
     if sum(bool(_NUMBER.fullmatch(first[i - 1].replace(",", "."))) for i in numbered if i <= len(first)) >= 2:
         data = separator.join(f"column {i}" for i in range(1, len(first) + 1)).encode() + b"\n" + data
@@ -242,7 +244,7 @@ def _open_table(path: str | Path, names: Iterable[str] = ()) -> tuple[bytes, str
 _COMMENT = re.compile(rb"\s*(#|%|//|$)")
 
 
-def _lines_above(data: bytes, wanted: Collection[str], path: object, above: int) -> int:
+def _lines_above(data: bytes, wanted: set[str], path: object, above: int) -> int:
     """How many lines of comment stand above the line of names.
 
     wanted: names that it may hold, in small letters. above: lines that were left out before. Raises DatasetError if
@@ -406,7 +408,8 @@ def decimal_mark(columns: Mapping[str, Any], path: object, lines: Sequence[int])
             where = next(column for column, values in distinct.items() if commas[0] in values)
             other = f" ({where} is {commas[0]!r} in line {lines[columns[where].index(commas[0])]}.)"
         raise DatasetError(f"{path}, line {line}: {name} is {value!r}: is that a decimal mark, or one between "
-                           f"thousands?{other} Write all numbers with a decimal point and without marks between thousands.")
+                           f"thousands?{other} Write all numbers with a decimal point and without marks between "
+                           "thousands.")
     for name, values in distinct.items():
         points = [value for value in values if "." in value and value not in _MISSING]
         hundreds = any(re.fullmatch("[1-9][0-9]{2}", value) for value in values)

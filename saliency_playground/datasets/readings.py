@@ -312,7 +312,7 @@ _SHIFTS = [(round(0.05 * i, 2), round(0.05 * j, 2)) for i in range(-8, 9) for j 
 
 
 def _best_shift(crowd: Crowd, who: int, sure: float) -> list[tuple[float, int, str | _Shift]]:
-    "How far all points of an observer are from where the others look, in shares of the images; empty if that is not it."
+    "How far all points of an observer are from where the others look, in shares of the images; empty if they are not."
     ways = {str(k): (crowd.u + across, crowd.v + down) for k, (across, down) in enumerate(_SHIFTS)}
     gains = crowd.gains(who, ways)
     if not gains:
@@ -343,10 +343,12 @@ def odd_observers(points: Points, now: Coordinates, trusted: np.ndarray) -> dict
         ways |= {name: (at[0][crowd.rows], at[1][crowd.rows]) for name, at in other.items()}
         judged = {who: crowd.gains(who, ways | {"": (crowd.u, crowd.v)}) for who in asked}
         agree |= {who: gains[""][2] for who, gains in judged.items() if gains}
+        odd: list[tuple[float, int, str | _Shift]]
         odd = [(gain, who, name) for who in asked for name, (gain, often, agrees) in judged[who].items()
                if gain > sure and often > 0.6 and agrees > SURE
                and (len(everybody) == 2 or sum(agree.values()) > agree[who])]      # the others agree with each other
-        astray = [who for who in asked if who in agree and agree[who] < SURE and sum(agree.values()) > agree[who] + sure]
+        astray = [who for who in asked
+                  if who in agree and agree[who] < SURE and sum(agree.values()) > agree[who] + sure]
         odd += [shift for who in astray if len(everybody) > 2 for shift in _best_shift(crowd, who, sure)]
         if not odd:
             break

@@ -233,7 +233,7 @@ def _overlaps(looks: Looks) -> int:
     share = np.add.reduceat(rows.duration, begins) / np.maximum(time, 1e-9)
     return int(((share > 1.3) & (share < 6) & (np.bincount(person) >= 6)).sum())
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #f32a5611
+# %% ../../nbs/30_datasets/08_rows.ipynb #1b8fd270
 def repeated_findings(looks: Looks, dataset: SaliencyDataset) -> list[Finding]:
     "Whether images have exactly the points of another one."
     same: dict[bytes, list[int]] = {}
@@ -248,30 +248,33 @@ def repeated_findings(looks: Looks, dataset: SaliencyDataset) -> list[Finding]:
     if not alike:
         return []
     first, n = [dataset.ids[i] for i in alike[0]], sum(map(len, alike))
-    return [Finding("warning", "same-fixations", f"{n:,} of {len(images):,} images have exactly the fixations of another "
-                    f"one, {first[0]} and {first[1]} for example.", "Was one file written for all? Give each its own.",
+    return [Finding("warning", "same-fixations", f"{n:,} of {len(images):,} images have exactly the fixations of "
+                    f"another one, {first[0]} and {first[1]} for example.",
+                    "Was one file written for all? Give each its own.",
                     where=tuple(first[:3]))]
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #3afa3336
+# %% ../../nbs/30_datasets/08_rows.ipynb #595456c6
 def time_findings(looks: Looks, limit: float | None = None) -> list[Finding]:
     "Whether durations, or else times, seem to be in another unit than ms, or below 0. limit: the option max_duration."
     known = looks.duration[np.isfinite(looks.duration) & (looks.duration != 0)]
     what, typical = "durations", float(np.median(known)) if len(known) >= 20 else 0.0
     found = []
-    if (known < 0).any():
-        found.append(Finding("warning", "duration-below-0", f"{part_of(int((known < 0).sum()), len(known), 'fixation')}"
-                             f" of {'its' if (known < 0).sum() == 1 else 'their'} kind last less than no time.", ""))
+    if backwards := int((known < 0).sum()):
+        found.append(Finding("warning", "duration-below-0",
+                             f"{part_of(backwards, len(known), 'fixation', 'last')} less than no time.", "Mend or leave out the column `duration`."))
     if not typical:
         together, follows = _steps(looks)
         steps = np.diff(looks.t[together])[follows]
         steps = steps[np.isfinite(steps) & (steps > 0)]
         what, typical = "times", float(np.median(steps)) if len(steps) >= 20 else 0.0
         typical = 0.0 if typical < 5 and (steps == np.floor(steps)).all() else typical         # 1, 2, 3 is no time
-    unit = "seconds" if 0 < typical < 5 else "microseconds" if typical > 20_000 else ""
-    if unit:
-        found.append(Finding("warning" if limit is not None else "note", "time-unit", f"{what} seem to be in {unit}: "
-                             f"in the middle {'one lasts' if what == 'durations' else 'two are apart by'} {typical:.4g}.", "Write milliseconds: `t` and `duration` are taken "
-                             f"for them{f', and so is max_duration: {limit:g}' if limit is not None else ''}."))
+    units = {"seconds": 0 < typical < 5, "microseconds": typical > 20_000}
+    if unit := next((unit for unit, likely in units.items() if likely), ""):
+        lasts = "one lasts" if what == "durations" else "two are apart by"
+        limited = f", and so is max_duration: {limit:g}" if limit is not None else ""
+        found.append(Finding("warning" if limit is not None else "note", "time-unit",
+                             f"{what} seem to be in {unit}: in the middle {lasts} {typical:.4g}.",
+                             f"Write milliseconds: `t` and `duration` are taken for them{limited}."))
     return found
 
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d00017
@@ -310,7 +313,7 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
                              "They count as fixations, and are left out of what needs to know people."))
     return found
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #b3f90519
+# %% ../../nbs/30_datasets/08_rows.ipynb #d945efb8
 _OF_FIXATIONS = re.compile(r"(eye ?)?fix|visual intake")
 _OF_OTHERS = re.compile(r"sacc|blink|unclass|eyes ?not ?found|pursuit|glissade|invalid")
 _FLAGS = re.compile(r"valid|fpogv|bpogv|lost|blink|missing|exclu|outlier|artefact|artifact|reject|onsurf|detectedin")

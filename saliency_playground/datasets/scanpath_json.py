@@ -152,8 +152,8 @@ def find_json(root: Path, given: Any) -> list[Path]:
     if not there:
         below = (path for _, path in walk_files(root, (".json",), depth=4) if adapter_of(path) == "scanpath_json")
         if first := next(below, None):
-            raise DatasetError(f"{root} holds no JSON of scanpaths itself; there is {first.as_posix()}. Name its folder: "
-                               f"`root: {first.parent.as_posix()}`.")
+            raise DatasetError(f"{root} holds no JSON of scanpaths itself; there is {first.as_posix()}. Name its "
+                               f"folder: `root: {first.parent.as_posix()}`.")
     holds = f"{count_of(len(there), 'file')} of scanpaths: {listed}" if there else "no JSON of scanpaths"
     raise DatasetError(f"{root} holds {holds}. Say which with `json`; a list of names reads several.")
 
