@@ -261,7 +261,8 @@ def time_findings(looks: Looks, limit: float | None = None) -> list[Finding]:
     found = []
     if backwards := int((known < 0).sum()):
         found.append(Finding("warning", "duration-below-0",
-                             f"{part_of(backwards, len(known), 'fixation', 'last')} less than no time.", "Mend or leave out the column `duration`."))
+                             f"{part_of(backwards, len(known), 'fixation', 'last')} less than no time.",
+                             "Mend or leave out the column `duration`."))
     if not typical:
         together, follows = _steps(looks)
         steps = np.diff(looks.t[together])[follows]
