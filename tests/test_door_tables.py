@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from saliency_playground.checkup.doctor import doctor
 from saliency_playground.datasets.checks import dataset_findings
 from saliency_playground.datasets.csv_indexed import CsvIndexed
 from saliency_playground.datasets.folder import Folder
@@ -258,6 +259,19 @@ def test_one_observer_who_counts_in_another_way(case, tmp_path):
     mended = CsvIndexed(tmp_path / "fix.csv", by_observer={"s3": options})
     check_points({mended.ids[i]: mended[i].fixations for i in range(len(mended))})
     assert dataset_findings(mended) == []
+
+
+def test_two_observers_who_count_in_two_other_ways(tmp_path):
+    "What the checkup gathers reads both, also where one of them was mended before."
+    up, share = OWN["upside down"], OWN["shares"]
+    first = {tuple(row[:2]) + (row[4],): row for row in moved(up[0], "s2")}
+    lay(tmp_path, text([first[(*row[:2], row[4])] if row[1] == "s2" else row for row in moved(share[0], "s4")]))
+    table = tmp_path / "fix.csv"
+    wanted = {"by_observer": {"s2": up[1], "s4": share[1]}}
+    assert doctor(CsvIndexed(table)).options == wanted
+    assert doctor(CsvIndexed(table, by_observer={"s4": share[1]})).options == wanted
+    mended = CsvIndexed(table, by_observer=wanted["by_observer"])
+    check_points({mended.ids[i]: mended[i].fixations for i in range(len(mended))})
 
 
 def test_an_observer_whose_image_lay_elsewhere(tmp_path):
