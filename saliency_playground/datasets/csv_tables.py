@@ -38,7 +38,6 @@ COLUMNS = ("image_id", "image_path", "fix_path", "map_path", "split", "category"
            "duration")
 POINT_NUMBERS = ("x", "y", "t", "duration")
 POINT_COLUMNS = ("observer", "trial", *POINT_NUMBERS)                                # those about a fixation
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _AXIS = ("fix{0} fixation{0} gaze{0} {0}pos pos{0} position{0} {0}px coord{0} {0}coord fpog{0} currentfix{0} "
          "fixationpoint{0} fixationposition{0} normpos{0}")
 _OTHER_NAMES = {
@@ -153,6 +152,11 @@ def _listed(names: Sequence[str]) -> str:
     return listed if len(listed) <= 200 else f"{listed[:200]} …"
 
 
+def _is_value(cell: str) -> bool:
+    "Whether a cell of the first line is a number, with a decimal comma perhaps, and so no name."
+    return bool(re.fullmatch(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?", cell))
+
+
 def missing_cure(name: str, names: Sequence[str]) -> str:
     "What to do about a column that is not there, in a sentence with a space before it; empty if nothing is alike."
     mapped = suggested_columns(names)
@@ -161,7 +165,7 @@ def missing_cure(name: str, names: Sequence[str]) -> str:
         return f" If the others are meant, say so: `columns: {{{pairs}}}`."
     if len(names) == 1 and len(names[0].split()) > 1:
         return " There seem to be spaces between the columns: write commas or tabs."
-    numbers = [i for i, cell in enumerate(names, start=1) if _NUMBER.fullmatch(cell)]
+    numbers = [i for i, cell in enumerate(names, start=1) if _is_value(cell)]
     words = [i for i, cell in enumerate(names, start=1) if cell and i not in numbers]
     if len(numbers) >= 2:
         image = f"image_id: {words[0]}, " if name == "image_id" and words else ""
@@ -235,7 +239,7 @@ def _open_table(path: str | Path, names: Iterable[str | int] = ()) -> tuple[byte
     separator = separator or find_separator(data if end < 0 else data[:end + 1], wanted)
     numbered = [name for name in names if isinstance(name, int)]
     first = split_cells(data.partition(b"\n")[0].decode(errors="replace"), separator) if numbered else []
-    if sum(bool(_NUMBER.fullmatch(first[i - 1].replace(",", "."))) for i in numbered if i <= len(first)) >= 2:
+    if sum(_is_value(first[i - 1]) for i in numbered if i <= len(first)) >= 2:
         data = separator.join(f"column {i}" for i in range(1, len(first) + 1)).encode() + b"\n" + data
         n_above -= 1                                         # the first line holds values: they get names
     return data, encoding, separator, n_above
@@ -389,6 +393,7 @@ def read_csv_columns(path: str | Path, needs: Iterable[str] = (),
     return read_table(path, needs, columns)[:2]
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b00013
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 _POINTED = re.compile(r"[+-]?[1-9][0-9]?\.[0-9]{3}")
 
