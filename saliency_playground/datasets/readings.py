@@ -279,8 +279,8 @@ class Crowd:
         known = self.cells[self.trusted & (self.cells >= 0)]
         self.counts = np.bincount(known, minlength=len(images) * _CELLS ** 2).reshape(-1, _CELLS, _CELLS)
 
-    def gains(self, who: int, readings: dict[str, tuple[np.ndarray, np.ndarray]]
-              ) -> dict[str, tuple[float, float, float]]:
+    def gains(self, who: int, readings: dict[Any, tuple[np.ndarray, np.ndarray]]
+              ) -> dict[Any, tuple[float, float, float]]:
         """What other places of one observer's points gain over the present ones, by the points of the others.
 
         readings: name -> u, v of all points that `rows` lists. Returns name -> nats, the share of images on which it
@@ -311,30 +311,33 @@ _Shift = tuple[float, float]
 _SHIFTS = [(round(0.05 * i, 2), round(0.05 * j, 2)) for i in range(-8, 9) for j in range(-8, 9) if i * i + j * j >= 4]
 
 
-def _best_shift(crowd: Crowd, who: int, sure: float) -> list[tuple[float, int, str | _Shift]]:
-    "How far all points of an observer are from where the others look, in shares of the images; empty if they are not."
-    ways = {str(k): (crowd.u + across, crowd.v + down) for k, (across, down) in enumerate(_SHIFTS)}
-    gains = crowd.gains(who, ways)
-    if not gains:
-        return []
-    best = max(gains, key=lambda way: gains[way][0])
-    gain, often, agrees = gains[best]
-    sure += np.log(len(_SHIFTS))
-    return [(gain, who, _SHIFTS[int(best)])] if gain > sure and often > 0.6 and agrees > sure else []
+def _elsewhere(points: Points, crowd: Crowd, who: int, sure: float) -> list[tuple[float, int, str | _Shift]]:
+    "How an observer who agrees with nobody would: at another scale, or moved; the better of each, if it is sure."
+    here = points[crowd.rows]
+    moved: dict[Any, Any] = {shift: (crowd.u + shift[0], crowd.v + shift[1]) for shift in _SHIFTS}
+    scaled: dict[Any, Any] = {name: here.read_as(reading.how) for name, reading in SCALED.items()}
+    found = []
+    for ways in (moved, scaled):
+        if gains := crowd.gains(who, ways):
+            best = max(gains, key=lambda way: gains[way][0])
+            gain, often, agrees = gains[best]
+            enough = sure + np.log(len(ways))
+            if gain > enough and often > 0.6 and agrees > enough:
+                found.append((gain, who, best))
+    return found
 
 
 def odd_observers(points: Points, now: Coordinates, trusted: np.ndarray) -> dict[int, str | _Shift]:
     """Observers whose points agree with the others' once they are read in another way, and not before: which -> how.
 
-    now: how they are read. trusted: (n,) bool, whose observers are believed and asked. Ways are those of MIRRORED and
-    SCALED, and some of READINGS; and a shift, in shares of width and height, of who agrees with nobody as it is. At
+    now: how they are read. trusted: (n,) bool, whose observers are believed and asked. Ways are those of MIRRORED, and
+    some of READINGS; for who agrees with nobody also those of SCALED, and a shift, in shares of width and height. At
     most 100 observers are asked, those with most points.
     """
     n = np.bincount(points.who[trusted & (points.who >= 0)])
     asked = [int(who) for who in np.argsort(-n)[:100] if n[who] >= 5]
     believed, found, agree = trusted.copy(), dict[int, str | _Shift](), dict[int, float]()
-    (u, v), other = points.read_as(now), {name: points.read_as((READINGS | SCALED)[name].how)
-                                          for name in (*_TRIED, *SCALED)}
+    (u, v), other = points.read_as(now), {name: points.read_as(READINGS[name].how) for name in _TRIED}
     everybody, sure = asked, SURE + np.log(max(len(asked) * (len(MIRRORED) + len(other)), 1))
     while asked:
         crowd = Crowd(points, u, v, believed)
@@ -349,7 +352,7 @@ def odd_observers(points: Points, now: Coordinates, trusted: np.ndarray) -> dict
                and (len(everybody) == 2 or sum(agree.values()) > agree[who])]      # the others agree with each other
         astray = [who for who in asked
                   if who in agree and agree[who] < SURE and sum(agree.values()) > agree[who] + sure]
-        odd += [shift for who in astray if len(everybody) > 2 for shift in _best_shift(crowd, who, sure)]
+        odd += [way for who in astray if len(everybody) > 2 for way in _elsewhere(points, crowd, who, sure)]
         if not odd:
             break
         _, worst, how = max(odd, key=lambda one: one[:2])

@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -327,8 +328,13 @@ def flag_findings(table: TextTable, path: Path) -> list[Finding]:
         return []
     found = []
     for name in table.columns.keys() - {*COLUMNS[:4], *POINT_COLUMNS}:
-        counts = Counter(map(str.casefold, table.columns[name]))
-        words = {word: n for word, n in counts.items() if not is_nobody(word)}
+        values = table.columns[name]
+        if len(set(islice(values, 1000))) > 24:                # no flag: names, numbers
+            continue
+        words: dict[str, int] = {}
+        for word, n in Counter(values).items():
+            if not is_nobody(word):
+                words[word.casefold()] = words.get(word.casefold(), 0) + n
         plain = re.sub(r"[\W_]", "", name)
         if not 1 < len(words) <= 12:
             continue
