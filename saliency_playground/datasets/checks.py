@@ -220,9 +220,9 @@ def _own_cure(option: dict[str, Any], mend: str) -> str:
 
 
 def _mend(case: _Case, reading: Reading, differs: np.ndarray) -> tuple[str, dict[str, Any]]:
-    """What makes pixels of the points that `differs` marks, and the options that do it, none if that is not sure.
+    """What makes pixels of the points that `differs` marks, and the options that do it.
 
-    Which way y counts is told by the others, if they can.
+    Which way y counts is told by the others; if they cannot tell, both ways are said, and the options are of the first.
     """
     options = _options(reading.how, case.now)
     if not reading.turned:

@@ -341,7 +341,7 @@ def flag_findings(table: TextTable, path: Path) -> list[Finding]:
         others = {word: n for word, n in words.items() if _OF_OTHERS.match(word)}
         if others and any(map(_OF_FIXATIONS.match, words)):
             said = f"{sum(others.values()):,} of {len(table.lines):,} rows are no fixations: {_counted(others)}"
-        elif _FLAGS.search(plain) and (len(words) == 2 or others):
+        elif _FLAGS.search(plain) and (len(words) == 2 or others) and _of_rows(table, name):
             said = f"it tells rows apart, {_counted(words)}"
         elif "eye" in plain and {_EYES.get(word) for word in words} >= {"left", "right"} and _both_eyes(table, name):
             said = f"rows of both eyes are there, {_counted(words)}, so that each look counts twice"
@@ -356,6 +356,12 @@ def flag_findings(table: TextTable, path: Path) -> list[Finding]:
 def _counted(words: Mapping[str, int]) -> str:
     "Words and how many rows say each: `saccade in 60, blink in 3`."
     return ", ".join(f"{word} in {n:,}" for word, n in sorted(words.items(), key=lambda item: -item[1])[:4])
+
+
+def _of_rows(table: TextTable, name: str) -> bool:
+    "Whether a column tells apart rows of one image, and is not about images."
+    image = table.columns.get("image_id")
+    return image is None or len(np.unique(scanpath_codes(image, table.columns[name]))) > len(set(image))
 
 
 def _both_eyes(table: TextTable, name: str) -> bool:
