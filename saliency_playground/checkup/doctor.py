@@ -48,9 +48,12 @@ class Checkup:
     def options(self) -> dict[str, Any]:
         "The options of the dataset that mend what was found, those of the worst finding first."
         mended: dict[str, Any] = {}
+        known = getattr(getattr(self.dataset, "reading", None), "by_observer", None) or {}
+        people: dict[Any, Any] = {}                            # each finding may speak of others
         for finding in self.findings:
+            people = {**finding.options.get("by_observer", {}), **people}
             mended = {**finding.options, **mended}
-        return mended
+        return mended | ({"by_observer": {**known, **people}} if people else {})
 
     def text(self, width: int | None = None) -> str:
         "The checkup as lines of at most `width` letters, 120 at the most; None: the window's, or 80."

@@ -8,6 +8,7 @@ __all__ = ['TRACKERS', 'COLUMNS', 'Tracker', 'recognise', 'tracker_of', 'find_ex
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #22de9d18
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -120,6 +121,12 @@ def _by_text(path: Path, head: bytes) -> tuple[str, str]:
         known = [mark for mark in tracker.marks if mark in names]
         if known:
             return name, f"a column {names[known[0]]}"
+    below = next((i for i, line in enumerate(text.splitlines()[:60], start=1) if any(
+        known in {plain_name(name) for name in re.split("[\t;,]", line)}
+        for tracker in TRACKERS.values() for known in tracker.marks)), None)
+    if below:
+        raise DatasetError(f"{path}, line {below}: the names of the columns stand here, below other lines. Delete the "
+                           "lines above it.")
     raise DatasetError(f"{path}: no tracker is known that writes this. It begins with {first[:60]!r}. If it is a table "
                        "with a row a fixation, say what its columns are: `--columns x=NAME,y=NAME,image_id=NAME`.")
 
