@@ -84,7 +84,10 @@ def _text_lines(checkup: Checkup, width: int) -> Iterator[str]:
     if not counted["error"] and not counted["warning"]:
         yield "  Nothing looks wrong."
     for finding in checkup.findings:
-        yield from fit_line(f"  {_HEADINGS[finding.severity]:<9}{' '.join(str(finding).split())}", width)
+        said, *commands = str(finding).split("\n  ")                       # a command is typed as it stands
+        yield from fit_line(f"  {_HEADINGS[finding.severity]:<9}{' '.join(said.split())}", width)
+        for command in commands:
+            yield from fit_line(f"    {command}", width)
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #59667088
 def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,

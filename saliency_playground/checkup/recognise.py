@@ -97,7 +97,7 @@ def _export_findings(root: Path) -> list[Finding]:
     more = f" and {len(exports) - 1} more are exports" if len(exports) > 1 else " is an export"
     return [Finding("warning", "tracker-export", f"{exports[0].name}{more} of a tracker "
                     f"({TRACKERS[tracker_of(exports[0])].title}) that nothing read.",
-                    f"Make a table of it: `{convert_command(exports, pictures_in(root))}`.",
+                    f"This makes a table of it:\n  {convert_command(exports, pictures_in(root))}",
                     where=tuple(path.name for path in exports))]
 
 
@@ -121,8 +121,8 @@ def pictures_in(root: Path) -> Path | None:
 def export_said(path: Path, images: str | Path | None = None) -> str:
     "That a file is an export of a tracker, and what makes a table of it; empty if it is none that is known."
     tracker = tracker_of(path)
-    return (f"{path} is an export of a tracker ({TRACKERS[tracker].title}), not a table of fixations. Make one of "
-            f"it: `{convert_command([path], images or pictures_in(path.parent))}`.") if tracker else ""
+    return (f"{path} is an export of a tracker ({TRACKERS[tracker].title}), not a table of fixations. This makes one "
+            f"of it:\n  {convert_command([path], images or pictures_in(path.parent))}") if tracker else ""
 
 
 def refused_because(error: Exception, name: str, options: Mapping[str, Any]) -> str:

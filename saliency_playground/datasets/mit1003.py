@@ -116,16 +116,16 @@ class Mit1003(NestedDataset):
         "Why nobody knows who looked, in a copy without a nested file. pictures: the folder of the images."
         read = ("The fixations come from `_fixPts`, pooled over observers." if points else
                 "There is no `_fixPts` and so no fixation.")
-        theirs = ("those that its authors' checkFixations.m found are in data/mit/eye/fixations.mat of "
+        theirs = ("Those that its authors found, observer by observer, are in data/mit/eye/fixations.mat of "
                   "github.com/NUS-VIP/ksvd-saliency: put it beside the images.")
         if not gaze:
-            return [Finding("note", "no observers", read, f"With observers, {theirs}")]
+            return [Finding("note", "no observers", read, theirs)]
         files = next(iter(gaze.values()))[0][1].parent.parent/"*"/"*.mat"
         command = (f'{program()} convert "{files.as_posix()}" --to mit1003_fixations --images '
                    f"{quoted(pictures.as_posix())} --detect ivt --px-per-dva 35")
         return [Finding("note" if points else "warning", "no observers",
                         f"{read} DATA holds the gaze of each observer, 240 samples a second, not fixations.",
-                        f"`{command}` finds fixations in it; {theirs}")]
+                        f"{theirs} Or have others found in it:\n  {command}")]
 
     def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
         "The fixations on an image from the nested file, or from marked gaze, an observer a file."
