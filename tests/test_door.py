@@ -88,7 +88,7 @@ def mit1003(folder: Path) -> dict[str, str]:
             scipy.io.savemat(folder / f"DATA/{who.lower()}/{image_id}.mat", gaze, long_field_names=True)
     for place in (".DS_Store", "ALLSTIMULI/.DS_Store", "DatabaseCode/checkFixations.m"):
         files.write_bytes(folder / place, b"\0\0\0\1Bud1")
-    Image.fromarray(marks).save(folder / "ALLFIXATIONMAPS/i05june05_static_street_boston_p1010764fixPts.jpg")
+    Image.new("L", (WIDTH, HEIGHT)).save(folder / "ALLFIXATIONMAPS/i05june05_static_street_boston_p1010764fixPts.jpg")
     return ids
 
 
@@ -242,7 +242,7 @@ def told(said: str) -> list[str]:
 def test_from_init_on_the_next_command_stands_there(paint, steps, tmp_path):
     "A folder, `init`, and then only what was said to be next: a leaderboard with the painted points' scores."
     ids = paint(tmp_path / "mine")
-    steps_typed, ahead = [], ["saliency-playground init mine"]
+    said, steps_typed, ahead = "", list[str](), ["saliency-playground init mine"]
     while ahead:
         command, *ahead = ahead
         code, said = printed(command, tmp_path)
