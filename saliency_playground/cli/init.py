@@ -234,7 +234,7 @@ def _to_convert(exports: list[Path], entry: Mapping[str, Any]) -> tuple[dict[str
     from saliency_playground.trackers.convert import TRACKERS, convert_command, read_report, tracker_of
     table = Path(f"{entry['as']}_fixations", "fixations.csv")
     pictures = pictures_in(Path(entry["root"]) if "root" in entry else exports[0].parent)
-    made = {one.get("path") for one in read_report(table).get("inputs", [])}
+    made = {str(one["path"]) for one in read_report(table).get("inputs", [])}
     more = f" and {len(exports) - 1} more are exports" if len(exports) > 1 else " is an export"
     said = f"{exports[0]}{more} of a tracker ({TRACKERS[tracker_of(exports[0])].title})."
     cure = ("This makes the table of fixations that the config reads" +

@@ -408,11 +408,14 @@ def convert(paths: str | Path | Iterable[str | Path], to: str | Path, *, overwri
 
 def read_report(table: str | Path) -> dict[str, Any]:
     "What the `conversion.json` beside a table says; empty if there is none, or if it is not one."
+    if Path(table).name != "fixations.csv":
+        return {}
     try:
         said = json.loads(files.read_text(Path(table).with_name("conversion.json")))
-    except (PlaygroundError, OSError, ValueError):
+        sound = said["conversion"] and isinstance(said["options"], dict) and all(one["path"] for one in said["inputs"])
+        return said if sound else {}
+    except (PlaygroundError, OSError, ValueError, TypeError, LookupError):
         return {}
-    return said if isinstance(said, dict) and "conversion" in said and Path(table).name == "fixations.csv" else {}
 
 
 def list_trackers() -> NameTable:
