@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, images
-from ..errors import DatasetError, Finding, InputError, count_of, part_of
+from ..errors import DatasetError, Finding, InputError, count_of, part_of, program
 from . import listing
 from .base import FileDataset, ImageRecord
 from .csv_tables import suggested_columns
@@ -413,11 +413,10 @@ def unread_beside(root: Path, ids: Collection[str], places: dict[str, Path | Non
     ids: its images. places: the folders that were read. spared: folders that serve something else.
     """
     found: list[Finding] = []
+    if not places["fixations"]:
+        found += _tables_beside([path for path, is_folder in list_entries(root)[:200] if not is_folder])
     for path, is_folder in list_entries(root)[:200]:
-        if not is_folder and not places["fixations"] and (hint := adapter_hint(path)):
-            found.append(Finding("warning", "files-unread", f"{path.name} lies beside the images and was not "
-                                 f"read.{hint}", where=(path.name,)))
-        elif is_folder and path not in places.values() and path.resolve() not in spared:
+        if is_folder and path not in places.values() and path.resolve() not in spared:
             likely = [deeper.suffix.lower() for deeper, inner in list_entries(path)[:500] if not inner and (
                 matching_id(nfc(deeper.stem), "fixations", ids) or matching_id(nfc(deeper.stem), "gt_maps", ids))]
             numbers = [suffix for suffix in likely if suffix in (*listing.TABLE_SUFFIXES, ".mat", ".npy")]
@@ -427,6 +426,21 @@ def unread_beside(root: Path, ids: Collection[str], places: dict[str, Path | Non
                 found.append(_named_like_images(path, len(likely), "`maps: {0}` reads them as ground truth, "
                                                 "`fixations: {0}` as pictures of fixations"))
     return sorted(found, key=lambda finding: "maps: " in finding.cure)            # what may be predictions comes last
+
+
+def _tables_beside(paths: Iterable[Path]) -> list[Finding]:
+    "That tables or lists of scanpaths beside the images were not read; several tables are one finding."
+    hints = {path: hint for path in paths if (hint := adapter_hint(path))}
+    tables = [path for path in hints if path.suffix.lower() in listing.TABLE_SUFFIXES]
+    alone = [path for path in hints if path not in tables or len(tables) == 1]
+    found = [Finding("warning", "table-unread", f"{path.name} lies beside the images and was not read.{hints[path]}",
+                     where=(path.name,)) for path in alone]
+    if len(tables) > 1:
+        found.append(Finding("warning", "table-unread", f"{count_of(len(tables), 'table')} beside the images were not "
+                             f"read, {tables[0].name} first.", "If each holds a part, of one observer say, "
+                             f"`{program()} convert` makes one table of them.{hints[tables[0]]}",
+                             where=tuple(path.name for path in tables)))
+    return found
 
 
 def _named_like_images(folder: Path, n: int, cure: str) -> Finding:
