@@ -607,59 +607,6 @@ def _colormap_words(rgb: np.ndarray) -> str:
 LARGEST = 1e19                                       # no number of a map, a place or a time is as large
 
 
-def read_map(path: str | Path, key: str | None = None, alpha: str | None = None) -> np.ndarray:
-    """Read a two-dimensional array of numbers: a prediction or a ground-truth map.
-
-    path: `.npy`, `.npz`, `.mat` (also v7.3), `.h5`, `.hdf5`, or a gray image. key: which array of a file that holds
-    several. alpha: what an image's transparency means: "black" or "white" lies behind it, or it is the map ("value").
-    Returns (height, width) float64, the numbers as stored. Nothing is ever unpickled.
-    Raises MapError naming the file if it is missing, broken, coloured, not two-dimensional, or not opaque without
-    `alpha`.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if alpha not in (None, *ALPHAS):
-        raise InputError(f"alpha is one of {', '.join(ALPHAS)}, not {alpha!r}.")
-    try:
-        files.regular_file(path)
-        if suffix in (".npy", ".npz"):
-            stored = files.read_array(path, key)
-            values = _only_map(stored, key, path) if isinstance(stored, dict) else stored
-        elif suffix == ".mat":
-            values = _only_map(_read_mat(path, key), key, path)
-        elif suffix in (".h5", ".hdf5"):
-            values = _only_map(_read_hdf5(path, key), key, path)
-        else:
-            values = _read_gray(path, alpha)
-    except FileNotFoundError:
-        raise MapError(f"{path}: there is no such file.") from None
-    except PlaygroundError as error:
-        named = str(path) in str(error)
-        raise MapError(str(error) if named else f"{path}: {error}") from None
-    except ValueError as error:
-        raise MapError(f"{path}: {error}") from None
-    except Exception as error:                                          # a damaged archive fails in many ways
-        raise MapError(f"{path}: not a whole {suffix} file ({error}).") from None
-    squeezed = _one_layer(np.asarray(values))
-    _refuse_wrapped(squeezed, path)
-    if squeezed.ndim != 2 or squeezed.dtype.kind not in "buif":
-        layers = (" Its last axis may be colours or transparency: keep one."
-                  if np.shape(values)[-1:] in [(2,), (3,), (4,)] else "")
-        raise MapError(f"{path}: a map is a two-dimensional array of numbers, this is {squeezed.dtype} of shape "
-                       f"{np.shape(values)}.{layers}")
-    return _checked_numbers(squeezed, path)
-
-
-def _checked_numbers(values: np.ndarray, path: Path) -> np.ndarray:
-    "A map's numbers as float64. Raises MapError if some are larger than any number of a map."
-    with np.errstate(invalid="ignore"):                                 # a NaN that signals is one like others
-        numbers = values.astype(float)
-    if values.dtype.kind == "f" and len(odd := numbers[np.isfinite(numbers) & (np.abs(numbers) >= LARGEST)]):
-        raise MapError(f"{path}: {len(odd)} of its {numbers.size} numbers are as large as {abs(odd[0]):.2g}, as of a "
-                       "file whose bytes have changed. Copy or write it again.")
-    return numbers
-
-# %% ../nbs/08_images.ipynb #2469b8d7
 def _one_layer(values: np.ndarray) -> np.ndarray:
     "An array without axes of length 1, and without the repeats of a gray image that was saved as three channels."
     values = np.squeeze(values) if values.ndim > 2 else values

@@ -166,80 +166,9 @@ def points_from_array(values: np.ndarray, size: tuple[int, int], index_base: int
         raise DatasetError(f"{source}: an array of shape {values.shape} for an image of shape {tuple(size)} "
                            + _which_shape(values, is_counts))
     if is_points:
-        x, y = check_measured(values.astype(float), source).T - index_base
-        return Fixations(x, y)
-    return points_of_counts(counts_of(values, source))
-
-
-def points_of_counts(counts: np.ndarray) -> Fixations:
-    "A fixation for each that is counted. counts: (height, width) int."
-    rows, columns = np.nonzero(counts)
-    times = counts[rows, columns]
-    return Fixations(np.repeat(columns, times), np.repeat(rows, times))
-
-
-def _no_point_list(values: np.ndarray, size: tuple[int, int]) -> str:
-    "Why n × 2 numbers are no points after all: they are the image's size, or were cut off; empty if they are points."
-    if len(values) == 1 and tuple(sorted(values[0].tolist())) == tuple(sorted(size)):
-        return "it holds nothing but the size of the image. Which array holds the fixations?"
-    top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else np.inf
-    if top + 1 < max(size) and (cut := np.count_nonzero(values == top)) >= 2:
-        return (f"{cut} of its numbers are {top}, the largest that {values.dtype} holds, and the image is larger: they "
-                "were cut off when it was saved. Save it as double.")
-    return ""
-
-
-def _which_shape(values: np.ndarray, is_counts: bool) -> str:
-    if is_counts:
-        return "could be points or counts. Save the points as CSV."
-    if values.ndim == 3:
-        return ("is a stack. If it holds a mask for each observer, give each a file of its own, "
-                "<observer>/<image>, or add them up.")
-    if values.ndim == 2 and 2 < values.shape[1] < 20 and values.shape[0] > 2:
-        return ("may be points with further columns. Say which column is what, counted from 1: "
-                "`columns: {x: 1, y: 2, observer: 3}`.")
-    if values.ndim == 2 and values.shape[0] == 2:
-        return "may be points with x and y in rows. Transpose it: a fixation is a row."
-    return "is neither points (n, 2) nor counts as large as the image. Another image's, or transposed?"
-
-# %% ../../nbs/30_datasets/03_points.ipynb #24732eec
-def check_measured(values: np.ndarray, source: object, what: str = "points") -> np.ndarray:
-    """The numbers themselves, NaN where one is missing.
-
-    Raises DatasetError for what nobody measures: not finite, 1e19 or more, or as good as 0 and not 0. The bytes of such
-    a file have changed.
-    """
-    size = np.abs(values)
-    odd = values[(size >= images.LARGEST) | (size < 1e-30) & (size > 0)]
-    if len(odd):
-        raise DatasetError(f"{source}: {len(odd)} of {values.size} numbers in its {what} are as large or small as "
-                           f"{odd[0]:.2g}, as of a file whose bytes have changed. Copy or export it again.")
-    return values
-
-
-def points_from_array(values: np.ndarray, size: tuple[int, int], index_base: int = 0,
-                      source: object = "fixations") -> Fixations:
-    """Fixations from an array of points, or from a mask or counts.
-
-    values: (n, 2) columns x, y, counted from `index_base`; or (height, width), see `counts_of`.
-    size: (height, width) of the image. source: what errors call it. An array without elements is no fixations.
-    Raises DatasetError for any other shape, for both at once, and for what is neither mask nor counts.
-    """
-    values = np.asarray(values)
-    if values.size == 0:
-        return Fixations(np.empty(0), np.empty(0))
-    if values.dtype.kind not in "buif":
-        raise DatasetError(f"{source}: fixations are real numbers, not {values.dtype}.")
-    if values.ndim == 3 and tuple(size) in (values.shape[:2], values.shape[1:]) and values.size == size[0] * size[1]:
-        values = values.reshape(size)
-    is_counts, is_points = values.shape == tuple(size), values.ndim == 2 and values.shape[1] == 2
-    if is_counts == is_points:
-        raise DatasetError(f"{source}: an array of shape {values.shape} for an image of shape {tuple(size)} "
-                           + _which_shape(values, is_counts))
-    if is_points:
         if wrong := _no_point_list(values, size):
             raise DatasetError(f"{source}: {wrong}")
-        x, y = values.astype(float).T - index_base
+        x, y = check_measured(values.astype(float), source).T - index_base
         return Fixations(x, y)
     return points_of_counts(counts_of(values, source))
 
