@@ -702,7 +702,7 @@ def path_hint(path: str | Path) -> str:
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 
 # %% ../nbs/01_files.ipynb #ab031978
-PATH_OPTIONS = ("root", "path", "participant_maps", "plugins")         # settings that are paths,
+PATH_OPTIONS = ("root", "path", "participant_maps", "plugins", "store")         # settings that are paths,
 PATH_ENDINGS = ("_dir", "_path", "_file", "_csv")                      # as is what ends so: images_dir, weights_path, …
 
 

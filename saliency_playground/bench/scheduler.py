@@ -15,10 +15,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from ..progress import progress
+from ..reads import ignore_other_threads
 from .config import SHARDS, Config, load_config, missing_inputs
 from .results import RunResult
 from .run import run
@@ -33,29 +34,39 @@ from saliency_playground.errors import (
 )
 
 # %% ../../nbs/40_bench/09_scheduler.ipynb #85d7ccc1
+_one_at_a_time = Lock()
+
+
 def compute_shard(settings: dict, shard: str, started_in: str, strict: bool = False) -> str:
     """Compute a shard in the process of a worker; returns why it was refused, empty if it was not.
 
     settings: a config as a mapping. shard: `3/16`. started_in: the folder at which relative paths start. strict: as for
     `run`.
     """
-    try:
-        os.chdir(started_in)
-        run_shard(load_config(settings), shard, strict, quiet=True)
-    except (PlaygroundError, OSError) as error:
-        return describe_error(error)
+    ignore_other_threads()
+    with _one_at_a_time:
+        try:
+            os.chdir(started_in)
+            run_shard(load_config(settings), shard, strict, quiet=True)
+        except (PlaygroundError, OSError) as error:
+            return describe_error(error)
     return ""
 
 # %% ../../nbs/40_bench/09_scheduler.ipynb #4740cfc3
 _Submit = Callable[[Sequence[tuple]], list[Any]]
+_Engine = tuple[_Submit, Callable[[], object]]           # submits calls; looks after the workers
+
+
+def _nothing() -> None:
+    "Nothing is to be done while jobs are waited for."
 
 
 @contextmanager
-def _processes(config: Config) -> Iterator[_Submit]:
+def _processes(config: Config) -> Iterator[_Engine]:
     "A pool of processes on this machine."
     pool = ProcessPoolExecutor(config.scheduler.workers, multiprocessing.get_context("spawn"), _end_with_parent)
     with pool:
-        yield lambda calls: [pool.submit(compute_shard, *call) for call in calls]
+        yield lambda calls: [pool.submit(compute_shard, *call) for call in calls], _nothing
 
 
 def _end_with_parent() -> None:
@@ -76,19 +87,24 @@ def _engine(module: str, kind: str) -> Any:
 
 
 @contextmanager
-def _dask(config: Config) -> Iterator[_Submit]:
-    "A Dask cluster: that of the address, or one of this machine, without a limit of memory that would kill a worker."
+def _dask(config: Config) -> Iterator[_Engine]:
+    """A Dask cluster: that of the address, or one of this machine, without a limit of memory that would kill a worker.
+
+    A worker that is killed while it starts is given up by Dask, so those of this machine are counted again and again.
+    """
     distributed, settings = _engine("distributed", "dask"), config.scheduler
     local = {"n_workers": settings.workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None,
              "silence_logs": 50}
+    local |= settings.options
     cluster: AbstractContextManager = (nullcontext(settings.address) if settings.address
-                                       else distributed.LocalCluster(**local | settings.options))
+                                       else distributed.LocalCluster(**local))
     with cluster as place, distributed.Client(place) as client:
-        yield lambda calls: [client.submit(compute_shard, *call, pure=False) for call in calls]
+        tend = _nothing if settings.address else lambda: place.scale(local["n_workers"])
+        yield lambda calls: [client.submit(compute_shard, *call, pure=False) for call in calls], tend
 
 
 @contextmanager
-def _slurm(config: Config) -> Iterator[_Submit]:
+def _slurm(config: Config) -> Iterator[_Engine]:
     "SLURM, by an array of jobs; what they print is kept beside the shards."
     submitit, options = _engine("submitit", "slurm"), dict(config.scheduler.options)
     options = {"slurm_array_parallelism": config.scheduler.workers} | options
@@ -97,7 +113,7 @@ def _slurm(config: Config) -> Iterator[_Submit]:
         executor.update_parameters(**options)
     except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as error:
         raise InputError(f"scheduler: slurm: {describe_error(error)}") from error
-    yield lambda calls: executor.map_array(compute_shard, *zip(*calls, strict=True))
+    yield lambda calls: executor.map_array(compute_shard, *zip(*calls, strict=True)), _nothing
 
 
 _ENGINES = {"processes": _processes, "dask": _dask, "slurm": _slurm}
@@ -118,8 +134,8 @@ def run_scheduled(config: Config | str | Path | dict, strict: bool = False, quie
     waiting, rounds = [f"{number}/{count}" for number in range(1, count + 1)], 0
     with progress(count, f"shards by {settings.kind}", unit="shard", quiet=quiet) as bar:
         while waiting:
-            with _ENGINES[settings.kind](config) as submit:
-                lost = _gather(submit, waiting, call, bar)
+            with _ENGINES[settings.kind](config) as engine:
+                lost = _gather(engine, waiting, call, bar)
             rounds = rounds + 1 if len(lost) == len(waiting) else 0
             if rounds > settings.retries:
                 raise RunError(f"the workers of shards {', '.join(lost)} were killed or broke {rounds} times in a "
@@ -140,12 +156,12 @@ def _task_of(config: Config) -> dict:
     return json.loads(json.dumps(config.as_written() | ({} if alone or config.workers else {"workers": threads})))
 
 # %% ../../nbs/40_bench/09_scheduler.ipynb #497913c7
-def _gather(submit: _Submit, shards: list[str], call: tuple, bar: Any) -> dict[str, str]:
+def _gather(engine: _Engine, shards: list[str], call: tuple, bar: Any) -> dict[str, str]:
     """Have shards computed; returns those that were lost with their workers, each with what is known of it.
 
     call: what `compute_shard` is given besides the shard. Raises RunError for a shard that was refused.
     """
-    settings, *rest = call
+    (submit, tend), (settings, *rest) = engine, call
     jobs = dict(zip(shards, submit([(settings, shard, *rest) for shard in shards]), strict=True))
     lost: dict[str, str] = {}
     try:
@@ -159,6 +175,7 @@ def _gather(submit: _Submit, shards: list[str], call: tuple, bar: Any) -> dict[s
                 if refused:
                     raise RunError(f"shard {shard}: {refused}")
                 bar.update()
+            tend()
             time.sleep(0.1)
     finally:
         for job in jobs.values():
