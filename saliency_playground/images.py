@@ -104,7 +104,7 @@ def _png_fault(image: "PIL.Image.Image", data: bytes) -> str:
 
 
 # %% ../nbs/08_images.ipynb #f322cec3
-_MARKS = re.compile(rb"\xff+[^\x00\xff]")
+_MARKS = re.compile(rb"\xff[^\x00\xff]")
 _RESTARTS, _ARITHMETIC = range(0xD0, 0xD8), range(0xC9, 0xCC)
 _MORE = bytes(range(1, 200, 3))
 
@@ -118,8 +118,10 @@ def _scan_ends(data: bytes) -> list[tuple[int, int]]:
             after = at + 1
         elif data[at + 1] == 0xDA:
             for mark in _MARKS.finditer(data, after):
-                ends.append((mark.start(), mark[0][-1]))
                 after = mark.start()
+                while data[after - 1] == 0xFF:                          # fills up
+                    after -= 1
+                ends.append((after, mark[0][-1]))
                 if mark[0][-1] not in _RESTARTS:
                     break
         at = after
@@ -135,7 +137,8 @@ def _with_more(data: bytes, places: list[int]) -> bytes:
 def _jpeg_fault(image: "PIL.Image.Image", data: bytes) -> str:
     "That the data of a JPEG end before the picture does; else empty."
     import PIL.Image
-    pixels, ends, next_restart = np.asarray(image), _scan_ends(data), 0xD0
+    image.load()
+    ends, next_restart = _scan_ends(data), 0xD0
     for _, code in ends:
         if code in _RESTARTS and code != next_restart:
             return "a part of its data is missing, or there twice"
@@ -145,7 +148,8 @@ def _jpeg_fault(image: "PIL.Image.Image", data: bytes) -> str:
         if np.ptp(np.asarray(corner.convert("L"))) > 4:
             return ""
     with PIL.Image.open(io.BytesIO(_with_more(data, [place for place, _ in ends]))) as again:
-        return "" if np.array_equal(np.asarray(again), pixels) else "its data end before the picture does"
+        same = np.array_equal(np.asarray(again), np.asarray(image))
+    return "" if same else "its data end before the picture does"
 
 # %% ../nbs/08_images.ipynb #f11daad3
 def _length_fault(there: int, needed: int) -> str:
@@ -341,7 +345,7 @@ def _decode(image: "PIL.Image.Image") -> np.ndarray:
         from PIL import Image
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _frame_findings(image: "PIL.Image.Image", name: str) -> list[Finding]:

@@ -22,7 +22,8 @@ _FLOOR = 50.0                  # nats below the peak; a log density is cut there
 def _brightness(prediction: Prediction) -> np.ndarray:
     "The values of a prediction, (height, width) float32, without infinities."
     values = prediction.values
-    return np.maximum(values, values.max() - np.float32(_FLOOR)) if prediction.kind == "density" else values
+    floor = values.max() - np.float32(_FLOOR)
+    return np.maximum(values, floor) if prediction.kind == "density" and values.min() < floor else values
 
 
 def _look(values: np.ndarray) -> str:

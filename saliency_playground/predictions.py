@@ -216,7 +216,8 @@ class PredictionStore:
 
     def get(self, image_id: str, key: str) -> Prediction | None:
         "The kept prediction, or None if there is none of this key or its file is damaged."
-        return read_stored_prediction(self.folder, image_id, self.journal) if self.has(image_id, key) else None
+        entry = self.journal.get(image_id) or {}
+        return read_stored_prediction(self.folder, image_id, self.journal) if entry.get("key") == key else None
 
     def adopt(self, image_id: str, other: "PredictionStore") -> None:
         """Keep what another store of the model keeps of an image, without a second copy where the disk has links.

@@ -172,7 +172,7 @@ class Stimuli:
     def digest(self, i: int) -> str:
         "A digest of image i as it is read: the file's own, or that and what was decided about it. Raises ImageError."
         decided = [self.exif_of(i), self.white_of(i)]
-        digest = files.sha256(self.paths[i])
+        digest = files.remembered_sha256(self.paths[i])
         return digest if decided == ["ignore", None] else files.digest([digest, decided])
 
     def findings(self) -> list[Finding]:

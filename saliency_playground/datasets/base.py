@@ -520,10 +520,10 @@ def truth_digest(dataset: "FileDataset", i: int) -> str:
     source = truth_source(record, participants, options)
     map_digest: Any = None
     if source == "participants" and participants:
-        map_digest = [{participant: files.sha256(path) for participant, path in participants.items()},
+        map_digest = [{participant: files.remembered_sha256(path) for participant, path in participants.items()},
                            options.gt_aggregate]
     elif source == "file" and record.gt_map is not None:
-        map_digest = files.sha256(record.gt_map)
+        map_digest = files.remembered_sha256(record.gt_map)
     return files.digest([None if points is None else [points.x, points.y, points.observer], map_digest,
                          dataset.pool_fingerprint if options.provide_sauc_nonfix else None,
                          options.gt_resize_interp, options.sigma_px, options.px_per_dva,

@@ -266,7 +266,8 @@ def metric_inputs(prediction: ScoredPrediction) -> dict[str, np.ndarray | None]:
     if prediction.kind == "map":
         return {"map": as_map(values), "order": values, "density": None}
     density = as_map(fast.exp_density(values))                       # names what is too large
-    return {"map": density, "order": np.maximum(values, np.finfo(np.float32).min), "density": values}
+    lowest = np.finfo(np.float32).min
+    return {"map": density, "order": np.maximum(values, lowest) if values.min() < lowest else values, "density": values}
 
 
 def _ground_truth_inputs(sample: ScoredSample, nonfix: _Points | None, baseline: ArrayLike | None,
