@@ -204,9 +204,10 @@ def main() -> None:
 NOTE = """The 50 images of OSIE, six models, two of them ceilings. *1 thread* is the plain run; all others are held
 against it, every file by its bytes and every row by what it says. *Killed*: SIGKILL at an image that is seen for the
 first time, and the same command again. *Shards*: four in a random order, two of them twice, killed twice, then
-`merge`. *Store*: four in folders of four machines that have nothing in common but a URL, `file://` here. *Processes, Dask, jobs* (submitit's executor for one machine), *Dask by address*: the workers that compute an
-image are killed, and nobody repeats a command. The fourth column is what the last command still had to compute: for
-shards that of the merge, which finds all there. The seconds hold the starts of all processes.
+`merge`. *Store*: four in folders of four machines that have nothing in common but a URL, `file://` here. *Processes,
+Dask, jobs* (submitit's executor for one machine), *Dask by address*: the workers that compute an image are killed, and
+nobody repeats a command. The fourth column is what the last command still had to compute: for shards that of the
+merge, which finds all there. The seconds hold the starts of all processes.
 """
 
 

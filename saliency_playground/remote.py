@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from . import files
+from .progress import progress
 from saliency_playground.errors import (
     InputError,
     MissingPackageError,
@@ -24,7 +25,6 @@ from saliency_playground.errors import (
     describe_error,
     install_extra,
 )
-from .progress import progress
 
 # %% ../nbs/26_remote.ipynb #b7740db1
 _LIST = "files.json"

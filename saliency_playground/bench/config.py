@@ -134,6 +134,11 @@ class Scheduler(Block):
     options: dict[str, Any] = Field({}, description="of Dask's LocalCluster, or for SLURM's jobs, as submitit calls "
                                                     "them")
 
+    @property
+    def is_local(self) -> bool:
+        "Whether its workers share the cores of this machine."
+        return self.kind in ("processes", "dask") and self.address is None
+
     @model_validator(mode="before")
     @classmethod
     def _of_kind(cls, data: Any) -> Any:

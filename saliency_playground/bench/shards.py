@@ -217,8 +217,8 @@ def count_shards(config: Config) -> int:
         raise RunError(f"{place} holds no shards of a run. Compute them first: "
                        f"`{program()} run --config … --shard 1/4` to 4/4.")
     if len(counts) > 1:
-        raise RunError(f"{config.store or folder.as_posix()} holds shards of {' and of '.join(map(str, counts))}. Say which are meant: "
-                       f"--shards {counts[0]}.")
+        raise RunError(f"{config.store or folder.as_posix()} holds shards of {' and of '.join(map(str, counts))}. Say "
+                       f"which are meant: --shards {counts[0]}.")
     return counts[0]
 
 
