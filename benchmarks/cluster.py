@@ -165,6 +165,16 @@ def dask_cluster(folder: Path):
             process.wait()
 
 
+def write_page(lines: list[list]) -> None:
+    "Write cluster.md, and print its table. lines: as `Bench.measure` gives them."
+    head = ["way", "s", "kills", "predictions, rows computed at last", "tables", "rows", "heatmaps", "predictions",
+            "differ"]
+    about = machine(["numpy", "numba", "distributed", "submitit", "fsspec"], "two at a time", __file__)
+    text = table(head, lines)
+    files.write_text(HERE / "cluster.md", f"# One run in many ways\n\n{about}\n{text}\n{NOTE}")
+    print(text)
+
+
 def main() -> None:
     "Run all ways."
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -191,13 +201,8 @@ def main() -> None:
             bench.measure("jobs", scheduled(2), block("slurm", 4, "options: {cluster: local, timeout_min: 60}"))]
         with dask_cluster(Path(scratch)) as address:
             lines.append(bench.measure("Dask by address", scheduled(0), block("dask", 4, f'address: "{address}"')))
-    head = ["way", "s", "kills", "predictions, rows computed at last", "tables", "rows", "heatmaps", "predictions",
-            "differ"]
-    text = table(head, lines)
     if not (arguments.root or arguments.images):
-        about = machine(["numpy", "numba", "distributed", "submitit"], "two at a time", __file__)
-        files.write_text(HERE / "cluster.md", f"# One run in many ways\n\n{about}\n{text}\n{NOTE}")
-    print(text)
+        write_page(lines)
     sys.exit(any(line[-1] != "0" for line in lines))
 
 

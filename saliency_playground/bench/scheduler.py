@@ -118,7 +118,7 @@ def _slurm(settings: Scheduler, folder: Path) -> Iterator[_Engine]:
 
 _ENGINES = {"processes": _processes, "dask": _dask, "slurm": _slurm}
 
-# %% ../../nbs/40_bench/09_scheduler.ipynb #389ee927
+# %% ../../nbs/40_bench/09_scheduler.ipynb #3787f5e4
 def compute_all(settings: Scheduler, folder: Path, function: Callable[..., Any], calls: Mapping[str, tuple],
                 answered: Callable[[str, Any], object]) -> dict[str, str]:
     """Have a function called by the workers of a scheduler; what is lost with a killed worker is called again.
@@ -160,7 +160,7 @@ def _gather(engine: _Engine, function: Callable[..., Any], calls: Mapping[str, t
             job.cancel()
     return lost
 
-# %% ../../nbs/40_bench/09_scheduler.ipynb #272a5f0b
+# %% ../../nbs/40_bench/09_scheduler.ipynb #f01a1eeb
 def run_scheduled(config: Config | str | Path | dict, strict: bool = False, quiet: bool | None = None) -> RunResult:
     """Run a config as its block `scheduler` says: here, or in shards at once, which are merged.
 

@@ -136,7 +136,7 @@ def train_all(training: FinetuneConfig, waiting: Mapping[int, dict[str, Any]], o
             execution.stop()
     return results
 
-# %% ../../nbs/61_notebooks/04_folds.ipynb #b57d8ab3
+# %% ../../nbs/61_notebooks/04_folds.ipynb #b649443f
 def compute_fold(parameters: dict[str, Any], places: dict[str, str], until: float = math.inf,
                  env: dict[str, str] | None = None) -> str:
     """Train a fold in the process of a worker, as its notebook; returns why it failed, empty if it did not.
