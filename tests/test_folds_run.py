@@ -127,13 +127,14 @@ def test_by_a_scheduler(tiny, kind):
     library = {"processes": "json", "dask": "distributed", "slurm": "submitit"}[kind]
     pytest.importorskip(library, reason=f'allowed on this system: `pip install -e ".[cluster]"` brings {library}')
     options = "{cluster: local, timeout_min: 30}" if kind == "slurm" else "{}"
-    words = ["--config", "tiny.yaml", "--n", "2", "--test-count", "4"]
+    short = ["--set", "training.stages.head.epochs=3"]
+    words = ["--config", "tiny.yaml", "--n", "2", "--test-count", "4", *short]
     block = f"scheduler={{kind: {kind}, workers: 2, options: {options}}}"
     run = subprocess.Popen([sys.executable, "-m", "saliency_playground", "folds", "run", *words, "--set", block],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
                            env=os.environ | {"PYTHONUTF8": "1"})
-    process = wait_for(lambda: lead(1))
-    wait_for(lambda: epochs(1) >= 1)
+    process = wait_for(lambda: lead(1), 300)
+    wait_for(lambda: epochs(1) >= 1, 300)
     worker = parent(process)
     assert worker not in (run.pid, os.getpid(), 1)
     os.kill(worker, signal.SIGKILL)
@@ -143,7 +144,8 @@ def test_by_a_scheduler(tiny, kind):
     again = command("folds", "run", *words, "--set", "scheduler=processes")
     assert again.stdout.count("finished before") == 2
     for fold in ("fold_01", "fold_02"):
-        command("finetune", "--config", "tiny.yaml", "--fold", fold[-1], "--quiet", "--set", "output_dir=calm")
+        command("finetune", "--config", "tiny.yaml", "--fold", fold[-1], "--quiet", *short, "--set",
+                "output_dir=calm")
         calm, scheduled = (weights.read_state(tiny / folder / fold / "last.pth") for folder in ("calm", "tuned"))
         assert all(torch.equal(calm[name], scheduled[name]) for name in calm)
 
