@@ -111,7 +111,9 @@ def kept(folder: Path) -> dict[str, dict]:
         elif ".shards" not in path.parts and path.suffix in kinds:
             found[kinds[path.suffix]][place] = files.sha256(path)
     for path in (folder / "out" / ".rows").glob("*.jsonl"):
-        for image_id, entry in files.Journal(path).entries.items():
+        journal = files.Journal(path)
+        for image_id in journal.ids():
+            entry = journal.get(image_id)
             entry["facts"].pop("second", None)             # of which image a model is asked twice is not the same
             found["rows"][f"{path.stem}: {image_id}"] = files.json_text(entry)
     return found

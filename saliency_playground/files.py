@@ -609,6 +609,19 @@ def _read_number(found: dict) -> Any:
     "What an object in a line stands for: `{\"float\": \"nan\"}` for a number that JSON does not know."
     return float(found["float"]) if list(found) == ["float"] else found
 
+
+def _entry_of(line: bytes) -> tuple[str, dict, bool]:
+    """The item that a line of a journal names, what it says of it, and whether its digest is that of what it says.
+
+    Raises one of `_NO_LINE` for what is no line of a journal.
+    """
+    entry = json.loads(line, object_hook=_read_number)
+    id, check = sys.intern(entry.pop("id")), entry.pop("check", None)
+    return id, entry, check == _line_check(id, entry)
+
+
+_NO_LINE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
 # %% ../nbs/01_files.ipynb #6d986d11
 class Journal:
     """What is known of each item of a folder: a file of JSON lines, `{"id": …, …}`, the last line of an id counting.
@@ -620,29 +633,43 @@ class Journal:
     """
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.entries: dict[str, dict] = {}
+        self._places: dict[str, int] = {}              # where in the file the last line of an item begins
         self._whole = 0                                # bytes of the file that are complete lines
         self._file: BinaryIO | None = None
-        self._read()
+        if self.path.exists():
+            with open_file(self.path) as lines:
+                self._read(lines)
 
-    def _read(self) -> None:
-        "Read what the lines of the file say."
-        content = read_bytes(self.path) if self.path.exists() else b""
-        self._whole = content.rfind(b"\n") + 1         # behind it is a line torn by a kill or a full disk
-        for line in content[:self._whole].split(b"\n"):
+    def _read(self, lines: BinaryIO) -> None:
+        "Find the lines of the file."
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break                                  # torn by a kill or a full disk
+            place, self._whole = self._whole, self._whole + len(line)
             try:
-                entry = json.loads(line, object_hook=_read_number)
-                id, check = entry.pop("id"), entry.pop("check", None)
-                if check == _line_check(id, entry):
-                    self.entries[id] = entry
+                id, _, is_whole = _entry_of(line)
+                if is_whole:
+                    self._places[id] = place
                 else:
-                    self.entries.pop(id, None)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                continue                               # no line of a journal
+                    self._places.pop(id, None)
+            except _NO_LINE:
+                continue
+
+    def ids(self) -> list[str]:
+        "The items of which the journal says anything."
+        return list(self._places)
 
     def get(self, id: str) -> dict | None:
         "What the journal says of an item, None if nothing."
-        return self.entries.get(id)
+        if (place := self._places.get(id)) is None:
+            return None
+        try:
+            with open_file(self.path) as lines:
+                lines.seek(place)
+                named, entry, is_whole = _entry_of(lines.readline())
+        except (*_NO_LINE, OSError):                   # the file is another by now
+            return None
+        return entry if is_whole and named == id else None
 
     def put(self, id: str, **entry: Any) -> None:
         "Append what is now true of an item; a kill after this cannot lose it."
@@ -659,8 +686,8 @@ class Journal:
                 with suppress(OSError):
                     self._file.truncate(self._whole)
                 raise
+        self._places[sys.intern(id)] = self._whole
         self._whole += len(line)
-        self.entries[id] = entry
 
     def close(self) -> None:
         "Let go of the file; a later `put` opens it again."
@@ -676,8 +703,8 @@ def remember_in(path: str | Path) -> Iterator[None]:
     path: the journal's; it is made when there is something to keep. One thread at a time.
     """
     notes = Journal(path)
-    for place, entry in notes.entries.items():
-        if {"stamp", "digest"} <= entry.keys():
+    for place in notes.ids():
+        if {"stamp", "digest"} <= (entry := notes.get(place) or {}).keys():
             _known.setdefault(place, (entry["stamp"], entry["digest"]))
     _notes.append(notes)
     try:

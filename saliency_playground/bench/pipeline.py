@@ -30,7 +30,7 @@ from ..predictions import is_own
 from ..progress import RunBar, progress
 from ..reads import OWN_THREADS
 from .config import Config
-from .plan import Cell, SurveyedImage, Task, pending, replace_keys
+from .plan import Cell, SurveyedImage, Task, pending
 from .scoring import ImageInputs, measure
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #c257361b
@@ -149,7 +149,7 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         heat = heatmaps.draw_heatmap(prediction.density(), settings.normalize, settings.colormap)
         for kind in task.figures:
             figure = heat if kind == "heatmap" else heatmaps.overlay(inputs.sample.image, heat, settings.alpha)
-            result.figures[paths[kind]] = images.png_bytes(figure, drawn_from=task.figure_key)
+            result.figures[paths[kind]] = images.png_bytes(figure, drawn_from=cell.figure_key(task))
 
 
 def _why_none(cell: Cell, task: Task) -> str:
@@ -220,8 +220,8 @@ def _keep(result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None
     assert result.prediction is not None, "an image that was predicted"
     key = cell.watch.key(item.image_id, item.image, reads)
     if key != result.task.prediction_key:
-        result.task = replace_keys(cell, result.task, key, reads)._replace(
-            needs_row=not cell.config.predict_only, figures=tuple(cell.figure_paths(item.image_id)))
+        result.task = result.task._replace(
+            prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only, figures=tuple(cell.figure_paths(item.image_id)))
     if cell.config.cache_predictions:
         cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads)
 
@@ -464,7 +464,7 @@ def _record(result: ImageResult, visit: Visit, cell_result: CellResult) -> None:
             files.write_bytes(path, png, durable=False)
         if result.scores is not None:
             sample = visit.inputs.sample
-            cell.rows.put(image_id, key=task.row_key, scores=result.scores, observers=result.observers,
+            cell.rows.put(image_id, key=cell.row_key(task), scores=result.scores, observers=result.observers,
                           n=0 if sample.fixations is None else len(sample.fixations), gt=sample.meta["gt"],
                           findings=[vars(finding) for finding in [*sample.meta.get("findings", []),
                                                                   *_no_baseline(cell)]],

@@ -46,7 +46,7 @@ def cell_tables(cell_result: CellResult) -> list[list]:
     cell_columns = [cell.dataset_as, cell.model_as]
     image_ids = [task.item.image_id for task in cell_result.tasks]
     entries = {task.item.image_id: entry for task in cell_result.tasks
-               if (entry := cell.rows.get(task.item.image_id)) and entry["key"] == task.row_key
+               if (entry := cell.rows.get(task.item.image_id)) and entry["key"] == cell.row_key(task)
                and task.item.image_id not in cell_result.errors}
     unscored = dict.fromkeys(names, math.nan)
     scores = {image_id: entries[image_id]["scores"] if image_id in entries else unscored for image_id in image_ids}
@@ -160,7 +160,7 @@ def model_findings(cell_result: CellResult) -> list[Finding]:
     "What should be said of a cell's predictions as a whole, and of what a ceiling's scores are measured on."
     cell = cell_result.cell
     rows = {task.item.image_id: row for task in cell_result.tasks if (row := cell.rows.get(task.item.image_id))
-            and row["key"] == task.row_key and task.item.image_id not in cell_result.errors}
+            and row["key"] == cell_result.cell.row_key(task) and task.item.image_id not in cell_result.errors}
     found = prediction_findings({image_id: row["facts"] for image_id, row in rows.items() if row.get("facts")},
                                 cell.model.reads_image)
     on_maps = [name for name, metric in cell.columns.items() if "gt_map" in metric.needs]

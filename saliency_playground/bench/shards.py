@@ -61,8 +61,8 @@ def _adopt_fits(dataset_as: str, config: Config, others: Sequence[Config]) -> No
     with opened(config) as mine:
         for other in others:
             with opened(other) as theirs:
-                for key in theirs.entries.keys() - mine.entries.keys():
-                    mine.put(key, **theirs.entries[key])
+                for key in sorted({*theirs.ids()} - {*mine.ids()}):
+                    mine.put(key, **theirs.get(key) or {})
 
 
 def _adopt_all(cells: Sequence[Cell], others: Sequence[Config], quiet: bool | None) -> None:
