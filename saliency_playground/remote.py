@@ -118,9 +118,13 @@ class Remote:
         with self._errors():
             self._system.invalidate_cache()
             try:
-                return _read_list(self._system.cat_file(self._at(maker, _LIST)))
-            except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                content = self._system.cat_file(self._at(maker, _LIST))
+            except FileNotFoundError:
                 return None
+        try:
+            return _read_list(content)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None                                  # cut off, where a server does not move it into its place
 
     def _each(self, do: Callable[[Any], object], jobs: Iterable, title: str, quiet: bool | None) -> None:
         "Do something with each file: many at once, where the other side is made for it."
