@@ -564,9 +564,18 @@ class _SequenceDataset(SaliencyDataset):
 
 
 def as_dataset(source: "SaliencyDataset | Iterable[Sample | Mapping]") -> SaliencyDataset:
-    "A `SaliencyDataset` from one, or from any sequence or iterable of `Sample` or dicts."
+    """A `SaliencyDataset` from one, or from any sequence or iterable of `Sample` or dicts.
+
+    Raises InputError for what is no collection of them: a path, which `create` opens, or a single one.
+    """
     if isinstance(source, SaliencyDataset) and type(source).__getitem__ is not SaliencyDataset.__getitem__:
         return source
+    if isinstance(source, (str, Path)):
+        raise InputError(f"{str(source)!r} is a name or a path, not samples. A folder is opened by "
+                         f'`create("dataset", "folder", root={str(source)!r})`; `saliency-playground doctor` says as '
+                         "what else.")
+    if isinstance(source, (Mapping, Sample)) or not any(hasattr(source, name) for name in ("__iter__", "__getitem__")):
+        raise InputError(f"a dataset is a list of samples, or of dicts with an image, not one {type(source).__name__}.")
     return _SequenceDataset(source)
 
 # %% ../nbs/21_core.ipynb #d4405f0b

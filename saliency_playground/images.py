@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IMAGE_SUFFIXES', 'MAX_PIXELS', 'RANGES', 'ALPHAS', 'ImageHeader', 'image_header', 'image_size', 'turn_upright',
-           'white_of', 'deep_range', 'decode_image', 'read_image', 'resize_image', 'input_size', 'read_map',
+           'white_of', 'deep_range', 'decode_image', 'read_image', 'resize_image', 'input_size', 'is_lossy', 'read_map',
            'png_bytes', 'png_text', 'jpeg_bytes']
 
 # %% ../nbs/08_images.ipynb #06661e2f
@@ -358,6 +358,22 @@ def _frame_findings(image: "PIL.Image.Image", name: str) -> list[Finding]:
                     where=(name,))] if several else []
 
 
+def _veil_findings(image: "PIL.Image.Image", pixels: np.ndarray, name: str) -> list[Finding]:
+    "That an image of 8 bits is transparent, and what was laid behind it; or that it is nearly black."
+    found = []
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        hidden = np.asarray(image.convert("RGBA"))[:, :, 3] < 255
+        if hidden.any():
+            found.append(Finding("warning", "transparent-image", f"{np.count_nonzero(hidden)} of {hidden.size} pixels "
+                                 f"of {name} are transparent, and white was laid behind them.",
+                                 "If it was shown on something else, save it as it was shown, without transparency.",
+                                 where=(name,)))
+    if (largest := int(pixels.max())) < 16:
+        found.append(Finding("warning", "dark-image", f"{name} is nearly black: its largest number is {largest} "
+                             "of 255.", "Was it scaled wrongly when it was saved?", where=(name,)))
+    return found
+
+
 def _depth_findings(values: np.ndarray, white: float, asked: bool, name: str) -> list[Finding]:
     "What should be said of the range of a deep image: what was taken for white, and that it is nearly black."
     largest, found = _largest(values), []
@@ -390,6 +406,7 @@ def decode_image(path: str | Path, exif: str = "ignore", white: float | None = N
             found += _depth_findings(values, white, asked, name)
         else:
             pixels = _as_stored(_decode(image), image, header)
+            found += _veil_findings(image, pixels, name)
     return (turn_upright(pixels, header.orientation) if exif == "apply" else pixels), found
 
 # %% ../nbs/08_images.ipynb #d784a0a4
@@ -463,12 +480,41 @@ def _read_mat(path: str | Path, key: str | None) -> dict[str, np.ndarray]:
 
 # %% ../nbs/08_images.ipynb #3613e77e
 ALPHAS = ("black", "white", "value")                # what a map's transparency may mean
+_TINT = 8                                           # how much colour compression with loss gives to a gray map
+
+
+def is_lossy(path: str | Path) -> bool:
+    "Whether an image was compressed with loss, by its bytes and not its name. Raises ImageError as `read_image` does."
+    with _opened(path) as image:
+        kind = image.format
+    return kind in ("JPEG", "MPO", "AVIF", "JPEG2000") or kind == "WEBP" and b"VP8L" not in Path(path).read_bytes()
+
+
+def _refuse_unclear(image: "PIL.Image.Image", header: ImageHeader, path: str | Path) -> None:
+    "Refuse a map of several pages, or one that a camera's flag turns: what is meant, the file does not tell."
+    try:
+        pages = getattr(image, "n_frames", 1) if _frame_findings(image, "") else 1
+    except Exception:                                                   # the first one may be whole even so
+        pages = 1
+    sizes: list[tuple[int, int]] = []
+    for page in range(min(pages, 100)):                                 # of other sizes are previews
+        image.seek(page)
+        sizes.append(image.size)
+    if pages > 1:
+        image.seek(0)
+    if any(size == sizes[0] for size in sizes[1:]):
+        raise MapError(f"{path}: it has {pages} pages or frames, and a map is one. Save each as a file of its own, or "
+                       "what they come to together.")
+    if header.orientation != 1:
+        raise MapError(f"{path}: a camera's flag (EXIF orientation {header.orientation}) would turn it, and nobody "
+                       "knows whether the map is meant as stored or turned. Save it upright, without the flag.")
 
 
 def _read_gray(path: str | Path, alpha: str | None = None) -> np.ndarray:
     "An image as one channel of numbers, at the depth it was stored with."
     with _whole(path) as (image, data):
         header = _header(image)
+        _refuse_unclear(image, header, path)
         if header.deep:
             values, top = _deep_values(image, data, header, path), 65535
         else:
@@ -480,7 +526,10 @@ def _read_gray(path: str | Path, alpha: str | None = None) -> np.ndarray:
     if values.ndim == 3 and values.shape[2] == 4:
         values = _settle_alpha(values[:, :, :3], values[:, :, 3] / top, top, alpha, path)
     if values.ndim == 3:
-        if not (values == values[:, :, :1]).all():
+        spread = np.ptp(values, axis=2).max()
+        if 0 < spread <= _TINT and top == 255 and is_lossy(path):       # its luminance
+            return np.rint(values @ np.array([0.299, 0.587, 0.114]))
+        if spread:
             raise MapError(f"{path}: the image is coloured{_colormap_words(values)}. A map has one channel: save its "
                            "numbers in gray, or as an array.")
         values = values[:, :, 0]
@@ -527,6 +576,24 @@ def _colormap_words(rgb: np.ndarray) -> str:
     return f", as if by the colormap {name}" if far[name] <= 24 else ""
 
 # %% ../nbs/08_images.ipynb #2469b8d7
+def _one_layer(values: np.ndarray) -> np.ndarray:
+    "An array without axes of length 1, and without the repeats of a gray image that was saved as three channels."
+    values = np.squeeze(values) if values.ndim > 2 else values
+    for axis in (2, 0):
+        if values.ndim == 3 and values.shape[axis] == 3 and (values == values.take([0], axis)).all():
+            return values.take(0, axis)
+    return values
+
+
+def _refuse_wrapped(values: np.ndarray, path: str | Path) -> None:
+    "Refuse numbers of 8 signed bits that seem to be unsigned ones: neighbours lie nearly 256 apart."
+    if values.ndim == 2 and values.dtype == np.int8:
+        jumps = (np.abs(np.diff(values.astype(int), axis=axis)) > 200 for axis in (0, 1))
+        if sum(map(np.count_nonzero, jumps)) >= 4:
+            raise MapError(f"{path}: it is stored as int8, and jumps from 127 to -128: numbers above 127 have become "
+                           "negative. Save it as uint8, or as float.")
+
+
 def read_map(path: str | Path, key: str | None = None, alpha: str | None = None) -> np.ndarray:
     """Read a two-dimensional array of numbers: a prediction or a ground-truth map.
 
@@ -560,10 +627,11 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
         raise MapError(f"{path}: {error}") from None
     except Exception as error:                                          # a damaged archive fails in many ways
         raise MapError(f"{path}: not a whole {suffix} file ({error}).") from None
-    squeezed = np.squeeze(values) if np.ndim(values) > 2 else np.asarray(values)
+    squeezed = _one_layer(np.asarray(values))
+    _refuse_wrapped(squeezed, path)
     if squeezed.ndim != 2 or squeezed.dtype.kind not in "buif":
         layers = (" Its last axis may be colours or transparency: keep one."
-                  if np.shape(values)[-1:] in [(2,), (4,)] else "")
+                  if np.shape(values)[-1:] in [(2,), (3,), (4,)] else "")
         raise MapError(f"{path}: a map is a two-dimensional array of numbers, this is {squeezed.dtype} of shape "
                        f"{np.shape(values)}.{layers}")
     with np.errstate(invalid="ignore"):                                 # a NaN that signals is one like others

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SMALL', 'normalize_map', 'normalize_log_density', 'check_log_density', 'resize', 'pixels', 'counts', 'gaussian_blur',
            'product', 'compiled_loops', 'density', 'aspect_misfit', 'aspect_fault', 'unpadded', 'check_aspect',
-           'default_sigma', 'aggregate_maps']
+           'is_framed', 'default_sigma', 'aggregate_maps']
 
 # %% ../nbs/09_maps.ipynb #151a2039
 import functools
@@ -311,6 +311,13 @@ def check_aspect(values: np.ndarray, size: tuple[int, int], what: str = "the map
         fault = (f"it seems to be padded: its {('rows', 'columns')[axis]} {part[axis].start} to {part[axis].stop - 1} "
                  "have the image's aspect, around them is one value. Crop it to them.")
     raise InputError(f"{what} has the shape {values.shape}, the image (height, width) {tuple(size)}: {fault}")
+
+# %% ../nbs/09_maps.ipynb #4c0d7601
+def is_framed(values: np.ndarray) -> bool:
+    "Whether values, (height, width), are brightest along nine tenths of their four edges, and not the same everywhere."
+    largest, least = float(values.max()), float(values.min())
+    edges = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    return largest > least and float(np.mean(edges >= largest - 0.02 * (largest - least))) >= 0.9
 
 # %% ../nbs/09_maps.ipynb #95eafd91
 def default_sigma(size: tuple[int, int], px_per_dva: float | None = None) -> float:

@@ -54,7 +54,7 @@ class ImageResult:
     scores: dict[str, float] | None = None
     observers: list[dict] = field(default_factory=list)
     figures: dict[Path, bytes] = field(default_factory=dict)
-    facts: dict = field(default_factory=dict)               # of the prediction, see `prediction_facts`
+    facts: dict = field(default_factory=dict)               # of the prediction and the truth, see `prediction_facts`
     new: bool = False                  # the prediction was computed just now
     lost: bool = False                 # the kept prediction is damaged or gone
     error: str = ""
@@ -143,7 +143,7 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         result.scores, result.observers = measure(cell, inputs, prediction)
         kept = (cell.store.journal.get(task.item.image_id) or {}) if cell.config.cache_predictions else {}
         asked = {"second": kept["second"]} if "second" in kept else {}
-        result.facts = prediction_facts(prediction) | asked
+        result.facts = prediction_facts(prediction) | inputs.truth | asked
     if task.figures:
         settings, paths = cell.config.heatmaps_png, cell.figure_paths(task.item.image_id)
         heat = heatmaps.draw_heatmap(prediction.density(), settings.normalize, settings.colormap)
@@ -221,7 +221,8 @@ def _keep(result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None
     key = cell.watch.key(item.image_id, item.image, reads)
     if key != result.task.prediction_key:
         result.task = result.task._replace(
-            prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only, figures=tuple(cell.figure_paths(item.image_id)))
+            prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only,
+            figures=tuple(cell.figure_paths(item.image_id)))
     if cell.config.cache_predictions:
         cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads)
 

@@ -7,7 +7,6 @@ __all__ = ['SurveyedImage', 'survey', 'scoring_code', 'Cell', 'Task', 'pending',
 
 # %% ../../nbs/40_bench/02_plan.ipynb #dd935d1f
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -169,7 +168,7 @@ class Cell:
 
 # %% ../../nbs/40_bench/02_plan.ipynb #aeb2c65c
 class Task(NamedTuple):
-    "What a cell must still do for one image, and the key of its prediction, from which those of row and figures follow."
+    "What a cell must still do for one image, and the key of its prediction."
     item: SurveyedImage
     prediction_key: str = ""
     needs_prediction: bool = False          # it is not kept, and must be computed

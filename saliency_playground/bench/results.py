@@ -21,7 +21,7 @@ from ..core import LEAVE_ONE_OUT_ROLES, Ceiling
 from ..datasets.checks import fixation_facts
 from ..errors import Finding, count_of, join_findings, part_of, program
 from ..metrics import density_maps
-from ..prediction_checks import prediction_findings
+from ..prediction_checks import prediction_findings, truth_findings
 from ..provenance import provenance
 from ..tables import write_table
 from .config import Config
@@ -105,7 +105,9 @@ def dataset_findings_of(*cell_results: CellResult) -> list[Finding]:
     if unscored:
         findings.append(_nothing_to_score(cell_results[-1].cell, unscored, n_images))
     rows = {image_id: row for cell_result in cell_results for image_id, row in _rows(cell_result).items()}
-    return findings + _sample_findings(rows)
+    return findings + _sample_findings(rows) + truth_findings(
+        {image_id: row["facts"] for image_id, row in rows.items()
+         if row.get("facts") and row["gt"].startswith(("file", "participants"))})
 
 
 def _rows(cell_result: CellResult) -> dict[str, dict]:
@@ -137,11 +139,13 @@ def _nothing_to_score(cell: Cell, unscored: dict[str, dict], n_images: int) -> F
         why, cure = "all fixations lie outside their images, and there is no map.", "Mend the coordinates first."
     else:
         why, cure = "no fixation and no map.", "Give the dataset its fixations or maps."
-    if len(unscored) < n_images:
+    first = f", {next(iter(unscored))} first" if len(unscored) < n_images else ""
+    if first:
         cure = "`min_fixations: 1` keeps only images with a fixation on them."
     return Finding("error" if 2 * len(unscored) > n_images else "warning", "nothing-to-score",
-                   f"{part_of(len(unscored), n_images, 'image', 'have')} nothing to score against: {why}", cure,
-                   {"min_fixations": 1} if len(unscored) < n_images else {}, tuple(unscored)[:3])
+                   f"{part_of(len(unscored), n_images, 'image', 'have')} nothing to score against{first}: {why}",
+                   cure,
+                   {"min_fixations": 1} if first else {}, tuple(unscored)[:3])
 
 
 def _sample_findings(rows: dict[str, dict]) -> list[Finding]:

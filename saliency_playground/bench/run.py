@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..checkup.recognise import door_findings, refused_because
+from ..checkup.recognise import refused_because, with_door
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.base import refuse_among_images
 from ..datasets.checks import dataset_findings
@@ -131,7 +131,7 @@ def _cells(config: Config, quiet: bool) -> list[Cell]:
             refuse_among_images(dataset, _written_to(config))
         except ValueError as error:
             raise RunError(f"dataset {entry.as_}: {error}") from error
-        findings = [*_check_findings(dataset, entry.as_), *door_findings(dataset)]
+        findings = with_door(dataset, _check_findings(dataset, entry.as_))
         _check_figure_names(config, dataset.ids[:config.limit_images])
         models = {name: _bind_ceiling(model, dataset, entry.as_) for name, model in created.items()}
         if not config.predict_only:

@@ -17,6 +17,7 @@ from .. import metrics
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, Fixations, Prediction, Sample, prepare_sample
 from ..errors import InputError
 from ..metrics import density_maps
+from ..prediction_checks import truth_facts
 from .plan import Cell
 
 # %% ../../nbs/40_bench/03_scoring.ipynb #c1700002
@@ -69,6 +70,11 @@ class ImageInputs:
             and not any("baseline_map" in metric.needs for metric in cell.columns.values())):
             return model.at_fixations(self.sample)
         return model.predictions([self.sample])[0].values
+
+    @functools.cached_property
+    def truth(self) -> dict[str, str]:
+        "The looks of what it is scored against, see `truth_facts`."
+        return truth_facts(self.sample)
 
     def seen_by(self, observers: list) -> Sample:
         "The sample as if only these observers had looked at it, see `as_seen_by`."

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import files
-from ..core import SaliencyDataset
+from ..core import SaliencyDataset, as_dataset
 from ..datasets.checks import dataset_findings
 from ..errors import SEVERITIES, Finding, InputError, count_of
 from ..progress import busy, progress
@@ -23,7 +23,7 @@ from ..tables import fit_line, format_number, window_width
 from . import file_checks, gaze_checks
 from .facts import ImageFacts, examine_image
 from .page import page_body
-from .recognise import door_findings
+from .recognise import with_door
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #b259ce88
 @dataclass
@@ -48,9 +48,12 @@ class Checkup:
     def options(self) -> dict[str, Any]:
         "The options of the dataset that mend what was found, those of the worst finding first."
         mended: dict[str, Any] = {}
+        known = getattr(getattr(self.dataset, "reading", None), "by_observer", None) or {}
+        people: dict[Any, Any] = {}                            # each finding may speak of others
         for finding in self.findings:
+            people = {**finding.options.get("by_observer", {}), **people}
             mended = {**finding.options, **mended}
-        return mended
+        return mended | ({"by_observer": {**known, **people}} if people else {})
 
     def text(self, width: int | None = None) -> str:
         "The checkup as lines of at most `width` letters, 120 at the most; None: the window's, or 80."
@@ -84,7 +87,10 @@ def _text_lines(checkup: Checkup, width: int) -> Iterator[str]:
     if not counted["error"] and not counted["warning"]:
         yield "  Nothing looks wrong."
     for finding in checkup.findings:
-        yield from fit_line(f"  {_HEADINGS[finding.severity]:<9}{' '.join(str(finding).split())}", width)
+        said, *commands = str(finding).split("\n  ")                       # a command is typed as it stands
+        yield from fit_line(f"  {_HEADINGS[finding.severity]:<9}{' '.join(said.split())}", width)
+        for command in commands:
+            yield from fit_line(f"    {command}", width)
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #59667088
 def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
@@ -93,8 +99,9 @@ def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
 
     name: what to call it; empty: its own name. limit: look at the first so many images only. quiet: no progress bar;
     None: one if somebody watches. Reads every image once and keeps a few kB of each. Raises InputError for a dataset
-    without images.
+    without images, or for what is no dataset.
     """
+    dataset = as_dataset(dataset)
     n = len(dataset) if limit is None else min(limit, len(dataset))
     name = name or dataset.name or type(dataset).__name__
     if not n:
@@ -107,15 +114,16 @@ def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
     with busy(f"holding the images of {name} against each other", quiet):
         said = dataset_findings(dataset if n == len(dataset) else dataset[:n])
         known = {finding.kind for finding in said}         # what the adapter explains is not asked once more
-        found = [*said, *(finding for finding in _image_findings(facts) if finding.kind not in known),
-                 *door_findings(dataset)]
+        found = with_door(dataset, [*said, *(finding for finding in _image_findings(facts)
+                                             if finding.kind not in known)])
         ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
         return Checkup(name, _numbers(facts), ordered, facts, dataset)
 
 
 _CHECKS: tuple[Callable[[list[ImageFacts]], Iterable[Finding]], ...] = (
     file_checks.unreadable_images, file_checks.reading_findings, file_checks.size_findings,
-    file_checks.duplicate_findings, file_checks.map_findings, file_checks.truth_kinds, file_checks.bar_findings,
+    file_checks.duplicate_findings, file_checks.map_findings, file_checks.look_findings, file_checks.truth_kinds,
+    file_checks.bar_findings,
     gaze_checks.count_findings, gaze_checks.copied_findings, gaze_checks.duration_findings,
     gaze_checks.first_fixation_findings, gaze_checks.content_findings, gaze_checks.agreement_findings)
 

@@ -16,6 +16,7 @@ import numpy as np
 from .. import images, maps
 from ..core import Fixations, SaliencyDataset, prepare_sample
 from ..errors import Finding, describe_error
+from ..prediction_checks import truth_facts
 
 # %% ../../nbs/38_checkup/01_facts.ipynb #f6a3a187
 GRID = 32                      # places across and down an image at which gaze and content are held against each other
@@ -161,6 +162,7 @@ class ImageFacts:
     detail: np.ndarray | None = None                 # see `small_detail`
     bars: tuple[int, int, int, int] = (0, 0, 0, 0)             # see `bars`
     map_fit: MapFit | None = None
+    looks: dict[str, str] = field(default_factory=dict)       # see `truth_facts`
     findings: list[Finding] = field(default_factory=list)     # what reading it showed
 
     @functools.cached_property
@@ -183,4 +185,4 @@ def examine_image(dataset: SaliencyDataset, i: int) -> ImageFacts:
     meta: dict[str, Any] = sample.meta
     return ImageFacts(sample.image_id, "", sample.size, digest, kind, str(meta.get("split") or ""), points,
                       local_contrast(sample.image), small_detail(sample.image), bars(sample.image), fit,
-                      list(meta.get("findings", [])))
+                      truth_facts(sample) if kind in ("file", "participants") else {}, list(meta.get("findings", [])))

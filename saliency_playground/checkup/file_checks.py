@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['unreadable_images', 'reading_findings', 'size_findings', 'bar_findings', 'duplicate_findings', 'map_findings',
-           'truth_kinds']
+           'look_findings', 'truth_kinds']
 
 # %% ../../nbs/38_checkup/02_file_checks.ipynb #6fe9dad8
 from collections import Counter, defaultdict
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import Finding, count_of, join_findings, name_some, part_of
+from ..prediction_checks import truth_findings
 from .facts import ImageFacts
 
 # %% ../../nbs/38_checkup/02_file_checks.ipynb #4ea62594
@@ -158,6 +159,12 @@ def map_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
         yield Finding("warning", "map-blur-varies", f"the maps are blurred by {np.quantile(sigma, 0.1):.0f} to "
                       f"{np.quantile(sigma, 0.9):.0f} pixels.", "Were they made in several ways? A score on one blur "
                       "does not compare with one on another.")
+
+
+def look_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
+    "Whether the map files are one map, or the neighbours', in small."
+    found = truth_findings({image.image_id: image.looks for image in facts})
+    yield from (finding for finding in found if finding.kind in ("same-map", "maps-shifted"))
 
 
 def truth_kinds(facts: list[ImageFacts]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..errors import InputError, program
+from ..errors import InputError, program, quoted
 from .base import Command, HelpCommand
 
 # %% ../../nbs/70_cli/06_convert.ipynb #eb1283be
@@ -88,6 +88,7 @@ def convert(paths: tuple[Path, ...], to: Path, overwrite: bool, **options: Any) 
     click.echo(repr(result))
     click.echo(f"written: {(to/'fixations.csv').as_posix()}\nwritten: {(to/'conversion.json').as_posix()}")
     click.echo(f"measure it:\n  {run_command(to/'fixations.csv', options['images'])}")
+    click.echo(f"or with a config of its own:\n  {program()} init {quoted(to.as_posix())}")
 
 
 def run_command(table: Path, images: str | None) -> str:

@@ -27,14 +27,17 @@ def dataset_entries(target: str, dataset: str | None = None) -> list[dict[str, A
     target: a folder, a table of fixations, or a config. dataset: which adapter opens a folder; None: as its files
     show. Raises MissingFileError if it is none of them, InputError for a folder that two adapters fit, ConfigError.
     """
+    from saliency_playground.checkup.recognise import export_said, lone_table, table_options
     path = Path(target)
     if path.is_dir():
+        own = path.resolve().name or "data"
         name = dataset or next(iter(_known_dataset(target)), "folder")
-        return [{"name": name, "as": path.resolve().name or "data", "root": target}]
+        if dataset is None and name == "folder" and (table := lone_table(target)):
+            return [{"name": "csv_indexed", "as": own, **table_options(table)}]
+        return [{"name": name, "as": own, "root": target}]
     if path.suffix.lower() in (".csv", ".tsv", ".txt") and path.is_file():
-        return [{"name": "csv_indexed", "as": path.stem, "index_csv": target}]
+        return [{"name": "csv_indexed", "as": path.stem, **table_options(target)}]
     from saliency_playground.bench.config import load_config, packaged_configs
-    from saliency_playground.checkup.recognise import export_said
     from saliency_playground.files import regular_file
     if path.exists():
         regular_file(path)

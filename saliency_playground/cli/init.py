@@ -32,9 +32,11 @@ _SAID = {"error": "WRONG", "warning": "LOOK AT", "note": "NOTE"}
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
-    "A text as lines of comments, broken at words."
-    return textwrap.wrap(" ".join(text.split()), 110, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   ",
-                         break_long_words=False, break_on_hyphens=False)
+    "A text as lines of comments, broken at words; a command, which stands on an indented line of its own, stays whole."
+    text, *commands = text.split("\n  ")
+    lines = textwrap.wrap(" ".join(text.split()), 110, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   ",
+                          break_long_words=False, break_on_hyphens=False)
+    return [*lines, *(f"{indent}#     {command}" for command in commands)]
 
 
 def _yaml(value: Any) -> str:
@@ -57,10 +59,11 @@ def _entry_lines(entry: Mapping[str, Any], findings: Iterable[Finding], asked: I
 def _table_beside(entry: Mapping[str, Any], checkup: "Checkup") -> Path | None:
     "The one table of fixations that lies unread beside the images of plain folders without any; None if it is not one."
     from saliency_playground.datasets.layout import adapter_of
-    if entry["name"] != "folder" or checkup.numbers.get("fixations") != "none":
+    exports = any(finding.kind == "tracker-export" for finding in checkup.findings)
+    if entry["name"] != "folder" or checkup.numbers.get("fixations") != "none" or exports:
         return None
-    unread = [Path(entry["root"], name) for finding in checkup.findings if finding.kind == "files-unread"
-              for name in finding.where]
+    unread = [Path(entry["root"], name) for finding in checkup.findings
+              if finding.kind in ("files-unread", "table-unread") for name in finding.where]
     tables = [path for path in dict.fromkeys(unread) if adapter_of(path) == "csv_indexed"]
     return tables[0] if len(tables) == 1 else None
 
@@ -84,8 +87,12 @@ def _look(entry: dict[str, Any], limit: int | None) -> "Checkup":
 
 def _read_as(dataset: "SaliencyDataset") -> str:
     "How the coordinates of a dataset are read, and what says otherwise; empty if it has no such options."
+    from saliency_playground.datasets.published import PublishedDataset
     if "index_base" not in dataset.options:
         return ""
+    if isinstance(dataset, PublishedDataset):
+        return (f"how {dataset.name} counts its points is known, and heeded; `saliency-playground info {dataset.name}` "
+                "has options for a copy that counts otherwise: index_base, unit, origin, columns …")
     said = ", ".join(f"{key}: {_yaml(dataset.options[key])}" for key in ("index_base", "unit", "origin", "screen",
                      "shown", "scale", "swap_xy") if dataset.options.get(key) is not None)
     return (f"fixations are read with {said}; `saliency-playground info {dataset.name}` has these and the other "
@@ -205,6 +212,39 @@ def _refusals(entry: dict[str, Any], limit: int | None) -> Iterator[Finding]:
             return
 
 
+def _exports(entry: dict[str, Any]) -> list[Path]:
+    "The exports of a tracker of which an entry names one, or the folder with nothing else to score against."
+    from saliency_playground.trackers.convert import find_exports, tracker_of
+    if entry["name"] == "csv_indexed":
+        table = Path(entry["index_csv"])
+        return [table] if tracker_of(table) else []
+    if entry["name"] != "folder":
+        return []
+    try:
+        dataset = open_dataset(entry)
+    except DatasetError:
+        return find_exports(entry["root"])
+    known = any(record.fixations or record.gt_map for record in dataset.records)
+    return [] if known else find_exports(entry["root"])
+
+
+def _to_convert(exports: list[Path], entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    "The entry that reads the table that `convert` makes of exports, and what is asked while there is none."
+    from saliency_playground.checkup.recognise import pictures_in
+    from saliency_playground.trackers.convert import TRACKERS, convert_command, read_report, tracker_of
+    table = Path(f"{entry['as']}_fixations", "fixations.csv")
+    pictures = pictures_in(Path(entry["root"]) if "root" in entry else exports[0].parent)
+    made = {str(one["path"]) for one in read_report(table).get("inputs", [])}
+    more = f" and {len(exports) - 1} more are exports" if len(exports) > 1 else " is an export"
+    said = f"{exports[0]}{more} of a tracker ({TRACKERS[tracker_of(exports[0])].title})."
+    cure = ("This makes the table of fixations that the config reads" +
+            (":" if pictures else "; for FOLDER, there and in `images_dir`, write where the pictures are:") +
+            f"\n  {convert_command(exports, pictures, table.parent.as_posix())}")
+    images = {"images_dir": pictures.as_posix() if pictures else "FOLDER"}
+    return ({"name": "csv_indexed", "as": entry["as"], "index_csv": table.as_posix()} | images,
+            [] if made >= {path.as_posix() for path in exports} else [Finding("error", "tracker-export", said, cure)])
+
+
 def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Found:
     "What there is to say about a folder or a table."
     from saliency_playground.checkup.recognise import known_datasets
@@ -214,6 +254,10 @@ def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Fo
         return _which(target, name, known)
     entry = dataset_entries(target, adapter)[0] | {"as": name}
     about = [opened_as(entry["name"], target)] if known else []
+    if exports := _exports(entry):
+        entry, unmade = _to_convert(exports, entry)
+        if unmade:
+            return _Found(list(_entry_lines(entry, unmade, unmade)), list(map(str, unmade)))
     try:
         checkup = _look(entry, limit)
     except DatasetError:
@@ -264,11 +308,16 @@ def init(target: str | None, out: Path | None, dataset: str | None, limit_images
     write_output(file, text)
     for doubt in found.doubts:
         click.echo(f"{_SAID[doubt.severity]}: {doubt}")
-    sys.exit(_say_next(file, found.asked, [doubt.kind for doubt in found.doubts if doubt.severity == "error"], target))
+    again = f"{quoted(target)}{f' --out {quoted(out.as_posix())}' if out else ''}"
+    sys.exit(_say_next(file, found.asked, [doubt.kind for doubt in found.doubts if doubt.severity == "error"],
+                       target, f"{program()} init {again}"))
 
 
-def _say_next(file: Path, asked: list[str], wrong: list[str], target: str) -> int:
-    "Say what the config asks, what is to be mended, and how it is run; gives the exit code. wrong: kinds of findings."
+def _say_next(file: Path, asked: list[str], wrong: list[str], target: str, again: str) -> int:
+    """Say what the config asks, what is to be mended, and how it is run; gives the exit code.
+
+    wrong: kinds of findings. again: the command that was typed.
+    """
     from saliency_playground.bench.config import load_config, missing_inputs
     command = f"{program()} run --config {quoted(file.as_posix())}"
     if not asked:
@@ -281,7 +330,7 @@ def _say_next(file: Path, asked: list[str], wrong: list[str], target: str) -> in
     if "nothing-to-score" in wrong:
         place = Path(target, "fixations").as_posix()
         click.echo(f"There is nothing to score against yet. Put the fixations into {place}, a file an image, or as one "
-                   f"table beside the images; delete {file}, and again:\n  {program()} init {quoted(target)}\n"
+                   f"table beside the images; delete {file}, and again:\n  {again}\n"
                    f"To predict only:\n  {command} --set predict_only=true")
         return 1
     if wrong:

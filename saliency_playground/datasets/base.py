@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['split_ids', 'check_split_digest', 'FileOptions', 'ImageRecord', 'select_records', 'truth_source', 'ground_truth',
-           'cached_ground_truth', 'keep_early', 'record_fixations', 'join_fixations', 'observers_fixations',
-           'keep_observers', 'filter_findings', 'with_file_options', 'participants_of', 'read_sample', 'truth_digest',
-           'count_misfits', 'truth_findings', 'FileDataset', 'refuse_among_images']
+           'cached_ground_truth', 'own_places', 'keep_early', 'record_fixations', 'join_fixations',
+           'observers_fixations', 'keep_observers', 'filter_findings', 'with_file_options', 'participants_of',
+           'read_sample', 'truth_digest', 'count_misfits', 'truth_findings', 'FileDataset', 'refuse_among_images']
 
 # %% ../../nbs/30_datasets/06_base.ipynb #e992a804
 import functools
@@ -25,7 +25,7 @@ from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError, Finding, InputError, PlaygroundError, count_of, part_of, program
 from ..stimuli import Stimuli, fixation_misfits
-from .coordinates import Coordinates, check_pictures, file_fixations, to_pixels
+from .coordinates import Coordinates, check_pictures, file_fixations, from_pixels, to_pixels
 from .csv_tables import check_column_names, fixation_order, scanpath_codes
 from .listing import TABLE_SUFFIXES, nfc
 from .points import load_npy
@@ -132,6 +132,7 @@ class FileOptions:
     screen: list | None = None                  # [width, height] of the screen whose pixels, or shares, the points are
     shown: str | list | None = None             # where on it the image was: centre, fit or [left, top, width, height]
     lost: str | list | None = None              # points that stand for lost samples: zero, minus_one, a list of [x, y]
+    by_observer: Mapping[Any, Any] | None = None  # whose points count unlike the others': label -> {unit: share}, say
     columns: Mapping[str, Any] | None = None    # what files call their columns: our name (x, y, observer …) -> theirs
     # the ground-truth map
 
@@ -168,12 +169,26 @@ class FileOptions:
         if self.fold is not None and self.split_file is None:
             raise DatasetError(f"fold {self.fold} of what? Give a split_file.")
         _check_filters(self)
-        _ = self.coordinates                                   # refuses what is not allowed
+        _ = self.coordinates, self.own_coordinates             # refuse what is not allowed
 
     @property
     def coordinates(self) -> Coordinates:
         "How the files' numbers say where a point lies. Raises DatasetError for what is not allowed."
         return Coordinates(**{name: getattr(self, name) for name in Coordinates.__dataclass_fields__})
+
+    @property
+    def own_coordinates(self) -> dict[str, Coordinates]:
+        "The same for those whose numbers count in another way, by their labels. Raises DatasetError."
+        own, known = self.by_observer or {}, list(Coordinates.__dataclass_fields__)
+        if not isinstance(own, Mapping) or not all(isinstance(how, Mapping) for how in own.values()):
+            raise DatasetError("by_observer says whose points count in another way than the others', "
+                               f"{{s2: {{unit: share}}}} for example, not {own!r}.")
+        for label, how in own.items():
+            if strange := [name for name in how if name not in known]:
+                raise DatasetError(f"by_observer, {label}: there is no option {strange[0]!r}."
+                                   f"{files.did_you_mean(str(strange[0]), known)} There are: {', '.join(known)}.")
+        shared = {name: getattr(self, name) for name in known}
+        return {str(label): Coordinates(**(shared | dict(how))) for label, how in own.items()}
 
 
 def _check_filters(options: FileOptions) -> None:
@@ -327,6 +342,17 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
         truth = {"gt_map": gt_map, "meta": truth["meta"]}
     return truth
 
+# %% ../../nbs/30_datasets/06_base.ipynb #d0405b5f
+def own_places(fixations: Fixations | None, size: tuple[int, int], options: FileOptions) -> Fixations | None:
+    "Fixations (in pixels, as all are read) with those of `by_observer` where their own reading puts them."
+    if not options.by_observer or fixations is None or fixations.observer is None:
+        return fixations
+    x, y, labels = fixations.x.copy(), fixations.y.copy(), fixations.observer.astype(str)
+    for label, how in options.own_coordinates.items():
+        rows = labels == label
+        x[rows], y[rows] = to_pixels(*from_pixels(x[rows], y[rows], size, options.coordinates), size, how)
+    return replace(fixations, x=x, y=y)
+
 # %% ../../nbs/30_datasets/06_base.ipynb #3190d356
 def keep_early(fixations: Fixations | None, max_duration: float | None, image_id: str) -> Fixations | None:
     """The fixations that begin at most `max_duration` ms after the first of their scanpath; all if it is None.
@@ -361,6 +387,7 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
         fixations = replace(fixations, x=x, y=y)
     elif fixations is not None:
         fixations = file_fixations(fixations, size, options.coordinates, options.columns)
+    fixations = own_places(fixations, size, options)
     fixations = keep_early(fixations, options.max_duration, record.image_id)
     if fixations is None or options.first_fixation == "keep" or not len(fixations):
         return fixations
@@ -386,7 +413,7 @@ def join_fixations(parts: Sequence[Fixations]) -> Fixations:
 def observers_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
     "`record_fixations` where every observer has a file: its label is the observer, unless a column says who looked."
     assert isinstance(record.fixations, Mapping)
-    parts, keep = [], replace(options, first_fixation="keep", max_duration=None)
+    parts, keep = [], replace(options, first_fixation="keep", max_duration=None, by_observer=None)
     for observer, path in record.fixations.items():
         points = record_fixations(replace(record, fixations=path), size, keep)
         if points is not None and len(points):
@@ -397,7 +424,8 @@ def observers_fixations(record: ImageRecord, size: tuple[int, int], options: Fil
             parts.append(points if points.observer is not None else labelled)
     if not parts:
         return Fixations(np.empty(0), np.empty(0))
-    return record_fixations(replace(record, fixations=join_fixations(parts)), size,
+    joined = own_places(join_fixations(parts), size, options)
+    return record_fixations(replace(record, fixations=joined), size,
                             FileOptions(first_fixation=options.first_fixation, max_duration=options.max_duration))
 
 # %% ../../nbs/30_datasets/06_base.ipynb #67c51ace
@@ -545,11 +573,30 @@ def count_misfits(dataset: "FileDataset", i: int, size: tuple[int, int]) -> tupl
         return 1, 1
 
 
+def _too_wide(dataset: "FileDataset") -> list[Finding]:
+    "Whether the blur asked for is wider than half of the first image, on which nothing is left to see then."
+    options = dataset.reading
+    name = "sigma_px" if options.sigma_px is not None else "px_per_dva"
+    sigma = getattr(options, name)
+    try:
+        height, width = dataset.size_of(0)
+    except PlaygroundError:                              # a run names it, once it comes to this image
+        return []
+    if sigma is None or sigma <= min(height, width) / 2:
+        return []
+    return [Finding("warning", "blur-too-wide", f"{name}: {sigma:g} pixels blur a map, and the images are only "
+                    f"{width}×{height} (the first): nothing of the fixations is left in it.",
+                    "`sigma_px` is in pixels of the images." if name == "sigma_px" else
+                    "`px_per_dva` is of the images as they are stored.")]
+
+
 def truth_findings(dataset: "FileDataset") -> list[Finding]:
     "What should be said of the options for the ground truth: a blur that is asked for and not used."
     options, records = dataset.reading, dataset.records
     participants = dataset.participants or {}
     sources = [options.gt or truth_source(record, participants.get(record.image_id), options) for record in records]
+    if "fixations" in sources and (wide := _too_wide(dataset)):
+        return wide
     made = [i for i, source in enumerate(sources) if source != "fixations" and records[i].fixations is not None]
     blurs = {name: value for name in ("sigma_px", "px_per_dva") if (value := getattr(options, name)) is not None}
     if not made or not blurs or (options.sigma_px and _is_so_blurred(dataset, made[0])):

@@ -8,7 +8,7 @@ __all__ = ['describe_dataset', 'fixation_facts', 'fixation_findings', 'dataset_f
 # %% ../../nbs/30_datasets/09_checks.ipynb #0eca18e5
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,7 +105,9 @@ def _lost_findings(nowhere: int, marks: dict[float, int], n: int, reading: Any) 
         word = next((name for name, pair in LOST_WORDS.items() if pair == (number, number)), None)
         lost = word or [[int(number) if number.is_integer() else number] * 2]
         pair = f"{number:g}, {number:g}".replace("-", "−")
-        found.append(Finding("warning" if chosen is None else "note", "lost-mark",
+        severity = "error" if 2 * times > n else "warning"
+        severity = severity if chosen is None else "note"
+        found.append(Finding(severity, "lost-mark",
                              f"{part_of(times, n, 'fixation', 'lie')} at exactly {pair}: lost samples?",
                              f"Then say `lost: {lost}`; if not, `lost: []`.", {"lost": lost}))
     return found
@@ -132,7 +134,19 @@ def _inside(points: Points, how: Coordinates) -> int:
 def _screen_words(how: Coordinates) -> str:
     "A screen and the images on it, in words."
     width, height = how.screen or (0, 0)
-    return f"{width}×{height} with the images " + ("in its middle" if how.shown == "centre" else "enlarged to fit")
+    where = {"centre": "in its middle", "fit": "enlarged to fit"}
+    return f"{width}×{height} with the images {where.get(str(how.shown), 'stretched over all of it')}"
+
+
+_NARROW = 0.08                                             # of width and height, which people look beyond
+
+
+def _narrow(points: Points, how: Coordinates) -> str:
+    "How small the part of their images is in which nearly all points lie, read so; empty if it is not small."
+    if len(points) < 20 or len(np.unique(points.image)) < 3:
+        return ""
+    across, down = (np.diff(np.quantile(axis, (0.02, 0.98)))[0] for axis in points.read_as(how))
+    return f"{across:.0%} × {down:.0%}" if max(across, down) < _NARROW else ""
 
 
 def _common_finding(case: _Case, evidence: Evidence, ways: list[tuple[str, Coordinates]]) -> Finding:
@@ -145,6 +159,9 @@ def _common_finding(case: _Case, evidence: Evidence, ways: list[tuple[str, Coord
         cure += "; add `origin: bottom-left` if y counts from the bottom (1 − y)"
     elif how.from_middle:
         cure += "; if y counts downwards, `origin: centre-y-down`"
+    if how.unit in (None, "px") and (narrow := _narrow(points, how)):
+        cure += (f"; they lie within {narrow} of their images even so: if they are degrees or centimetres, `scale` is "
+                 "the pixels that make one")
     if case.now.unit is None:
         cure += "; if they are pixels as they stand, `unit: px`"
     where = _where(points, evidence.outside, case.now)
@@ -168,21 +185,58 @@ def _common_ways(case: _Case, evidence: Evidence, by_reading: dict[str, list[int
         if screens and _inside(points, screens[0][1]) >= fine:
             return [(f"pixels of a screen of {_screen_words(how)}", how) for gain, how in screens
                     if gain > screens[0][0] - SURE]
-    return [(READINGS[name].what, READINGS[name].how) for name in names]
+    ways = [(READINGS[name].what, READINGS[name].how) for name in names]
+    return _other_scales(points, names[0]) + ways if names and names[0] in ("half", "double") else ways
+
+
+def _other_scales(points: Points, name: str) -> list[tuple[str, Coordinates]]:
+    "The scales beyond that of a reading, `half` or `double`, that fit the points better, the best first."
+    now = READINGS[name].how.scale
+    reach = max(np.quantile(axis, 0.98) for axis in points.read_as(READINGS[name].how))
+    if name == "half" and reach < 0.5 or name == "double" and reach > 1.05:
+        scales = [reading for reading in readings.SCALED.values() if (reading.how.scale - now) * (now - 1) > 0]
+        fits = [reading for reading in scales if reach * reading.how.scale / now <= 1.02]
+        return [(reading.what, reading.how) for reading in sorted(fits, key=lambda reading: -reading.how.scale)]
+    return []
 
 # %% ../../nbs/30_datasets/09_checks.ipynb #a2d4a7c6
-def _mend(case: _Case, reading: Reading, differs: np.ndarray) -> str:
-    "What makes pixels of the points that `differs` marks; which way y counts is told by the others, if they can."
+def _own_option(case: _Case, people: Iterable[int], options: dict[str, Any]) -> dict[str, Any]:
+    "The option `by_observer` that reads these people's points with some options; empty if there are none."
+    labels = [case.labels[who] for who in people]
+    return {"by_observer": {label if isinstance(label, int) else str(label): options for label in labels}
+            } if options else {}
+
+
+def _own_cure(option: dict[str, Any], mend: str) -> str:
+    "What to do about people whose points count in another way: an option, as one writes it, or what mends their rows."
+    def written(options: dict[str, Any]) -> str:
+        return ", ".join(f"{name}: {str(value).lower() if isinstance(value, bool) else value}"
+                         for name, value in options.items())
+    if not option:
+        return f"If so, mend these rows: {mend}."
+    own = [f"{label}: {{{written(options)}}}" for label, options in option["by_observer"].items()]
+    return (f"If so, say `by_observer: {{{', '.join(own[:3])}{', …' if len(own) > 3 else ''}}}`, or mend these rows: "
+            f"{mend}.")
+
+
+def _mend(case: _Case, reading: Reading, differs: np.ndarray) -> tuple[str, dict[str, Any]]:
+    """What makes pixels of the points that `differs` marks, and the options that do it.
+
+    Which way y counts is told by the others; if they cannot tell, both ways are said, and the options are of the first.
+    """
+    options = _options(reading.how, case.now)
     if not reading.turned:
-        return reading.mend
+        return reading.mend, options
     u, v = case.points.read_as(reading.how)
     crowd = Crowd(case.points, *case.points.read_as(case.now), ~differs)
     ways = {"as read": (u[crowd.rows], v[crowd.rows]), "turned": (u[crowd.rows], 1 - v[crowd.rows])}
     gains = [crowd.gains(int(who), ways) for who in np.unique(case.points.who[differs])]
     better = sum(gain["turned"][0] - gain["as read"][0] for gain in gains if gain)
-    if abs(better) > SURE:
-        return reading.turned if better > 0 else reading.mend
-    return f"{reading.mend}, or {reading.turned} if y counts the other way"
+    if better > SURE:
+        turned = replace(reading.how, origin="centre-y-down" if reading.how.from_middle else "bottom-left")
+        return reading.turned, _options(turned, case.now)
+    return (reading.mend if better < -SURE else f"{reading.mend}, or {reading.turned} if y counts the other way",
+            options)
 
 
 def _observer_findings(case: _Case, evidence: Evidence, by_reading: dict[str, list[int]]) -> list[Finding]:
@@ -192,10 +246,12 @@ def _observer_findings(case: _Case, evidence: Evidence, by_reading: dict[str, li
         differs = np.isin(case.points.who, people)
         theirs, reading = case.points[differs], READINGS[name]
         fine = int(evidence.inside[evidence.names.index(name), differs].sum())
+        mend, options = _mend(case, reading, differs)
+        option = _own_option(case, people, options)
         found.append(Finding(
             case.severity(len(theirs) > len(case.points) / 2), "observer",
             f"{case.names(people)}: {_where(theirs, evidence.outside[differs], case.now)}, unlike the others'. Read as "
-            f"{reading.what}, {fine} lie inside.", f"Mend these rows: {_mend(case, reading, differs)}.",
+            f"{reading.what}, {fine} lie inside.", _own_cure(option, mend), option,
             where=tuple(str(case.labels[who]) for who in people[:3])))
     return found
 
@@ -205,7 +261,10 @@ _TURNED = {"upside down": ("turned upside down", "x, height − 1 − y"), "mirr
            "turned by half": ("turned by half", "width − 1 − x, height − 1 − y")}
 
 
-def _ask_others(case: _Case, by_reading: dict[str, list[int]]) -> tuple[dict[str, list[int]], dict[int, str]]:
+_Odd = dict[int, str | tuple[float, float]]                # as `odd_observers` says it
+
+
+def _ask_others(case: _Case, by_reading: dict[str, list[int]]) -> tuple[dict[str, list[int]], _Odd]:
     """Readings of single observers, but for those whom the others can judge; and how these agree with the others.
 
     A point in percent may lie on its image, one in shares does not come near to where the others looked.
@@ -221,18 +280,42 @@ def _ask_others(case: _Case, by_reading: dict[str, list[int]]) -> tuple[dict[str
     return sure, odd
 
 
-def _agreement_findings(case: _Case, odd: dict[int, str]) -> list[Finding]:
+def _agreement_findings(case: _Case, odd: _Odd) -> list[Finding]:
     "What should be said of observers whose points agree with the others' in another way."
     one_of = "one of " if len(odd) == 2 == len(case.labels) else ""
-    ways = _TURNED | {name: (f"read as {reading.what}", reading.mend) for name, reading in READINGS.items()}
-    found = []
-    for how in sorted(set(odd.values())):
-        people, (words, mend) = sorted(who for who in odd if odd[who] == how), ways[how]
+    known, found = READINGS | readings.SCALED, []
+    for how in sorted(set(odd.values()), key=str):
+        people = sorted(who for who in odd if odd[who] == how)
+        options: dict[str, Any] = {}
+        if isinstance(how, tuple):
+            words, mend = _moved(case.points, *how)
+        elif how in known:
+            words, mend, options = f"read as {known[how].what}", known[how].mend, _options(known[how].how, case.now)
+        else:
+            words, mend = _TURNED[how]
+            options = {"origin": _other_edge(case.now)} if how == "upside down" else {}
         n = int(np.isin(case.points.who, people).sum())
+        option = {} if one_of else _own_option(case, people, options)
         found.append(Finding(case.severity(False), "observer", f"{one_of}{case.names(people)}: {n} fixations agree "
-                             f"with the others' only if they are {words}.", f"If so, mend these rows: {mend}.",
+                             f"with the others' only if they are {words}.", _own_cure(option, mend), option,
                              where=tuple(str(case.labels[who]) for who in people[:3])))
     return found
+
+
+def _other_edge(now: Coordinates) -> str:
+    "The origin from which y counts the other way."
+    if now.from_middle:
+        return "centre" if now.origin == "centre-y-down" else "centre-y-down"
+    return "top-left" if now.origin == "bottom-left" else "bottom-left"
+
+
+def _moved(points: Points, across: float, down: float) -> tuple[str, str]:
+    "A shift, in shares of width and height, in words, and what undoes it."
+    x, y = across * float(np.median(points.width)), down * float(np.median(points.height))
+    signs = [f"{axis} {'−' if step < 0 else '+'} {abs(step):.0f}"
+             for axis, step in (("x", x), ("y", y)) if abs(step) >= 1]
+    return "moved, as if the image lay elsewhere on the screen", f"about {', '.join(signs)}"
+
 
 # %% ../../nbs/30_datasets/09_checks.ipynb #25d114af
 def _image_findings(case: _Case, evidence: Evidence, left: np.ndarray) -> tuple[list[Finding], np.ndarray]:
@@ -275,6 +358,32 @@ def _other_base(points: Points, now: Coordinates) -> int | None:
     return 1 - now.index_base if speaks else None
 
 
+def _are_swapped(points: Points, now: Coordinates, beside: np.ndarray) -> bool:
+    "Whether the points that lie outside would all lie on their images if x and y were exchanged, and no other outside."
+    long = np.maximum(points.width, points.height) >= 1.2 * np.minimum(points.width, points.height)
+    u, v = points.read_as(replace(now, swap_xy=not now.swap_xy))
+    inside = (u >= 0) & (u < 1) & (v >= 0) & (v < 1)
+    return bool((beside & long).sum() >= 2 and len(points) >= 12 and inside[long].all() and inside[beside].all())
+
+
+def _screen_of(case: _Case, people: np.ndarray) -> tuple[str, dict[str, Any]]:
+    "The screen whose pixels some people's points seem to be, in words, and the option that says so; empty if none."
+    whose = np.isin(case.points.who, people)
+    theirs, crowd = case.points[whose], Crowd(case.points, *case.points.read_as(case.now), ~whose)
+    screens = [how for _, how in readings.usual_screens(theirs, readings.log_likelihood(theirs, case.now))[:20]]
+    agreeing = []
+    for how in [*screens, READINGS["double"].how, *(reading.how for reading in readings.SCALED.values())]:
+        u, v = (axis[crowd.rows] for axis in case.points.read_as(how))
+        agrees = [gains["so"][2] for who in people if (gains := crowd.gains(int(who), {"so": (u, v)}))]
+        agreeing.append((sum(agrees), how))
+    best, how = max(agreeing, key=lambda pair: pair[0])
+    if best < SURE or how.screen is None:                  # they do not look where the others look, or in another way
+        return "", {}
+    option = _own_option(case, people.tolist(), _options(how, case.now))
+    words = f"They may be pixels of a screen of {_screen_words(how)}, {_inside(theirs, how)} lie inside then."
+    return f"{words} {_own_cure(option, 'x, y of the image')}", option
+
+
 def _outside_finding(case: _Case, left: np.ndarray, outside: np.ndarray) -> Finding | None:
     "What should be said of the points that lie outside and that nothing explains."
     points, beside = case.points[left], outside[left]
@@ -282,7 +391,8 @@ def _outside_finding(case: _Case, left: np.ndarray, outside: np.ndarray) -> Find
     if not k:
         return None
     whose = "its image and was" if k == 1 else "their images and were"
-    message, cure, options = f"{part_of(k, case.n, 'fixation', 'lie')} outside {whose} left out", "", {}
+    message, cure = f"{part_of(k, case.n, 'fixation', 'lie')} outside {whose} left out", ""
+    options: dict[str, Any] = {}
     out_of = np.bincount(points.who[points.who >= 0], minlength=len(case.labels))
     theirs = np.bincount(points.who[beside & (points.who >= 0)], minlength=len(case.labels))
     mostly = np.flatnonzero((theirs >= 5) & (theirs > out_of / 2))
@@ -293,6 +403,10 @@ def _outside_finding(case: _Case, left: np.ndarray, outside: np.ndarray) -> Find
             "; `unit: px` if they are pixels as they stand." if case.now.unit is None else ".")
     elif len(mostly) and len(mostly) < len(case.labels):
         message += f", {int(theirs[mostly].sum())} of them by {case.names(map(int, mostly))}"
+        cure, options = _screen_of(case, mostly)
+    elif _are_swapped(points, case.now, beside):
+        options = {"swap_xy": not case.now.swap_xy}
+        cure = f"Exchanged, y, x, all of them lie inside: try {_said(options)}."
     elif (base := _other_base(points, case.now)) is not None:
         options = {"index_base": base}
         cure = f"The points seem to count from {base}: try `index_base: {base}`."
@@ -343,7 +457,14 @@ def _position_findings(case: _Case) -> list[Finding]:
     differ = np.isin(points.who, sum(by_reading.values(), []))
     by_image, left = _image_findings(case, evidence, ~differ)
     outside = _outside_finding(case, left, evidence.outside)
+    own = outside.options.get("by_observer", {}) if outside else {}
+    odd = {who: how for who, how in odd.items() if str(case.labels[who]) not in map(str, own)}
     found = _observer_findings(case, evidence, by_reading) + by_image + ([outside] if outside else [])
+    if not found and (narrow := _narrow(points, case.now)):
+        found = [Finding(case.severity(False), "narrow",
+                         f"nearly all of {len(points)} fixations lie within {narrow} of their images.",
+                         "Are they in another unit, degrees say? `scale` is the pixels that make one, `unit: px` says "
+                         "that they are pixels as they stand.")]
     return found if outside and outside.severity == "error" else found + _agreement_findings(case, odd)
 
 
@@ -359,12 +480,16 @@ def fixation_findings(dataset: SaliencyDataset) -> list[Finding]:
     while hasattr(source, "whole"):                        # a slice, of a slice, of the dataset that was read
         source = source.whole
     reading = getattr(source, "reading", None)
+    strangers = sorted({*map(str, getattr(reading, "by_observer", None) or ())} - set(map(str, labels)))
     now = getattr(reading, "coordinates", None) or Coordinates()
     x, y = from_pixels(points.x, points.y, points.size, now)
     points = Points(x, y, points.width, points.height, points.image, points.who)
     placed = np.isfinite(x) & np.isfinite(y)
     marks = _lost_marks(points[placed])
     found = _lost_findings(int((~placed).sum()), marks, len(points), reading)
+    if strangers and getattr(reading, "observers", None) is None:
+        found.append(Finding("warning", "by-observer", f"by_observer: no fixation is by {name_some(strangers, 4)}.",
+                             f"The observers are: {name_some(sorted(map(str, labels)), 8) or 'unknown'}."))
     placed &= ~((x == y) & np.isin(x, list(marks)))
     if placed.any():
         found += _position_findings(_Case(points[placed], len(points), now, labels, dataset.ids))

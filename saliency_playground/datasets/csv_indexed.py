@@ -7,14 +7,15 @@ __all__ = ['index_records', 'find_images', 'long_records', 'CsvIndexed']
 
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #5f3ff577
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import images
-from ..errors import DatasetError, none_of
+from ..errors import DatasetError, Finding, none_of
 from ..registry import register
 from .base import FileDataset, FileOptions, ImageRecord
 from .layout import images_beside
@@ -71,18 +72,76 @@ def index_records(path: Path, columns: Mapping[str, Sequence[str]], lines: Seque
                            "Paths in the table start at the folder of the table.")
     return records
 
+
+def _named_twice(path: Path, records: Sequence[ImageRecord]) -> list[Finding]:
+    "Whether a table gives one file to several images."
+    found = []
+    for what, paths in (("image_path", [record.image for record in records]),
+                        ("fix_path", [record.fixations for record in records if isinstance(record.fixations, Path)]),
+                        ("map_path", [record.gt_map for record in records if record.gt_map])):
+        for most, times in Counter(paths).most_common(1):
+            if times > 1:
+                found.append(Finding("warning", "one-file-for-several", f"{path.name}: {what} is {most.name} for "
+                                     f"{times:,} of {len(records):,} images.", "Give each image its own file."))
+    return found
+
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #4462ff88
+_DATE = re.compile(r"\d{1,4}[-./ ]+[^\W\d]{3,9}\.?([-./ ]+\d{2,4})?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+_ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+?\d+")
+
+
+def _bare_number(name: str) -> str:
+    "The number that a name is, without zeros before it or behind a point, and without an image's ending; else empty."
+    stem, point, ending = name.rpartition(".")
+    bare = stem if point and f".{ending.lower()}" in images.IMAGE_SUFFIXES else name
+    match = re.fullmatch(r"0*([0-9]+?)(\.0+)?", bare)
+    return match[1] if match else ""
+
+
+def _by_number(stems: Iterable[str]) -> dict[str, list[str]]:
+    "Names that are numbers, by the number."
+    found: dict[str, list[str]] = {}
+    for stem in stems:
+        found.setdefault(_bare_number(stem), []).append(stem)
+    return found
+
+
+def _refuse_folder(folder: str | Path, ids: Sequence[str], stems: Mapping[Path, str]) -> NoReturn:
+    "Refuse a folder that holds none of the images; stems: of those it holds. Raises DatasetError."
+    several = f"holds none of the {len(ids)} images, {ids[0]!r} first"
+    lacks = several if len(ids) > 1 else f"does not hold image {ids[0]!r}"
+    raise DatasetError(f"{folder} {lacks}; it holds {', '.join(path.name for path in list(stems)[:3]) or 'no image'}."
+                       f"{_names_cure(ids, stems.values())} Mend image_id, or say where they are with `images_dir`.")
+
+
+def _names_cure(ids: Sequence[str], stems: Collection[str]) -> str:
+    "What seems to have happened to the names of images that are not there, in a sentence with a space before it."
+    if all(_DATE.fullmatch(image_id) for image_id in ids):
+        return " A spreadsheet seems to have made dates of the names: take them from the original export."
+    if any(_ROUNDED.fullmatch(image_id) for image_id in ids):
+        return " A spreadsheet seems to have rounded the names: take them from the original export."
+    first = Path(re.split(r"[\\/]", ids[0])[-1]).stem
+    if first in stems:
+        return " Their endings differ: leave them out of image_id."
+    if any(re.search(rf"(^|[-_ ]){re.escape(stem)}($|[-_ ])", first) for stem in list(stems)[:1000]):
+        return " The names hold more than the image's; what says who looked is for a column `observer`."
+    return ""
+
+
+# %% ../../nbs/30_datasets/11_csv_indexed.ipynb #3ee083d6
 def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, Path]]:
     """For each image id as the table writes it the id to go by, and its image in a folder.
 
-    It is found by name with or without suffix, else by the end of a path or whatever its capitals, and is then called
-    as the file is. Where there is none, the path it should have.
+    It is found by name with or without suffix, else by the end of a path, whatever its capitals, or as a number whose
+    zeros a spreadsheet took (1 or 1.0 for 001), and is then called as the file is. Where there is none, the path it
+    should have.
 
     Raises DatasetError if there is no such folder, if none of the images is in it, if an id fits two files, or two
-    paths one file.
+    ids one file.
     """
     by_name: dict[str, list[Path]] = {}
     by_folded: dict[str, list[str]] = {}
+    by_number: dict[str, list[str]] = {}
     stems: dict[Path, str] = {}
     for stem, path in walk_files(folder, images.IMAGE_SUFFIXES):
         stems[path] = stem
@@ -93,6 +152,9 @@ def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, 
     for image_id in ids:
         names = next((hits for tail in _tails(image_id)
                       if (hits := [tail] if tail in by_name else by_folded.get(tail.casefold(), []))), [])
+        if not names and (number := _bare_number(image_id)):
+            by_number = by_number or _by_number(stems.values())
+            names = by_number.get(number, [])
         paths = list(dict.fromkeys(path for name in names for path in by_name[name]))
         if len(paths) > 1:
             raise DatasetError(f"image {image_id}: {' and '.join(path.name for path in paths)} in {folder} "
@@ -100,17 +162,12 @@ def find_images(folder: str | Path, ids: Sequence[str]) -> dict[str, tuple[str, 
         if paths:
             found[image_id] = (image_id if image_id in by_name else stems[paths[0]], paths[0])
     if ids and not found:
-        there = ", ".join(path.name for path in list(stems)[:3])
-        first = repr(ids[0])
-        several = f"holds none of the {len(ids)} images, {first} first"
-        lacks = several if len(ids) > 1 else f"does not hold image {first}"
-        raise DatasetError(f"{folder} {lacks}; it holds "
-                           f"{there or 'no image'}. Mend image_id, or say where they are with `images_dir`.")
-    named: dict[str, str] = {}
-    for written, (image_id, path) in found.items():
-        if named.setdefault(image_id, written) != written:
-            raise DatasetError(f"images {named[image_id]} and {written} of the table are both {path.name} in "
-                               f"{folder}. Give each image an id of its own.")
+        _refuse_folder(folder, ids, stems)
+    named: dict[Path, str] = {}
+    for written, (_, path) in found.items():
+        if named.setdefault(path, written) != written:
+            raise DatasetError(f"images {named[path]} and {written} of the table are both {path.name} in {folder}. "
+                               "Write one id for each image; what says who looked is for a column `observer`.")
     return {image_id: found.get(image_id, (image_id, Path(folder)/image_id)) for image_id in ids}
 
 # %% ../../nbs/30_datasets/11_csv_indexed.ipynb #40947dae
@@ -190,14 +247,16 @@ class CsvIndexed(FileDataset):
         table = read_table(path, ["image_id"], columns, POINT_NUMBERS)
         if not table.lines:
             raise DatasetError(f"{path}: there is no row below the column names.")
+        found: list[Finding] = []
         if {"x", "y"} <= table.columns.keys():
             records = long_records(path, table.columns, table.lines, images_dir)
             used = {name for record in records for name in record.meta}
         elif "image_path" in table.columns:
             records, used = index_records(path, table.columns, table.lines), set(table.columns)
+            found = _named_twice(path, records)
         else:
             others = [name for name in table.names if name.lower() != "image_id"]
             cure = missing_cure("y" if "x" in table.columns else "x", others) or missing_cure("image_path", others)
             raise DatasetError(f"{path}: one row a fixation needs the columns x and y, one row an image needs "
                                f"image_path.{cure} It has: {', '.join(table.names)}.")
-        super().__init__(records, options, path.parent, table_findings(table, path, used, columns))
+        super().__init__(records, options, path.parent, [*found, *table_findings(table, path, used, columns)])

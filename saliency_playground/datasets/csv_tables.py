@@ -9,6 +9,7 @@ __all__ = ['COLUMNS', 'POINT_NUMBERS', 'POINT_COLUMNS', 'meaning_of', 'suggested
            'read_fixation_table']
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b00004
+import codecs
 import io
 import math
 import re
@@ -49,19 +50,40 @@ _OTHER_NAMES = {
     "t": "time timestamp start starttime onset fixstart currentfixstart fpogs starttimestamp recordingtimestamp "
          "eventstarttrialtime",
     "duration": "dur fixduration fixationduration currentfixduration fpogd gazeeventduration eventduration length"}
+_MORE_NAMES = {
+    "image_id": "bild bildname bilddatei imagen imagem immagine afbeelding bilde 图片 图像 画像 picturename "
+                "pictureid imagefile imgname imgfile stimulusfile stimname stimfile scene",
+    "observer": "versuchsperson vp vpn vpnr vpcode proband probandin teilnehmer sujet participante sujeto "
+                "partecipante soggetto deelnemer proefpersoon 被试 参与者 被験者 subjectnum subjectnr subjectno "
+                "participantnr ppt pp "
+                "observerid viewer subjid",
+    "trial": "durchgang essai ensayo prova trialnr trialno trialnum",
+    "x": "{0} coordinate{0} {0}coordinate {0}position {0}gaze left{0} {0}left mean{0} {0}mean avg{0} average{0} fx{0} "
+         "{0}pixel {0}fix {0}fixation",
+    "t": "t zeit temps tiempo tempo tijd 时间 時間 fixonset fixationstart fixationonset startms timems",
+    "duration": "duration dauer fixationsdauer durée duree duración duracion durata duração duur 持续时间 fixdur "
+                "durationms durms dwell"}
+_MORE_NAMES["y"] = _MORE_NAMES["x"].format("y")
+_MORE_NAMES["x"] = _MORE_NAMES["x"].format("x")
 _MEANINGS = {word: ours for ours, words in _OTHER_NAMES.items() for word in words.split()}
+_GUESSES = {word: ours for ours, words in _MORE_NAMES.items() for word in words.split()} | _MEANINGS
+
+
+def _bare_name(name: str) -> str:
+    "A column's name in small letters, without its unit, signs and spaces."
+    return re.sub(r"\[.*?\]|\(.*?\)|[\W_]", "", name.casefold())
 
 
 def meaning_of(name: str) -> str:
     "Which of our columns another name seems to stand for, those of well-known trackers among them; empty if none."
-    return _MEANINGS.get(re.sub(r"\[.*?\]|\(.*?\)|[\W_]", "", name.casefold()), "")
+    return _MEANINGS.get(_bare_name(name), "")
 
 
 def suggested_columns(names: Iterable[str]) -> dict[str, str]:
     "The option `columns` that a table with these names seems to need: our name -> the first of the file's."
     mapped: dict[str, str] = {}
     for name in names:
-        if ours := meaning_of(name):
+        if ours := _GUESSES.get(_bare_name(name), ""):
             mapped.setdefault(ours, name)
     there = {name.lower() for name in names}
     return {ours: theirs for ours, theirs in mapped.items() if ours not in there}
@@ -130,6 +152,11 @@ def _listed(names: Sequence[str]) -> str:
     return listed if len(listed) <= 200 else f"{listed[:200]} …"
 
 
+def _is_value(cell: str) -> bool:
+    "Whether a cell of the first line is a number, with a decimal comma perhaps, and so no name."
+    return bool(re.fullmatch(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?", cell))
+
+
 def missing_cure(name: str, names: Sequence[str]) -> str:
     "What to do about a column that is not there, in a sentence with a space before it; empty if nothing is alike."
     mapped = suggested_columns(names)
@@ -138,10 +165,31 @@ def missing_cure(name: str, names: Sequence[str]) -> str:
         return f" If the others are meant, say so: `columns: {{{pairs}}}`."
     if len(names) == 1 and len(names[0].split()) > 1:
         return " There seem to be spaces between the columns: write commas or tabs."
+    numbers = [i for i, cell in enumerate(names, start=1) if _is_value(cell)]
+    words = [i for i, cell in enumerate(names, start=1) if cell and i not in numbers]
+    if len(numbers) >= 2:
+        image = f"image_id: {words[0]}, " if name == "image_id" and words else ""
+        return (" The first line holds values, no names: write one of names above it, or say which column is which, "
+                f"`columns: {{{image}x: {numbers[0]}, y: {numbers[1]}}}` for example.")
     hint = files.did_you_mean(name, names)
     return f"{hint} Rename it, or say so with `columns`." if hint else ""
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b0000d
+def _uneven_cure(row: str, cells: np.ndarray, separator: str) -> str:
+    "What to do about a row that has more or fewer cells than the line of names; cells: how many each row has."
+    if re.match(r"\s*(#|%|//)", row):
+        return "If it is a comment, delete it."
+    several = len(row.split(separator)) - cells[0]
+    if separator == "," and several >= 2 and len(re.findall(r"(?<![0-9.])[0-9]+,[0-9]+(?![0-9.])", row)) >= 2:
+        return "If its numbers have decimal commas, write decimal points, or semicolons between the columns."
+    if (cells[1:] == cells[0] + 1).all():
+        return ("All rows have one more than there are names: if R wrote their names before them, leave those out "
+                "(row.names = FALSE), else name that column too.")
+    if several > 0:
+        return "There is a separator too many, or one within a text, which needs quotation marks around it then."
+    return "The line was cut, or a separator is missing: mend it, or export the table again."
+
+
 def check_rows(data: bytes, rows: Rows, separator: str, path: object, above: int = 0) -> int:
     """How many cells each row of a table has.
 
@@ -162,7 +210,7 @@ def check_rows(data: bytes, rows: Rows, separator: str, path: object, above: int
     if odd is not None:
         names = _listed(split_cells(row_text(data, rows, 0), separator))
         raise DatasetError(f"{path}, line {rows.lines[odd] + above}: {rows.cells[odd]} values in {n} columns "
-                           f"({names}).")
+                           f"({names}). {_uneven_cure(row_text(data, rows, int(odd)), rows.cells[full], separator)}")
     for i in np.flatnonzero(np.diff(rows.lines) > 1) if n > 2 else ():
         cells = split_cells(row_text(data, rows, int(i)), separator)
         if any("\n" in cell and len(re.findall(f"{re.escape(separator)}(?! )", cell)) >= n - 1 for cell in cells):
@@ -171,18 +219,54 @@ def check_rows(data: bytes, rows: Rows, separator: str, path: object, above: int
     return n
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13f00001
-def _open_table(path: str | Path, names: Iterable[str] = ()) -> tuple[bytes, str, str, int]:
+def _open_table(path: str | Path, names: Iterable[str | int] = ()) -> tuple[bytes, str, str, int]:
     "The text of a table from its names on, its encoding, its separator, and how many lines were above the names."
+    names = list(names)
     data, encoding = read_text_bytes(path)
+    data = data.rstrip(b"\x1a")                              # the end of a file, to old programs
+    while data.startswith(codecs.BOM_UTF8):                  # one more, where files were pasted together
+        data = data[3:]
     above = re.match(rb'(?:[ \t]*\n)*(?:"?sep=([^\w\n"])"?[;,\t|]*\n(?:[ \t]*\n)*)?', data, re.IGNORECASE)
     separator = (above[1] or b"").decode("latin-1") if above else ""
     data = data[above.end():] if above and above.end() else data
     if not data or data.isspace():
         raise DatasetError(f"{path}: the file is empty. A table without rows still names its columns.")
+    wanted = {str(name).strip().lower() for name in (*names, *COLUMNS)}
+    n_above = above[0].count(b"\n") if above else 0
+    skipped = _lines_above(data, wanted, path, n_above)
+    data, n_above = data.split(b"\n", skipped)[-1] if skipped else data, n_above + skipped
     end = data.find(b"\n", 1 << 16)
-    separator = separator or find_separator(data if end < 0 else data[:end + 1],
-                                            {str(name).strip().lower() for name in (*names, *COLUMNS)})
-    return data, encoding, separator, above[0].count(b"\n") if above else 0
+    separator = separator or find_separator(data if end < 0 else data[:end + 1], wanted)
+    numbered = [name for name in names if isinstance(name, int)]
+    first = split_cells(data.partition(b"\n")[0].decode(errors="replace"), separator) if numbered else []
+    if sum(_is_value(first[i - 1]) for i in numbered if i <= len(first)) >= 2:
+        data = separator.join(f"column {i}" for i in range(1, len(first) + 1)).encode() + b"\n" + data
+        n_above -= 1                                         # the first line holds values: they get names
+    return data, encoding, separator, n_above
+
+
+_COMMENT = re.compile(rb"\s*(#|%|//|$)")
+
+
+def _lines_above(data: bytes, wanted: set[str], path: object, above: int) -> int:
+    """How many lines of comment stand above the line of names.
+
+    wanted: names that it may hold, in small letters. above: lines that were left out before. Raises DatasetError if
+    others than comments, `#`, stand there.
+    """
+    lines = data[:1 << 16].split(b"\n", 60)[:60]
+    for i, line in enumerate(lines):
+        text = line.decode(errors="replace")
+        names = max(len(wanted & {cell.lower() for cell in split_cells(text, mark)}) for mark in ",;\t|")
+        if i == 0 and names or names >= 2:
+            break
+    else:
+        return 0
+    if i and not all(map(_COMMENT.match, lines[:i])):
+        raise DatasetError(f"{path}, line {i + 1 + above}: the names of the columns stand here, below other lines, "
+                           f"{lines[0].decode(errors='replace').strip()[:40]!r} first. Delete those, or begin each "
+                           "with `#`.")
+    return i
 
 
 def table_names(path: str | Path) -> list[str]:
@@ -319,14 +403,18 @@ def decimal_mark(columns: Mapping[str, Any], path: object, lines: Sequence[int])
 
     Raises DatasetError naming the line of a number in which that cannot be told.
     """
-    distinct = {name: set(values) for name, values in columns.items() if not isinstance(values, np.ndarray)}
+    distinct = {name: dict.fromkeys(values) for name, values in columns.items() if not isinstance(values, np.ndarray)}
     commas = [value for values in distinct.values() for value in values if "," in value]
 
     def refuse(name: str, value: str) -> NoReturn:
         "Say where a number stands that may be two."
-        line = lines[columns[name].index(value)]
+        line, other = lines[columns[name].index(value)], ""
+        if commas and "," not in value:
+            where = next(column for column, values in distinct.items() if commas[0] in values)
+            other = f" ({where} is {commas[0]!r} in line {lines[columns[where].index(commas[0])]}.)"
         raise DatasetError(f"{path}, line {line}: {name} is {value!r}: is that a decimal mark, or one between "
-                           "thousands? Write all numbers with a decimal point and without marks between thousands.")
+                           f"thousands?{other} Write all numbers with a decimal point and without marks between "
+                           "thousands.")
     for name, values in distinct.items():
         points = [value for value in values if "." in value and value not in _MISSING]
         hundreds = any(re.fullmatch("[1-9][0-9]{2}", value) for value in values)
@@ -360,8 +448,9 @@ def parse_floats(values: Sequence[str] | np.ndarray, path: object, name: str, li
         elif text.lower() not in _MISSING:
             line = lines[list(values).index(text)]
             kind = "not a number" if not _NUMBER.fullmatch(plain) else "too large"
-            raise DatasetError(f"{path}, line {line}: {name} is {text[:40]!r}, which is {kind}. Write digits with a "
-                               "decimal point, and leave the cell empty where a value is missing.")
+            cure = ("The names of the columns stand here again: delete the line." if text.lower() == name else
+                    "Write digits with a decimal point, and leave the cell empty where a value is missing.")
+            raise DatasetError(f"{path}, line {line}: {name} is {text[:40]!r}, which is {kind}. {cure}")
     return np.fromiter(map(numbers.__getitem__, values), float, len(values))
 
 # %% ../../nbs/30_datasets/02_csv_tables.ipynb #13b00016

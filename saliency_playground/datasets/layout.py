@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, images
-from ..errors import DatasetError, Finding, InputError, count_of, part_of
+from ..errors import DatasetError, Finding, InputError, count_of, part_of, program
 from . import listing
 from .base import FileDataset, ImageRecord
 from .csv_tables import suggested_columns
@@ -183,14 +183,16 @@ def _is_prose(path: Path) -> bool:
     return path.suffix.lower() in _PROSE or not path.suffix and bool(_PROSE_NAMES.match(path.name))
 
 
-def unread_files(paths: Iterable[Path], folder: Path, readable: Iterable[str]) -> list[Finding]:
+def unread_files(paths: Iterable[Path], folder: Path, readable: Iterable[str],
+                 ids: Collection[str] = ()) -> list[Finding]:
     """That files in a folder were not read because of their endings, a finding for data and a note for prose.
 
-    readable: the endings that are read.
+    readable: the endings that are read. ids: the images; what is named like one of them is no prose.
     """
-    found = []
-    for severity, group in [("warning", [path for path in paths if not _is_prose(path)]),
-                            ("note", [path for path in paths if _is_prose(path)])]:
+    paths = list(paths)
+    found, prose = [], {path for path in paths if _is_prose(path) and nfc(path.stem) not in ids}
+    for severity, group in [("warning", [path for path in paths if path not in prose]),
+                            ("note", [path for path in paths if path in prose])]:
         if group:
             endings = Counter(path.suffix.lower() or "none" for path in group)
             listed = ", ".join(f"{ending} ({n})" for ending, n in endings.most_common(4))
@@ -338,7 +340,8 @@ def match_files(folder: Path, kind: str, ids: Collection[str], shared: bool = Fa
     if known and not matched:
         raise DatasetError(_nothing_fits(folder, kind, known, ids))
     used = {path for entry in matched.values() for path in (entry.values() if isinstance(entry, dict) else [entry])}
-    found, strangers = unread_files(other, folder, _SUFFIXES[kind]), [path for _, path in known if path not in used]
+    found = unread_files(other, folder, _SUFFIXES[kind], ids)
+    strangers = [path for _, path in known if path not in used]
     other_kind = "gt_maps" if kind == "fixations" else "fixations"
     of_other = [path for path in strangers if path.suffix.lower() in _SUFFIXES[other_kind]
                 and not matching_id(nfc(path.stem), kind, ids) and matching_id(nfc(path.stem), other_kind, ids)]
@@ -410,20 +413,34 @@ def unread_beside(root: Path, ids: Collection[str], places: dict[str, Path | Non
     ids: its images. places: the folders that were read. spared: folders that serve something else.
     """
     found: list[Finding] = []
+    if not places["fixations"]:
+        found += _tables_beside([path for path, is_folder in list_entries(root)[:200] if not is_folder])
     for path, is_folder in list_entries(root)[:200]:
-        if not is_folder and not places["fixations"] and (hint := adapter_hint(path)):
-            found.append(Finding("warning", "files-unread", f"{path.name} lies beside the images and was not "
-                                 f"read.{hint}", where=(path.name,)))
-        elif is_folder and path not in places.values() and path.resolve() not in spared:
+        if is_folder and path not in places.values() and path.resolve() not in spared:
             likely = [deeper.suffix.lower() for deeper, inner in list_entries(path)[:500] if not inner and (
                 matching_id(nfc(deeper.stem), "fixations", ids) or matching_id(nfc(deeper.stem), "gt_maps", ids))]
             numbers = [suffix for suffix in likely if suffix in (*listing.TABLE_SUFFIXES, ".mat", ".npy")]
             if numbers and not places["fixations"]:
                 found.append(_named_like_images(path, len(numbers), "`fixations: {0}` reads them as fixations"))
-            elif likely and not numbers and not places["fixations"] and not places["gt_maps"]:
+            elif likely and not numbers and not places["fixations"] and not places["gt_maps"] and not spared:
                 found.append(_named_like_images(path, len(likely), "`maps: {0}` reads them as ground truth, "
                                                 "`fixations: {0}` as pictures of fixations"))
     return sorted(found, key=lambda finding: "maps: " in finding.cure)            # what may be predictions comes last
+
+
+def _tables_beside(paths: Iterable[Path]) -> list[Finding]:
+    "That tables or lists of scanpaths beside the images were not read; several tables are one finding."
+    hints = {path: hint for path in paths if (hint := adapter_hint(path))}
+    tables = [path for path in hints if path.suffix.lower() in listing.TABLE_SUFFIXES]
+    alone = [path for path in hints if path not in tables or len(tables) == 1]
+    found = [Finding("warning", "table-unread", f"{path.name} lies beside the images and was not read.{hints[path]}",
+                     where=(path.name,)) for path in alone]
+    if len(tables) > 1:
+        found.append(Finding("warning", "table-unread", f"{count_of(len(tables), 'table')} beside the images were not "
+                             f"read, {tables[0].name} first.", "If each holds a part, of one observer say, "
+                             f"`{program()} convert` makes one table of them.{hints[tables[0]]}",
+                             where=tuple(path.name for path in tables)))
+    return found
 
 
 def _named_like_images(folder: Path, n: int, cure: str) -> Finding:

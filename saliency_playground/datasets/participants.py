@@ -15,7 +15,7 @@ import numpy as np
 from .. import images, maps
 from ..errors import DatasetError, Finding, InputError, part_of
 from .listing import MAP_SUFFIXES, nfc, walk_files
-from .points import load_npy
+from .points import are_marks, load_npy
 
 # %% ../../nbs/30_datasets/05_participants.ipynb #a2ac35d7
 def resize_gt_map(values: np.ndarray, size: tuple[int, int], interpolation: str, source: object) -> np.ndarray:
@@ -27,7 +27,11 @@ def resize_gt_map(values: np.ndarray, size: tuple[int, int], interpolation: str,
     """
     if not np.isfinite(values).all() or (values < 0).any():
         raise DatasetError(f"{source}: a ground-truth map holds numbers of 0 and above, here some are "
-                           f"{'negative' if np.isfinite(values).all() else 'NaN or infinite'}.")
+                           f"{'negative' if np.isfinite(values).all() else 'NaN or infinite'}."
+                           f"{' If they are logarithms, save np.exp of them.' if np.all(values <= 0) else ''}")
+    if are_marks(values):
+        raise DatasetError(f"{source}: {np.count_nonzero(values > values.min())} single pixels are marked and nothing "
+                           "around them: a mask of fixations, not a map. It belongs into fixations/.")
     try:
         maps.check_aspect(values, size)
     except InputError as error:
@@ -35,14 +39,27 @@ def resize_gt_map(values: np.ndarray, size: tuple[int, int], interpolation: str,
     return np.maximum(maps.resize(values, size, interpolation), 0)
 
 
-def map_findings(values: np.ndarray, size: tuple[int, int], path: Path) -> list[Finding]:
-    "What should be said of a ground-truth map as stored, (h, w), for an image of this size (height, width)."
-    found, name = [], path.name
+
+
+
+def map_findings(values: np.ndarray, size: tuple[int, int], path: Path, participant: str | None = None
+                 ) -> list[Finding]:
+    """What should be said of a ground-truth map as stored, (h, w), for an image of this size (height, width).
+
+    participant: whose it is, if it is one of several of the image.
+    """
+    found, name = [], path.name if participant is None else f"{participant}'s {path.name}"
     if np.ptp(values) == 0:
+        what = ("an empty map, so that no score against a map (CC, KL, SIM …) is computed for this image"
+                if participant is None else "as if this participant had looked everywhere alike, and counts as such")
         found.append(
-            Finding("warning", "flat-map", f"{name} is {values.flat[0]:g} everywhere, an empty map, so that no "
-                    "score against a map (CC, KL, SIM …) is computed for this image.",
-                    "Mend the map, or leave its image out.", where=(name,)))
+            Finding("warning", "flat-map", f"{name} is {values.flat[0]:g} everywhere, {what}.",
+                    "Mend the map, or leave it out.", where=(name,)))
+    elif maps.is_framed(values):
+        found.append(
+            Finding("warning", "bright-edges", f"{name} is brightest all along its four edges: a figure with a white "
+                    "margin, or an inverted map.", "Save the numbers of the map alone, bright where people looked.",
+                    where=(name,)))
     elif path.suffix.lower() in images.IMAGE_SUFFIXES and values.max() <= 255:
         found.append(
             Finding("note", "8-bit-map", f"{name} is stored in 8 bits: what is dimmer than 1/255 of its peak is "
@@ -152,5 +169,13 @@ def read_participants(paths: dict[str, Path], size: tuple[int, int], interpolati
             if resized.any():
                 names.append(name)
                 stack.append(resized / resized.sum())
-                found += map_findings(values, size, path)
+                found += map_findings(values, size, path, name)
+            else:
+                found.append(Finding("note", "never-looked", f"{name}'s {path.name} is 0 everywhere, and was left out: "
+                                     "this participant did not look at the image.", where=(path.name,)))
+    if len(stack) > 1 and all(np.allclose(other, stack[0], rtol=1e-9, atol=0) for other in stack[1:]):
+        found.append(Finding("warning", "same-participants", f"the {len(stack)} participants' maps are one map "
+                             f"({next(iter(paths.values())).name}).",
+                             "See that each participant's own map was stored under their name.",
+                             where=(next(iter(paths.values())).name,)))
     return names, np.stack(stack) if stack else np.empty((0, *size)), found

@@ -136,6 +136,7 @@ class Salicon(PublishedDataset):
             file.kind == "fixations" and file.suffix in FIXATION_SUFFIXES)))
         self.points = points
         self.moved: dict[str, int] = {}                             # how many points of each image were moved
+        self.as_xy: dict[str, int] = {}                             # how many would be if JSON had x before y
         self.tables = [] if gaze else [file.path for file in found
                                        if file.suffix == ".json" and "fixation" in file.stem.lower()]
         records, sources = [], {}
@@ -162,6 +163,8 @@ class Salicon(PublishedDataset):
         if scanpaths is None:
             return None if isinstance(source, list) else source
         fixations, self.moved[image_id] = clip_scanpaths(scanpaths, size)
+        if isinstance(source, list) and self.moved[image_id]:
+            self.as_xy[image_id] = clip_scanpaths([(who, y, x, t) for who, x, y, t in scanpaths], size)[1]
         return fixations
 
     def published_numbers(self) -> tuple[Published, ...]:
@@ -172,7 +175,12 @@ class Salicon(PublishedDataset):
         "How many points were moved to an edge, and what tells the edition of a part of the dataset."
         counts = [len(fixations) for fixations in self._fixations.values() if fixations is not None and len(fixations)]
         total, moved, found = sum(counts), sum(self.moved.values()), []
-        if moved:
+        if moved >= max(3, 0.02 * total) and self.as_xy and not any(self.as_xy.values()):
+            found.append(Finding("error", "exchanged", f"{moved} of {total} points lie outside their images as [row, "
+                                 "column], as SALICON's JSON is, and none does as [x, y].", "The file seems to hold x "
+                                 "before y: exchange them in it, or take the published one.",
+                                 where=tuple(self.as_xy)[:5]))
+        elif moved:
             where = tuple(image_id for image_id, n in self.moved.items() if n)[:5]
             found.append(Finding("note" if moved < 0.1 * total else "warning", "moved to the edge", f"{moved} of "
                                  f"{total} points lay outside their images and were moved to the edge, as is usual for "

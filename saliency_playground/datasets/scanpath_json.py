@@ -129,7 +129,9 @@ def read_scanpaths(path: Path) -> list[Scanpath]:
         raise DatasetError(f"{path}: not a JSON file of scanpaths ({reason}).") from None
     if not isinstance(entries, list):
         kind = f"an object with {', '.join(map(str, entries))[:80]}" if isinstance(entries, dict) else _shown(entries)
-        raise DatasetError(f"{path} holds {kind}, not a list of scanpaths.{adapter_hint(path)}")
+        hint = (" Save the list of them that is in it as a file of its own." if adapter_of(path) == "scanpath_json"
+                else adapter_hint(path))
+        raise DatasetError(f"{path} holds {kind}, not a list of scanpaths.{hint}")
     if not entries:
         raise DatasetError(f"{path} is an empty list.")
     return [as_scanpath(entry, f"{path}, scanpath {i}") for i, entry in enumerate(entries)]
@@ -147,6 +149,11 @@ def find_json(root: Path, given: Any) -> list[Path]:
     if len(there) == 1:
         return there
     listed = ", ".join(path.relative_to(root).as_posix() for path in there[:6])
+    if not there:
+        below = (path for _, path in walk_files(root, (".json",), depth=4) if adapter_of(path) == "scanpath_json")
+        if first := next(below, None):
+            raise DatasetError(f"{root} holds no JSON of scanpaths itself; there is {first.as_posix()}. Name its "
+                               f"folder: `root: {first.parent.as_posix()}`.")
     holds = f"{count_of(len(there), 'file')} of scanpaths: {listed}" if there else "no JSON of scanpaths"
     raise DatasetError(f"{root} holds {holds}. Say which with `json`; a list of names reads several.")
 

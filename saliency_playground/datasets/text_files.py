@@ -20,6 +20,11 @@ from ..errors import DatasetError
 # %% ../../nbs/30_datasets/00_text_files.ipynb #13a00007
 _STARTS = {b"PK\x03\x04": "an Excel workbook or another zip archive", b"\xd0\xcf\x11\xe0": "an old Excel workbook",
            b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip archive",
+           b"BZh": "a bzip2 archive", b"\xfd7zXZ": "an xz archive", b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+           b"7z\xbc\xaf": "a 7z archive", b"Rar!": "a rar archive", b"ARROW1": "a Feather (Arrow) file",
+           b"FEA1": "a Feather (Arrow) file", b"$FL2": "a file of SPSS", b"$FL3": "a file of SPSS",
+           b"<stata_dta": "a file of Stata", b"\x80\x03": "a pickle of Python", b"\x80\x04\x95": "a pickle of Python",
+           b"\x80\x05\x95": "a pickle of Python", b"SR_RESEARCH": "an EyeLink recording (.edf)",
            b"MATLAB 5.0 MAT": "a MATLAB file", b"MATLAB 7.3 MAT": "a MATLAB file", b"\x89HDF": "an HDF5 file",
            b"\x93NUMPY": "a NumPy array", b"PAR1": "a Parquet file", b"SQLite format": "a database",
            b"{\\rtf": "a document (RTF)", b"<!doctype": "a web page", b"<html": "a web page", b"<?xml": "an XML file",
@@ -82,8 +87,9 @@ def read_text_bytes(path: str | Path) -> tuple[bytes, str]:
     """
     data = file_bytes(path)
     if kind := kind_of_file(data):
-        raise DatasetError(f"{path}: this is {kind}, whatever its name says. A table is text: save it as CSV in "
-                           "UTF-8.")
+        named = ", whatever its name says" if Path(path).suffix.lower() in (".csv", ".tsv", ".txt") else ""
+        cure = "unpack it first" if kind.endswith("archive") and "Excel" not in kind else "save it as CSV in UTF-8"
+        raise DatasetError(f"{path}: this is {kind}{named}. A table is text: {cure}.")
     return as_utf8(data, path)
 
 

@@ -171,6 +171,7 @@ def _plain(label: float) -> float | int:
 
 # %% ../../nbs/07_matfiles/06_layouts.ipynb #5f89f478
 MAT_NAMES = ("fixLocs", "fixations", "I", "fixationPts", "gaze")
+_UNSURE = ("I", "gaze")
 _SIZES = ("resolution", "size", "imsize", "imgsize", "image_size", "img_size", "screen", "screensize", "screen_size")
 _NO_NUMBERS = ("cell", "struct", "object", "char", "function")
 
@@ -198,7 +199,8 @@ def _candidates(contents: dict[str, tuple[tuple[int, ...], str]], size: tuple[in
 def _could_hold(contents: dict[str, tuple[tuple[int, ...], str]], name: str) -> bool:
     "Whether a struct or cell could hold fixations: not if all that is below it are texts and single numbers."
     below = {place: entry for place, entry in contents.items() if place.startswith((f"{name}.", f"{name}{{"))}
-    if not below:
+    names = [place[len(name) + 1:] for place in below if place.startswith(f"{name}.")]
+    if not below or _field(names, "x", {}) and _field(names, "y", {}):
         return True
     ends = {place: entry for place, entry in below.items()
             if not any(other.startswith((f"{place}.", f"{place}{{")) for other in below)}
@@ -228,17 +230,20 @@ def mat_variables(path: str | Path, size: tuple[int, int], columns: Mapping[str,
     if chosen is not None and (root := re.split(r"[.{]", str(chosen))[0]) in contents:
         return [root]
     known = [name for name in MAT_NAMES if name in contents]
+    unsure = [name for name in known if name in _UNSURE]                 # also the name of the image, or of all samples
     vectors = _side_by_side(contents, columns)
     found = _candidates({name: entry for name, entry in contents.items() if name not in vectors}, size)
-    if chosen is None and len(known) == 1:
+    kinds = [found[kind] for kind in ("nested", "counts", "lists")] + [found["tables"] if "x" in columns else []]
+    names = [name for kind in kinds for name in kind]
+    if chosen is None and len(known) == 1 and (not unsure or not set(names) - set(known)):
         return known
     if chosen is None and vectors and not found["counts"] and not found["lists"]:
         return vectors
-    kinds = [found[kind] for kind in ("nested", "counts", "lists")] + [found["tables"] if "x" in columns else []]
-    names = [name for kind in kinds for name in kind]
-    if chosen is None and len(found["counts"]) == 1 and not found["nested"]:
+    if chosen is None and len(found["counts"]) == 1 and not found["nested"] and not set(found["counts"]) & set(unsure):
         return found["counts"]
-    if chosen is None and len(names) == 1:
+    larger = [name for name, (shape, kind) in contents.items() if "." not in name and "{" not in name
+              and kind not in _NO_NUMBERS and np.prod(shape) > 2]
+    if chosen is None and len(names) == 1 and not (contents[names[0]][0] == (1, 2) and larger):
         return names
     raise DatasetError(f"{path}: {_question(found, names, chosen)} There are: {listed(contents)}.")
 
@@ -249,6 +254,8 @@ def _question(found: dict[str, list[str]], names: list[str], chosen: object) -> 
         return (f"{found['tables'][0]} may hold the fixations; say which of its columns is what, counted from 1: "
                 "`columns: {x: 1, y: 2, observer: 3}`.")
     cure = "Call the right one fixations, or name it: `columns: {variable: NAME}`."
+    if found["lists"] and names == found["lists"][:1]:
+        return f"which variable holds the fixations? {names[0]} is one point, or a size, and others hold more. {cure}"
     if chosen is not None:
         return f"there is no variable {chosen!r}."
     if found["nested"] and found["lists"]:

@@ -53,7 +53,8 @@ def find_stored(image_id: str, indexed: dict[str, list[str]], where: str) -> str
     wanted = unicodedata.normalize("NFC", image_id)
     plain = (str(PurePosixPath(wanted).with_suffix("")) if PurePosixPath(wanted).suffix.lower() in IMAGE_SUFFIXES
              else wanted)
-    matches = next((hits for name in (f"/{wanted}", wanted, f"/{plain}", plain) if (hits := indexed.get(name))), [])
+    plainly = next((hits for name in (f"/{wanted}", wanted, f"/{plain}", plain) if (hits := indexed.get(name))), [])
+    matches = plainly or [hit for suffix in IMAGE_SUFFIXES for hit in indexed.get(plain + suffix, [])]   # `a.jpg.png`
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -160,7 +161,12 @@ class Precomputed(SaliencyModel):
         predictions = []
         for sample in samples:
             values = self._values(sample.image_id)
-            predictions.append(as_prediction(values, self.stored_as, sample.size, self.stretch))
+            try:
+                predictions.append(as_prediction(values, self.stored_as, sample.size, self.stretch))
+            except InputError as error:
+                name = find_stored(sample.image_id, self._indexed, str(self.path))
+                raise InputError(f"{self.path/name if self.path.is_dir() else f'{self.path}: {name}'}: "
+                                 f"{error}") from None
         return predictions
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #0358f51e
@@ -178,6 +184,8 @@ def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int], str
         except InputError as error:
             raise InputError(f"{error} If a network squeezed every image into one shape, say "
                              "`stretch: true`.") from None
+    if stored_as == "map" and values.max() <= 0 and abs(np.exp(values).sum() - 1) < 0.02:
+        raise InputError("these are the natural logarithms of a density, not a map: say `kind: log_density`.")
     if stored_as == "map":
         return Prediction.of(maps.resize(values, size), "map")
     if stored_as == "density" and (values < 0).any():

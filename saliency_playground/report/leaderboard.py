@@ -192,8 +192,10 @@ def board_notes(run: RunFiles, dataset: str, models: Sequence[str] | None = None
     """
     summary = _rows_of(run, dataset, models, columns)
     images = run.about["datasets"][dataset]["images"]
-    notes = [f"mean over {count_of(images, 'image')} of {dataset} ± half the 95 % bootstrap interval"]
-    incomplete = summary[(summary.n < images) & (summary.n > 0)]
+    scored = int(summary.n.max()) if (summary.n > 0).any() else images
+    over = count_of(images, "image") if scored == images else part_of(scored, images, "image")
+    notes = [f"mean over {over} of {dataset} ± half the 95 % bootstrap interval"]
+    incomplete = summary[(summary.n < scored) & (summary.n > 0)]
     if len(incomplete):
         fewest = incomplete.loc[incomplete.n.idxmin()]
         notes.append(f"fewer images where a score is undefined or an image failed, {fewest.model} has {fewest.n} in "

@@ -18,8 +18,8 @@ from .text import TextTable
 def read_columns(path: str | Path, options: ExportOptions) -> Recording:
     """The fixations of any table with a row a fixation, by the names in `options.columns`, or else by ours.
 
-    Needed: x, y, image_id; if there are any: observer, trial, t and duration (ms), eye, valid (0, false or no drops a
-    row). Raises DatasetError naming what is missing.
+    Needed: x, y, image_id; if there are any: observer, trial, t and duration (ms), eye, valid (0, false, no or invalid
+    drops a row). Raises DatasetError naming what is missing.
     """
     table = TextTable(path, options.columns)
     if not len(table):
@@ -39,5 +39,17 @@ def read_columns(path: str | Path, options: ExportOptions) -> Recording:
         "observer": [options.observer or name or Path(path).stem for name in table.text(names["observer"])]}, space,
         clock="what the table counts from")
     flags = table.text(names["valid"])
-    invalid = np.array([flag.casefold() in ("0", "0.0", "false", "no") for flag in flags], dtype=bool)
+    invalid = np.array([_is_invalid(*one, path) for one in zip(flags, table.lines, strict=True)], dtype=bool)
     return found.keep(~invalid, "marked invalid")
+
+
+_VALID = ("", "1", "1.0", "true", "t", "yes", "y", "valid", "ok", "good")
+_INVALID = ("0", "0.0", "false", "f", "no", "n", "invalid", "bad", "lost")
+
+
+def _is_invalid(flag: str, line: int, path: str | Path) -> bool:
+    "Whether a flag says that its row is not valid. Raises DatasetError if it says neither."
+    word = flag.casefold()
+    if word not in (*_VALID, *_INVALID):
+        raise DatasetError(f"{path}, line {line}: valid is {flag[:40]!r}, which says neither yes nor no. Write 1 or 0.")
+    return word in _INVALID

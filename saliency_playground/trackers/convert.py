@@ -4,10 +4,13 @@
 
 # %% auto #0
 __all__ = ['TRACKERS', 'COLUMNS', 'Tracker', 'recognise', 'tracker_of', 'find_exports', 'convert_command', 'Conversion',
-           'read_export', 'convert', 'list_trackers']
+           'read_export', 'convert', 'read_report', 'list_trackers']
 
 # %% ../../nbs/36_trackers/20_convert.ipynb #22de9d18
+import glob
+import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -18,10 +21,11 @@ import numpy as np
 
 from .. import files
 from ..datasets.listing import list_entries, natural_key, walk_files
+from ..progress import progress
 from ..tables import NameTable, write_table
 from ..version import __version__
 from .detect import detect_fixations
-from .place import to_pictures
+from .place import BESIDE, check_places, to_pictures
 from .recording import ExportOptions, Recording, check_recording, join
 from .text import decode, plain_name
 from saliency_playground.errors import (
@@ -41,11 +45,12 @@ class Tracker:
     """A kind of export.
 
     title: what it is. reader: `module:function` below `trackers`. marks: names of columns of which one is enough to
-    know it, by their letters and digits alone.
+    know it, by their letters and digits alone. one_trial: a file is one trial; there may be no fixation in it.
     """
     title: str
     reader: str
     marks: tuple[str, ...] = ()
+    one_trial: bool = False
 
     def read(self, path: Path, options: ExportOptions) -> Recording:
         "Ask the reader."
@@ -70,6 +75,8 @@ TRACKERS = {
                       ("fixationpositionxpx", "visualintakepositionxpx")),
     "iohub": Tracker("PsychoPy ioHub, HDF5", "iohub:read_iohub"),
     "bids": Tracker("BIDS eye movements", "bids:read_bids"),
+    "mit1003": Tracker("gaze of MIT1003, DATA/<observer>/<image>.mat", "mit_gaze:read_mit_gaze",
+                       one_trial=True),
     "columns": Tracker("any table of fixations, with --columns", "columns:read_columns")}
 _BINARY = {b"SR_RESEARCH": "an EyeLink recording (.edf). Turn it into text with SR Research's `edf2asc`, and give that",
            b"PK\x03\x04": "a packed file, or a spreadsheet (.xlsx). Unpack it, or save the sheet as text with tabs",
@@ -97,6 +104,8 @@ def recognise(path: str | Path) -> tuple[str, str]:
         return "iohub", "an HDF5 file"
     if any(path.name.endswith(f"_{kind}.tsv{pack}") for kind in ("physio", "physioevents") for pack in ("", ".gz")):
         return "bids", f"the name ends in {path.name[path.name.rindex('_'):]}"
+    if head.startswith(b"MATLAB "):
+        return "mit1003", "a MATLAB file"
     for magic, what in _BINARY.items():
         if magic in head[:16]:
             raise DatasetError(f"{path} is {what}.")
@@ -120,6 +129,12 @@ def _by_text(path: Path, head: bytes) -> tuple[str, str]:
         known = [mark for mark in tracker.marks if mark in names]
         if known:
             return name, f"a column {names[known[0]]}"
+    below = next((i for i, line in enumerate(text.splitlines()[:60], start=1) if any(
+        known in {plain_name(name) for name in re.split("[\t;,]", line)}
+        for tracker in TRACKERS.values() for known in tracker.marks)), None)
+    if below:
+        raise DatasetError(f"{path}, line {below}: the names of the columns stand here, below other lines. Delete the "
+                           "lines above it.")
     raise DatasetError(f"{path}: no tracker is known that writes this. It begins with {first[:60]!r}. If it is a table "
                        "with a row a fixation, say what its columns are: `--columns x=NAME,y=NAME,image_id=NAME`.")
 
@@ -146,14 +161,14 @@ def find_exports(folder: str | Path) -> list[Path]:
     return [path for path in texts[:200] if tracker_of(path)]
 
 
-def convert_command(exports: list[Path], images: str | Path | None = None) -> str:
+def convert_command(exports: list[Path], images: str | Path | None = None, to: str = "lab") -> str:
     """The command that makes one table of exports.
 
     exports: at least one; more than three of a kind in one folder are named by a pattern. images: the folder of the
-    pictures; None: for the user to say.
+    pictures; None: for the user to say. to: the folder of the table.
     """
     pictures = "FOLDER" if images is None else quoted(Path(images).as_posix())
-    return f"{program()} convert {' '.join(_named(exports))} --to lab --images {pictures}"
+    return f"{program()} convert {' '.join(_named(exports))} --to {quoted(to)} --images {pictures}"
 
 
 def _named(exports: list[Path]) -> list[str]:
@@ -251,13 +266,13 @@ def read_export(paths: str | Path | Iterable[str | Path], *, tracker: str | None
                 images: str | Path | None = None, **options: Any) -> Conversion:
     """The fixations of one or more exports of eye trackers, in pixels of the pictures.
 
-    paths: the files. tracker: a name of `TRACKERS`; by default each file is recognised by its content. images: the
-    folder of the pictures, needed unless the export counts in pixels of the picture. options: see `ExportOptions`.
-    (`--name value` in a message is the option `name` here.)
+    paths: the files, or patterns as `rec/*.asc`. tracker: a name of `TRACKERS`; by default each file is recognised by
+    its content. images: the folder of the pictures, needed unless the export counts in pixels of the picture. options:
+    see `ExportOptions`. (`--name value` in a message is the option `name` here.)
     Raises DatasetError naming the file and what is missing or wrong in it, OptionError and UnknownNameError for an
     option.
     """
-    files_ = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    files_ = _named_files(paths)
     if not files_:
         raise InputError("no file was named. Name the exports, one or more.")
     if tracker is not None and tracker not in TRACKERS:
@@ -265,21 +280,34 @@ def read_export(paths: str | Path | Iterable[str | Path], *, tracker: str | None
                                f"{', '.join(TRACKERS)}.")
     chosen = _options(options)
     parts, inputs, known = [], [], dict[str, Path]()
-    for path in files_:
-        name, seen = (tracker, "as you say") if tracker else _recognised(path, chosen)
-        found = TRACKERS[name].read(path, _for_file(chosen, path))
-        digest = files.sha256(path)
-        if digest in known:
-            raise DatasetError(f"{path} is the same as {known[digest]}. Each would count twice: name it once.")
-        known[digest] = path
-        inputs.append({"path": path.as_posix(), "tracker": name, "title": TRACKERS[name].title, "seen": seen,
-                       "rows": len(found) + sum(found.dropped.values()),
-                       "what": "samples" if found.samples else "fixations", "sha256": digest})
-        parts.append(_one_export(found, path, chosen, images))
+    with progress(len(files_), "reading exports") as bar:
+        for path in files_:
+            name, seen = (tracker, "as you say") if tracker else _recognised(path, chosen)
+            found = TRACKERS[name].read(path, _for_file(chosen, path))
+            digest = files.sha256(path)
+            if digest in known:
+                raise DatasetError(f"{path} is the same as {known[digest]}. Each would count twice: name it once.")
+            known[digest] = path
+            inputs.append({"path": path.as_posix(), "tracker": name, "title": TRACKERS[name].title, "seen": seen,
+                           "rows": len(found) + sum(found.dropped.values()),
+                           "what": "samples" if found.samples else "fixations", "sha256": digest})
+            parts.append(_one_export(found, path, chosen, images, TRACKERS[name].one_trial))
+            bar.update()
     together = _sorted(join(parts))
     _check_eyes(together)
+    beside = together.dropped.get(BESIDE, 0)
+    check_places(beside, len(together) + beside, f"{files_[0]} and the others" if len(files_) > 1 else files_[0])
     said = chosen.chosen() | ({"images": Path(images).as_posix()} if images is not None else {})
     return Conversion(together, inputs, said)
+
+
+def _named_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    "The files that are named; a pattern that no shell has filled in, `rec/*.asc`, is all files that fit it."
+    named: list[Path] = []
+    for path in map(Path, [paths] if isinstance(paths, (str, Path)) else paths):
+        fitting = [] if path.exists() else [one for one in map(Path, glob.glob(str(path))) if one.is_file()]
+        named += sorted(fitting, key=lambda one: natural_key(one.as_posix())) or [path]
+    return named
 
 
 def _options(options: dict[str, Any]) -> ExportOptions:
@@ -311,8 +339,12 @@ def _recognised(path: Path, options: ExportOptions) -> tuple[str, str]:
         raise
 
 
-def _one_export(found: Recording, path: Path, options: ExportOptions, images: str | Path | None) -> Recording:
-    "What a reader found, as fixations in pixels of their pictures. Raises DatasetError if nothing is left."
+def _one_export(found: Recording, path: Path, options: ExportOptions, images: str | Path | None,
+                one_trial: bool) -> Recording:
+    """What a reader found, as fixations in pixels of their pictures.
+
+    Raises DatasetError if nothing is left, unless the file was one trial.
+    """
     found = check_recording(found, path, options)
     if not len(found) and any(reason.startswith("of the other eye") for reason in found.dropped):
         return replace(found, space="picture px", places=None, samples=False)      # a file of its own for each eye
@@ -323,7 +355,9 @@ def _one_export(found: Recording, path: Path, options: ExportOptions, images: st
     if not (found.image != "").all():
         found = found.keep(found.image != "", "without the name of a picture")
     if len(found):
-        found = to_pictures(found, options, images, path)
+        found = to_pictures(found, options, images, path, one_trial)
+    if not len(found) and one_trial:
+        return replace(found, space="picture px", places=None)
     if not len(found):
         lost = ", ".join(f"{count:,} {reason}" for reason, count in found.dropped.items()) or "the file has none"
         raise DatasetError(f"{path}: no fixation is left ({lost}). If messages say what was shown when, name them with "
@@ -341,7 +375,9 @@ def _check_eyes(found: Recording) -> None:
         raise DatasetError(f"both eyes of {both[0]} were recorded, in a file each. Each look would count twice: say "
                            "which, `--eye left` or `--eye right`.")
     if not len(found):
-        raise DatasetError("no fixation is left: all are of the other eye. Mend `--eye`.")
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in found.dropped.items()) or "the files have none"
+        eye = " Mend `--eye`." if any(reason.startswith("of the other eye") for reason in found.dropped) else ""
+        raise DatasetError(f"no fixation is left: {reasons}.{eye}")
 
 
 def _sorted(found: Recording) -> Recording:
@@ -361,7 +397,7 @@ def convert(paths: str | Path | Iterable[str | Path], to: str | Path, *, overwri
     """
     folder = Path(to)
     targets = [folder/"fixations.csv", folder/"conversion.json"]
-    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    given = _named_files(paths)
     for target in targets:
         if os.path.realpath(target) in map(os.path.realpath, given):
             raise OccupiedError(f"{target} is one of the exports themselves. Write to another folder.")
@@ -375,6 +411,18 @@ def convert(paths: str | Path | Iterable[str | Path], to: str | Path, *, overwri
     columns = result.columns()
     write_table(targets[0], list(columns), (list(row) for row in zip(*columns.values(), strict=True)))
     return result
+
+
+def read_report(table: str | Path) -> dict[str, Any]:
+    "What the `conversion.json` beside a table says; empty if there is none, or if it is not one."
+    if Path(table).name != "fixations.csv":
+        return {}
+    try:
+        said = json.loads(files.read_text(Path(table).with_name("conversion.json")))
+        sound = said["conversion"] and isinstance(said["options"], dict) and all(one["path"] for one in said["inputs"])
+        return said if sound else {}
+    except (PlaygroundError, OSError, ValueError, TypeError, LookupError):
+        return {}
 
 
 def list_trackers() -> NameTable:

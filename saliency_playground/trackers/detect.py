@@ -131,7 +131,7 @@ def detect_fixations(found: Recording, options: ExportOptions, path: object) -> 
     fields = {name: getattr(found, name)[first] for name in ROW_FIELDS}
     fields |= {"x": np.array([row[1] for row in rows]), "y": np.array([row[2] for row in rows]),
                "duration": np.array([row[3] for row in rows])}
-    note = f"{len(rows):,} fixations found in {len(found):,} samples ({rate:.0f} a second) by {said}."
+    note = f"Fixations were found in samples, {rate:.0f} a second, by {said}."   # the same of all files of a kind
     places = None if found.places is None else found.places[first]
     return replace(found, **fields, places=places, samples=False, notes=(*found.notes, note))
 

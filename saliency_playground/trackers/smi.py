@@ -108,7 +108,7 @@ def read_begaze(path: str | Path, options: ExportOptions) -> Recording:
     found = recording({
         "x": table.numbers(x), "y": table.numbers(y), "line": table.lines,
         "t": table.numbers(table.find("t", "Event Start Trial Time [ms]")),
-        "duration": table.numbers(table.find("duration", "Event Duration [ms]")),
+        "duration": table.numbers(table.find("duration", "Event Duration [ms]", "Fixation Duration [ms]")),
         "image": options.image or table.text(picture), "trial": table.text(table.find("trial", "Trial")),
         "eye": [EYES.get(side, "") for side in sides],
         "observer": [options.observer or name or Path(path).stem for name in who]}, "screen px",
@@ -117,11 +117,15 @@ def read_begaze(path: str | Path, options: ExportOptions) -> Recording:
 
 
 def first_time(found: Recording) -> np.ndarray:
-    "(rows) bool: whether a row is not the same as one before it, by observer, trial, picture, eye, time and place."
+    """(rows) bool: whether a row is not the same as one before it, by observer, trial, picture, eye, time and place.
+
+    Where there are no times, by duration; where there are none of these either, all rows are fresh.
+    """
     seen: set[tuple] = set()
+    when = found.duration if np.isnan(found.t).all() else found.t
     fresh = np.ones(len(found), dtype=bool)
-    for i, key in enumerate(zip(found.observer, found.trial, found.image, found.eye, found.t, found.x, found.y,
+    for i, key in enumerate(zip(found.observer, found.trial, found.image, found.eye, when, found.x, found.y,
                                 strict=True)):
-        fresh[i] = key not in seen or bool(np.isnan(found.t[i] + found.x[i]))
+        fresh[i] = key not in seen or bool(np.isnan(when[i] + found.x[i]))
         seen.add(key)
     return fresh

@@ -58,7 +58,10 @@ def read_tobii(path: str | Path, options: ExportOptions) -> Recording:
 
 
 def _differ(one: tuple, other: tuple) -> bool:
-    "Whether two rows belong to different fixations; a lost place is like any other lost place."
+    "Whether two rows belong to different fixations; a lost place is like any other, and may be that of any."
+    (who, what), (their, others) = one, other
+    if isinstance(what, tuple) and isinstance(others, tuple) and np.isnan([*what[1:], *others[1:]]).any():
+        return (who, repr(what[0])) != (their, repr(others[0]))
     return repr(one) != repr(other)
 
 # %% ../../nbs/36_trackers/11_tobii.ipynb #f247390a
