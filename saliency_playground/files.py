@@ -569,18 +569,19 @@ def digest(value: object) -> str:
     return sha256(json.dumps(value, sort_keys=True, default=_jsonable).encode())
 
 # %% ../nbs/01_files.ipynb #935cbb31
-_known: dict[str, tuple[list[int], str]] = {}                # path -> (what the file system says of it, its SHA-256)
+_known: dict[str, tuple[list[int], str]] = {}   # digest of a path -> (what the file system says of it, its SHA-256)
 _notes: list["Journal"] = []                                 # where what is learnt is kept, see `remember_in`
 
 
 def remembered_sha256(path: str | Path) -> str:
     "The SHA-256 of a file, read again only if it may have changed. Raises OSError if the file cannot be read."
-    place, now, found = os.path.abspath(path), time.time_ns(), os.stat(path)
+    now, found = time.time_ns(), os.stat(path)
+    place = checksum(os.fsencode(os.path.abspath(path)))          # notes say nothing of whose folders they are about
     stamp = [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
     known = _known.get(place)
     if known is not None and known[0] == stamp:
         return known[1]
-    digest = sha256(place)
+    digest = sha256(Path(path))
     if abs(now - max(stamp[2:])) > 2_000_000_000:
         _known[place] = stamp, digest
         for notes in _notes[-1:] if os.name != "nt" else []:      # there, ctime is when a file was made
@@ -729,7 +730,7 @@ def path_hint(path: str | Path) -> str:
             else f"A relative path starts at the working directory, here {Path.cwd().as_posix()}.")
 
 # %% ../nbs/01_files.ipynb #ab031978
-PATH_OPTIONS = ("root", "path", "participant_maps", "plugins")         # settings that are paths,
+PATH_OPTIONS = ("root", "path", "participant_maps", "plugins", "store")         # settings that are paths,
 PATH_ENDINGS = ("_dir", "_path", "_file", "_csv")                      # as is what ends so: images_dir, weights_path, …
 
 

@@ -114,6 +114,42 @@ def test_killed_and_failing(tiny):
     assert all(torch.equal(calm[name], gone_on[name]) for name in calm)
 
 
+def parent(process: int) -> int:
+    "Which process has started one."
+    return int(Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(),
+                    reason="allowed on this system: it has no /proc to find the process in")
+@pytest.mark.parametrize("kind", ["processes", "dask", "slurm"])
+def test_by_a_scheduler(tiny, kind):
+    "Folds as tasks of workers, one of which is killed: the weights are those of folds one after the other."
+    library = {"processes": "json", "dask": "distributed", "slurm": "submitit"}[kind]
+    pytest.importorskip(library, reason=f'allowed on this system: `pip install -e ".[cluster]"` brings {library}')
+    options = "{cluster: local, timeout_min: 30}" if kind == "slurm" else "{}"
+    short = ["--set", "training.stages.head.epochs=3"]
+    words = ["--config", "tiny.yaml", "--n", "2", "--test-count", "4", *short]
+    block = f"scheduler={{kind: {kind}, workers: 2, options: {options}}}"
+    run = subprocess.Popen([sys.executable, "-m", "saliency_playground", "folds", "run", *words, "--set", block],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+                           env=os.environ | {"PYTHONUTF8": "1"})
+    process = wait_for(lambda: lead(1), 300)
+    wait_for(lambda: epochs(1) >= 1, 300)
+    worker = parent(process)
+    assert worker not in (run.pid, os.getpid(), 1)
+    os.kill(worker, signal.SIGKILL)
+    out, said = run.communicate(timeout=600)
+    assert run.returncode == 0, (out, said)
+    assert "fold 1: finished" in out and "fold 2: finished" in out and ended_well("runs/tiny/aggregate_folds.ipynb")
+    again = command("folds", "run", *words, "--set", "scheduler=processes")
+    assert again.stdout.count("finished before") == 2
+    for fold in ("fold_01", "fold_02"):
+        command("finetune", "--config", "tiny.yaml", "--fold", fold[-1], "--quiet", *short, "--set",
+                "output_dir=calm")
+        calm, scheduled = (weights.read_state(tiny / folder / fold / "last.pth") for folder in ("calm", "tuned"))
+        assert all(torch.equal(calm[name], scheduled[name]) for name in calm)
+
+
 def test_misspelt(tiny):
     "Names and types are checked before anything runs."
     for words, expected in [(["-p", "calibrat", "true"], 'Did you mean "calibrate"?'),

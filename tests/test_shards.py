@@ -6,6 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,80 @@ def test_workers_that_are_killed_cost_a_retry_and_no_row(calm, kind, deaths):
     assert "computed 0 predictions and 0 metric rows" in done.stdout              # by the merge: all is the workers'
     assert tables(Path("out")) == calm
     nothing_left(deaths)
+
+
+@contextmanager
+def dask_cluster(deaths):
+    "A Dask scheduler, and a worker of two threads beside it, that is killed so often; gives the address."
+    def start(program, *words):
+        return subprocess.Popen([sys.executable, "-m", f"distributed.cli.{program}", "--no-dashboard", *words],
+                                env=os.environ | {"DEATHS": str(deaths)}, stderr=subprocess.DEVNULL)
+    about = Path("scheduler.json")
+    processes = [start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(about))]
+    try:
+        while not about.exists() and processes[0].poll() is None:
+            time.sleep(0.1)
+        processes.append(start("dask_worker", "--scheduler-file", str(about), "--nthreads", "2", "--memory-limit", "0"))
+        yield files.read_json(about)["address"]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(60)
+
+
+def test_a_dask_cluster_that_runs_already(calm):
+    "By its address. Two shards in the threads of one worker do not mix up what their models read."
+    pytest.importorskip("distributed", reason='allowed on this system: `pip install -e ".[cluster]"` brings it')
+    with dask_cluster(deaths=2) as address:
+        Path("run.yaml").write_text(f"{CONFIG}scheduler: {{kind: dask, shards: 4, address: '{address}'}}\n",
+                                    encoding="utf-8")
+        done = command("run", "-c", "run.yaml", timeout=900)
+    assert "computed 0 predictions and 0 metric rows" in done.stdout
+    assert tables(Path("out")) == calm
+    nothing_left(2)
+
+
+# Runs the command line with a store that takes half of the n-th file, upon which the process is killed.
+DYING_PUSH = """
+import os, signal, sys
+from pathlib import Path
+from fsspec.implementations.local import LocalFileSystem
+from saliency_playground.cli.main import main
+
+puts, put_file = [], LocalFileSystem.put_file
+
+def dying(self, source, target, **options):
+    puts.append(target)
+    if len(puts) == int(sys.argv[1]):
+        Path(target).write_bytes(Path(source).read_bytes()[:50])
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    return put_file(self, source, target, **options)
+
+LocalFileSystem.put_file = dying
+main(sys.argv[2:])
+"""
+
+
+def test_a_store_that_is_pushed_to_by_processes_that_are_killed(calm):
+    "Three machines without a common folder, each killed in a push; one is lost with its disk. A fourth merges."
+    pytest.importorskip("fsspec", reason='allowed on this system: `pip install -e ".[cluster]"` brings it')
+    Path("run.yaml").write_text(f"{CONFIG}store: '{Path('bucket').resolve().as_uri()}'\n", encoding="utf-8")
+    def on(machine):
+        return ["-c", "run.yaml", "-q", "--set", f"output_dir={machine}/out", "--set",
+                f"prediction_cache_dir={machine}/predictions"]
+    for k, push in ((1, 1), (2, 4), (3, 9)):
+        dying = [sys.executable, "-c", DYING_PUSH, str(push), "run", *on(k), "--shard", f"{k}/3"]
+        assert subprocess.run(dying, timeout=600).returncode in KILLED
+    refused = command("merge", *on("fourth"), "--shards", "3", code=2)
+    assert [f"{k}/3 has not been run" in refused.stderr for k in (1, 2, 3)] == [True] * 3
+    shutil.rmtree("2")                                  # its disk; another machine computes the shard anew
+    for machine, k in ((1, 1), ("fifth", 2), (3, 3)):
+        command("run", *on(machine), "--shard", f"{k}/3")
+    again = command("run", *(word for word in on("sixth") if word != "-q"), "--shard", "1/3")
+    merged = command("merge", *(word for word in on("fourth") if word != "-q"))
+    assert all("computed 0 predictions and 0 metric rows" in done.stdout for done in (again, merged))
+    assert tables(Path("fourth/out")) == calm
+    whole_files(Path("fourth"), Path("sixth"))
 
 
 def scripts():

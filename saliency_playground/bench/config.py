@@ -134,6 +134,11 @@ class Scheduler(Block):
     options: dict[str, Any] = Field({}, description="of Dask's LocalCluster, or for SLURM's jobs, as submitit calls "
                                                     "them")
 
+    @property
+    def is_local(self) -> bool:
+        "Whether its workers share the cores of this machine."
+        return self.kind in ("processes", "dask") and self.address is None
+
     @model_validator(mode="before")
     @classmethod
     def _of_kind(cls, data: Any) -> Any:
@@ -205,6 +210,8 @@ class Config(Block):
                                                  "samples has a seed of its own")
     fold: _Count | None = Field(None, description="the number that {fold} stands for in names and paths, two digits")
     scheduler: Scheduler = Field(Scheduler(), description="who computes parts of it, the block above")
+    store: str | None = Field(None, description="where shards are pushed to and merged from if their machines share no "
+                              "disk: any URL of fsspec, s3://bucket/run; see `remote`")
     shard: Annotated[str, AfterValidator(_check_shard)] | None = Field(
         None, description="3/16: every 16th image from the third on, in folders of its own; see `bench.shards`")
     _document: Document = PrivateAttr(default_factory=Document)        # for messages that name a line

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -137,8 +137,7 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         result.prediction = cell.store.get(task.item.image_id, task.prediction_key)
     if (prediction := result.prediction) is None:
         result.lost = cell.config.overwrite != "never"
-        result.error = "" if result.lost else ("there is no prediction of this model, with these options, for this "
-                                               "image, and overwrite is never.")
+        result.error = "" if result.lost else _why_none(cell, task)
         return
     if task.needs_row:
         result.scores, result.observers = measure(cell, inputs, prediction)
@@ -151,6 +150,15 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         for kind in task.figures:
             figure = heat if kind == "heatmap" else heatmaps.overlay(inputs.sample.image, heat, settings.alpha)
             result.figures[paths[kind]] = images.png_bytes(figure, drawn_from=cell.figure_key(task))
+
+
+def _why_none(cell: Cell, task: Task) -> str:
+    "Why a cell that may compute nothing has no prediction of an image."
+    kept = cell.store.journal.get(task.item.image_id) or {}
+    if kept.get("key") == task.prediction_key:
+        return (f"its kept prediction, {cell.store.path(task.item.image_id)}, is damaged or gone, and overwrite is "
+                "never. With only-missing it is made anew.")
+    return "there is no prediction of this model, with these options, for this image, and overwrite is never."
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #2a2bdcba
 def predict_images(visits: Iterable[Visit], strict: bool) -> Iterator[Visit]:
@@ -332,10 +340,21 @@ def _fit(cell: Cell, rows: bool, quiet: bool) -> None:
                 model.unfit = describe_error(error)
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #47b417e2
+def _allow_open_files(n: int) -> None:
+    "Have the system let this process open so many files at once, as far as it may; Windows has no such limit."
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = n if hard == resource.RLIM_INFINITY else min(n, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 @contextmanager
 def hold_folders(cells: Sequence[Cell]) -> Iterator[None]:
     "Hold the folders of cells, in the order of their names, and remove what a killed run left half-written."
     folders = []
+    _allow_open_files(4 * len(cells) + 400)
     for cell in cells:
         if cell.config.cache_predictions and cell.config.overwrite != "never":
             folders.append(cell.folder)
@@ -421,9 +440,11 @@ def _run_pass(todo: Pass, workers: int, strict: bool, quiet: bool, over: RunBar)
                 smallest = visit
     if (predicts := todo.predicts) is not None and predicts.n_predicted:
         scores = not predicts.cell.config.predict_only
-        if scores and smallest is not None and predicts.n_predicted >= ASK_TWICE_FROM:
+        if scores and smallest is not None and _asks_twice(predicts):
             _ask_again(predicts.cell, smallest)
         predicts.cell.watch.settle()
+        if not todo.scored:                              # of hundreds of models each would hold a file until the end
+            predicts.cell.store.journal.close()
     for each in todo.cells:
         each.seconds += (time.perf_counter() - start) / len(todo.cells)
 
@@ -472,6 +493,13 @@ def no_baseline(config: Config, why: object) -> Finding:
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #400f26c0
 ASK_TWICE_FROM = 5                # predictions computed anew; with fewer, one more would cost too large a share
+
+
+def _asks_twice(cell_result: CellResult) -> bool:
+    "Whether enough is predicted for one more, by this cell or by all shards of which it is in the first."
+    config, n = cell_result.cell.config, cell_result.n_predicted
+    in_first = config.shard is not None and config.shard.startswith("1/")
+    return max(n, len(cell_result.cell.dataset.ids[:config.limit_images]) if in_first else 0) >= ASK_TWICE_FROM
 
 
 def _ask_again(cell: Cell, visit: Visit) -> None:

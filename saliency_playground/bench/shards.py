@@ -10,18 +10,19 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .. import files
 from ..errors import InputError, MissingFileError, RunError, program
 from ..predictions import recipe
 from ..progress import progress
+from ..remote import Remote, pull, push
 from ..version import __version__
 from .config import SHARDS, Config, in_shard, load_config
 from .pipeline import hold_folders
 from .plan import Cell, Task, pending, scoring_code
-from .record import read_record
+from .record import RECORD, read_record
 from .results import RunResult
 from .run import run, with_one_blur
 
@@ -77,13 +78,69 @@ def _adopt_all(cells: Sequence[Cell], others: Sequence[Config], quiet: bool | No
             adopt(replace(cell, config=cell.config.model_copy(update=kept)), there)
             bar.update()
 
+# %% ../../nbs/40_bench/08_shards.ipynb #e4be5b1a
+def _places(own: Config) -> dict[str, Path]:
+    "The folders of a shard, by what a store calls them. The inner ones stand first."
+    inner = {"predictions": own.prediction_cache_dir} if own.cache_predictions else {}
+    inner |= {"heatmaps": own.heatmaps_png.out_dir} if own.heatmaps_png.enabled else {}
+    return inner | {"output": own.output_dir}
+
+
+def _goes_to_store(name: str) -> bool:
+    "Whether a file of a shard, `output/.rows/…` say, is one for others."
+    parts = PurePosixPath(name).parts
+    return parts[-1] != ".lock" and not name.endswith(".part") and ".files" not in parts[1:2]
+
+
+def _kept_files(own: Config) -> dict[str, Path]:
+    "What a shard has kept, by what a store calls it, `run.json` at last."
+    named: dict[Path, str] = {}
+    for kind, folder in _places(own).items():
+        for path in sorted(folder.rglob("*")):
+            name = f"{kind}/{path.relative_to(folder).as_posix()}"
+            if path.is_file() and not path.is_symlink() and _goes_to_store(name):
+                named.setdefault(path, name)
+    found = {name: path for path, name in named.items()}
+    record = f"output/{RECORD}"
+    return {name: path for name, path in found.items() if name != record} | {record: found[record]}
+
+
+def _place(own: Config, name: str) -> Path | None:
+    "Where a file of a store belongs here; None for a prediction where none are kept."
+    kind, _, inside = name.partition("/")
+    if kind in ("predictions", "heatmaps") and kind not in _places(own):
+        return None
+    if kind not in _places(own) or not inside or not _goes_to_store(name):
+        raise InputError(f"{own.store} holds {name!r}, which is nothing that a shard keeps.")
+    return files.path_inside(_places(own)[kind], inside)
+
+# %% ../../nbs/40_bench/08_shards.ipynb #8f78c279
+def _store_name(own: Config) -> str:
+    "What a store calls a shard: `3-of-16`."
+    return own.output_dir.name
+
+
+def _pull_shard(own: Config, keep: bool, quiet: bool | None) -> None:
+    "Bring what was pushed of a shard here. keep: what is here already stays as it is."
+    if own.store is not None:
+        with files.lock(own.output_dir, wait=0):
+            pull(Remote(own.store), _store_name(own), lambda name: _place(own, name), keep, quiet)
+
+
+def _push_shard(own: Config, quiet: bool | None) -> None:
+    "Put what a shard has kept where others find it."
+    if own.store is not None:
+        with files.lock(own.output_dir, wait=0):
+            push(Remote(own.store), _store_name(own), _kept_files(own), quiet)
+
 # %% ../../nbs/40_bench/08_shards.ipynb #d8b19082
 def run_shard(config: Config | str | Path | dict, shard: str, strict: bool = False,
               quiet: bool | None = None) -> RunResult:
     """Run one part of a config: every n-th image of each dataset, in folders of its own.
 
     config: of the whole run, as `run` takes it. shard: its number and how many there are, `3/16`. strict, quiet: as for
-    `run`. Returns and raises as `run` does; RunError for a model whose predictions cannot be kept.
+    `run`. Returns and raises as `run` does; RunError for a model whose predictions cannot be kept. With a `store`, what
+    was pushed there is pulled first, as far as it is not here, and the shard is pushed when it has come to its end.
     """
     whole = with_one_blur(config if isinstance(config, Config) else load_config(config))
     if whole.shard is not None:
@@ -94,7 +151,11 @@ def run_shard(config: Config | str | Path | dict, shard: str, strict: bool = Fal
         _check_kept(cells)
         if own.overwrite != "always":
             _adopt_all(cells, [whole], quiet)
-    return run(own, strict, quiet, begin)
+    if own.overwrite != "always":
+        _pull_shard(own, keep=True, quiet=quiet)
+    result = run(own, strict, quiet, begin)
+    _push_shard(own, quiet)
+    return result
 
 
 def _check_kept(cells: Sequence[Cell]) -> None:
@@ -107,7 +168,8 @@ def _check_kept(cells: Sequence[Cell]) -> None:
 
 # %% ../../nbs/40_bench/08_shards.ipynb #6540c971
 # keys of a config that change nothing of what a shard keeps
-_NO_MATTER = ("experiment", "workers", "seed", "overwrite", "plugins", "scheduler")
+_NO_MATTER = ("experiment", "workers", "seed", "overwrite", "plugins", "scheduler", "store", "output_dir",
+              "prediction_cache_dir")
 _MOST_NAMED = 20
 
 
@@ -134,28 +196,37 @@ def _made_otherwise(record: dict, own: Config) -> str:
     version = versions.get("saliency_playground") if isinstance(versions, dict) else None
     if version != __version__ or record.get("scoring_code") != scoring_code():
         return f"another version of this package ({version})" if version != __version__ else "other code of the metrics"
-    now = own.as_written()
-    keys = [key for key in now if key not in _NO_MATTER and now[key] != record["config"].get(key)]
+    now, then = own.as_written(), dict(record["config"])
+    for config in (now, then):
+        if isinstance(figures := config.get("heatmaps_png"), dict):
+            config["heatmaps_png"] = figures | {"out_dir": None}
+    if own.store and not own.cache_predictions:          # what is not wanted here is not pulled
+        then["cache_predictions"] = False
+    keys = [key for key in now if key not in _NO_MATTER and now[key] != then.get(key)]
     return f"another config ({', '.join(keys)})" if keys else ""
 
 # %% ../../nbs/40_bench/08_shards.ipynb #3a6691f7
 def count_shards(config: Config) -> int:
     "How many shards a run was cut into. Raises RunError if there is none, or if it was cut more than once."
     folder = Path(config.output_dir, SHARDS)
-    found = (re.fullmatch(r"\d+-of-([1-9]\d{0,5})", path.name) for path in folder.glob("*-of-*"))
+    names = Remote(config.store).makers() if config.store else [path.name for path in folder.glob("*-of-*")]
+    place = config.store or config.output_dir.as_posix()
+    found = (re.fullmatch(r"\d+-of-([1-9]\d{0,5})", name) for name in names)
     counts = sorted({int(match[1]) for match in found if match})
     if not counts:
-        raise RunError(f"{config.output_dir.as_posix()} holds no shards of a run. Compute them first: "
+        raise RunError(f"{place} holds no shards of a run. Compute them first: "
                        f"`{program()} run --config … --shard 1/4` to 4/4.")
     if len(counts) > 1:
-        raise RunError(f"{folder.as_posix()} holds shards of {' and of '.join(map(str, counts))}. Say which are meant: "
-                       f"--shards {counts[0]}.")
+        raise RunError(f"{config.store or folder.as_posix()} holds shards of {' and of '.join(map(str, counts))}. Say "
+                       f"which are meant: --shards {counts[0]}.")
     return counts[0]
 
 
 def merge(config: Config | str | Path | dict, count: int | None = None, strict: bool = False,
           quiet: bool | None = None, command: str = "") -> RunResult:
     """Make one run of its shards: take over what they kept, compute what failed in them, and write the tables.
+
+    With a `store`, they are pulled from there first.
 
     config: of the whole run, as its shards were given it. count: how many shards there are; None: those that are found.
     strict, quiet: as for `run`. command: how a shard is computed, for messages. The shards stay as they are.
@@ -164,11 +235,13 @@ def merge(config: Config | str | Path | dict, count: int | None = None, strict: 
     config = config if isinstance(config, Config) else load_config(config)
     count = count or count_shards(config)
     command = command or f"{program()} run --config …"
+    others = [in_shard(with_one_blur(config), f"{number}/{count}") for number in range(1, count + 1)]
+    for other in others:
+        _pull_shard(other, keep=False, quiet=quiet)
     if unready := list(unready_shards(config, count)):
         lines = [f"  {shard} {why}: {command} --shard {shard}" for shard, why in unready[:_MOST_NAMED]]
         lines += [f"  and {len(unready) - _MOST_NAMED} more"] if len(unready) > _MOST_NAMED else []
         raise RunError("\n".join([f"{len(unready)} of {count} shards cannot be merged yet:", *lines]))
     if config.overwrite == "always":                     # that was the shards' to do
         config = config.model_copy(update={"overwrite": "only-missing"})
-    others = [in_shard(with_one_blur(config), f"{number}/{count}") for number in range(1, count + 1)]
     return run(config, strict, quiet, lambda cells: _adopt_all(cells, others, quiet))

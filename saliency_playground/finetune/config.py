@@ -19,6 +19,7 @@ from ..settings import Document
 from saliency_playground.bench.config import (
     Block,
     ConfigEntry,
+    Scheduler,
     check_entry_options,
     known_names,
     load_document,
@@ -134,6 +135,8 @@ class FinetuneConfig(Block):
     device: str = Field("auto", description="auto: cuda, mps, cpu, whichever is first there; or cuda:1, …")
     max_hours: float | None = Field(None, gt=0, description="stop after a whole epoch if the next would end later than "
                                     "so many hours after the start; null: never")
+    scheduler: Scheduler = Field(Scheduler(), description="who trains the folds of `folds run` at once, as in the "
+                                 "config of a run; null: processes of this machine, `--workers` at a time")
     seed: int = Field(0, ge=0, description="of everything random")
     plugins: list[str] = Field([], description="more places with adapters: folders, files, modules")
     _draws: bool = PrivateAttr(False)                                  # gt_aggregate: random
