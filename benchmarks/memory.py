@@ -2,8 +2,8 @@
 
 The peak of a process that scores few images, beside that of one that scores four times as many.
 
-    python benchmarks/memory.py                                 # 40 and 160 images of 1024 × 768; writes memory.md
-    python benchmarks/memory.py --images 12 48 --size 480 640   # printed only
+    python benchmarks/memory.py            # 40 and 160 images of 1024 × 768, 3 and 12 of 4000 × 3000; writes memory.md
+    python benchmarks/memory.py --images 12 48 --size 480 640               # printed only
 
 A run must let an image go once it is written down, so the two peaks should be the same. Each run has a process of its
 own, and its peak is what the operating system says of it (`ru_maxrss`), with Python and all libraries.
@@ -76,20 +76,26 @@ def measure(few: int, many: int, size: tuple[int, int]) -> dict[str, tuple[float
                 for situation in SITUATIONS}
 
 
+def peaks(few: int, many: int, size: tuple[int, int]) -> str:
+    "The table of images of one size (height, width)."
+    lines = [[name, f"{small:.0f}", f"{large:.0f}", f"{large - small:+.0f}"]
+             for name, (small, large) in measure(few, many, size).items()]
+    return table([f"{size[1]} × {size[0]}, MiB at the peak", f"{few} images", f"{many} images", "difference"], lines)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, nargs=2, default=[40, 160])
     parser.add_argument("--size", type=int, nargs=2, default=[768, 1024], help="height and width in pixels")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     asked = parser.parse_args()
-    peaks = measure(*asked.images, tuple(asked.size))
+    usual = asked.images == parser.get_default("images") and asked.size == parser.get_default("size")
     if asked.json:
-        print(json.dumps(peaks))
+        print(json.dumps(measure(*asked.images, tuple(asked.size))))
         sys.exit()
-    (few, many), (height, width) = asked.images, asked.size
-    lines = [[name, f"{small:.0f}", f"{large:.0f}", f"{large - small:+.0f}"] for name, (small, large) in peaks.items()]
-    found = table([f"{width} × {height}, MiB at the peak", f"{few} images", f"{many} images", "difference"], lines)
+    sizes = [(*asked.images, asked.size), *([(3, 12, (3000, 4000))] if usual else [])]
+    found = "\n".join(peaks(*each) for each in sizes)
     text = f"# Memory of a run\n\n{machine(['numpy', 'numba'], 'processor only', __file__)}\n{found}"
     print(text)
-    if asked.images == [40, 160] and asked.size == [768, 1024]:
+    if usual:
         Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
