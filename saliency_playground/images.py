@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from . import files
+from . import errors, files
 from .errors import Finding, ImageError, InputError, MapError, PlaygroundError, machine_fault
 from .matfiles.read import hdf5_contents, read_hdf5, read_mat
 
@@ -154,12 +154,18 @@ def _jpeg_fault(image: "PIL.Image.Image", data: bytes) -> str:
 # %% ../nbs/08_images.ipynb #f11daad3
 def _length_fault(there: int, needed: int) -> str:
     "That there are other than the needed bytes; else empty."
-    return "" if there == needed else f"{there} bytes where its header speaks of {needed}"
+    return "" if there == needed else f"{errors.count_of(there, 'byte')} where its header speaks of {needed}"
+
+
+def _is_padding(data: bytes) -> bool:
+    "Whether nothing but zeros is left of a file, which fill up a block of a disk, a tape or a camera."
+    return not data.strip(b"\0")
 
 
 def _webp_fault(image: "PIL.Image.Image", data: bytes) -> str:
     "That a WebP is not as long as it says; else empty."
-    return _length_fault(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    needed = 8 + int.from_bytes(data[4:8], "little")
+    return _length_fault(len(data), needed) if len(data) < needed or not _is_padding(data[needed:]) else ""
 
 
 def _bmp_fault(image: "PIL.Image.Image", data: bytes) -> str:
@@ -168,7 +174,7 @@ def _bmp_fault(image: "PIL.Image.Image", data: bytes) -> str:
     if kind != 40 or packed not in (0, 3) or length == len(data):
         return ""
     needed = start + (image.width * bits + 31) // 32 * 4 * image.height
-    return "" if data[needed:] == b"\0\0" else _length_fault(len(data), needed)             # Photoshop adds two zeros
+    return _length_fault(len(data), needed) if len(data) < needed or not _is_padding(data[needed:]) else ""
 
 
 _TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}      # of each kind of value
@@ -187,8 +193,7 @@ def _tiff_fault(image: "PIL.Image.Image", data: bytes) -> str:
     if there not in (0, needed + needed % 2, filled_up):
         return _length_fault(there, needed)
     end = _tiff_end(data)
-    filled_up = len(data) % 2 == 0 and data[end:] == b"\0"
-    return f"{len(data) - end} bytes behind its end" if end and end < len(data) and not filled_up else ""
+    return "" if not end or _is_padding(data[end:]) else f"{errors.count_of(len(data) - end, 'byte', 'follow')} its end"
 
 
 def _tiff_end(data: bytes) -> int:
@@ -625,11 +630,12 @@ def _refuse_wrapped(values: np.ndarray, path: str | Path) -> None:
                            "negative. Save it as uint8, or as float.")
 
 
-def read_map(path: str | Path, key: str | None = None, alpha: str | None = None) -> np.ndarray:
+def read_map(path: str | Path, key: str | None = None, alpha: str | None = None, logs: bool = False) -> np.ndarray:
     """Read a two-dimensional array of numbers: a prediction or a ground-truth map.
 
     path: `.npy`, `.npz`, `.mat` (also v7.3), `.h5`, `.hdf5`, or a gray image. key: which array of a file that holds
     several. alpha: what an image's transparency means: "black" or "white" lies behind it, or it is the map ("value").
+    logs: whether the numbers are logarithms, in which a very negative one stands for that of 0.
     Returns (height, width) float64, the numbers as stored. Nothing is ever unpickled.
     Raises MapError naming the file if it is missing, broken, coloured, not two-dimensional, or not opaque without
     `alpha`.
@@ -665,16 +671,19 @@ def read_map(path: str | Path, key: str | None = None, alpha: str | None = None)
                   if np.shape(values)[-1:] in [(2,), (3,), (4,)] else "")
         raise MapError(f"{path}: a map is a two-dimensional array of numbers, this is {squeezed.dtype} of shape "
                        f"{np.shape(values)}.{layers}")
-    return _checked_numbers(squeezed, path)
+    return _checked_numbers(squeezed, path, logs)
 
 
-def _checked_numbers(values: np.ndarray, path: Path) -> np.ndarray:
-    "A map's numbers as float64. Raises MapError if some are larger than any number of a map."
+def _checked_numbers(values: np.ndarray, path: Path, logs: bool) -> np.ndarray:
+    "A map's numbers as float64. Raises MapError if some are larger than any number of a map, or of logarithms."
     with np.errstate(invalid="ignore"):                                 # a NaN that signals is one like others
         numbers = values.astype(float)
-    if values.dtype.kind == "f" and len(odd := numbers[np.isfinite(numbers) & (np.abs(numbers) >= LARGEST)]):
-        raise MapError(f"{path}: {len(odd)} of its {numbers.size} numbers are as large as {abs(odd[0]):.2g}, as of a "
-                       "file whose bytes have changed. Copy or write it again.")
+    size = numbers if logs else np.abs(numbers)
+    if values.dtype.kind == "f" and len(odd := numbers[np.isfinite(numbers) & (size >= LARGEST)]):
+        cause = "" if logs else " Or it holds exponentials: divide those by their sum, or save the exponents."
+        these = errors.part_of(len(odd), numbers.size, "number", "are")
+        raise MapError(f"{path}: {these} as large as {abs(odd[0]):.2g}, as of a file whose bytes have changed. Copy or "
+                       f"write it again.{cause}")
     return numbers
 
 # %% ../nbs/08_images.ipynb #119842be

@@ -25,10 +25,19 @@ from .. import files, images, maps
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
 from ..errors import DatasetError, Finding, InputError, PlaygroundError, count_of, part_of, program
 from ..stimuli import Stimuli, fixation_misfits
-from .coordinates import Coordinates, check_pictures, file_fixations, from_pixels, to_pixels
 from .csv_tables import check_column_names, fixation_order, scanpath_codes
 from .listing import TABLE_SUFFIXES, nfc
 from .points import load_npy
+from saliency_playground.datasets.coordinates import (
+    Coordinates,
+    check_pictures,
+    file_fixations,
+    from_pixels,
+    marks_pixels,
+    own_reading,
+    refuse_pixels,
+    to_pixels,
+)
 from saliency_playground.datasets.participants import (
     keep_participants,
     participant_files,
@@ -179,16 +188,17 @@ class FileOptions:
     @property
     def own_coordinates(self) -> dict[str, Coordinates]:
         "The same for those whose numbers count in another way, by their labels. Raises DatasetError."
-        own, known = self.by_observer or {}, list(Coordinates.__dataclass_fields__)
+        own = self.by_observer or {}
         if not isinstance(own, Mapping) or not all(isinstance(how, Mapping) for how in own.values()):
             raise DatasetError("by_observer says whose points count in another way than the others', "
                                f"{{s2: {{unit: share}}}} for example, not {own!r}.")
+        read = {}
         for label, how in own.items():
-            if strange := [name for name in how if name not in known]:
-                raise DatasetError(f"by_observer, {label}: there is no option {strange[0]!r}."
-                                   f"{files.did_you_mean(str(strange[0]), known)} There are: {', '.join(known)}.")
-        shared = {name: getattr(self, name) for name in known}
-        return {str(label): Coordinates(**(shared | dict(how))) for label, how in own.items()}
+            try:
+                read[str(label)] = own_reading(self.coordinates, how)
+            except DatasetError as error:
+                raise DatasetError(f"by_observer, {label}: {error}") from None
+        return read
 
 
 def _check_filters(options: FileOptions) -> None:
@@ -343,12 +353,21 @@ def cached_ground_truth(folder: str | Path, record: ImageRecord, participants: d
     return truth
 
 # %% ../../nbs/30_datasets/06_base.ipynb #d0405b5f
-def own_places(fixations: Fixations | None, size: tuple[int, int], options: FileOptions) -> Fixations | None:
-    "Fixations (in pixels, as all are read) with those of `by_observer` where their own reading puts them."
-    if not options.by_observer or fixations is None or fixations.observer is None:
+def own_places(fixations: Fixations | None, size: tuple[int, int], options: FileOptions,
+               source: object = None) -> Fixations | None:
+    """Fixations (in pixels, as all are read) with those of `by_observer` where their own reading puts them.
+
+    source: the file that they are from, if it is one. Raises DatasetError if it marks pixels, which lie where they lie.
+    """
+    if not options.by_observer or fixations is None or fixations.observer is None or not len(fixations):
         return fixations
     x, y, labels = fixations.x.copy(), fixations.y.copy(), fixations.observer.astype(str)
-    for label, how in options.own_coordinates.items():
+    own = {label: how for label, how in options.own_coordinates.items() if label in labels}
+    marked = own and isinstance(source, Path) and marks_pixels(source, size, options.columns)
+    for label, how in own.items():
+        if marked:
+            refuse_pixels(source, how)
+            continue
         rows = labels == label
         x[rows], y[rows] = to_pixels(*from_pixels(x[rows], y[rows], size, options.coordinates), size, how)
     return replace(fixations, x=x, y=y)
@@ -387,7 +406,7 @@ def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOp
         fixations = replace(fixations, x=x, y=y)
     elif fixations is not None:
         fixations = file_fixations(fixations, size, options.coordinates, options.columns)
-    fixations = own_places(fixations, size, options)
+    fixations = own_places(fixations, size, options, record.fixations)
     fixations = keep_early(fixations, options.max_duration, record.image_id)
     if fixations is None or options.first_fixation == "keep" or not len(fixations):
         return fixations
@@ -421,11 +440,11 @@ def observers_fixations(record: ImageRecord, size: tuple[int, int], options: Fil
             in_order = path.suffix.lower() in TABLE_SUFFIXES
             labelled = replace(points, observer=labels,
                                order=fixation_order(labels, points.t, points.trial) if in_order else None)
-            parts.append(points if points.observer is not None else labelled)
+            placed = own_places(points if points.observer is not None else labelled, size, options, path)
+            parts.append(placed if placed is not None else labelled)
     if not parts:
         return Fixations(np.empty(0), np.empty(0))
-    joined = own_places(join_fixations(parts), size, options)
-    return record_fixations(replace(record, fixations=joined), size,
+    return record_fixations(replace(record, fixations=join_fixations(parts)), size,
                             FileOptions(first_fixation=options.first_fixation, max_duration=options.max_duration))
 
 # %% ../../nbs/30_datasets/06_base.ipynb #67c51ace

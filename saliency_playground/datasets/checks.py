@@ -18,7 +18,7 @@ from ..errors import Finding, name_some, part_of
 from ..tables import NameTable
 from . import readings
 from .coordinates import LOST_WORDS, Coordinates, from_pixels
-from .readings import READINGS, SURE, Crowd, Evidence, Points, Reading
+from .readings import READINGS, SURE, Crowd, Evidence, Points, Reading, as_now, read_so
 from .rows import row_findings
 
 # %% ../../nbs/30_datasets/09_checks.ipynb #41b4d018
@@ -227,9 +227,8 @@ def _mend(case: _Case, reading: Reading, differs: np.ndarray) -> tuple[str, dict
     options = _options(reading.how, case.now)
     if not reading.turned:
         return reading.mend, options
-    u, v = case.points.read_as(reading.how)
     crowd = Crowd(case.points, *case.points.read_as(case.now), ~differs)
-    ways = {"as read": (u[crowd.rows], v[crowd.rows]), "turned": (u[crowd.rows], 1 - v[crowd.rows])}
+    ways = {"as read": read_so(reading.how), "turned": read_so(reading.how, turned=True)}
     gains = [crowd.gains(int(who), ways) for who in np.unique(case.points.who[differs])]
     better = sum(gain["turned"][0] - gain["as read"][0] for gain in gains if gain)
     if better > SURE:
@@ -274,7 +273,7 @@ def _ask_others(case: _Case, by_reading: dict[str, list[int]]) -> tuple[dict[str
     odd = readings.odd_observers(case.points, case.now, believed)
     for name in by_reading.keys() - sure.keys():
         crowd = Crowd(case.points, *case.points.read_as(case.now), believed)
-        alone = [who for who in by_reading[name] if not crowd.gains(who, {"now": (crowd.u, crowd.v)})]
+        alone = [who for who in by_reading[name] if not crowd.gains(who, {"now": as_now})]
         if alone:
             sure[name] = alone
     return sure, odd
@@ -373,8 +372,7 @@ def _screen_of(case: _Case, people: np.ndarray) -> tuple[str, dict[str, Any]]:
     screens = [how for _, how in readings.usual_screens(theirs, readings.log_likelihood(theirs, case.now))[:20]]
     agreeing = []
     for how in [*screens, READINGS["double"].how, *(reading.how for reading in readings.SCALED.values())]:
-        u, v = (axis[crowd.rows] for axis in case.points.read_as(how))
-        agrees = [gains["so"][2] for who in people if (gains := crowd.gains(int(who), {"so": (u, v)}))]
+        agrees = [gains["so"][2] for who in people if (gains := crowd.gains(int(who), {"so": read_so(how)}))]
         agreeing.append((sum(agrees), how))
     best, how = max(agreeing, key=lambda pair: pair[0])
     if best < SURE or how.screen is None:                  # they do not look where the others look, or in another way
@@ -432,10 +430,8 @@ def _by_observer(case: _Case, evidence: Evidence) -> dict[str, list[int]]:
 def _agreed(case: _Case, who: int, names: list[str], believed: np.ndarray) -> str:
     "Of several readings of an observer's points the one that agrees best with the others'; the first if none can tell."
     crowd = Crowd(case.points, *case.points.read_as(case.now), believed)
-    ways: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name in names:
-        u, v = (values[crowd.rows] for values in case.points.read_as(READINGS[name].how))
-        ways |= {name: (u, v), f"{name} turned": (u, 1 - v)}
+    ways = {f"{name} turned" if turned else name: read_so(READINGS[name].how, turned)
+            for name in names for turned in (False, True)}
     gains = crowd.gains(who, ways)
     return max(gains, key=lambda way: gains[way]).removesuffix(" turned") if gains else names[0]
 

@@ -158,6 +158,14 @@ def _is_value(cell: str) -> bool:
     return bool(re.fullmatch(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?", cell))
 
 
+def _counts_columns(names: Sequence[str]) -> bool:
+    "Whether a first line only numbers the columns, 0, 1, 2 or 1, 2, 3, as pandas names those that have no names."
+    numbers = [cell for cell in names if _is_value(cell)]
+    others = [cell for cell in names[not names[0]:] if not _is_value(cell)]          # above row numbers stands nothing
+    return (len(numbers) >= 2 and all(_bare_name(cell) in _GUESSES or cell.lower() in COLUMNS for cell in others)
+            and any(numbers == [str(i + first) for i in range(len(numbers))] for first in (0, 1)))
+
+
 def missing_cure(name: str, names: Sequence[str]) -> str:
     "What to do about a column that is not there, in a sentence with a space before it; empty if nothing is alike."
     mapped = suggested_columns(names)
@@ -170,7 +178,9 @@ def missing_cure(name: str, names: Sequence[str]) -> str:
     words = [i for i, cell in enumerate(names, start=1) if cell and i not in numbers]
     if len(numbers) >= 2:
         image = f"image_id: {words[0]}, " if name == "image_id" and words else ""
-        return (" The first line holds values, no names: write one of names above it, or say which column is which, "
+        what = ("only counts the columns: write names there" if _counts_columns(names) else
+                "holds values, no names: write one of names above it")
+        return (f" The first line {what}, or say which column is which, "
                 f"`columns: {{{image}x: {numbers[0]}, y: {numbers[1]}}}` for example.")
     hint = files.did_you_mean(name, names)
     return f"{hint} Rename it, or say so with `columns`." if hint else ""
@@ -232,42 +242,68 @@ def _open_table(path: str | Path, names: Iterable[str | int] = ()) -> tuple[byte
     data = data[above.end():] if above and above.end() else data
     if not data or data.isspace():
         raise DatasetError(f"{path}: the file is empty. A table without rows still names its columns.")
-    wanted = {str(name).strip().lower() for name in (*names, *COLUMNS)}
+    wanted = {name.strip().lower() for name in (*names, *COLUMNS) if isinstance(name, str)}
     n_above = above[0].count(b"\n") if above else 0
     skipped = _lines_above(data, wanted, path, n_above)
     data, n_above = data.split(b"\n", skipped)[-1] if skipped else data, n_above + skipped
+    data = data[_mark_before(data.partition(b"\n")[0], wanted):]
     end = data.find(b"\n", 1 << 16)
     separator = separator or find_separator(data if end < 0 else data[:end + 1], wanted)
     numbered = [name for name in names if isinstance(name, int)]
     first = split_cells(data.partition(b"\n")[0].decode(errors="replace"), separator) if numbered else []
-    if sum(_is_value(first[i - 1]) for i in numbered if i <= len(first)) >= 2:
+    if sum(_is_value(first[i - 1]) for i in numbered if i <= len(first)) >= 2 and not _counts_columns(first):
         data = separator.join(f"column {i}" for i in range(1, len(first) + 1)).encode() + b"\n" + data
         n_above -= 1                                         # the first line holds values: they get names
     return data, encoding, separator, n_above
 
 
 _COMMENT = re.compile(rb"\s*(#|%|//|$)")
+_MARK = re.compile(rb"\s*(#+|%+|//+)[ \t]*(?=[^\s,;|])")
+_BETWEEN = ",;\t|"
+
+
+def _mark_before(line: bytes, wanted: set[str]) -> int:
+    "How many bytes of a line of names only mark it as a comment, `# x,y`; none where `# x` is a name that is wanted."
+    mark, text = _MARK.match(line), line.decode(errors="replace")
+    is_name = any(split_cells(text, between)[0].lower() in wanted for between in _BETWEEN)
+    return mark.end() if mark and not is_name else 0
+
+
+def _names_in_comment(comment: bytes, below: bytes | None, wanted: set[str]) -> bool:
+    "Whether a line of comment names the columns: two names that are known, and as many cells as the row below it."
+    text = comment[_mark_before(comment, wanted):].decode(errors="replace")
+    for between in _BETWEEN:
+        cells = split_cells(text, between)
+        known = sum(cell.lower() in wanted or _bare_name(cell) in _GUESSES for cell in cells)
+        if known >= 2 and (below is None or len(split_cells(below.decode(errors="replace"), between)) == len(cells)):
+            return True
+    return False
 
 
 def _lines_above(data: bytes, wanted: set[str], path: object, above: int) -> int:
-    """How many lines of comment stand above the line of names.
+    """How many lines of comment stand above the line of names, or above the first row of a table without names.
 
     wanted: names that it may hold, in small letters. above: lines that were left out before. Raises DatasetError if
     others than comments, `#`, stand there.
     """
-    lines = data[:1 << 16].split(b"\n", 60)[:60]
-    for i, line in enumerate(lines):
+    def n_names(line: bytes) -> int:
+        "How many of the names that are wanted a line has."
         text = line.decode(errors="replace")
-        names = max(len(wanted & {cell.lower() for cell in split_cells(text, mark)}) for mark in ",;\t|")
-        if i == 0 and names or names >= 2:
-            break
-    else:
-        return 0
-    if i and not all(map(_COMMENT.match, lines[:i])):
+        return max(len(wanted & {cell.lower() for cell in split_cells(text, mark)}) for mark in _BETWEEN)
+    lines = data[:1 << 16].split(b"\n", 60)[:60]
+    first = next((i for i, line in enumerate(lines) if not _COMMENT.match(line)), len(lines))
+    below = lines[first] if first < len(lines) else None
+    if below is not None and n_names(below):
+        return first
+    remark = next((i for i in range(first - 1, -1, -1) if lines[i].strip()), None)
+    if remark is not None and _names_in_comment(lines[remark], below, wanted):
+        return remark
+    i = next((i for i in range(first + 1, len(lines)) if n_names(lines[i]) >= 2), None)
+    if i is not None:
         raise DatasetError(f"{path}, line {i + 1 + above}: the names of the columns stand here, below other lines, "
                            f"{lines[0].decode(errors='replace').strip()[:40]!r} first. Delete those, or begin each "
                            "with `#`.")
-    return i
+    return first if below is not None else 0
 
 
 def table_names(path: str | Path) -> list[str]:

@@ -94,7 +94,7 @@ def _read_template(path: Path, changed: int, published: weights.PublishedWeights
     if published and (problem := weights.difference_from_published(published, path)):
         raise InputError(f"center_bias: {path} is not the published file: {problem}. Remove it, or name it by its path "
                          "to use it as it is.")
-    template = images.read_map(path)
+    template = images.read_map(path, logs=True)
     try:
         maps.check_log_density(template)
     except ValueError as error:
@@ -136,7 +136,7 @@ def template_digest(which: str | Path) -> str:
     assert path is not None, "only uniform has no file"
     if files.sha256(path) == MIT1003.sha256:
         return "mit1003"
-    return files.digest(np.asarray(images.read_map(path), dtype=np.float64))
+    return files.digest(np.asarray(images.read_map(path, logs=True), dtype=np.float64))
 
 # %% ../../nbs/33_deepgaze/01_center_bias.ipynb #3daae603
 TEMPLATE_SIDE = 1024  # pixels a side of a fitted template, as of the published one

@@ -258,7 +258,7 @@ def _write_center_bias(fold: Fold) -> dict[str, str]:
     if which == "fold":
         files.write_array(path, fold.center_bias("", (TEMPLATE_SIDE, TEMPLATE_SIDE)))
     elif template_digest(which) not in ("mit1003", "uniform"):
-        files.write_array(path, images.read_map(which))
+        files.write_array(path, images.read_map(which, logs=True))
     else:
         path.unlink(missing_ok=True)
         return {"digest": template_digest(which)}

@@ -95,18 +95,18 @@ def stored_names(path: Path) -> list[str]:
                   if PurePosixPath(name).suffix.lower() in _SUFFIXES and not PurePosixPath(name).name.startswith("."))
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #693e9ae6
-def read_stored(path: Path, name: str, key: str | None, alpha: str | None = None) -> np.ndarray:
+def read_stored(path: Path, name: str, key: str | None, alpha: str | None = None, logs: bool = False) -> np.ndarray:
     "The numbers stored under one of the `stored_names`, see `images.read_map`. Raises MapError naming the file."
     if path.is_dir():
-        return images.read_map(path/name, key, alpha)
+        return images.read_map(path/name, key, alpha, logs)
     if path.suffix.lower() != ".zip":
-        return images.read_map(path, name.removesuffix(".npy"))
+        return images.read_map(path, name.removesuffix(".npy"), logs=logs)
     with tempfile.TemporaryDirectory() as folder:
         member = Path(folder, "member" + PurePosixPath(name).suffix.lower())  # a name of ours: a zip's are not trusted
         try:
             with zipfile.ZipFile(path) as archive, files.disk_errors(folder):
                 member.write_bytes(files.read_member(archive, name))
-            return images.read_map(member, key, alpha)
+            return images.read_map(member, key, alpha, logs)
         except StorageError:
             raise
         except Exception as error:                      # a damaged archive fails in many ways
@@ -145,7 +145,7 @@ class Precomputed(SaliencyModel):
     def _values(self, image_id: str) -> np.ndarray:
         "The stored numbers of an image."
         name = find_stored(image_id, self._indexed, str(self.path))
-        return read_stored(self.path, name, self.key, self.alpha)
+        return read_stored(self.path, name, self.key, self.alpha, self.stored_as == "log_density")
 
     def fingerprint(self, image_id: str) -> str:
         "A digest of the file that holds the numbers for this image, and their name in it."
@@ -170,6 +170,11 @@ class Precomputed(SaliencyModel):
         return predictions
 
 # %% ../../nbs/34_models/05_precomputed.ipynb #0358f51e
+def _with_infinity(logs: np.ndarray) -> np.ndarray:
+    "Logarithms as float64, with −inf where a very negative number stands for it: float32 at its lowest, −1e30."
+    return np.where(logs <= -images.LARGEST, -np.inf, np.asarray(logs, dtype=float))
+
+
 def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int], stretch: bool = False) -> Prediction:
     """Stored numbers as a Prediction of the image's size.
 
@@ -193,7 +198,7 @@ def as_prediction(values: np.ndarray, stored_as: str, size: tuple[int, int], str
     if stored_as == "density" and not abs((total := np.sum(values, dtype=float)) - 1) <= 1e-3:
         raise InputError(f"a density sums to 1, this one to {total:.3g}. Normalise it, or mark it map.")
     with np.errstate(divide="ignore"):
-        log_density = np.log(values) if stored_as == "density" else np.asarray(values, dtype=float)
+        log_density = np.log(values) if stored_as == "density" else _with_infinity(values)
         maps.check_log_density(log_density)
         if log_density.shape != tuple(size):
             log_density = np.log(maps.resize(np.exp(log_density), size))
