@@ -279,11 +279,12 @@ def truth_findings(facts: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
                         where=tuple(same[:3]))]
     words, better, plain = better_reading(truths, points)
     cure, options = "Mend them; `gt: fixations` makes the maps of the fixations.", {"gt": "fixations"}
+    n = len(truths.keys() & points.keys())
     if words:
         kind = "maps-shifted" if words.startswith("taken") else "maps-turned"
         return [Finding("warning", kind, f"the ground-truth maps fit the fixations better if {words}: correlation "
-                        f" {better:.2f}, as they are {plain:.2f}, on {len(points)} images.", cure, options)]
+                        f"{better:.2f}, as they are {plain:.2f}, on {n} images.", cure, options)]
     if plain < 0.3:
         return [Finding("warning", "maps-strange", "the ground-truth maps do not look like the fixations: correlation "
-                        f"{plain:.2f} on {len(points)} images. Do both belong to these images?", cure, options)]
+                        f"{plain:.2f} on {n} images. Do both belong to these images?", cure, options)]
     return []

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from click.testing import CliRunner
 from PIL import Image
 
 from saliency_playground.checkup.doctor import doctor
+from saliency_playground.cli.init import init
 from saliency_playground.datasets.checks import dataset_findings
 from saliency_playground.datasets.csv_indexed import CsvIndexed
 from saliency_playground.datasets.folder import Folder
@@ -270,8 +273,32 @@ def test_two_observers_who_count_in_two_other_ways(tmp_path):
     wanted = {"by_observer": {"s2": up[1], "s4": share[1]}}
     assert doctor(CsvIndexed(table)).options == wanted
     assert doctor(CsvIndexed(table, by_observer={"s4": share[1]})).options == wanted
+    said = {finding.kind for finding in doctor(CsvIndexed(table)).findings}
+    assert "odd-observer" not in said                      # whom another finding explains is not odd once more
     mended = CsvIndexed(table, by_observer=wanted["by_observer"])
     check_points({mended.ids[i]: mended[i].fixations for i in range(len(mended))})
+
+
+def test_two_observers_who_count_in_the_same_other_way(tmp_path):
+    "`init` offers one line for both, which reads the painted points; `doctor --fix` writes it without references."
+    change, options = OWN["a screen"]
+    first = {tuple(row[:2]) + (row[4],): row for row in moved(change, "s2")}
+    rows = [first[(*row[:2], row[4])] if row[1] == "s2" else row for row in moved(change, "s4")]
+    lay(tmp_path, text(rows))
+    CliRunner().invoke(init, [str(tmp_path / "fix.csv"), "--out", str(tmp_path / "a.yaml")])
+    (line,) = [line for line in (tmp_path / "a.yaml").read_text("utf-8").splitlines() if "# by_observer: {" in line]
+    own = yaml.safe_load(line.strip(" #"))
+    assert own == {"by_observer": {"s2": options, "s4": options}} and "&" not in line
+    mended = CsvIndexed(tmp_path / "fix.csv", **own)
+    check_points({mended.ids[i]: mended[i].fixations for i in range(len(mended))})
+    assert "&" not in yaml.safe_dump(doctor(CsvIndexed(tmp_path / "fix.csv")).options)
+
+
+def test_an_observer_called_by_a_number(tmp_path):
+    "The number is said to be a person's, in every finding."
+    rows = [(image, who.removeprefix("s"), *rest) for image, who, *rest in moved(OWN["shares"][0], "s3")]
+    said = opened(tmp_path, text(rows))[1]
+    assert any(line.startswith("warning: observer 3: 24 of 24 fixations") for line in said), said
 
 
 def test_an_observer_whose_image_lay_elsewhere(tmp_path):

@@ -7,7 +7,7 @@ __all__ = ['Checkup', 'doctor', 'write_json', 'worst_severity']
 
 # %% ../../nbs/38_checkup/06_doctor.ipynb #82e8f5e4
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,7 @@ def doctor(dataset: SaliencyDataset, name: str = "", limit: int | None = None,
             bar.update()
     with busy(f"holding the images of {name} against each other", quiet):
         said = dataset_findings(dataset if n == len(dataset) else dataset[:n])
-        known = {finding.kind for finding in said}         # what the adapter explains is not asked once more
-        found = with_door(dataset, [*said, *(finding for finding in _image_findings(facts)
-                                             if finding.kind not in known)])
+        found = with_door(dataset, [*said, *_unexplained(said, _image_findings(facts))])
         ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
         return Checkup(name, _numbers(facts), ordered, facts, dataset)
 
@@ -126,6 +124,16 @@ _CHECKS: tuple[Callable[[list[ImageFacts]], Iterable[Finding]], ...] = (
     file_checks.bar_findings,
     gaze_checks.count_findings, gaze_checks.copied_findings, gaze_checks.duration_findings,
     gaze_checks.first_fixation_findings, gaze_checks.content_findings, gaze_checks.agreement_findings)
+
+
+def _unexplained(said: Sequence[Finding], found: Iterable[Finding]) -> Iterator[Finding]:
+    "Findings of a kind that was not said before, and, of observers, only about those whom nothing that was explains."
+    kinds = {finding.kind for finding in said}
+    people = {str(label) for finding in said for label in finding.options.get("by_observer", ())}
+    people |= {label for finding in said if finding.kind == "observer" for label in finding.where}
+    for finding in found:
+        if finding.kind not in kinds and not (finding.kind == "odd-observer" and people & set(finding.where)):
+            yield finding
 
 
 def _image_findings(facts: list[ImageFacts]) -> Iterator[Finding]:

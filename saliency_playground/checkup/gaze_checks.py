@@ -181,7 +181,8 @@ def agreement_findings(facts: list[ImageFacts]) -> Iterator[Finding]:
         if mean < 0.35 * typical and len(lead[observer]) >= 4 and t_value(np.array(lead[observer])) < -5:
             yield Finding("warning", "odd-observer", f"observer {observer} agrees with nobody: NSS under the others' "
                           f"fixations {mean:.2f}, of the others {typical:.2f}.",
-                          "Another task, another calibration, other images? Look at this observer's fixations.")
+                          "Another task, another calibration, other images? Look at this observer's fixations.",
+                          where=(str(observer),))
 
 # %% ../../nbs/38_checkup/03_gaze_checks.ipynb #115c2002
 def center_bias(facts: list[ImageFacts]) -> np.ndarray:

@@ -47,13 +47,21 @@ def _yaml(value: Any) -> str:
     return text.strip().removesuffix("...").strip()
 
 
-def _entry_lines(entry: Mapping[str, Any], findings: Iterable[Finding], asked: Iterable[Finding]) -> Iterator[str]:
-    "An entry of `datasets`, with what was found about it. asked: those of the findings that a run asks, too."
+def _entry_lines(entry: Mapping[str, Any], findings: Iterable[Finding], asked: Iterable[Finding],
+                 mends: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """An entry of `datasets`, with what was found about it, and each option that is offered once.
+
+    asked: those of the findings that a run asks, too. mends: what all of them offer together, instead of the first.
+    """
+    offered: dict[str, Any] = {}
     for i, (key, value) in enumerate(entry.items()):
         yield f"  {'-' if i == 0 else ' '} {key}: {_yaml(value)}"
     for finding in findings:
         yield from _comment(f"{'ASKED' if finding in asked else _SAID[finding.severity]}: {finding}", "    ")
-        yield from (f"    # {key}: {_yaml(value)}" for key, value in finding.options.items())
+        for key, value in finding.options.items():
+            if key not in offered:
+                offered[key] = (mends or {}).get(key, value)
+                yield f"    # {key}: {_yaml(offered[key])}"
 
 # %% ../../nbs/70_cli/08_init.ipynb #92697043
 def _table_beside(entry: Mapping[str, Any], checkup: "Checkup") -> Path | None:
@@ -68,19 +76,46 @@ def _table_beside(entry: Mapping[str, Any], checkup: "Checkup") -> Path | None:
     return tables[0] if len(tables) == 1 else None
 
 
+_BOX = re.compile(r"w|h|width|height|[xy]_?(min|max|2|end)|b?box.*")
+
+
+def _not_meant(table: Path, checkup: "Checkup") -> str:
+    "Why x and y of a table beside the images need not be fixations; empty if nothing speaks against it."
+    from saliency_playground.datasets.csv_tables import table_names
+    if any(record.gt_map is not None for record in getattr(checkup.dataset, "records", ())):
+        return "the folder has ground-truth maps"
+    boxes = [name for name in table_names(table) if _BOX.fullmatch(name.strip().lower())]
+    return f"it has {' and '.join(boxes[:2])}, as a table of boxes" if boxes else ""
+
+
+def _of_table(entry: Mapping[str, Any], table: Path) -> dict[str, Any]:
+    "The entry that reads a table beside the images, in the place of that of the folder."
+    from saliency_playground.datasets.layout import dataset_folders
+    images = dataset_folders(entry["root"])[0]["images"]
+    given = {"images_dir": images.as_posix()} if images and images.name != "images" else {}   # else it looks by itself
+    return {key: value for key, value in entry.items() if key != "root"} | {
+        "name": "csv_indexed", "index_csv": table.as_posix()} | given
+
+
+def _suggestion(entry: Mapping[str, Any], checkup: "Checkup") -> Iterator[str]:
+    "The lines about a table beside the images that was not read, and what reads it; none if there is none."
+    if table := _table_beside(entry, checkup):
+        yield from _comment(f"{table.as_posix()} is not read: {_not_meant(table, checkup)}. If its x and y are "
+                            "fixations, this entry reads them instead:", "  ")
+        yield f"  # - {_yaml(_of_table(entry, table))}"
+
+
 def _look(entry: dict[str, Any], limit: int | None) -> "Checkup":
     """What the doctor finds in the dataset of an entry; this becomes that of the table beside the images, if one is.
 
     Raises DatasetError if it cannot be opened.
     """
     from saliency_playground.checkup.doctor import doctor as examine
-    from saliency_playground.datasets.layout import dataset_folders
     checkup = examine(open_dataset(entry), entry["as"], limit)
-    if table := _table_beside(entry, checkup):
-        images = dataset_folders(entry.pop("root"))[0]["images"]
-        entry |= {"name": "csv_indexed", "index_csv": table.as_posix()}
-        if images and images.name != "images":                  # where csv_indexed looks by itself
-            entry["images_dir"] = images.as_posix()
+    if (table := _table_beside(entry, checkup)) and not _not_meant(table, checkup):
+        of_table = _of_table(entry, table)
+        entry.clear()
+        entry |= of_table
         return _look(entry, limit)
     return checkup
 
@@ -267,8 +302,8 @@ def _find(target: str, name: str, adapter: str | None, limit: int | None) -> _Fo
     about += [f"{key}: {text}" for key, text in checkup.numbers.items()]
     about += filter(None, [_read_as(checkup.dataset)])
     doubts = [finding for finding in checkup.findings if finding.severity != "note" and finding not in asked]
-    return _Found(list(_entry_lines(entry, checkup.findings, asked)), list(map(str, asked)), doubts, about,
-                  checkup.dataset)
+    lines = [*_entry_lines(entry, checkup.findings, asked, checkup.options), *_suggestion(entry, checkup)]
+    return _Found(lines, list(map(str, asked)), doubts, about, checkup.dataset)
 
 # %% ../../nbs/70_cli/08_init.ipynb #6f96ee73
 @click.command(cls=HelpCommand)

@@ -8,6 +8,7 @@ __all__ = ['describe_dataset', 'fixation_facts', 'fixation_findings', 'dataset_f
 # %% ../../nbs/30_datasets/09_checks.ipynb #0eca18e5
 from collections import Counter
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,8 +67,10 @@ class _Case:
         return "note" if self.now.unit == "px" and not plain else "warning"
 
     def names(self, observers: Iterable[int]) -> str:
-        "Observers by their labels, the first few."
-        return name_some(sorted(str(self.labels[who]) for who in observers), 5)
+        "Observers by their labels, the first few; a number says that it is one's."
+        labels = sorted(str(self.labels[who]) for who in observers)
+        what = f"observer{'s' if len(labels) > 1 else ''} " if any(label.isdigit() for label in labels) else ""
+        return f"{what}{name_some(labels, 5)}"
 
 
 def _options(how: Coordinates, now: Coordinates) -> dict[str, Any]:
@@ -203,7 +206,7 @@ def _other_scales(points: Points, name: str) -> list[tuple[str, Coordinates]]:
 def _own_option(case: _Case, people: Iterable[int], options: dict[str, Any]) -> dict[str, Any]:
     "The option `by_observer` that reads these people's points with some options; empty if there are none."
     labels = [case.labels[who] for who in people]
-    return {"by_observer": {label if isinstance(label, int) else str(label): options for label in labels}
+    return {"by_observer": {label if isinstance(label, int) else str(label): deepcopy(options) for label in labels}
             } if options else {}
 
 

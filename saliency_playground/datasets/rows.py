@@ -293,7 +293,7 @@ def time_findings(looks: Looks, limit: float | None = None) -> list[Finding]:
 
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d00017
 def _plain_label(label: object) -> str:
-    "A label without what two people are not told apart by: capitals, spaces, kinds of dash and accent, zeros."
+    "A label without what two people are not told apart by: capitals, spaces, kinds of dash, zeros."
     plain = re.sub(r"[\s\u200b\ufeff]+", "", unicodedata.normalize("NFKC", str(label))).casefold()
     plain = re.sub(r"[-_\u2010-\u2015]+", "-", re.sub(r"^([0-9]+)\.0+$", r"\1", plain))
     return re.sub(r"(?<![0-9.])0+(?=[0-9])", "", plain)
@@ -313,7 +313,7 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
     if pairs:
         found.append(
             Finding("warning", "labels-alike", f"{part_of(len(pairs), len(alike), 'observer', 'have')} labels that "
-                    f"differ in capitals, spaces, zeros, dashes or accents only: {', '.join(pairs[:3])}"
+                    f"differ in capitals, spaces, zeros or dashes only: {', '.join(pairs[:3])}"
                     f"{' …' if len(pairs) > 3 else '.'}",
                     "If they are one person, write one label: two count as two people."))
     if labels.total() >= 20 and len(people) > 0.5 * labels.total():
@@ -371,9 +371,9 @@ def _counted(words: Mapping[str, int]) -> str:
 
 
 def _of_rows(table: TextTable, name: str) -> bool:
-    "Whether a column tells apart rows of one image, and is not about images."
-    image = table.columns.get("image_id")
-    return image is None or len(np.unique(scanpath_codes(image, table.columns[name]))) > len(set(image))
+    "Whether a column tells apart rows of one image and of one observer, and is not about images or people."
+    about = [table.columns[key] for key in ("image_id", "observer") if len(set(table.columns.get(key, ()))) > 1]
+    return all(len(np.unique(scanpath_codes(labels, table.columns[name]))) > len(set(labels)) for labels in about)
 
 
 def _both_eyes(table: TextTable, name: str) -> bool:

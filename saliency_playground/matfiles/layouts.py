@@ -242,7 +242,7 @@ def mat_variables(path: str | Path, size: tuple[int, int], columns: Mapping[str,
     if chosen is None and len(found["counts"]) == 1 and not found["nested"] and not set(found["counts"]) & set(unsure):
         return found["counts"]
     larger = [name for name, (shape, kind) in contents.items() if "." not in name and "{" not in name
-              and kind not in _NO_NUMBERS and np.prod(shape) > 2]
+              and kind not in _NO_NUMBERS and np.prod(shape) > 2 and shape[:2] != tuple(size)]        # no picture
     if chosen is None and len(names) == 1 and not (contents[names[0]][0] == (1, 2) and larger):
         return names
     raise DatasetError(f"{path}: {_question(found, names, chosen)} There are: {listed(contents)}.")
