@@ -43,8 +43,8 @@ def compute_shard(settings: dict, shard: str, started_in: str, strict: bool = Fa
     settings: a config as a mapping. shard: `3/16`. started_in: the folder at which relative paths start. strict: as for
     `run`.
     """
-    ignore_other_threads()
     with _one_at_a_time:
+        ignore_other_threads()
         try:
             os.chdir(started_in)
             run_shard(load_config(settings), shard, strict, quiet=True)
