@@ -20,6 +20,7 @@ from typing import Any
 
 from ..progress import progress
 from ..reads import ignore_other_threads
+from ..remote import shown
 from .config import SHARDS, Config, Scheduler, load_config, missing_inputs
 from .results import RunResult
 from .run import run
@@ -169,7 +170,12 @@ def run_scheduled(config: Config | str | Path | dict, strict: bool = False, quie
     """
     config = config if isinstance(config, Config) else load_config(config)
     settings = config.scheduler
-    if settings.kind is None or config.shard is not None:
+    if config.shard is not None:
+        return run_shard(config, None, strict, quiet)
+    if settings.kind is None:
+        if config.store is not None:
+            raise InputError(f"store: {shown(config.store)} is where shards are pushed to, and this run has none. Give "
+                             "it a shard (`--shard 1/4`) or a `scheduler`, or leave `store` out (`--set store=null`).")
         return run(config, strict, quiet)
     sent, count = _task_of(config), settings.shards or settings.workers
     shards = [f"{number}/{count}" for number in range(1, count + 1)]
