@@ -65,7 +65,7 @@ def _describe(path: Path, before: Stored | None) -> Stored:
         return before
     return Stored(files.sha256(path), found.st_size, found.st_mtime_ns)
 
-# %% ../nbs/39_remote.ipynb #ce36372f
+# %% ../nbs/39_remote.ipynb #2f1500b9
 def shown(url: str) -> str:
     "A URL as it may be shown to anybody: without what stands before an `@`, and without a query. A path is left alone."
     protocol, sep, rest = url.partition("://")
@@ -181,7 +181,7 @@ class Remote:
         finally:
             pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/39_remote.ipynb #2e7dfffc
+# %% ../nbs/39_remote.ipynb #d9e61638
 def _read_note(note: Path) -> list[dict[str, Stored]]:
     "The lists in a note, none if there is none."
     try:
