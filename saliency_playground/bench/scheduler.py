@@ -105,8 +105,8 @@ def _dask(settings: Scheduler, folder: Path) -> Iterator[_Engine]:
         except Exception as error:                       # whatever an option that it does not know comes to
             said = describe_error(_first_cause(error)).removesuffix(".")
             if settings.address:
-                raise RunError(f"scheduler: no Dask scheduler answers at {settings.address}: {said}. Start it, or leave "
-                               "`address` out.") from error
+                raise RunError(f"scheduler: no Dask scheduler answers at {settings.address}: {said}. Start it, or "
+                               "leave `address` out.") from error
             raise InputError(f"scheduler: dask: {said}. Look at `options`, which are those of Dask's LocalCluster."
                              ) from error
         tend = _nothing if settings.address else lambda: place.scale(n_workers)
