@@ -660,19 +660,23 @@ class Journal:
         return list(self._places)
 
     def get(self, id: str) -> dict | None:
-        "What the journal says of an item, None if nothing."
+        """What the journal says of an item, None if nothing, or if the file is gone or another by now.
+
+        Raises OSError if the disk does not give it.
+        """
         if (place := self._places.get(id)) is None:
             return None
         try:
-            with open_file(self.path) as lines:
+            with disk_errors(self.path), open_file(self.path) as lines:
                 lines.seek(place)
                 named, entry, is_whole = _entry_of(lines.readline())
-        except (*_NO_LINE, OSError):                   # the file is another by now
+        except (*_NO_LINE, FileNotFoundError):
             return None
         return entry if is_whole and named == id else None
 
     def put(self, id: str, **entry: Any) -> None:
         "Append what is now true of an item; a kill after this cannot lose it."
+        id = sys.intern(str(id))                       # NumPy has text of its own
         told = _finite({"id": id, **entry, "check": _line_check(id, entry)}, lambda number: {"float": str(number)})
         line = json.dumps(told, allow_nan=False).encode() + b"\n"
         with disk_errors(self.path):
@@ -686,7 +690,7 @@ class Journal:
                 with suppress(OSError):
                     self._file.truncate(self._whole)
                 raise
-        self._places[sys.intern(id)] = self._whole
+        self._places[id] = self._whole
         self._whole += len(line)
 
     def close(self) -> None:

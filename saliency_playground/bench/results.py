@@ -48,6 +48,9 @@ def cell_tables(cell_result: CellResult) -> list[list]:
     entries = {task.item.image_id: entry for task in cell_result.tasks
                if (entry := cell.rows.get(task.item.image_id)) and entry["key"] == cell.row_key(task)
                and task.item.image_id not in cell_result.errors}
+    for image_id in image_ids:
+        if image_id not in entries:                                          # another process wrote there
+            cell_result.errors.setdefault(image_id, f"its row is not in {cell.rows.path.name} any more. Run again.")
     unscored = dict.fromkeys(names, math.nan)
     scores = {image_id: entries[image_id]["scores"] if image_id in entries else unscored for image_id in image_ids}
     write_table(folder/f"{cell.name}.csv", ["dataset", "model", "image_id", *names, "error"],

@@ -12,6 +12,7 @@ __all__ = ['memory', 'nearest_rows', 'Segments', 'segments', 'standardize_taps',
 import math
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -91,6 +92,29 @@ def members(net: Ensemble | Mixture | DeepGazeINetwork) -> list[Any]:
     return list(net.models) if isinstance(net, Ensemble) else [net]
 
 
+def _all_taps(models: Sequence[Any], image: Tensor) -> list[list[Tensor]]:
+    "The taps of each model's backbone; on a processor they run beside each other, each with its share of cores."
+    threads = torch.get_num_threads()
+    beside = min(threads, len(models))
+    if (beside < 2 or image.device.type != "cpu" or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
+        or len(image) * image.shape[2] * image.shape[3] > _MOST_BESIDE):
+        return [model.taps(image) for model in models]
+    inference = torch.is_inference_mode_enabled()                           # another thread knows nothing of it
+
+    def taps(model: Any) -> list[Tensor]:
+        torch.set_num_threads(threads // beside)
+        with torch.inference_mode(inference), torch.no_grad():
+            return model.taps(image)
+    try:
+        with ThreadPoolExecutor(beside) as pool:
+            return list(pool.map(taps, models))
+    finally:
+        torch.set_num_threads(threads)                                      # for threads that begin later
+
+
+_MOST_BESIDE = 2**21                   # pixels of all images; of more, what backbones hold at once takes much memory
+
+
 def extract_features(net: Ensemble | Mixture | DeepGazeINetwork, image: Tensor) -> BackboneFeatures:
     """The features that a network's backbones have of images (B, 3, H, W), RGB, 0 to 255.
 
@@ -100,7 +124,7 @@ def extract_features(net: Ensemble | Mixture | DeepGazeINetwork, image: Tensor) 
     size = height, width
     image = image.float().contiguous(memory_format=torch.channels_last)
     # float32 even where the backbones are not
-    taps = [[tap.float() for tap in model.taps(image)] for model in members(net)]
+    taps = [[tap.float() for tap in maps] for maps in _all_taps(members(net), image)]
     return BackboneFeatures(size,
                             [maps if isinstance(model, DeepGazeINetwork) else standardize_taps(maps, model.grid(size))
                              for model, maps in zip(members(net), taps, strict=True)])
