@@ -99,7 +99,7 @@ def _dask(settings: Scheduler, folder: Path) -> Iterator[_Engine]:
     local |= settings.options
     with ExitStack() as stack:
         try:
-            place = settings.address or stack.enter_context(distributed.LocalCluster(**local))
+            place: Any = settings.address or stack.enter_context(distributed.LocalCluster(**local))
             client = stack.enter_context(distributed.Client(place))
             n_workers = 0 if settings.address else len(place.worker_spec)
         except Exception as error:                       # whatever an option that it does not know comes to
@@ -113,9 +113,9 @@ def _dask(settings: Scheduler, folder: Path) -> Iterator[_Engine]:
         yield lambda function, calls: [client.submit(function, *call, pure=False) for call in calls], tend
 
 
-def _first_cause(error: BaseException) -> BaseException:
+def _first_cause(error: Exception) -> Exception:
     "The error that began a chain of them."
-    return error if error.__cause__ is None else _first_cause(error.__cause__)
+    return _first_cause(error.__cause__) if isinstance(error.__cause__, Exception) else error
 
 
 @contextmanager
