@@ -97,25 +97,33 @@ def _is_input(path: str) -> bool:
 
 # %% ../nbs/28_reads.ipynb #9c9e558a
 OWN_THREADS = "saliency_playground"          # how the names of threads begin that are not listened to
-_active: list[Reads] = []                    # where what is read is noted, the last one counts
+_active: list[tuple[Reads, threading.Thread]] = []     # where it is noted, and who watches; the last one counts
 _busy = threading.local()                    # the hook itself opens files, to digest them
 _others: weakref.WeakSet[threading.Thread] = weakref.WeakSet()         # see `ignore_other_threads`
 
 
 @functools.cache
-def ignore_other_threads() -> None:
-    """Listen to no thread that runs now but this one: they are of the program in which a model is a guest.
+def _ignore_all() -> None:
+    "Take all threads that run when this is first called for those of the program in which a model is a guest."
+    _others.update(threading.enumerate())
 
-    A worker of a cluster talks to others, and looks into files of code to tell what it does. Called once a process,
-    before a model is made; whatever threads that starts later count.
+
+def ignore_other_threads() -> None:
+    """Listen, of the threads of the program in which a model is a guest, only to the one that watches.
+
+    A worker of a cluster talks to others, and looks into files of code to tell what it does. Called by each of its
+    threads before a model is made there. Its own are those that ran at the first call, and those that have called;
+    whatever threads a model starts count.
     """
-    _others.update(thread for thread in threading.enumerate() if thread is not threading.current_thread())
+    _ignore_all()
+    _others.add(threading.current_thread())
 
 
 def _is_no_matter() -> bool:
-    "Whether this thread is one that is not listened to."
+    "Whether this thread is one that is not listened to. The one that watches always is."
     thread = threading.current_thread()
-    return thread.name.startswith(OWN_THREADS) or thread in _others
+    watches = bool(_active) and _active[-1][1] is thread
+    return thread.name.startswith(OWN_THREADS) or (thread in _others and not watches)
 
 
 def _process_started(reads: Reads, arguments: tuple) -> None:
@@ -172,7 +180,7 @@ def _hook(event: str, arguments: tuple) -> None:
         return
     if _is_no_matter():
         return
-    _busy.now, reads = True, _active[-1]
+    _busy.now, reads = True, _active[-1][0]
     try:
         _EVENTS[event](reads, arguments)
     except Exception as error:
@@ -291,7 +299,7 @@ def watch(reads: Reads, generators: Mapping[str, Any] | None = None) -> Iterator
     generators: of random numbers, by a name, that are looked at besides those of Python, NumPy and PyTorch.
     """
     _add_hook()
-    _active.append(reads)
+    _active.append((reads, threading.current_thread()))
     try:
         with (_noting(os.environ, "encodekey", lambda name: reads.note(f"env:{name}") if type(name) is str else None),
               _noting(os.environ, "decodekey", lambda _: reads.note("env:")),

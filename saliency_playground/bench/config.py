@@ -42,6 +42,7 @@ from ..core import SaliencyDataset, SaliencyModel, as_dataset, as_model
 from ..errors import ConfigError, InputError, install_extra
 from ..heatmaps import COLORMAP
 from ..registry import adapter_class, add_plugin, create, names, options, registered_name
+from ..remote import has_password, shown
 from ..settings import Document, assign_setting, parse_yaml, show_value
 from saliency_playground.files import (
     RESERVED,
@@ -587,7 +588,7 @@ def load_document(source: Any, sets: Iterable[str] = ()) -> Document:
     Read, what was set written over it, paths filled in, plugins known.
     source: a file, a packaged config's name, a mapping, or a finished config.
     """
-    document = read_config(source if isinstance(source, (str, Path, Mapping)) else source.as_dict())
+    document = read_config(source if isinstance(source, (str, Path, Mapping)) else source.as_written())
     if not document.marks:                                             # from Python: work on a copy
         scratch = Document()
         document.data = fill_paths(scratch, document.data)
@@ -630,6 +631,7 @@ def load_config(source: str | Path | Mapping | Config, sets: Iterable[str] = ())
     config = config and _resolve(config, active, document)
     if config:
         _check_places(document, config)
+        _check_store(document, config)
     document.check()
     assert config is not None, "where a block cannot be made, a fault is noted"
     return config
@@ -663,6 +665,24 @@ def _check_places(document: Document, config: Config) -> None:
             document.fault(("heatmaps_png", "out_dir"), f"heatmaps would go to {folder.as_posix()}, and predictions to "
                            f"{clash.as_posix()}. Give the two folders that do not lie in each other.")
             return
+
+
+def _check_store(document: Document, config: Config) -> None:
+    "Note a store whose password would be in every record, or in which a shard's folders could not be told apart."
+    if config.store is None:
+        return
+    if has_password(document.written.get(config.store, config.store)):
+        document.fault((), f"store: {shown(config.store)} has a password or a query in it, which would be in every "
+                       "record of the run. Put it into the environment and write ${VAR} in its place.")
+    folders = {"output_dir": config.output_dir}
+    folders |= {"prediction_cache_dir": config.prediction_cache_dir} if config.cache_predictions else {}
+    folders |= {"heatmaps_png.out_dir": config.heatmaps_png.out_dir} if config.heatmaps_png.enabled else {}
+    places: dict[str, str] = {}
+    for key, folder in folders.items():
+        other = places.setdefault(os.path.realpath(folder), key)
+        if other != key:
+            document.fault(tuple(key.split(".")), f"{folder.as_posix()} is the {other}, too. With a `store`, give "
+                           "each a folder of its own.")
 
 
 def _resolve(config: Config, active: list[str], document: Document) -> Config:

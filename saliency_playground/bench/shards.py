@@ -6,6 +6,7 @@
 __all__ = ['adopt', 'run_shard', 'unready_shards', 'count_shards', 'merge']
 
 # %% ../../nbs/40_bench/08_shards.ipynb #3e37194b
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -17,7 +18,7 @@ from .. import files
 from ..errors import InputError, MissingFileError, RunError, program
 from ..predictions import recipe
 from ..progress import progress
-from ..remote import Remote, pull, push
+from ..remote import Remote, is_known, pull, push, shown
 from ..version import __version__
 from .config import SHARDS, Config, in_shard, load_config
 from .pipeline import hold_folders
@@ -80,16 +81,21 @@ def _adopt_all(cells: Sequence[Cell], others: Sequence[Config], quiet: bool | No
 
 # %% ../../nbs/40_bench/08_shards.ipynb #e4be5b1a
 def _places(own: Config) -> dict[str, Path]:
-    "The folders of a shard, by what a store calls them. The inner ones stand first."
-    inner = {"predictions": own.prediction_cache_dir} if own.cache_predictions else {}
-    inner |= {"heatmaps": own.heatmaps_png.out_dir} if own.heatmaps_png.enabled else {}
-    return inner | {"output": own.output_dir}
+    "The folders of a shard, by what a store calls them. A folder in another stands before that."
+    places = {"output": own.output_dir}
+    places |= {"predictions": own.prediction_cache_dir} if own.cache_predictions else {}
+    places |= {"heatmaps": own.heatmaps_png.out_dir} if own.heatmaps_png.enabled else {}
+    whole = {kind: Path(os.path.realpath(folder)) for kind, folder in places.items()}
+    return dict(sorted(whole.items(), key=lambda place: -len(place[1].parts)))
+
+
+_NOTE = ".store.json"                                    # see `remote.is_known`
 
 
 def _goes_to_store(name: str) -> bool:
     "Whether a file of a shard, `output/.rows/…` say, is one for others."
     parts = PurePosixPath(name).parts
-    return parts[-1] != ".lock" and not name.endswith(".part") and ".files" not in parts[1:2]
+    return parts[-1] not in (".lock", _NOTE) and not name.endswith(".part") and ".files" not in parts[1:2]
 
 
 def _kept_files(own: Config) -> dict[str, Path]:
@@ -102,7 +108,8 @@ def _kept_files(own: Config) -> dict[str, Path]:
                 named.setdefault(path, name)
     found = {name: path for path, name in named.items()}
     record = f"output/{RECORD}"
-    return {name: path for name, path in found.items() if name != record} | {record: found[record]}
+    last = {record: found.pop(record)} if record in found else {}
+    return found | last
 
 
 def _place(own: Config, name: str) -> Path | None:
@@ -111,8 +118,13 @@ def _place(own: Config, name: str) -> Path | None:
     if kind in ("predictions", "heatmaps") and kind not in _places(own):
         return None
     if kind not in _places(own) or not inside or not _goes_to_store(name):
-        raise InputError(f"{own.store} holds {name!r}, which is nothing that a shard keeps.")
-    return files.path_inside(_places(own)[kind], inside)
+        raise InputError(f"{shown(own.store or '')} holds {name!r}, which is nothing that a shard keeps.")
+    *parents, last = inside.split("/")
+    stem = last.encode()[:200].decode(errors="ignore")   # an id may have 200 bytes, and is given an ending
+    ending = last.removeprefix(stem)
+    if not re.fullmatch(r"([\w.]*\w)?", ending):
+        raise InputError(f"{shown(own.store or '')} holds {name[:40]!r}…, which is nothing that a shard keeps.")
+    return files.path_inside(_places(own)[kind], "/".join([*parents, stem]), ending)
 
 # %% ../../nbs/40_bench/08_shards.ipynb #8f78c279
 def _store_name(own: Config) -> str:
@@ -120,36 +132,47 @@ def _store_name(own: Config) -> str:
     return own.output_dir.name
 
 
-def _pull_shard(own: Config, keep: bool, quiet: bool | None) -> None:
-    "Bring what was pushed of a shard here. keep: what is here already stays as it is."
-    if own.store is not None:
-        with files.lock(own.output_dir, wait=0):
-            pull(Remote(own.store), _store_name(own), lambda name: _place(own, name), keep, quiet)
+def _pull_shard(own: Config, keep: bool, quiet: bool | None) -> bool:
+    """Bring what was pushed of a shard here; returns whether that was done.
+
+    keep: what is here already stays as it is. Else it is replaced, and nothing is done if some of it was never pushed.
+    """
+    if own.store is None:
+        return False
+    with files.lock(own.output_dir, wait=0):
+        remote, name, note = Remote(own.store), _store_name(own), own.output_dir/_NOTE
+        if not keep and not is_known(remote, name, _kept_files(own), note):
+            return False
+        pull(remote, name, lambda called: _place(own, called), keep, quiet, note)
+    return True
 
 
 def _push_shard(own: Config, quiet: bool | None) -> None:
     "Put what a shard has kept where others find it."
     if own.store is not None:
         with files.lock(own.output_dir, wait=0):
-            push(Remote(own.store), _store_name(own), _kept_files(own), quiet)
+            push(Remote(own.store), _store_name(own), _kept_files(own), quiet, own.output_dir/_NOTE)
 
 # %% ../../nbs/40_bench/08_shards.ipynb #d8b19082
-def run_shard(config: Config | str | Path | dict, shard: str, strict: bool = False,
+def run_shard(config: Config | str | Path | dict, shard: str | None, strict: bool = False,
               quiet: bool | None = None) -> RunResult:
     """Run one part of a config: every n-th image of each dataset, in folders of its own.
 
-    config: of the whole run, as `run` takes it. shard: its number and how many there are, `3/16`. strict, quiet: as for
-    `run`. Returns and raises as `run` does; RunError for a model whose predictions cannot be kept. With a `store`, what
-    was pushed there is pulled first, as far as it is not here, and the shard is pushed when it has come to its end.
+    config: of the whole run, as `run` takes it. shard: its number and how many there are, `3/16`; None: the config is
+    that of a shard already, of its `run.json`, say. strict, quiet: as for `run`. Returns and raises as `run` does;
+    RunError for a model whose predictions cannot be kept. With a `store`, what was pushed there is pulled first, as far
+    as it is not here, and the shard is pushed when it has come to its end.
     """
     whole = with_one_blur(config if isinstance(config, Config) else load_config(config))
-    if whole.shard is not None:
+    if shard is not None and whole.shard is not None:
         raise InputError(f"this config is that of shard {whole.shard} already. Leave `shard` out of it.")
-    own = in_shard(whole, shard)
+    own = whole if shard is None else in_shard(whole, shard)
+    if own.shard is None:
+        raise InputError("this config is of a whole run. Say which shard of it: 1/4, say.")
 
     def begin(cells: list[Cell]) -> None:
         _check_kept(cells)
-        if own.overwrite != "always":
+        if own.overwrite != "always" and own is not whole:
             _adopt_all(cells, [whole], quiet)
     if own.overwrite != "always":
         _pull_shard(own, keep=True, quiet=quiet)
@@ -210,15 +233,16 @@ def count_shards(config: Config) -> int:
     "How many shards a run was cut into. Raises RunError if there is none, or if it was cut more than once."
     folder = Path(config.output_dir, SHARDS)
     names = Remote(config.store).makers() if config.store else [path.name for path in folder.glob("*-of-*")]
-    place = config.store or config.output_dir.as_posix()
+    place = shown(config.store) if config.store else config.output_dir.as_posix()
     found = (re.fullmatch(r"\d+-of-([1-9]\d{0,5})", name) for name in names)
     counts = sorted({int(match[1]) for match in found if match})
     if not counts:
         raise RunError(f"{place} holds no shards of a run. Compute them first: "
                        f"`{program()} run --config … --shard 1/4` to 4/4.")
     if len(counts) > 1:
-        raise RunError(f"{config.store or folder.as_posix()} holds shards of {' and of '.join(map(str, counts))}. Say "
-                       f"which are meant: --shards {counts[0]}.")
+        place = shown(config.store) if config.store else folder.as_posix()
+        raise RunError(f"{place} holds shards of {' and of '.join(map(str, counts))}. Say which are meant: "
+                       f"--shards {counts[0]}.")
     return counts[0]
 
 
@@ -226,7 +250,8 @@ def merge(config: Config | str | Path | dict, count: int | None = None, strict: 
           quiet: bool | None = None, command: str = "") -> RunResult:
     """Make one run of its shards: take over what they kept, compute what failed in them, and write the tables.
 
-    With a `store`, they are pulled from there first.
+    With a `store`, they are pulled from there first, but for one of which something here was never pushed: that is
+    merged as it is here.
 
     config: of the whole run, as its shards were given it. count: how many shards there are; None: those that are found.
     strict, quiet: as for `run`. command: how a shard is computed, for messages. The shards stay as they are.
@@ -236,9 +261,9 @@ def merge(config: Config | str | Path | dict, count: int | None = None, strict: 
     count = count or count_shards(config)
     command = command or f"{program()} run --config …"
     others = [in_shard(with_one_blur(config), f"{number}/{count}") for number in range(1, count + 1)]
-    for other in others:
-        _pull_shard(other, keep=False, quiet=quiet)
-    if unready := list(unready_shards(config, count)):
+    own = {other.shard for other in others if not _pull_shard(other, keep=False, quiet=quiet) and other.store}
+    if unready := [(shard, f"{why}, and was not pushed from here" if shard in own else why)
+                   for shard, why in unready_shards(config, count)]:
         lines = [f"  {shard} {why}: {command} --shard {shard}" for shard, why in unready[:_MOST_NAMED]]
         lines += [f"  and {len(unready) - _MOST_NAMED} more"] if len(unready) > _MOST_NAMED else []
         raise RunError("\n".join([f"{len(unready)} of {count} shards cannot be merged yet:", *lines]))

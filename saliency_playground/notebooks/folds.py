@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import files
-from ..bench.scheduler import compute_all
+from ..bench.scheduler import ONE_AT_A_TIME, compute_all
 from ..errors import InputError, PlaygroundError, RunError, describe_error, part_of
 from ..finetune.config import FinetuneConfig
 from ..finetune.record import data_options
@@ -145,15 +145,17 @@ def compute_fold(parameters: dict[str, Any], places: dict[str, str], until: floa
     `folder` and `out`. until: when the hours are over, in seconds as `time.time` counts them. env: environment
     variables.
     """
-    try:
-        os.chdir(places["started_in"])
-        with files.lock(places["folder"], wait=300):     # a worker that was killed may have left it at its last epoch
-            hours = (until - time.time()) / 3600
-        if hours <= 0:
-            return _NOT_BEGUN
-        execute("finetune_fold", places["out"], parameters | ({} if math.isinf(hours) else {"max_hours": hours}), env)
-    except (PlaygroundError, OSError) as error:
-        return describe_error(error).removeprefix("finetune_fold: ")
+    with ONE_AT_A_TIME:
+        try:
+            os.chdir(places["started_in"])
+            with files.lock(places["folder"], wait=300):     # a killed worker may have left it at its last epoch
+                hours = (until - time.time()) / 3600
+            if hours <= 0:
+                return _NOT_BEGUN
+            limit = {} if math.isinf(hours) else {"max_hours": hours}
+            execute("finetune_fold", places["out"], parameters | limit, env)
+        except (PlaygroundError, OSError) as error:
+            return describe_error(error).removeprefix("finetune_fold: ")
     return ""
 
 
@@ -162,10 +164,11 @@ def train_scheduled(training: FinetuneConfig, waiting: Mapping[int, dict[str, An
     "What `train_all` does, by the workers of the config's scheduler."
     settings, until = training.scheduler, time.time() + seconds_left()
     results: dict[int, FoldResult] = {}
-    env = worker_environments([], settings.workers)[0] if settings.is_local else {}
+    cards = _visible_cards(training.device) if settings.is_local else []
+    environments = worker_environments(cards, settings.workers) if settings.is_local else [{}]
     calls = {f"{number}": (parameters, {"started_in": os.getcwd(), "folder": str(fold_folder(training, number)),
-                                        "out": str(out(number))}, until, env)
-             for number, parameters in waiting.items()}
+                                        "out": str(out(number))}, until, environments[i % len(environments)])
+             for i, (number, parameters) in enumerate(waiting.items())}
 
     def answered(name: str, failure: str) -> None:
         number = int(name)
