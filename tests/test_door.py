@@ -4,6 +4,7 @@ Three folders as people have them, painted here: a download of SALICON, one of M
 beside its pictures. Whatever is typed below stands in the message before it.
 """
 import csv
+import os
 import re
 import shlex
 import subprocess
@@ -139,8 +140,10 @@ def printed(command: str, home: Path) -> tuple[int, str]:
     "Type a command in a folder: its exit code, and what it prints."
     words = shlex.split(re.sub(rf"^{PROGRAM}", "saliency-playground", command))
     assert words[0] == "saliency-playground"
+    active = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    window = os.environ | {"PATH": active, "COLUMNS": "80"}                  # messages have the short name, and wrap
     done = subprocess.run([sys.executable, "-m", "saliency_playground", *words[1:]], cwd=home, capture_output=True,
-                          text=True, encoding="utf-8", timeout=300, check=False)
+                          env=window, text=True, encoding="utf-8", timeout=300, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout + done.stderr
 

@@ -32,7 +32,7 @@ def odd_folder(scratch):
     (images / "page.jpg").write_text("<html>not found</html>")
     (scratch / "odd" / "fixations").mkdir()
     for path in images.iterdir():
-        points = "x,y\n0,0\n" + ("" if path.stem == "dot" else "40.5,30.5\n")
+        points = "x,y\n" + ("0,0\n" if path.stem == "dot" else "3,2\n40.5,30.5\n")
         (scratch / "odd" / "fixations" / f"{path.stem}.csv").write_text(points, encoding="utf-8")
     return scratch / "odd"
 
