@@ -29,6 +29,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -623,6 +624,9 @@ def _entry_of(line: bytes) -> tuple[str, dict, bool]:
 _NO_LINE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 # %% ../nbs/01_files.ipynb #6d986d11
+_RECENT = 1000                         # items of a journal that stay in memory
+
+
 class Journal:
     """What is known of each item of a folder: a file of JSON lines, `{"id": …, …}`, the last line of an id counting.
 
@@ -634,6 +638,7 @@ class Journal:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._places: dict[str, int] = {}              # where in the file the last line of an item begins
+        self._recent = OrderedDict[str, dict]()        # what was asked of last, at most `_RECENT` items
         self._whole = 0                                # bytes of the file that are complete lines
         self._file: BinaryIO | None = None
         if self.path.exists():
@@ -666,13 +671,21 @@ class Journal:
         """
         if (place := self._places.get(id)) is None:
             return None
+        if (known := self._recent.get(id)) is not None:
+            return known
         try:
             with disk_errors(self.path), open_file(self.path) as lines:
                 lines.seek(place)
                 named, entry, is_whole = _entry_of(lines.readline())
         except (*_NO_LINE, FileNotFoundError):
             return None
-        return entry if is_whole and named == id else None
+        if not is_whole or named != id:
+            return None
+        if self._places.get(id) == place:              # it was not put meanwhile
+            self._recent[id] = entry
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+        return entry
 
     def put(self, id: str, **entry: Any) -> None:
         "Append what is now true of an item; a kill after this cannot lose it."
@@ -691,6 +704,7 @@ class Journal:
                     self._file.truncate(self._whole)
                 raise
         self._places[id] = self._whole
+        self._recent.pop(id, None)
         self._whole += len(line)
 
     def close(self) -> None:
