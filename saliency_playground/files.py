@@ -664,6 +664,14 @@ class Journal:
         "The items of which the journal says anything."
         return list(self._places)
 
+    def items(self) -> Iterator[tuple[str, dict]]:
+        "Each item and what the journal says of it, in one reading of the file."
+        if self._places:
+            with disk_errors(self.path), open_file(self.path) as lines:
+                for id, place in sorted(self._places.items(), key=lambda item: item[1]):
+                    lines.seek(place)
+                    yield id, _entry_of(lines.readline())[1]
+
     def get(self, id: str) -> dict | None:
         """What the journal says of an item, None if nothing, or if the file is gone or another by now.
 
@@ -721,8 +729,8 @@ def remember_in(path: str | Path) -> Iterator[None]:
     path: the journal's; it is made when there is something to keep. One thread at a time.
     """
     notes = Journal(path)
-    for place in notes.ids():
-        if {"stamp", "digest"} <= (entry := notes.get(place) or {}).keys():
+    for place, entry in notes.items():
+        if {"stamp", "digest"} <= entry.keys():
             _known.setdefault(place, (entry["stamp"], entry["digest"]))
     _notes.append(notes)
     try:
