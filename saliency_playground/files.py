@@ -670,7 +670,10 @@ class Journal:
             with disk_errors(self.path), open_file(self.path) as lines:
                 for id, place in sorted(self._places.items(), key=lambda item: item[1]):
                     lines.seek(place)
-                    yield id, _entry_of(lines.readline())[1]
+                    with suppress(*_NO_LINE):          # another process has written there
+                        named, entry, is_whole = _entry_of(lines.readline())
+                        if is_whole and named == id:
+                            yield id, entry
 
     def get(self, id: str) -> dict | None:
         """What the journal says of an item, None if nothing, or if the file is gone or another by now.
