@@ -7,7 +7,6 @@ __all__ = ['MOST_READS', 'recipe', 'source_digest', 'is_own', 'look_at', 'change
            'Watch', 'read_stored_prediction', 'is_made_by']
 
 # %% ../nbs/35_predictions.ipynb #e35b6367
-import io
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -354,14 +353,12 @@ def read_stored_prediction(folder: str | Path, image_id: str,
     folder = Path(folder)
     entry = (journal or files.Journal(folder/"images.jsonl")).get(image_id) or {}
     path = files.path_inside(folder, image_id, ".npy")
+    if not entry.get("key") or not entry.get("checksum"):
+        return None
     try:
-        content = files.read_bytes(path)
+        return Prediction(files.read_written_array(path, entry["checksum"]), entry["kind"])
     except (OSError, InputError):
         return None
-    if not entry.get("key") or files.checksum(content) != entry.get("checksum"):
-        return None
-    values = files.read_array(io.BytesIO(content))
-    return Prediction(values, entry["kind"]) if isinstance(values, np.ndarray) else None
 
 # %% ../nbs/35_predictions.ipynb #7cbfc33d
 def is_made_by(entry: dict, recipe_digest: str) -> bool:
