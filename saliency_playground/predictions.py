@@ -229,15 +229,15 @@ class PredictionStore:
         self.journal.put(image_id, **entry | {"written": _size_and_time(path)})
 
     def put(self, image_id: str, key: str, prediction: Prediction, image_digest: str,
-            seconds: float | None = None, reads: Mapping[str, str] | None = None) -> None:
-        """Keep a prediction, how long it took, and what was read for it.
+            seconds: float | None = None, reads: Mapping[str, str] | None = None, **facts: Any) -> None:
+        """Keep a prediction, how long it took, what was read for it, and facts about it that its entry shall hold.
 
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         self._begin(image_id)
         content = files.array_bytes(prediction.values)
         path = files.write_bytes(self.path(image_id), content, durable=False)   # its digest is checked at every reading
-        more = {"reads": dict(reads)} if reads else {}
+        more = facts | ({"reads": dict(reads)} if reads else {})
         self.journal.put(image_id, key=key, kind=prediction.kind, checksum=files.checksum(content), image=image_digest,
                          weights=self.fingerprint(image_id), seconds=seconds, written=_size_and_time(path), **more)
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import files, heatmaps, images, metrics
+from .. import files, heatmaps, images, metrics, prediction_checks
 from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, Finding, InputError, RunError, count_of, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
@@ -151,15 +151,20 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         return
     if task.needs_row:
         result.scores, result.observers = measure(cell, inputs, prediction)
-        kept = (cell.store.journal.get(task.item.image_id) or {}) if cell.config.cache_predictions else {}
-        asked = {"second": kept["second"]} if "second" in kept else {}
-        result.facts = prediction_facts(prediction) | inputs.truth | asked
+        result.facts = _facts(cell, task.item.image_id, prediction) | inputs.truth
     if task.figures:
         settings, paths = cell.config.heatmaps_png, cell.figure_paths(task.item.image_id)
         heat = heatmaps.draw_heatmap(prediction.density(), settings.normalize, settings.colormap)
         for kind in task.figures:
             figure = heat if kind == "heatmap" else heatmaps.overlay(inputs.sample.image, heat, settings.alpha)
             result.figures[paths[kind]] = images.png_bytes(figure, drawn_from=cell.figure_key(task))
+
+
+def _facts(cell: Cell, image_id: str, prediction: Prediction) -> dict[str, Any]:
+    "The facts of a prediction, as they are kept with it or found now, and how far a second answer was from it."
+    kept = (cell.store.journal.get(image_id) or {}) if cell.config.cache_predictions else {}
+    facts = kept["facts"] if kept.get("facts_code") == _facts_code() else prediction_facts(prediction)
+    return facts | ({"second": kept["second"]} if "second" in kept else {})
 
 
 def _why_none(cell: Cell, task: Task) -> str:
@@ -234,7 +239,14 @@ def _keep(result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None
             prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only,
             figures=tuple(cell.figure_paths(item.image_id)))
     if cell.config.cache_predictions:
-        cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads)
+        facts = {"facts": prediction_facts(result.prediction), "facts_code": _facts_code()}
+        cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads, **facts)
+
+
+@functools.cache
+def _facts_code() -> str:
+    "A digest of the code that finds facts of predictions: those that other code found are not read."
+    return files.sha256(prediction_checks.__file__)
 
 
 def _copy(sample: Sample) -> Sample:
