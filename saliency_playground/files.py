@@ -222,7 +222,7 @@ def regular_file(path: str | Path) -> Path:
         raise
     if what := next((word for is_it, word in _NO_FILES.items() if is_it(mode)), ""):
         raise InputError(f"{path} is {what}, not a file. Save what it gives as a file, and name that.")
-    return Path(path)
+    return path if isinstance(path, Path) else Path(path)
 
 
 def open_file(path: str | Path) -> io.BufferedReader:
@@ -657,7 +657,8 @@ class Journal:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._places: dict[str, int] = {}              # where in the file the last line of an item begins
-        self._recent = OrderedDict[str, dict]()        # what was asked of last, at most `_RECENT` items
+        self._recent = OrderedDict[str, dict]()        # what the lines say that were read or written last
+        self._lock = threading.Lock()                  # of the two
         self._whole = 0                                # bytes of the file that are complete lines
         self._file: BinaryIO | None = None
         if self.path.exists():
@@ -671,13 +672,22 @@ class Journal:
                 break                                  # torn by a kill or a full disk
             place, self._whole = self._whole, self._whole + len(line)
             try:
-                id, _, is_whole = _entry_of(line)
+                id, entry, is_whole = _entry_of(line)
                 if is_whole:
                     self._places[id] = place
+                    self._keep(id, entry)
                 else:
                     self._places.pop(id, None)
+                    self._recent.pop(id, None)
             except _NO_LINE:
                 continue
+
+    def _keep(self, id: str, entry: dict) -> None:
+        "Have what an item's last line says in memory, and forget what has been there longest."
+        self._recent.pop(id, None)
+        self._recent[id] = entry
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
 
     def ids(self) -> list[str]:
         "The items of which the journal says anything."
@@ -699,9 +709,9 @@ class Journal:
 
         Raises OSError if the disk does not give it.
         """
-        if (place := self._places.get(id)) is None:
-            return None
-        if (known := self._recent.get(id)) is not None:
+        with self._lock:
+            place, known = self._places.get(id), self._recent.get(id)
+        if place is None or known is not None:
             return known
         try:
             with disk_errors(self.path), open_file(self.path) as lines:
@@ -711,10 +721,9 @@ class Journal:
             return None
         if not is_whole or named != id:
             return None
-        if self._places.get(id) == place:              # it was not put meanwhile
-            self._recent[id] = entry
-        if len(self._recent) > _RECENT:
-            self._recent.popitem(last=False)
+        with self._lock:
+            if self._places.get(id) == place:          # it was not put meanwhile
+                self._keep(id, entry)
         return entry
 
     def put(self, id: str, **entry: Any) -> None:
@@ -733,8 +742,9 @@ class Journal:
                 with suppress(OSError):
                     self._file.truncate(self._whole)
                 raise
-        self._places[id] = self._whole
-        self._recent.pop(id, None)
+        with self._lock:
+            self._places[id] = self._whole
+            self._keep(id, _entry_of(line)[1])         # as it would be read
         self._whole += len(line)
 
     def close(self) -> None:
