@@ -1,0 +1,15 @@
+"""Where the eye goes next, and how alike two paths of fixations are: pure functions on arrays."""
+from .distances import dtw, eyeanalysis, frechet, hausdorff, mannan, mannan_index, scaled_time_delay, time_delay
+from .next_fixation import FixationScores, at_fixation, mean_over
+from .recurrences import Recurrence, recurrence, self_recurrence
+from .saccades import MultiMatch, Simplification, multimatch
+from .strings import (
+    Clusters,
+    fixation_clusters,
+    fixation_edit_distance,
+    quantile_edges,
+    scanmatch,
+    sequence_score,
+    string_edit,
+    subsmatch,
+)
