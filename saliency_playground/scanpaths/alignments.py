@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['as_path', 'durations', 'distances', 'loop', 'warp', 'way_back', 'align']
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #bd018a2c
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #bf0970e8
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from .. import maps
 from ..errors import InputError
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #4798b0cc
-def as_path(path: ArrayLike, what: str = "path") -> np.ndarray:
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #9d4d73ab
+def as_path(path: ArrayLike, what: str = "the path") -> np.ndarray:
     """Check a path and return it as float64 (n, 2) or (n, 3).
 
     path: n rows x, y in pixels, 0-based, in the order they were looked at, or x, y, duration in ms; n may be 0.
@@ -29,13 +29,13 @@ def as_path(path: ArrayLike, what: str = "path") -> np.ndarray:
         path = path.reshape(0, path.shape[1] if path.ndim == 2 and path.shape[1] in (2, 3) else 2)
     if path.ndim != 2 or path.shape[1] not in (2, 3):
         turned = " Transpose it." if path.ndim == 2 and path.shape[0] in (2, 3) else ""
-        raise InputError(f"a {what} is an array of n rows x, y or x, y, duration, got the shape {path.shape}.{turned}")
+        raise InputError(f"{what} is an array of n rows x, y or x, y, duration, got the shape {path.shape}.{turned}")
     if not np.isfinite(path[:, :2]).all():
         first = int(np.argmax(~np.isfinite(path[:, :2]).all(axis=1)))
-        raise InputError(f"fixation {first} of the {what} lies nowhere: x={path[first, 0]}, y={path[first, 1]}. "
+        raise InputError(f"fixation {first} of {what} lies nowhere: x={path[first, 0]}, y={path[first, 1]}. "
                          "Leave it out.")
     if (path[:, 2:] < 0).any():
-        raise InputError(f"a duration of the {what} is below 0. Durations are milliseconds; leave the column out if "
+        raise InputError(f"a duration of {what} is below 0. Durations are milliseconds; leave the column out if "
                          "they are not known.")
     return path
 
@@ -50,12 +50,12 @@ def durations(path: np.ndarray, what: str) -> np.ndarray:
         raise InputError(f"{what} needs durations: give paths of three columns, x, y and milliseconds.")
     return path[:, 2]
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #d1c63a23
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #c715bcc8
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     "Euclidean distances of the rows of a (n, 2 or more) and b (m, 2 or more), by their first two columns: (n, m)."
     return np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1])
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #56007a9d
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #79dd78b8
 @functools.cache
 def _compiled(function: Callable) -> Callable:
     "A function compiled by Numba, or itself where Numba is missing or does not work."
@@ -70,7 +70,7 @@ def loop(function: Callable) -> Callable:
         return _compiled(function)(*arguments)
     return call
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #ff47725b
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #4d4986fb
 @loop
 def warp(cost: np.ndarray, worst: bool) -> np.ndarray:
     """The cost of the cheapest way from the first cell to every cell, steps down, right or both.
@@ -87,7 +87,7 @@ def warp(cost: np.ndarray, worst: bool) -> np.ndarray:
             table[i + 1, j + 1] = max(before, cost[i, j]) if worst else before + cost[i, j]
     return table
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #0da9a391
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #361770c5
 @loop
 def way_back(table: np.ndarray, down_first: bool) -> np.ndarray:
     """The cells of a cheapest way through a table that `warp` filled, from the first to the last.
@@ -110,7 +110,7 @@ def way_back(table: np.ndarray, down_first: bool) -> np.ndarray:
             j -= 1
     return cells[k:].copy()
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #46ae32bc
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #b90dea07
 @loop
 def align(worth: np.ndarray, gap: float) -> float:
     """The worth of the best alignment of two strings.
