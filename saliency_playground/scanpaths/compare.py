@@ -6,7 +6,7 @@
 __all__ = ['PATH_METRICS', 'PathColumn', 'PathMetric', 'path_metrics', 'compare_pairs', 'without_self', 'pair_mean',
            'normalised_share', 'best_of', 'energy_of', 'energy_score', 'as_distance']
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #b11506e8
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #c921a97b
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ from ..errors import InputError
 from . import distances, recurrences, saccades, strings
 from .alignments import as_path
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #ae3af818
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #4c3d09eb
 class PathColumn(NamedTuple):
     "One column of a table of comparisons."
     name: str
@@ -28,6 +28,7 @@ class PathColumn(NamedTuple):
     equal: float = 0.0                 # what a path scores with itself; NaN where that depends on the path
     symmetric: bool = True             # False: (a, b) is not (b, a)
     timed: bool = False                # True: NaN without durations
+    knows_place: bool = True           # False: one of the paths may be moved, and nothing changes
 
 
 class PathMetric(NamedTuple):
@@ -53,12 +54,12 @@ class PathMetric(NamedTuple):
                  "merged": "{:g}deg/{:g}px/{:g}ms".format(*limits) if limits else "no"}
         return self.definition.format(**self.constants, **shown)
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #7305eed8
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #db52ab38
 def _one(name: str, higher_is_better: bool | None = False, **more: Any) -> tuple[PathColumn]:
     return (PathColumn(name, higher_is_better, **({"equal": 1.0 if higher_is_better else 0.0} | more)),)
 
 
-_MULTIMATCH = tuple(PathColumn(f"mm_{part}", True, 1.0, timed=part == "duration")
+_MULTIMATCH = tuple(PathColumn(f"mm_{part}", True, 1.0, timed=part == "duration", knows_place=part == "position")
                     for part in saccades.MultiMatch._fields)
 _RECURRENCE = (*(PathColumn(part, True, np.nan) for part in ("REC", "DET", "LAM")),
                PathColumn("CORM", None, np.nan, symmetric=False))
@@ -94,7 +95,7 @@ PATH_METRICS = {metric.name: metric for metric in [
                ("size",), {"radius": 0.06, "shortest": 2}),
 ]}
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #494c6cce
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #dc5a0e65
 def path_metrics(metrics: Iterable[str] | Mapping[str, Mapping | None] | None = None) -> dict[str, PathMetric]:
     """The measures asked for, by name.
 
@@ -123,7 +124,7 @@ def _with_constants(name: str, spec: dict[str, Any]) -> PathMetric:
     columns = [column._replace(name=name if alone else f"{name}_{column.name}") for column in metric.columns]
     return metric._replace(columns=metric.columns if name == base else tuple(columns))
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #cb9934f8
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #3bd66522
 def compare_pairs(paths_a: Sequence[ArrayLike], paths_b: Sequence[ArrayLike], size: tuple[int, int],
                   metrics: Iterable[str] | Mapping[str, Mapping | None] | None = None,
                   clusters: strings.Clusters | None = None) -> dict[str, np.ndarray]:
@@ -165,7 +166,7 @@ def _all_pairs(metric: PathMetric, a: list[np.ndarray], b: list[np.ndarray], giv
                 values[i, j] = compare(path, other)
     return values
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #828a9066
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #8a2812ec
 def without_self(values: ArrayLike) -> np.ndarray:
     """A table of all pairs of one list, without those of a path with itself: NaN on the diagonal.
 
@@ -193,7 +194,7 @@ def normalised_share(score: float, chance: float, human: float) -> float:
     """
     return (score - chance) / (human - chance) if human != chance else float("nan")
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #1f0c6f2f
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #b9f1ce34
 def best_of(values: ArrayLike, higher_is_better: bool, count: int) -> float:
     """The expected best of so many comparisons, drawn from each row; then the mean over rows.
 
@@ -214,7 +215,7 @@ def best_of(values: ArrayLike, higher_is_better: bool, count: int) -> float:
             best.append(float(ranked @ ways / math.comb(m, count)))
     return pair_mean(best)
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #88dddd81
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #aa375530
 def energy_of(between: ArrayLike, within: ArrayLike) -> float:
     """The energy score from tables of distances: lower is better.
 
@@ -242,7 +243,7 @@ def energy_score(samples: Sequence[ArrayLike], humans: Sequence[ArrayLike], dist
                        for i, x in enumerate(samples)]).reshape(len(samples), len(samples))
     return energy_of(between, within)
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #2b7d6735
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #4e49bcde
 def as_distance(column: PathColumn, values: ArrayLike) -> np.ndarray:
     """Values of a column as distances: how far they are from what equal paths score.
 

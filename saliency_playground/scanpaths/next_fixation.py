@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FixationScores', 'at_fixation', 'mean_over']
 
-# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #a2c8347a
+# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #63a05a8c
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..metrics import fast, tuebingen
 from ..metrics.table import metric_inputs
 
-# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #5336642a
+# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #d188196e
 class FixationScores(NamedTuple):
     "What single fixations score: a number each, or (n,) arrays for n fixations of one map."
     LL: float | np.ndarray      # bits over a uniform density; NaN for a map that is no density
@@ -46,7 +46,7 @@ def at_fixation(values: ArrayLike, x: ArrayLike, y: ArrayLike, baseline: ArrayLi
               _z_at(np.asarray(inputs["map"]), pixels, values, kind), (below + equal / 2) / values.size)
     return FixationScores(*(float(score[0]) for score in scores) if single else scores)
 
-# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #6207c8dd
+# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #a5f2917b
 def _z_at(values: np.ndarray, pixels: np.ndarray, given: np.ndarray, kind: str) -> np.ndarray:
     "How many standard deviations a map is above its mean at pixels (n,); also checks that a density sums to 1."
     moments = fast.moments(values)
@@ -71,7 +71,7 @@ def _gain(log_p: np.ndarray, baseline: ArrayLike | None, pixels: np.ndarray, sha
                          "uniform density into it.")
     return (log_p - below) / np.log(2)
 
-# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #17b1618d
+# %% ../../nbs/15_scanpaths/01_next_fixation.ipynb #e5c5c2af
 def mean_over(values: ArrayLike, groups: ArrayLike | None = None) -> float:
     """The mean of scores, or the mean of the means of groups: over fixations, over paths, over images.
 

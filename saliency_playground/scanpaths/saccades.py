@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Saccades', 'saccades', 'MultiMatch', 'Simplification', 'multimatch', 'simplified']
 
-# %% ../../nbs/15_scanpaths/03_saccades.ipynb #07decd7e
+# %% ../../nbs/15_scanpaths/03_saccades.ipynb #b5a5822c
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from ..errors import InputError
 from .alignments import as_path, distances, warp, way_back
 
-# %% ../../nbs/15_scanpaths/03_saccades.ipynb #9661a871
+# %% ../../nbs/15_scanpaths/03_saccades.ipynb #70bd4f32
 class Saccades(NamedTuple):
     "A path as its saccades."
     start: np.ndarray           # (k, 2) pixels
@@ -41,7 +41,7 @@ def saccades(path: ArrayLike) -> Saccades:
     duration = path[:, 2] if path.shape[1] == 3 else np.full(len(path), np.nan)
     return Saccades(path[:-1, :2], np.diff(path[:, :2], axis=0), duration)
 
-# %% ../../nbs/15_scanpaths/03_saccades.ipynb #781057cb
+# %% ../../nbs/15_scanpaths/03_saccades.ipynb #07e389a6
 class MultiMatch(NamedTuple):
     "How alike two paths are, up to 1; NaN where it is not defined."
     vector: float
@@ -75,11 +75,12 @@ def multimatch(a: ArrayLike, b: ArrayLike, size: tuple[int, int], simplify: Simp
     cost = distances(u.vector, v.vector)
     cost[0, 0] = 0                                                                  # every way begins here
     table = warp(cost, False)
-    ways = [way_back(table, down_first) for down_first in (True, False)]
-    medians = [np.median(_differences(u, v, way, float(np.hypot(*size))), axis=1) for way in ways]
-    return MultiMatch(*(1 - (medians[0] + medians[1]) / 2).tolist())
+    way, other = way_back(table, True), way_back(table, False)
+    medians = [np.median(_differences(u, v, cells, float(np.hypot(*size))), axis=1)
+               for cells in ([way] if np.array_equal(way, other) else [way, other])]
+    return MultiMatch(*(1 - np.mean(medians, axis=0)).tolist())
 
-# %% ../../nbs/15_scanpaths/03_saccades.ipynb #e9a1b3d7
+# %% ../../nbs/15_scanpaths/03_saccades.ipynb #5b86a6df
 def _differences(u: Saccades, v: Saccades, way: np.ndarray, diagonal: float) -> np.ndarray:
     "The five differences of every pair of a way (k, 2): (5, k)."
     i, j = way.T
@@ -92,7 +93,7 @@ def _differences(u: Saccades, v: Saccades, way: np.ndarray, diagonal: float) -> 
                      np.abs(u.length[i] - v.length[j]) / diagonal, np.hypot(*(u.start[i] - v.start[j]).T) / diagonal,
                      waited])
 
-# %% ../../nbs/15_scanpaths/03_saccades.ipynb #45d7216d
+# %% ../../nbs/15_scanpaths/03_saccades.ipynb #d1a62f7e
 def simplified(path: Saccades, limits: Simplification) -> Saccades:
     """Saccades of which small ones have been put together, until no more can be.
 
@@ -113,7 +114,7 @@ def simplified(path: Saccades, limits: Simplification) -> Saccades:
         if len(path.vector) == before:
             return path
 
-# %% ../../nbs/15_scanpaths/03_saccades.ipynb #4fe6c164
+# %% ../../nbs/15_scanpaths/03_saccades.ipynb #dde95c77
 def _joined(path: Saccades, joins: np.ndarray) -> Saccades:
     "One pass from the front: a saccade that `joins` (k,) marks is added to the next; the last to the one before."
     start, duration, i, last = [], [], 0, len(joins) - 1
