@@ -57,8 +57,13 @@ def _adopt_image(cell: Cell, want: Task, other: Cell, have: Task) -> int:
 # %% ../../nbs/40_bench/08_shards.ipynb #87d8395f
 def _adopt_fits(dataset_as: str, config: Config, others: Sequence[Config]) -> None:
     "Take over what the ceilings of other runs have fitted to a dataset."
+    _adopt_lines(Path(".fits", f"{dataset_as}.jsonl"), config, others)
+
+
+def _adopt_lines(journal: Path, config: Config, others: Sequence[Config]) -> None:
+    "Take over the lines that a journal of a run lacks. journal: its path in an output_dir."
     def opened(config: Config) -> Any:
-        return closing(files.Journal(Path(config.output_dir, ".fits", f"{dataset_as}.jsonl")))
+        return closing(files.Journal(Path(config.output_dir, journal)))
     with opened(config) as mine:
         for other in others:
             with opened(other) as theirs:
@@ -77,6 +82,7 @@ def _adopt_all(cells: Sequence[Cell], others: Sequence[Config], quiet: bool | No
                              items=[item for item in cell.items if item.i in range(*other.part.indices(item.i + 1))])
                      for other in others]
             adopt(replace(cell, config=cell.config.model_copy(update=kept)), there)
+            _adopt_lines(Path(".next", f"{cell.name}.jsonl"), cell.config, others)
             bar.update()
 
 # %% ../../nbs/40_bench/08_shards.ipynb #e4be5b1a
