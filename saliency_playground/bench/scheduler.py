@@ -9,20 +9,23 @@ __all__ = ['ONE_AT_A_TIME', 'compute_shard', 'compute_all', 'run_scheduled']
 import json
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from itertools import count
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
 from ..progress import progress
 from ..reads import ignore_other_threads
-from .config import SHARDS, Config, Scheduler, load_config, missing_inputs
+from .config import SHARDS, Config, Scheduler, in_shard, load_config, missing_inputs
 from .results import RunResult
-from .run import run
+from .run import refuse_early, run
 from .shards import merge, run_shard
 from saliency_playground.errors import (
     InputError,
@@ -64,15 +67,20 @@ def _nothing() -> None:
 @contextmanager
 def _processes(settings: Scheduler, folder: Path) -> Iterator[_Engine]:
     "A pool of processes on this machine."
-    pool = ProcessPoolExecutor(settings.workers, multiprocessing.get_context("spawn"), _end_with_parent)
-    with pool:
-        yield lambda function, calls: [pool.submit(function, *call) for call in calls], _nothing
+    context = multiprocessing.get_context("spawn")
+    wanted, hold = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(settings.workers, context, _end_with, (wanted,)) as pool:
+        try:
+            yield lambda function, calls: [pool.submit(function, *call) for call in calls], _nothing
+        except BaseException:
+            hold.close()                                 # or it would be waited for what they are at
+            raise
 
 
-def _end_with_parent() -> None:
-    "Have this process end when the one that started it has ended."
+def _end_with(wanted: Connection) -> None:
+    "Have this process end when the other end of a pipe is closed, or the process that started it has ended."
     def watch() -> None:
-        multiprocessing.parent_process().join()          # type: ignore[union-attr] # a worker has one
+        wait([wanted, multiprocessing.parent_process().sentinel])      # type: ignore[union-attr] # a worker has one
         os._exit(1)
     Thread(target=watch, daemon=True).start()
 
@@ -108,8 +116,28 @@ def _dask(settings: Scheduler, folder: Path) -> Iterator[_Engine]:
                                "leave `address` out.") from error
             raise InputError(f"scheduler: dask: {said}. Look at `options`, which are those of Dask's LocalCluster."
                              ) from error
-        tend = _nothing if settings.address else lambda: place.scale(n_workers)
+        tend = (lambda: place.scale(n_workers)) if n_workers else _tell_if_alone(client)
         yield lambda function, calls: [client.submit(function, *call, pure=False) for call in calls], tend
+
+
+def _tell_if_alone(client: Any) -> Callable[[], None]:
+    "What looks now and then whether a Dask scheduler has workers, and says so each time that it has none any more."
+    calls, told = count(), False
+
+    def look() -> None:
+        nonlocal told
+        if next(calls) % 20:
+            return
+        try:
+            alone = not client.nthreads()
+        except Exception:                                # the scheduler is gone, which the jobs will tell
+            return
+        address = client.scheduler.address
+        if alone and not told:
+            print(f"the Dask scheduler at {address} has no worker; waiting for one, which `dask worker {address} "
+                  "--nthreads 1` starts (Ctrl-C ends the waiting)", file=sys.stderr)
+        told = alone
+    return look
 
 
 def _first_cause(error: Exception) -> Exception:
@@ -185,9 +213,10 @@ def run_scheduled(config: Config | str | Path | dict, strict: bool = False, quie
     settings = config.scheduler
     if config.shard is not None or settings.kind is None:
         return run(config, strict, quiet)
-    sent, count = _task_of(config), settings.shards or settings.workers
-    shards = [f"{number}/{count}" for number in range(1, count + 1)]
-    with progress(count, f"shards by {settings.kind}", unit="shard", quiet=quiet) as bar:
+    sent, n_shards = _task_of(config), settings.shards or settings.workers
+    shards = [f"{number}/{n_shards}" for number in range(1, n_shards + 1)]
+    refuse_early(in_shard(config, shards[0]), quiet)
+    with progress(n_shards, f"shards by {settings.kind}", unit="shard", quiet=quiet) as bar:
         def answered(shard: str, refused: str) -> None:
             if refused:
                 raise RunError(f"shard {shard}: {refused}")
@@ -197,7 +226,7 @@ def run_scheduled(config: Config | str | Path | dict, strict: bool = False, quie
     if lost:
         raise RunError(f"the workers of shards {', '.join(lost)} were killed or broke {settings.retries + 1} times in "
                        f"a row: {next(iter(lost.values()))} Look at their memory; the same command goes on.")
-    return merge(config, count, strict, quiet)
+    return merge(config, n_shards, strict, quiet)
 
 
 def _task_of(config: Config) -> dict:
