@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['SMALL', 'normalize_map', 'normalize_log_density', 'check_log_density', 'resize', 'pixels', 'counts', 'gaussian_blur',
-           'product', 'compiled_loops', 'density', 'aspect_misfit', 'aspect_fault', 'unpadded', 'check_aspect',
-           'is_framed', 'default_sigma', 'aggregate_maps']
+           'product', 'compiled_loops', 'without_numba', 'density', 'aspect_misfit', 'aspect_fault', 'unpadded',
+           'check_aspect', 'is_framed', 'default_sigma', 'aggregate_maps']
 
 # %% ../nbs/09_maps.ipynb #151a2039
 import functools
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 
 import numpy as np
@@ -229,6 +231,19 @@ def compiled_loops() -> ModuleType | None:
         return None
     return compiled
 
+
+_LOADS_NUMBA = ContextVar("_LOADS_NUMBA", default=True)
+
+
+@contextmanager
+def without_numba() -> Iterator[None]:
+    "While this lasts, `density` leaves Numba alone: loading it takes as long as NumPy does for a hundred maps."
+    token = _LOADS_NUMBA.set(False)
+    try:
+        yield
+    finally:
+        _LOADS_NUMBA.reset(token)
+
 # %% ../nbs/09_maps.ipynb #71c04e4e
 def _inside(bell: np.ndarray, at: np.ndarray, length: int) -> np.ndarray:
     "How much of the bell around each position `at` lies in 0 … length−1."
@@ -252,7 +267,7 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
         return blurred / blurred.sum()
     order, blurred = np.argsort(rows), np.zeros(size)
     total = _inside(bell, rows, height) @ _inside(bell, columns, width)
-    loops = compiled_loops() if blurred.size >= SMALL else None
+    loops = compiled_loops() if blurred.size >= SMALL and _LOADS_NUMBA.get() else None
     (loops.splat if loops else _splat)(rows[order], columns[order], np.full(len(rows), 1 / total), bell, bell, blurred)
     return blurred
 
