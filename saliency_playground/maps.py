@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['SMALL', 'normalize_map', 'normalize_log_density', 'check_log_density', 'resize', 'pixels', 'counts', 'gaussian_blur',
-           'product', 'compiled_loops', 'density', 'density_without', 'aspect_misfit', 'aspect_fault', 'unpadded',
-           'check_aspect', 'is_framed', 'default_sigma', 'aggregate_maps']
+           'product', 'compiled_loops', 'without_numba', 'density', 'density_without', 'aspect_misfit', 'aspect_fault',
+           'unpadded', 'check_aspect', 'is_framed', 'default_sigma', 'aggregate_maps']
 
 # %% ../nbs/09_maps.ipynb #151a2039
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 
 import numpy as np
@@ -241,6 +243,19 @@ def compiled_loops() -> ModuleType | None:
         return None
     return compiled
 
+
+_LOADS_NUMBA = ContextVar("_LOADS_NUMBA", default=True)
+
+
+@contextmanager
+def without_numba() -> Iterator[None]:
+    "While this lasts, `density` leaves Numba alone: loading it takes as long as NumPy does for a hundred maps."
+    token = _LOADS_NUMBA.set(False)
+    try:
+        yield
+    finally:
+        _LOADS_NUMBA.reset(token)
+
 # %% ../nbs/09_maps.ipynb #71c04e4e
 def _inside(bell: np.ndarray, at: np.ndarray, length: int) -> np.ndarray:
     "How much of the bell around each position `at` lies in 0 … length−1."
@@ -250,7 +265,7 @@ def _inside(bell: np.ndarray, at: np.ndarray, length: int) -> np.ndarray:
 
 def _add_bells(rows: np.ndarray, columns: np.ndarray, weight: float, bell: np.ndarray, onto: np.ndarray) -> None:
     "Add a bell on each of n pixels, times a weight, to a map (height, width)."
-    order, loops = np.argsort(rows), compiled_loops() if onto.size >= SMALL else None
+    order, loops = np.argsort(rows), compiled_loops() if onto.size >= SMALL and _LOADS_NUMBA.get() else None
     (loops.splat if loops else _splat)(rows[order], columns[order], np.full(len(rows), weight), bell, bell, onto)
 
 
