@@ -313,9 +313,13 @@ def check_aspect(values: np.ndarray, size: tuple[int, int], what: str = "the map
     raise InputError(f"{what} has the shape {values.shape}, the image (height, width) {tuple(size)}: {fault}")
 
 # %% ../nbs/09_maps.ipynb #4c0d7601
-def is_framed(values: np.ndarray) -> bool:
-    "Whether values, (height, width), are brightest along nine tenths of their four edges, and not the same everywhere."
-    largest, least = float(values.max()), float(values.min())
+def is_framed(values: np.ndarray, least: float | None = None, largest: float | None = None) -> bool:
+    """Whether values are brightest along nine tenths of their four edges, and not the same everywhere.
+
+    values: (height, width). least, largest: of them, where they are known already.
+    """
+    least = float(values.min()) if least is None else least
+    largest = float(values.max()) if largest is None else largest
     edges = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     return largest > least and float(np.mean(edges >= largest - 0.02 * (largest - least))) >= 0.9
 
