@@ -236,7 +236,12 @@ class RunResult:
     @property
     def n_errors(self) -> int:
         "How many images failed, counted once a cell."
-        return sum(len(result.errors) for result in [*self.cells, *self.next_fixations])
+        return sum(map(len, self._errors))
+
+    @property
+    def _errors(self) -> list[dict[str, str]]:
+        "The errors of each cell, and of its next fixations, by image id."
+        return [*(cell.errors for cell in self.cells), *(each.errors for each in self.next_fixations)]
 
     @property
     def datasets(self) -> dict[str, list[CellResult]]:
@@ -270,8 +275,7 @@ class RunResult:
             lines.append("Next fixations scored: those of "
                          f"{count_of(sum(result.n_scored for result in self.next_fixations), 'image')}, once a cell.")
         if self.n_errors:
-            message, times = Counter(error for t in [*self.cells, *self.next_fixations]
-                                     for error in t.errors.values()).most_common(1)[0]
+            message, times = Counter(error for errors in self._errors for error in errors.values()).most_common(1)[0]
             lines.append(f"{count_of(self.n_errors, 'image')} failed (counted once a cell), {times} of them: "
                          f"{message}\n  all of "
                          f"them: {self.output_dir/'errors.csv'}")
