@@ -146,7 +146,7 @@ class Scheduler(Block):
     def _of_kind(cls, data: Any) -> Any:
         return {"kind": data} if isinstance(data, str) else data
 
-# %% ../../nbs/40_bench/01_config.ipynb #665aacc3
+# %% ../../nbs/40_bench/01_config.ipynb #b62054e0
 class Scanpaths(Block):
     "The block `scanpaths`: models asked where the next fixation goes, after each history of each observer."
     next: bool = Field(False, description="score every next fixation, too: LL, IG, NSS, AUC")
