@@ -7,7 +7,7 @@ __all__ = ['DVA_SCALES', 'SIDE_SCALES', 'MOST_PIXELS', 'DATASETS', 'TINY_SIDES',
            'DatasetSettings', 'dataset_number', 'MSDBHead', 'enlarge', 'finalize', 'DeepGazeMSDB', 'on_grid', 'fuse',
            'deepgaze_msdb']
 
-# %% ../../nbs/33_deepgaze/08_msdb.ipynb #38a5b848
+# %% ../../nbs/33_deepgaze/08_msdb.ipynb #70c5c825
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from .msdb_backbones import ClipTrunk, DinoTrunk
 from .network import check_inputs
 from .readout import gaussian_blur, saliency_network
 
-# %% ../../nbs/33_deepgaze/08_msdb.ipynb #6533eee6
+# %% ../../nbs/33_deepgaze/08_msdb.ipynb #46b33e66
 DVA_SCALES = (5.0, 10.0, 17.5, 24.0, 30.0)               # pixels per degree
 SIDE_SCALES = (128, 256, 512, 768, 1024)                 # pixels of the longer side
 MOST_PIXELS = 4096                                       # of a side that is asked for; a screen of 137 degrees at 30
@@ -40,7 +40,7 @@ def scaled_sizes(size: tuple[int, int], px_per_dva: float,
     factors = [scale / px_per_dva for scale in DVA_SCALES] + [side / max(size) for side in sides]
     return [scaled_size(size, factor) for factor in factors]
 
-# %% ../../nbs/33_deepgaze/08_msdb.ipynb #2162f050
+# %% ../../nbs/33_deepgaze/08_msdb.ipynb #517ce5cc
 def check_scales(size: tuple[int, int], px_per_dva: float, sides: Sequence[int] = SIDE_SCALES) -> None:
     """Raise ValueError, with the sum, for an image of (height, width) that cannot be looked at at all ten sizes.
 
@@ -69,7 +69,7 @@ def check_scales(size: tuple[int, int], px_per_dva: float, sides: Sequence[int] 
                          f"nothing is left, it needs {fewest}. Crop it: a side may be {side / (fewest - 1):.3g} times "
                          "as long as the other.")
 
-# %% ../../nbs/33_deepgaze/08_msdb.ipynb #2d66bdf1
+# %% ../../nbs/33_deepgaze/08_msdb.ipynb #4469358c
 DATASETS = ("mit1003", "cat2000", "coco_freeview", "daemons", "figrim")
 
 
@@ -95,7 +95,7 @@ def dataset_number(name: str | None) -> int | None:
                          f"{', '.join(DATASETS)}, or none of them.")
     return DATASETS.index(plain)
 
-# %% ../../nbs/33_deepgaze/08_msdb.ipynb #4c3fcb60
+# %% ../../nbs/33_deepgaze/08_msdb.ipynb #c3f8a90f
 class _ScaleWeights(nn.Module):
     "What the ten sizes count for each of five datasets, before they are brought to a sum of 1: logarithms."
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ def finalize(priority: Tensor, center_bias: Tensor, settings: DatasetSettings, p
                            size=center_bias.shape[1:])[:, 0]
     return values - values.logsumexp((1, 2), keepdim=True)
 
-# %% ../../nbs/33_deepgaze/08_msdb.ipynb #890b06d5
+# %% ../../nbs/33_deepgaze/08_msdb.ipynb #7dbbeb3f
 class DeepGazeMSDB(nn.Module):
     """The network, random. clip, dinov2: its backbones, see `msdb_backbones`. sides: for tests, other than published.
 
@@ -192,7 +192,17 @@ class DeepGazeMSDB(nn.Module):
         size = image.shape[2], image.shape[3]
         check_scales(size, px_per_dva, self.sides)
         for scaled in scaled_sizes(size, px_per_dva, self.sides):
-            yield self.taps(F.interpolate(image.float(), size=scaled, mode="bicubic"))
+            with torch.no_grad():
+                maps = self.taps(F.interpolate(image.float(), size=scaled, mode="bicubic"))
+            yield maps
+
+    def log_density(self, maps: Iterable[Sequence[Tensor]], center_bias: Tensor, px_per_dva: float,
+                    settings: DatasetSettings) -> Tensor:
+        """The natural-log density (1, H, W) of one image from what `scale_taps` gives of it, and its center bias."""
+        size = center_bias.shape[1], center_bias.shape[2]
+        with torch.no_grad():
+            fused = fuse(maps, settings.scale_weights, scaled_size(size, 1 / 8))
+        return finalize(self.head.priority_map(fused, size), center_bias.float(), settings, px_per_dva)
 
     def forward(self, image: Tensor, center_bias: Tensor, px_per_dva: float | Sequence[float],
                 dataset: int | None | Sequence[int | None | DatasetSettings] = None) -> Tensor:
@@ -204,15 +214,12 @@ class DeepGazeMSDB(nn.Module):
         for as many numbers as there are no images.
         """
         check_inputs(image, center_bias)
-        size, biases = (image.shape[2], image.shape[3]), center_bias.float().expand(len(image), -1, -1)
-        results = []
+        biases, results = center_bias.expand(len(image), -1, -1), []
         for i, (degrees, which) in enumerate(zip(_for_each(px_per_dva, len(image), "px_per_dva"),
                                                  _for_each(dataset, len(image), "dataset"), strict=True)):
             settings = which if isinstance(which, DatasetSettings) else self.head.settings(which)
-            with torch.no_grad():
-                maps = self.scale_taps(image[i:i + 1], float(degrees))
-                fused = fuse(maps, settings.scale_weights, scaled_size(size, 1 / 8))
-            results.append(finalize(self.head.priority_map(fused, size), biases[i:i + 1], settings, float(degrees)))
+            maps = self.scale_taps(image[i:i + 1], float(degrees))
+            results.append(self.log_density(maps, biases[i:i + 1], float(degrees), settings))
         return torch.cat(results)
 
 
@@ -239,7 +246,7 @@ def _for_each(values: Any, n: int, what: str) -> list:
                          "one.")
     return listed
 
-# %% ../../nbs/33_deepgaze/08_msdb.ipynb #0ad36a83
+# %% ../../nbs/33_deepgaze/08_msdb.ipynb #dac04cb2
 TINY_SIDES = (48, 64, 96, 128, 192)
 
 
