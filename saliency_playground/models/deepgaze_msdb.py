@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DeepGazeMSDB']
 
-# %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #ff33ea5c
+# %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #e7f59891
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,6 +18,7 @@ from torch import nn
 from .. import files, weights
 from ..core import Prediction, Sample, digest_property
 from ..deepgaze import msdb, msdb_files
+from ..deepgaze.center_bias import log_center_bias
 from ..deepgaze.msdb_slot import Slot
 from ..errors import InputError
 from ..registry import register
@@ -33,7 +34,7 @@ from saliency_playground.models.torch_base import (
     training_images,
 )
 
-# %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #e2648e2b
+# %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #a88b540c
 @dataclass(kw_only=True, eq=False, repr=False)
 class _ThreeFiles(WithCenterBias):
     "Where DeepGaze MSDB comes from: the file of what was trained, and those of two backbones."
@@ -122,7 +123,7 @@ class _ThreeFiles(WithCenterBias):
         return (f"{path} was fitted to another head (sha256 {trained_for[:12]}…), says run.json beside it, and this "
                 f"one has {head[:12]}…. Name with weights_path the one that it was fitted to.")
 
-# %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #6201c99b
+# %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #65ffd244
 @register("model", "deepgaze_msdb", extra="torch")
 @dataclass(kw_only=True, eq=False, repr=False)
 class DeepGazeMSDB(_ThreeFiles):
@@ -167,37 +168,47 @@ class DeepGazeMSDB(_ThreeFiles):
         slot.requires_grad_(False).check(path)
         return slot.settings(head)
 
-    def density(self, image: np.ndarray, px_per_dva: float | None) -> np.ndarray:
-        """The log density (h, w) of an image (h, w, 3) uint8 with so many pixels per degree.
-
-        Raises ValueError where it is not known, or cannot be: see `msdb.check_scales`.
-        """
+    def degrees(self, sample: Sample) -> float:
+        "Pixels per degree of a sample: its own, else the option's. Raises ValueError where neither is known."
+        px_per_dva = sample.px_per_dva or self.px_per_dva
         if not px_per_dva:
             raise InputError("DeepGaze MSDB needs to know how many pixels of the image one degree of visual angle has. "
                              "Give px_per_dva to the dataset or to the model: width of the image in pixels, over its "
                              "width in degrees.")
-        msdb.check_scales((image.shape[0], image.shape[1]), px_per_dva, self.net.sides)
-        with exact_arithmetic():
-            batch = as_batch([image]).to(pick_device(self.device))
-            if self.channels_last:
-                batch = batch.contiguous(memory_format=torch.channels_last)
-            with half_precision(self):
-                seen = list(self.net.scale_taps(batch, px_per_dva))
-            return as_maps(self.net.log_density(seen, *self.extra_inputs(batch), px_per_dva, self.settings), 1)[0]
+        return float(px_per_dva)
 
-    def predict_batch(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        "The log densities of images with as many pixels per degree as the option says."
-        return [self.density(image, self.px_per_dva) for image in batch]
+    def scale_taps(self, image: np.ndarray, px_per_dva: float) -> list[list[torch.Tensor]]:
+        """What the backbones see of an image (h, w, 3) uint8 at ten sizes, in half precision if `autocast` says so.
+
+        Raises ValueError for pixels per degree that cannot be: see `msdb.check_scales`.
+        """
+        batch = as_batch([image]).to(pick_device(self.device))
+        if self.channels_last:
+            batch = batch.contiguous(memory_format=torch.channels_last)
+        with half_precision(self):
+            return list(self.net.scale_taps(batch, px_per_dva))
+
+    def density(self, image: np.ndarray, px_per_dva: float) -> np.ndarray:
+        "The log density (h, w) of an image (h, w, 3) uint8 with so many pixels per degree."
+        with exact_arithmetic():
+            settings, seen = self.settings, self.scale_taps(image, px_per_dva)
+            bias = torch.from_numpy(log_center_bias(self.template, (image.shape[0], image.shape[1])))[None]
+            return as_maps(self.net.log_density(seen, bias.to(seen[0][0].device), px_per_dva, settings), 1)[0]
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The predictions for several samples, each with its own pixels per degree, else with those of the option."
         results = []
         for sample in samples:
-            fed, degrees = preprocess_sample(self, sample), sample.px_per_dva or self.px_per_dva
-            degrees = degrees and degrees * max(fed.shape[:2]) / max(sample.size)
-            values, = run_halving(partial(map, partial(self.density, px_per_dva=degrees)), [fed])
+            fed = preprocess_sample(self, sample)
+            px_per_dva = self.degrees(sample) * max(fed.shape[:2]) / max(sample.size)
+            values, = run_halving(partial(map, partial(self.density, px_per_dva=px_per_dva)), [fed])
             results.append(self.postprocess(values, sample.size))
         return results
+
+    @property
+    def head_sha256(self) -> str:
+        "The SHA-256 of the file of what was trained."
+        return self._weights_sha256
 
     @cached_property
     def _training_images(self) -> dict[str, set[str]]:
