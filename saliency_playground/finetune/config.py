@@ -178,7 +178,12 @@ def load_finetune(source: str | Path | Mapping[str, Any] | FinetuneConfig, sets:
     that go over it.
     Raises ConfigError with every fault of the whole config.
     """
-    config = check_folds_config(load_document(source, sets), FinetuneConfig)
+    document = load_document(source, sets)
+    if "model" in document.data:
+        document.fault(("model",), "is of an adaptation, whose folds `saliency-playground finetune` fits one after "
+                       "another, in seconds. Here a training of DeepGaze IIE is wanted.")
+        document.check()
+    config = check_folds_config(document, FinetuneConfig)
     assert isinstance(config, FinetuneConfig), "a config without faults is one"
     return config
 
