@@ -18,8 +18,8 @@ _FACE = {"create": "registry", "names": "registry", "list_datasets": "registry",
          "export": "report.export", "benchmark": "report.benchmark",
          "doctor": "checkup.doctor"}
 _MODULES = ("bench", "ceilings", "checkup", "comparisons", "core", "datasets", "deepgaze", "errors", "files",
-            "finetune", "heatmaps", "images", "maps", "metrics", "models", "predictions", "registry", "report", "stats",
-            "toy", "trackers", "viewer", "weights")
+            "finetune", "heatmaps", "images", "maps", "metrics", "models", "predictions", "registry", "report",
+            "scanpaths", "stats", "toy", "trackers", "viewer", "weights")
 __all__ = ["view", *_FACE]                 # noqa: PLE0604 - the face's names, written once
 
 

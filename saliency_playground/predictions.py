@@ -7,7 +7,6 @@ __all__ = ['MOST_READS', 'recipe', 'source_digest', 'is_own', 'look_at', 'change
            'Watch', 'read_stored_prediction', 'is_made_by']
 
 # %% ../nbs/35_predictions.ipynb #e35b6367
-import io
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -230,15 +229,15 @@ class PredictionStore:
         self.journal.put(image_id, **entry | {"written": _size_and_time(path)})
 
     def put(self, image_id: str, key: str, prediction: Prediction, image_digest: str,
-            seconds: float | None = None, reads: Mapping[str, str] | None = None) -> None:
-        """Keep a prediction, how long it took, and what was read for it.
+            seconds: float | None = None, reads: Mapping[str, str] | None = None, **facts: Any) -> None:
+        """Keep a prediction, how long it took, what was read for it, and facts about it that its entry shall hold.
 
         Raises OSError if the disk is full; what was kept before stays or is gone, never half there.
         """
         self._begin(image_id)
         content = files.array_bytes(prediction.values)
         path = files.write_bytes(self.path(image_id), content, durable=False)   # its digest is checked at every reading
-        more = {"reads": dict(reads)} if reads else {}
+        more = facts | ({"reads": dict(reads)} if reads else {})
         self.journal.put(image_id, key=key, kind=prediction.kind, checksum=files.checksum(content), image=image_digest,
                          weights=self.fingerprint(image_id), seconds=seconds, written=_size_and_time(path), **more)
 
@@ -354,14 +353,12 @@ def read_stored_prediction(folder: str | Path, image_id: str,
     folder = Path(folder)
     entry = (journal or files.Journal(folder/"images.jsonl")).get(image_id) or {}
     path = files.path_inside(folder, image_id, ".npy")
+    if not entry.get("key") or not entry.get("checksum"):
+        return None
     try:
-        content = files.read_bytes(path)
+        return Prediction(files.read_written_array(path, entry["checksum"]), entry["kind"])
     except (OSError, InputError):
         return None
-    if not entry.get("key") or files.checksum(content) != entry.get("checksum"):
-        return None
-    values = files.read_array(io.BytesIO(content))
-    return Prediction(values, entry["kind"]) if isinstance(values, np.ndarray) else None
 
 # %% ../nbs/35_predictions.ipynb #7cbfc33d
 def is_made_by(entry: dict, recipe_digest: str) -> bool:

@@ -44,13 +44,25 @@ def resampled_sums(columns: list[np.ndarray], resamples: int = 10_000, seed: int
     Returns (k, resamples) float64. Equal columns have equal sums, to the last bit.
     """
     n = len(columns[0])
-    rng = np.random.default_rng(seed)
-    at_once = max(1, 200_000 // n)
-    sums = []
+    draws = _remembered_draws if n * resamples <= _MOST_DRAWS else _draws
+    return np.concatenate([[column.take(drawn).sum(axis=1) for column in columns]
+                           for drawn in draws(n, resamples, seed)], axis=1)
+
+
+def _draws(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    "The images of some hundred resamples, (so many, n), then of some hundred more."
+    rng, at_once = np.random.default_rng(seed), max(1, 200_000 // n)
     for done in range(0, resamples, at_once):
-        drawn = rng.integers(0, n, (min(at_once, resamples - done), n))
-        sums.append([column.take(drawn).sum(axis=1) for column in columns])
-    return np.concatenate(sums, axis=1)
+        yield rng.integers(0, n, (min(at_once, resamples - done), n))
+
+
+_MOST_DRAWS = 2 ** 24                  # ten thousand resamples of 1,677 images: 34 MB of two bytes each
+
+
+@functools.lru_cache(1)
+def _remembered_draws(n: int, resamples: int, seed: int) -> list[np.ndarray]:
+    "`_draws`, kept: all columns and all models of a table have one number of images, and drawing takes longest."
+    return [drawn.astype(np.uint16 if n <= 2 ** 16 else np.int64) for drawn in _draws(n, resamples, seed)]
 
 
 def _resampled_means(values: np.ndarray, weights: np.ndarray | None, resamples: int, seed: int) -> np.ndarray:

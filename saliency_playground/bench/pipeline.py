@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import files, heatmaps, images, metrics
+from .. import files, heatmaps, images, metrics, prediction_checks
 from ..core import Ceiling, Prediction, Sample, prepare_sample
 from ..errors import FailedImageError, Finding, InputError, RunError, count_of, describe_error
 from ..prediction_checks import answers_differ, prediction_facts
@@ -34,15 +34,25 @@ from .plan import Cell, SurveyedImage, Task, pending
 from .scoring import ImageInputs, measure
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #c257361b
-def imap_ordered(pool: ThreadPoolExecutor, function: Callable, items: Iterable, in_flight: int) -> Iterator:
-    "The results of `function(item)`, computed in the pool's threads, in order, at most `in_flight` of them at once."
-    waiting: deque[Future] = deque()
+_PIXELS_EACH = 2 ** 21               # 1920 × 1080 and a little; as many images of this size as may be are in flight
+
+
+def imap_ordered(pool: ThreadPoolExecutor, function: Callable, items: Iterable, in_flight: int,
+                 pixels: Callable[[Any], int] = lambda item: 0) -> Iterator:
+    """The results of `function(item)`, computed in the pool's threads, in order, at most `in_flight` of them at once.
+
+    pixels: of an item. So many of 2 ** 21 pixels are in flight at most, fewer of larger ones, and one at least.
+    """
+    waiting: deque[tuple[int, Future]] = deque()
     for item in items:
-        waiting.append(pool.submit(function, item))
+        size = pixels(item)
+        while waiting and size + sum(held for held, _ in waiting) > in_flight * _PIXELS_EACH:
+            yield waiting.popleft()[1].result()
+        waiting.append((size, pool.submit(function, item)))
         if len(waiting) > in_flight:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[1].result()
     while waiting:
-        yield waiting.popleft().result()
+        yield waiting.popleft()[1].result()
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #ef654f57
 @dataclass(eq=False)
@@ -141,15 +151,20 @@ def _score(result: ImageResult, inputs: ImageInputs) -> None:
         return
     if task.needs_row:
         result.scores, result.observers = measure(cell, inputs, prediction)
-        kept = (cell.store.journal.get(task.item.image_id) or {}) if cell.config.cache_predictions else {}
-        asked = {"second": kept["second"]} if "second" in kept else {}
-        result.facts = prediction_facts(prediction) | inputs.truth | asked
+        result.facts = _facts(cell, task.item.image_id, prediction) | inputs.truth
     if task.figures:
         settings, paths = cell.config.heatmaps_png, cell.figure_paths(task.item.image_id)
         heat = heatmaps.draw_heatmap(prediction.density(), settings.normalize, settings.colormap)
         for kind in task.figures:
             figure = heat if kind == "heatmap" else heatmaps.overlay(inputs.sample.image, heat, settings.alpha)
             result.figures[paths[kind]] = images.png_bytes(figure, drawn_from=cell.figure_key(task))
+
+
+def _facts(cell: Cell, image_id: str, prediction: Prediction) -> dict[str, Any]:
+    "The facts of a prediction, as they are kept with it or found now, and how far a second answer was from it."
+    kept = (cell.store.journal.get(image_id) or {}) if cell.config.cache_predictions else {}
+    facts = kept["facts"] if kept.get("facts_code") == _facts_code() else prediction_facts(prediction)
+    return facts | ({"second": kept["second"]} if "second" in kept else {})
 
 
 def _why_none(cell: Cell, task: Task) -> str:
@@ -224,7 +239,14 @@ def _keep(result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None
             prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only,
             figures=tuple(cell.figure_paths(item.image_id)))
     if cell.config.cache_predictions:
-        cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads)
+        facts = {"facts": prediction_facts(result.prediction), "facts_code": _facts_code()}
+        cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads, **facts)
+
+
+@functools.cache
+def _facts_code() -> str:
+    "A digest of the code that finds facts of predictions: those that other code found are not read."
+    return files.sha256(prediction_checks.__file__)
 
 
 def _copy(sample: Sample) -> Sample:
@@ -423,21 +445,23 @@ def _look_again(cell_result: CellResult) -> None:
 def _run_pass(todo: Pass, workers: int, strict: bool, quiet: bool, over: RunBar) -> None:
     "Take the images of a pass through all steps."
     start, cell_results = time.perf_counter(), {id(each.cell): each for each in todo.cells}
-    smallest: Visit | None = None                           # of the images that were predicted in this pass
+    smallest: ImageResult | None = None                     # of the predictions that were made in this pass
     with (ThreadPoolExecutor(workers, OWN_THREADS) as pool,
           progress(sum(1 for _ in _visits(todo)), todo.title, quiet=quiet, leave=True) as bar):
-        decoded = imap_ordered(pool, lambda visit: load_sample(visit, strict), _visits(todo), workers + 2)
+        in_flight = functools.partial(imap_ordered, pool, in_flight=workers + 2, pixels=lambda visit: visit.item.pixels)
+        decoded = in_flight(lambda visit: load_sample(visit, strict), _visits(todo))
         finished = predict_images(decoded, strict)
         if todo.scored:
-            finished = imap_ordered(pool, lambda visit: score_visit(visit, strict), finished, workers + 2)
+            finished = in_flight(lambda visit: score_visit(visit, strict), finished)
         for visit in finished:
             for result in visit.results:
                 _record(result, visit, cell_results[id(result.cell)])
             bar.update()
             over.update((visit.predicted is not None) + len(visit.scored))
-            if visit.predicted is not None and visit.predicted.new and not visit.predicted.error and (
-                    smallest is None or visit.inputs.sample.image.size < smallest.inputs.sample.image.size):
-                smallest = visit
+            if (made := visit.predicted) is not None and made.new and not made.error and (
+                    smallest is None or visit.item.pixels < smallest.task.item.pixels):
+                smallest = made
+            del visit, result, made                      # or they would wait in memory for the next
     if (predicts := todo.predicts) is not None and predicts.n_predicted:
         scores = not predicts.cell.config.predict_only
         if scores and smallest is not None and _asks_twice(predicts):
@@ -502,18 +526,18 @@ def _asks_twice(cell_result: CellResult) -> bool:
     return max(n, len(cell_result.cell.dataset.ids[:config.limit_images]) if in_first else 0) >= ASK_TWICE_FROM
 
 
-def _ask_again(cell: Cell, visit: Visit) -> None:
+def _ask_again(cell: Cell, asked: ImageResult) -> None:
     """Ask the model a second time for an image, and keep how far the answers are apart.
 
     It is kept with the prediction, from which a row that is scored later takes it, and with the row if that is there.
     """
-    assert visit.predicted is not None and visit.predicted.prediction is not None, "only what was predicted is asked"
+    assert asked.prediction is not None, "only what was predicted is asked again"
     try:
-        second: float | str = answers_differ(visit.predicted.prediction,
-                                             cell.model.predictions([_copy(visit.inputs.sample)])[0])
+        sample = prepare_sample(cell.dataset[asked.task.item.i])
+        second: float | str = answers_differ(asked.prediction, cell.model.predictions([sample])[0])
     except Exception as error:                           # a model may raise anything
         second = describe_error(error)
-    image_id = visit.item.image_id
+    image_id = asked.task.item.image_id
     if cell.config.cache_predictions and (kept := cell.store.journal.get(image_id)):
         cell.store.journal.put(image_id, **kept | {"second": second})
     if entry := cell.rows.get(image_id):

@@ -7,6 +7,7 @@ __all__ = ['SurveyedImage', 'survey', 'scoring_code', 'Cell', 'Task', 'pending',
 
 # %% ../../nbs/40_bench/02_plan.ipynb #dd935d1f
 import functools
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ class SurveyedImage(NamedTuple):
     image_id: str
     image: str = ""                # digest of the image file
     truth: str = ""                # digest of what it is scored against
+    pixels: int = 0
     error: str = ""                # why it cannot be read
 
 # %% ../../nbs/40_bench/02_plan.ipynb #275a0851
@@ -54,7 +56,7 @@ def survey(dataset: SaliencyDataset, limit: int | None = None, quiet: bool | Non
         for i, image_id in mine:
             try:
                 files.path_inside("", image_id)
-                items.append(SurveyedImage(i, image_id, **dataset.fingerprint(i)))
+                items.append(SurveyedImage(i, image_id, **dataset.fingerprint(i), pixels=math.prod(dataset.size_of(i))))
             except Exception as error:
                 items.append(SurveyedImage(i, image_id, error=describe_error(error)))
             bar.update()
@@ -191,10 +193,13 @@ class Task(NamedTuple):
         return self._replace(needs_prediction=False, needs_row=False, figures=())
 
 
-def pending(cell: Cell) -> list[Task]:
-    "What a cell must still do for each of its images; nothing for one that could not be surveyed."
+def pending(cell: Cell, held: bool = True) -> list[Task]:
+    """What a cell must still do for each of its images; nothing for one that could not be surveyed.
+
+    held: nobody else writes to the cell's output_dir, so which digest a file there had may be noted in it.
+    """
     store = cell.store                                   # made first: it reads files of code, which are no matter here
-    with files.remember_in(Path(cell.config.output_dir, ".files", f"{cell.name}.jsonl")):
+    with files.remember_in(Path(cell.config.output_dir, ".files", f"{cell.name}.jsonl"), held):
         return _tasks(cell, store)
 
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import images, maps
-from ..core import Fixations, SaliencyDataset, prepare_sample
+from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
+from ..datasets.base import FileDataset, read_sample
 from ..errors import Finding, describe_error
 from ..prediction_checks import truth_facts
 
@@ -97,10 +98,13 @@ def observer_agreement(fixations: Fixations, size: tuple[int, int]) -> dict[str,
     from scipy.ndimage import gaussian_filter
     by_observer = {str(observer): count_grid(own.x, own.y, size) for observer in fixations.observers
                    for own in [fixations.of(observer)]}
+    if len(by_observer) < 3:
+        return {}
     total, scores = sum(by_observer.values()), {}
-    for observer, counts in by_observer.items():
-        others = gaussian_filter(total - counts, 1.0, mode="constant")
-        if others.std() > 0 and len(by_observer) > 2:
+    all_others = np.stack([total - counts for counts in by_observer.values()])
+    blurred = gaussian_filter(all_others, (0, 1, 1), mode="constant")              # of all at once, each by itself
+    for (observer, counts), others in zip(by_observer.items(), blurred, strict=True):
+        if others.std() > 0:
             scores[observer] = float((counts * (others - others.mean()) / others.std()).sum() / counts.sum())
     return scores
 
@@ -171,10 +175,17 @@ class ImageFacts:
         return {} if self.fixations is None else observer_agreement(self.fixations, self.size)
 
 
+def _read(dataset: SaliencyDataset, i: int) -> Sample:
+    "A sample, without the map that would be made from its fixations, where a dataset does not read in its own way."
+    if isinstance(dataset, FileDataset) and type(dataset).__getitem__ is FileDataset.__getitem__:
+        return read_sample(dataset, i, blur=False)
+    return prepare_sample(dataset[i])
+
+
 def examine_image(dataset: SaliencyDataset, i: int) -> ImageFacts:
     "Read image i of a dataset with its truth, and note what the doctor needs of it. An error is noted too."
     try:
-        sample = prepare_sample(dataset[i])
+        sample = _read(dataset, i)
         digest = dataset.fingerprint(i)["image"]
     except Exception as error:                       # an adapter of the user's own may raise anything
         return ImageFacts(dataset.ids[i], describe_error(error))
