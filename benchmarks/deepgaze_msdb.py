@@ -87,7 +87,7 @@ def official_net(path, kind, net):
     sys.path.insert(0, path)
     original, torch.hub.load = torch.hub.load, lambda *arguments, **options: dino
     try:
-        from deepgaze_pytorch import deepgazemsdb  # type: ignore[import-not-found]
+        from deepgaze_pytorch import deepgazemsdb
         theirs = deepgazemsdb.DeepGazeMSDB(pretrained=False)
     except ImportError as error:
         sys.exit(f"the official code needs a package more: {error}")
