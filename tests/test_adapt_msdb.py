@@ -24,10 +24,10 @@ def test_thirteen_numbers(scratch, osie50):
         weights.write_state(f"{part}.pth", getattr(net, part).state_dict())
     data = {"name": "csv_indexed", "index_csv": str(osie50 / "fixations.csv"), "index_base": 1, "px_per_dva": 24}
     command("split", "--dataset", "csv_indexed", "--root", osie50 / "fixations.csv", "--set", "index_base=1",
-            "--test_count", 42, "--folds", 2)
+            "--test_count", 38, "--folds", 2)
     (scratch / "mine.yaml").write_text(yaml.safe_dump({
         "data": data, "split_file": "splits/split.json", "model": {"name": "deepgaze_msdb", **MODEL}, "device": "cpu",
-        "output_dir": "mine", "adaptation": {"epochs": 8, "lr": 0.05, "milestones": [6]}}), encoding="utf-8")
+        "output_dir": "mine", "adaptation": {"epochs": 16, "lr": 0.03, "milestones": [8, 12]}}), encoding="utf-8")
 
     dataset = sp.create("dataset", **data)
     held_out = prepare_sample(dataset[dataset.ids.index(json.loads((scratch / "splits/split.json").read_text())
@@ -55,7 +55,7 @@ def test_thirteen_numbers(scratch, osie50):
     assert all(np.array_equal(one, other) for one, other in zip(before, predictions(), strict=True))
     assert all((scratch / name).read_bytes() == content for name, content in files_before.items())
     summaries = sum(path.stat().st_size for path in (scratch / "mine/summaries").iterdir())
-    assert summaries < 8 * 3e6                                                # of 384 MB an image that features take
+    assert summaries < 12 * 3e6                                                # of 384 MB an image that features take
 
     command("finetune", "--config", "mine.yaml", code=2)                       # it is there
     assert command("finetune", "--config", "mine.yaml", "--resume").stdout == said
