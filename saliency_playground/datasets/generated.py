@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['table_paths', 'json_paths', 'match_images', 'drawing_findings', 'read_scanpaths']
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #0b3df71e
+# %% ../../nbs/30_datasets/44_generated.ipynb #a0189f2d
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +15,13 @@ import numpy as np
 
 from .. import files
 from ..core import Fixations, SaliencyDataset, is_nobody
+from ..errors import DatasetError, Finding, name_some, part_of
 from . import scanpath_json
 from .checks import fixation_findings
 from .coordinates import Coordinates, own_reading, to_pixels
-from .csv_tables import POINT_NUMBERS, label_codes, points_from_columns, read_table, together
-from ..errors import DatasetError, Finding, count_of, name_some, part_of
+from .csv_tables import label_codes, points_from_columns, read_table, together
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #987066af
+# %% ../../nbs/30_datasets/44_generated.ipynb #260243c8
 _Drawn = dict[tuple[str, str | None], list[Fixations]]            # by the image's name and task, numbers as in the file
 
 
@@ -30,7 +30,7 @@ def table_paths(path: Path, columns: Mapping[str, Any] | None = None) -> _Drawn:
 
     columns: our name -> the file's, where they differ. Raises DatasetError naming the file, the line and the column.
     """
-    table, lines, *_ = read_table(path, ("image_id", "sample", "x", "y"), columns, POINT_NUMBERS)
+    table, lines, *_ = read_table(path, ("image_id", "sample", "x", "y"), columns, ("x", "y", "duration"))
     codes, names = label_codes(table["image_id"])
     for name, of_rows, labels in (("image_id", codes, names), ("sample", *label_codes(table["sample"]))):
         silent = [k for k, label in enumerate(labels) if is_nobody(label)]
@@ -53,7 +53,7 @@ def json_paths(path: Path) -> _Drawn:
             Fixations(one.x, one.y, order=np.arange(len(one.x)), duration=one.duration))
     return drawn
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #7237467a
+# %% ../../nbs/30_datasets/44_generated.ipynb #2bbb877a
 def match_images(names: Sequence[tuple[str, str | None]], ids: Sequence[str],
                  path: object = "the file") -> dict[tuple[str, str | None], str]:
     """For each name, and task, in a file the id of the image that it means; those that mean none are left out.
@@ -75,7 +75,7 @@ def match_images(names: Sequence[tuple[str, str | None]], ids: Sequence[str],
             found[name, task] = fits[0]
     return found
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #6659bcf5
+# %% ../../nbs/30_datasets/44_generated.ipynb #09f6ecc3
 class _Drawings(SaliencyDataset):
     "What was drawn, as if it were the fixations of a dataset."
     def __init__(self, dataset: SaliencyDataset, paths: Mapping[str, list[Fixations]], how: Coordinates) -> None:
@@ -133,9 +133,9 @@ def read_scanpaths(path: str | Path, dataset: SaliencyDataset, *, columns: Mappi
     named = match_images(list(drawn), dataset.ids, path)
     strangers = list(dict.fromkeys(name for name, task in drawn if (name, task) not in named))
     if strangers and (extra == "refuse" or not named):
+        looks = f"{files.did_you_mean(strangers[0], dataset.ids)} Its ids look like {next(iter(dataset.ids), '')!r}."
         raise DatasetError(f"{path}: {part_of(len(strangers), len(drawn), 'image', 'are')} none of the dataset's: "
-                           f"{name_some(strangers)}.{files.did_you_mean(strangers[0], dataset.ids)} Its ids look like "
-                           f"{next(iter(dataset.ids), '')!r}. If it is only a part of what the paths were made for, say "
+                           f"{name_some(strangers)}.{looks} If it is only a part of what the paths were made for, say "
                            "`extra: drop`.")
     by_image: dict[str, list[Fixations]] = {}
     for key, image_id in named.items():
@@ -154,7 +154,7 @@ def _placed(drawn: list[Fixations], size: tuple[int, int], how: Coordinates, whe
     for k, one in enumerate(drawn, start=1):
         x, y = to_pixels(one.x, one.y, size, how)
         if not len(x) or np.isnan(x).any() or np.isnan(y).any():
-            what = f"fixation {int(np.flatnonzero(np.isnan(x + y))[0]) + 1} has no place" if len(x) else "has no fixation"
-            raise DatasetError(f"{where}, path {k} of {len(drawn)}: {what}. Mend the path, or delete it.")
+            gap = f"no place for fixation {np.flatnonzero(np.isnan(x + y))[0] + 1}" if len(x) else "no fixation"
+            raise DatasetError(f"{where}: path {k} of {len(drawn)} has {gap}. Mend the path, or delete it.")
         placed.append(replace(one, x=x, y=y))
     return placed

@@ -284,7 +284,8 @@ def scanpath_records(scanpaths: list[Scanpath], folders: list[Path], by_task: bo
     paths: dict[str, Path | None] = {}
     names = Counter(image_stem(name) for name in {scanpath.name for scanpath in scanpaths})
     for scanpath in scanpaths:
-        stem = image_stem(scanpath.name) if names[image_stem(scanpath.name)] == 1 else scanpath.name     # a.jpg beside a.png
+        stem = image_stem(scanpath.name)
+        stem = stem if names[stem] == 1 else scanpath.name                                     # a.jpg beside a.png
         image_id = f"{scanpath.task}/{stem.rpartition('/')[2]}" if by_task and scanpath.task else stem
         if image_id not in grouped:
             paths[image_id], grouped[image_id] = find(scanpath), []
