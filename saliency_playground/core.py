@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, cast, overload
 
 import numpy as np
 
@@ -35,6 +35,14 @@ def is_nobody(label: object) -> bool:
 
 
 # %% ../nbs/21_core.ipynb #91d214c2
+_TYPES = {"x": float, "y": float, "duration": float, "t": float, "scored": bool}
+
+
+def _label_key(label: Any) -> tuple:
+    "What labels of different types are sorted by: none, then numbers, then text."
+    return label is not None, isinstance(label, str), 0 if label is None else label
+
+
 @dataclass(frozen=True, eq=False)
 class Fixations:
     """Where people looked on one image.
@@ -43,7 +51,8 @@ class Fixations:
     observer: (n,) a label for who looked. order: (n,) 0 for the first fixation of a scanpath, 1 for the next, …
     duration: (n,) milliseconds. trial: (n,) a label for the showing, where an observer saw the image more than once;
     each showing is a scanpath of its own. t: (n,) when the fixation began, in the file's unit.
-    All but x and y are None where unknown. Raises ValueError if the lengths differ.
+    scored: (n,) bool, False where a fixation only belongs to the history of later ones; None: all are scored.
+    All others but x and y are None where unknown. Raises ValueError if the lengths differ.
     """
     x: np.ndarray
     y: np.ndarray
@@ -52,13 +61,13 @@ class Fixations:
     duration: np.ndarray | None = None
     trial: np.ndarray | None = None
     t: np.ndarray | None = None
+    scored: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("x", "y", "observer", "order", "duration", "trial", "t"):
-            value = getattr(self, name)
+        for name, value in list(vars(self).items()):
             if value is None:
                 continue
-            value = np.asarray(value, dtype=float if name in ("x", "y", "duration", "t") else None)
+            value = np.asarray(value, dtype=_TYPES.get(name))
             if value.ndim != 1 or len(value) != len(self.x):
                 raise InputError(f"fixations need one {name} for each of the {len(self.x)} x, got shape {value.shape}.")
             object.__setattr__(self, name, value)
@@ -76,21 +85,65 @@ class Fixations:
         fixations.__dict__.update(picked)
         return fixations
 
+    def is_inside(self, size: tuple[int, int]) -> np.ndarray:
+        "(n,) bool, which of them lie on an image of size (height, width); a NaN coordinate lies nowhere."
+        height, width = size
+        return (0 <= self.x) & (self.x < width) & (0 <= self.y) & (self.y < height)
+
     def inside(self, size: tuple[int, int]) -> "Fixations":
         "Those that lie on an image of size (height, width); a NaN coordinate lies nowhere."
-        height, width = size
-        return self[(0 <= self.x) & (self.x < width) & (0 <= self.y) & (self.y < height)]
+        return self[self.is_inside(size)]
+
+    def score_only(self, which: np.ndarray) -> "Fixations":
+        "All of them; of those that are scored, only the ones of a mask (n,) still are."
+        if which.all():
+            return self
+        return replace(self, scored=which if self.scored is None else self.scored & which)
+
+    def only_scored(self) -> "Fixations":
+        "Those that are scored, without the others."
+        return self if self.scored is None else replace(self[self.scored], scored=None)
 
     @property
     def observers(self) -> list:
         "The labels of everybody who looked, sorted; empty if unknown. A label that says nothing is nobody's."
         labels = [] if self.observer is None else set(self.observer.tolist())
-        return sorted((label for label in labels if not is_nobody(label)),
-                      key=lambda label: (isinstance(label, str), label))
+        return sorted((label for label in labels if not is_nobody(label)), key=_label_key)
 
     def of(self, observer: object) -> "Fixations":
         "One observer's fixations."
         return self[np.zeros(len(self), bool) if self.observer is None else self.observer == observer]
+
+    def scanpaths(self) -> dict[Any, "Fixations"]:
+        """The scanpaths: who looked -> the fixations of one showing, in their order, those that are not scored too.
+
+        The labels are the observers', sorted; (observer, trial) where somebody saw the image more than once. Nobody's
+        fixations belong to no path. Raises ValueError if observers or order are not known, or if a place in a path is
+        taken twice.
+        """
+        if not len(self):
+            return {}
+        if unknown := [name for name in ("observer", "order") if getattr(self, name) is None]:
+            raise InputError(f"these {count_of(len(self), 'fixation')} have no {' and no '.join(unknown)}, so nobody "
+                             "can tell one scanpath from another. A table with a column `observer`, whose rows are in "
+                             "the order of looking, says both.")
+        rows: dict[tuple, list[int]] = {}
+        trials = [None] * len(self) if self.trial is None else self.trial.tolist()
+        for i, (observer, trial) in enumerate(zip(cast(np.ndarray, self.observer).tolist(), trials, strict=True)):
+            if not is_nobody(observer):
+                rows.setdefault((observer, None if is_nobody(trial) else trial), []).append(i)
+        again = len({observer for observer, _ in rows}) < len(rows)
+        return {key if again else key[0]: self[rows[key]]._in_order(key)
+                for key in sorted(rows, key=lambda key: (_label_key(key[0]), _label_key(key[1])))}
+
+    def _in_order(self, key: tuple) -> "Fixations":
+        "One scanpath, sorted. key: its observer and trial. Raises ValueError if its order is none."
+        order = np.asarray(self.order, float)
+        if np.isnan(order).any() or len(np.unique(order)) < len(order):
+            trial = "" if key[1] is None else f", trial {key[1]!r}"
+            raise InputError(f"the scanpath of observer {key[0]!r}{trial} has no order: a place in it is empty, or "
+                             "taken twice. Two showings of an image to one observer need a `trial` each.")
+        return self[np.argsort(order, kind="stable")]
 
     def __repr__(self) -> str:
         by = f" by {count_of(len(self.observers), 'observer')}" if self.observer is not None else ""
@@ -205,7 +258,7 @@ def as_sample(item: Sample | Mapping) -> Sample:
 
 # %% ../nbs/21_core.ipynb #70918443
 def prepare_sample(item: Sample | Mapping, blur: bool = True) -> Sample:
-    """The sample ready to be scored: points outside dropped and counted, `gt_map` there and of sum 1.
+    """The sample ready to be scored: only scored points, those outside dropped and counted, `gt_map` of sum 1.
 
     item: a Sample or a dict as for `as_sample`. blur: False leaves `gt_map` None where it would be made from fixations,
     for whom it would be made in vain. Returns a new Sample; completing it again changes nothing.
@@ -217,7 +270,7 @@ def prepare_sample(item: Sample | Mapping, blur: bool = True) -> Sample:
     sample = as_sample(item)
     if "outside" in sample.meta and "gt_map" in sample.meta:
         return sample
-    fixations, size = sample.fixations, sample.size
+    fixations, size = None if sample.fixations is None else sample.fixations.only_scored(), sample.size
     kept = None if fixations is None else fixations.inside(size)
     outside = 0 if fixations is None or kept is None else len(fixations) - len(kept)
     sigma_px = sample.sigma_px or maps.default_sigma(size, sample.px_per_dva)
@@ -350,7 +403,8 @@ def other_fixations(pool: FixationPool, i: int, size: tuple[int, int]) -> Fixati
 # %% ../nbs/21_core.ipynb #c0a1b2d6
 def _sample_digests(sample: Sample) -> dict[str, str]:
     "Digests of the image, and of all that it is scored against."
-    points = [None if f is None else [f.x, f.y] for f in (sample.fixations, sample.nonfix)]
+    scored = [None if f is None else f.only_scored() for f in (sample.fixations, sample.nonfix)]
+    points = [None if f is None else [f.x, f.y] for f in scored]
     truth = [points, sample.gt_map, sample.participant_maps, sample.px_per_dva, sample.sigma_px]
     return {"image": files.digest(np.asarray(sample.image)), "truth": files.digest(truth)}
 
@@ -384,8 +438,8 @@ class SaliencyDataset:
     An adapter defines `__len__` and `__getitem__(i)`, or only `__iter__`, giving `Sample` or dicts. Its `__getitem__`
     need understand only positions from 0; ids, slices and positions from the end are added to it.
 
-    ids, size_of, fixations_of, px_per_dva_of and fingerprint have defaults that read every sample once; override them
-    where files tell faster.
+    ids, size_of, fixations_of, paths_of, px_per_dva_of and fingerprint have defaults that read every sample once;
+    override them where files tell faster.
     """
     name: str = ""                            # what `create` was asked for
     options: dict[str, Any] = {}              # and with which options
@@ -434,8 +488,18 @@ class SaliencyDataset:
         return self._known(i).size
 
     def fixations_of(self, i: int) -> Fixations | None:
-        "The fixations on image i."
-        return self._known(i).fixations
+        "The fixations on image i that are scored, those beside it too."
+        whole = self._known(i).fixations
+        return None if whole is None else whole.only_scored()
+
+    def paths_of(self, i: int) -> Fixations | None:
+        """All fixations on image i, whose `scored` says which are scored: none beside the image is, nor a lost one.
+
+        `Fixations.scanpaths` gives them path by path.
+        """
+        own = type(self).fixations_of is not SaliencyDataset.fixations_of
+        whole = self.fixations_of(i) if own else self._known(i).fixations
+        return None if whole is None else whole.score_only(whole.is_inside(self.size_of(i)))
 
     def px_per_dva_of(self, i: int) -> float | None:
         "Pixels per degree of visual angle on image i; None if unknown."
@@ -522,6 +586,10 @@ class _Part(SaliencyDataset):
     def fixations_of(self, i: int) -> Fixations | None:
         "The fixations on image i."
         return self.whole.fixations_of(self.positions[i])
+
+    def paths_of(self, i: int) -> Fixations | None:
+        "All fixations on image i, those that are not scored too."
+        return self.whole.paths_of(self.positions[i])
 
     def px_per_dva_of(self, i: int) -> float | None:
         "Pixels per degree of visual angle on image i."

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['split_ids', 'check_split_digest', 'FileOptions', 'ImageRecord', 'select_records', 'truth_source', 'ground_truth',
-           'cached_ground_truth', 'own_places', 'keep_early', 'record_fixations', 'join_fixations',
-           'observers_fixations', 'keep_observers', 'filter_findings', 'with_file_options', 'participants_of',
+           'cached_ground_truth', 'own_places', 'score_early', 'record_paths', 'record_fixations', 'join_fixations',
+           'observers_paths', 'keep_observers', 'filter_findings', 'with_file_options', 'participants_of',
            'read_sample', 'truth_digest', 'count_misfits', 'truth_findings', 'FileDataset', 'refuse_among_images']
 
 # %% ../../nbs/30_datasets/06_base.ipynb #e992a804
@@ -373,12 +373,12 @@ def own_places(fixations: Fixations | None, size: tuple[int, int], options: File
     return replace(fixations, x=x, y=y)
 
 # %% ../../nbs/30_datasets/06_base.ipynb #3190d356
-def keep_early(fixations: Fixations | None, max_duration: float | None, image_id: str) -> Fixations | None:
-    """The fixations that begin at most `max_duration` ms after the first of their scanpath; all if it is None.
+def score_early(fixations: Fixations, max_duration: float | None, image_id: str) -> Fixations:
+    """The fixations, of which those that begin later than `max_duration` ms after their scanpath's first do not count.
 
     Raises DatasetError naming the image if no fixation has a time.
     """
-    if max_duration is None or fixations is None or not len(fixations):
+    if max_duration is None or not len(fixations):
         return fixations
     if fixations.t is None:
         raise DatasetError(f"image {image_id}, max_duration: when a fixation began is not known. Only a table with a "
@@ -388,39 +388,54 @@ def keep_early(fixations: Fixations | None, max_duration: float | None, image_id
         codes = np.zeros(len(fixations), int)
     first = np.full(codes.max() + 1, np.inf)
     np.fmin.at(first, codes, fixations.t)
-    return fixations[fixations.t - first[codes] <= max_duration]             # a time that is NaN is not early
+    return fixations.score_only(fixations.t - first[codes] <= max_duration)  # a time that is NaN is not early
 
 
-def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
-    """The fixations of a record as the options want them: in pixels, first ones dropped or kept; None if it has none.
+def record_paths(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
+    """All fixations of a record, in pixels; those that the options leave out are not `scored`. None if it has none.
 
     size: (height, width) of its image. Raises DatasetError or MapError naming the file or image.
     """
     fixations = record.fixations
     if callable(fixations):
-        return record_fixations(replace(record, fixations=fixations(size)), size, options)
+        return record_paths(replace(record, fixations=fixations(size)), size, options)
     if isinstance(fixations, Mapping):
-        return observers_fixations(record, size, options)
+        return observers_paths(record, size, options)
     if isinstance(fixations, Fixations):
         x, y = to_pixels(fixations.x, fixations.y, size, options.coordinates)
         fixations = replace(fixations, x=x, y=y)
     elif fixations is not None:
         fixations = file_fixations(fixations, size, options.coordinates, options.columns)
     fixations = own_places(fixations, size, options, record.fixations)
-    fixations = keep_early(fixations, options.max_duration, record.image_id)
-    if fixations is None or options.first_fixation == "keep" or not len(fixations):
+    if fixations is None:
+        return None
+    fixations = score_early(fixations, options.max_duration, record.image_id)
+    if options.first_fixation == "keep" or not len(fixations.only_scored()):
         return fixations
     if fixations.order is None:
         raise DatasetError(f"image {record.image_id}, first_fixation: drop: which fixation came first is not known. "
                            "Only a table with a column `observer` says it.")
-    return fixations[fixations.order > 0]
+    return fixations.score_only(fixations.order > 0)
+
+
+def record_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
+    "Those of `record_paths` that are scored: first ones dropped or kept, as the options want it."
+    whole = record_paths(record, size, options)
+    return None if whole is None else whole.only_scored()
+
 
 # %% ../../nbs/30_datasets/06_base.ipynb #9d39675f
 def join_fixations(parts: Sequence[Fixations]) -> Fixations:
-    "Several fixations as one. What a part does not know is NaN where it is a number, else unknown for all."
+    """Several fixations as one. What a part does not know is NaN where it is a number, else unknown for all.
+
+    Those of a part that does not say which are scored all are.
+    """
     columns: dict[str, Any] = {}
     for name in (column.name for column in fields(Fixations)):
         values = [getattr(part, name) for part in parts]
+        if name == "scored" and any(value is not None for value in values):
+            values = [np.ones(len(part), bool) if value is None else value
+                      for part, value in zip(parts, values, strict=True)]
         known = [value for value in values if value is not None]
         if known and len(known) < len(values) and known[0].dtype.kind == "f":
             values = [np.full(len(part), np.nan) if value is None else value
@@ -429,12 +444,12 @@ def join_fixations(parts: Sequence[Fixations]) -> Fixations:
     return Fixations(**columns)
 
 
-def observers_fixations(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
-    "`record_fixations` where every observer has a file: its label is the observer, unless a column says who looked."
+def observers_paths(record: ImageRecord, size: tuple[int, int], options: FileOptions) -> Fixations | None:
+    "`record_paths` where every observer has a file: its label is the observer, unless a column says who looked."
     assert isinstance(record.fixations, Mapping)
     parts, keep = [], replace(options, first_fixation="keep", max_duration=None, by_observer=None)
     for observer, path in record.fixations.items():
-        points = record_fixations(replace(record, fixations=path), size, keep)
+        points = record_paths(replace(record, fixations=path), size, keep)
         if points is not None and len(points):
             labels = np.full(len(points), observer)
             in_order = path.suffix.lower() in TABLE_SUFFIXES
@@ -444,8 +459,9 @@ def observers_fixations(record: ImageRecord, size: tuple[int, int], options: Fil
             parts.append(placed if placed is not None else labelled)
     if not parts:
         return Fixations(np.empty(0), np.empty(0))
-    return record_fixations(replace(record, fixations=join_fixations(parts)), size,
-                            FileOptions(first_fixation=options.first_fixation, max_duration=options.max_duration))
+    return record_paths(replace(record, fixations=join_fixations(parts)), size,
+                        FileOptions(first_fixation=options.first_fixation, max_duration=options.max_duration))
+
 
 # %% ../../nbs/30_datasets/06_base.ipynb #67c51ace
 def keep_observers(fixations: Fixations | None, wanted: Sequence | None) -> Fixations | None:
@@ -662,7 +678,7 @@ class FileDataset(SaliencyDataset):
         _check_order(self.records, self.reading)
         check_pictures((record.fixations for record in self.records), self.reading.coordinates)
         self.stimuli = self._open_stimuli()
-        self._fixations: dict[int, Fixations | None] = {}
+        self._fixations: dict[int, Fixations | None] = {}            # read once, with what is not scored
         if self.reading.observers is not None or self.reading.min_fixations is not None:
             self._filter()
         self._found += filter_findings(selected, self.records, self.reading)
@@ -684,13 +700,13 @@ class FileDataset(SaliencyDataset):
         kept = []
         for i, record in enumerate(self.records):
             try:
-                whole, size = record_fixations(record, self.size_of(i), self.reading), self.size_of(i)
+                whole, size = record_paths(record, self.size_of(i), self.reading), self.size_of(i)
             except (InputError, OSError):                    # a run names it, once it comes to this image
                 kept.append(i)
                 continue
-            labels |= set(map(str, whole.observers)) if whole is not None else set()
+            labels |= set(map(str, whole.only_scored().observers)) if whole is not None else set()
             self._fixations[i] = points = keep_observers(whole, self.reading.observers)
-            if (0 if points is None else len(points.inside(size))) >= (self.reading.min_fixations or 0):
+            if (0 if points is None else len(points.only_scored().inside(size))) >= (self.reading.min_fixations or 0):
                 kept.append(i)
         _check_observers(self.reading.observers, labels, self.root)
         if not kept:
@@ -727,12 +743,25 @@ class FileDataset(SaliencyDataset):
         "Pixels per degree of visual angle, as the options say."
         return self.reading.px_per_dva
 
-    def fixations_of(self, i: int) -> Fixations | None:
-        "The fixations on image i, those beside it too. Raises DatasetError or MapError naming the file."
+    def _whole(self, i: int) -> Fixations | None:
+        "All fixations on image i, read once; those that the options leave out are not scored."
         if i not in self._fixations:
-            whole = record_fixations(self.records[i], self.size_of(i), self.reading)
+            whole = record_paths(self.records[i], self.size_of(i), self.reading)
             self._fixations[i] = keep_observers(whole, self.reading.observers)
         return self._fixations[i]
+
+    def fixations_of(self, i: int) -> Fixations | None:
+        "The fixations on image i, those beside it too. Raises DatasetError or MapError naming the file."
+        whole = self._whole(i)
+        return None if whole is None else whole.only_scored()
+
+    def paths_of(self, i: int) -> Fixations | None:
+        """All fixations on image i, of which those beside it and those that options leave out are not `scored`.
+
+        Raises DatasetError or MapError naming the file.
+        """
+        whole = self._whole(i)
+        return None if whole is None else whole.score_only(whole.is_inside(self.size_of(i)))
 
     def fingerprint(self, i: int) -> dict[str, str]:
         """Digests of image i's file and of all it is scored against.

@@ -24,7 +24,7 @@ from .base import FileDataset, FileOptions, ImageRecord
 from .parquet import ParquetTable, require_pyarrow
 
 # %% ../../nbs/30_datasets/40_packed.ipynb #38de2495
-COLUMNS = tuple(known.name for known in fields(Fixations))         # x, y, observer, order, duration, …
+COLUMNS = tuple(known.name for known in fields(Fixations) if known.name != "scored")     # x, y, observer, order, …
 LABELS = ("observer", "trial")
 
 
