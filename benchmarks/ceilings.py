@@ -186,6 +186,7 @@ def fit_apart(pool, labels, images: list[int], center_bandwidth: float, unit) ->
 # ---- the plain way: what an image and a fit cost without the shortcuts ----
 
 OSIE_SIZE, OBSERVERS = (600, 800), 15
+COLUMNS = metrics.columns(["AUC", "sAUC", "NSS", "LL", "CC", "KL", "SIM"])         # looked up once, as a run does
 
 
 def people(images: int, osie50: str = "") -> SaliencyDataset:
@@ -234,11 +235,15 @@ def scores_of(model: Any, sample: Sample, nonfix: Fixations | None, plainly: boo
     "The rows of an image, one an observer."
     found = []
     assert sample.fixations is not None and sample.fixations.observer is not None, "observers are told apart"
+    everyone, observer = sample.fixations, sample.fixations.observer
+    without = maps.density_without(everyone.x, everyone.y, sample.size, 24) if model.alone and not plainly else None
+    blur = blur_plainly if plainly and maps.compiled_loops() is None else maps.density
     for who, prediction in densities_plainly(model, sample) if plainly else model.leave_one_out(sample):
-        looks = sample.fixations[np.isin(sample.fixations.observer, who)]
-        blur = blur_plainly if plainly and maps.compiled_loops() is None else maps.density
-        target = Sample(sample.image_id, sample.image, looks, blur(looks.x, looks.y, sample.size, 24), meta=sample.meta)
-        found.append(metrics.score_row(prediction, target, ["AUC", "sAUC", "NSS", "LL", "CC", "KL", "SIM"], nonfix))
+        kept = np.isin(observer, who)
+        looks = everyone[kept]
+        truth = without(~kept) if without else blur(looks.x, looks.y, sample.size, 24)
+        target = Sample(sample.image_id, sample.image, looks, truth, meta=sample.meta)
+        found.append(metrics.score_row(prediction, target, COLUMNS, nonfix))
     return found
 
 
@@ -304,7 +309,8 @@ def image_and_fit(name: str, images: int, repeats: int, osie50: str) -> dict:
     densities = max(np.abs(ours.values - theirs.values).max() for sample, _ in inputs for (_, ours), (_, theirs)
                     in zip(model.leave_one_out(sample), densities_plainly(model, sample), strict=True))
     took = take_turns({str(plainly): lambda plainly=plainly: [scores_of(model, *one, plainly) for one in inputs]
-                       for plainly in (False, True)}, repeats, time.process_time)
+                       for plainly in (False, True)},
+                      repeats, time.process_time, twice=True)       # BLAS threads of the side before are still waking
     kept = pool.image % 5 != 0
     without = pool[kept]
     fits: dict[str, Any] = {}

@@ -30,8 +30,8 @@ from common import machine, table, take_turns  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from saliency_playground.deepgaze import backbones as own  # noqa: E402
 from saliency_playground.deepgaze import fast, network, readout  # noqa: E402
-from saliency_playground.deepgaze.backbones import DenseBlock, InPlaceNorm, MBConv, PaddedConv  # noqa: E402
 
 NAN = float("nan")
 
@@ -80,7 +80,7 @@ def official_way(net, image, center_bias, *history):
     return torch.stack(parts).logsumexp(0)
 
 
-class SpeltConv(PaddedConv):
+class SpeltConv(own.PaddedConv):
     "EfficientNet's convolution, its border copied around the map first."
     def forward(self, x):
         (size, _), (stride, _) = self.kernel_size, self.stride
@@ -93,7 +93,7 @@ def swish(x):
     return x * torch.sigmoid(x)
 
 
-class SpeltBlock(MBConv):
+class SpeltBlock(own.MBConv):
     "EfficientNet's block with its activation in two steps."
     def forward(self, x):
         y = swish(self._bn0(self._expand_conv(x))) if self.widens else x
@@ -105,9 +105,11 @@ class SpeltBlock(MBConv):
 
 def usual(net):
     "A copy whose backbones compute as torchvision's and the official EfficientNet do."
-    from torchvision.models.densenet import _DenseBlock
+    from torchvision.models import densenet, resnet
     net, back = (copy.deepcopy(net),
-                 {InPlaceNorm: nn.BatchNorm2d, PaddedConv: SpeltConv, MBConv: SpeltBlock, DenseBlock: _DenseBlock})
+                 {own.InPlaceNorm: nn.BatchNorm2d, own.PaddedConv: SpeltConv, own.MBConv: SpeltBlock,
+                  own.DenseBlock: densenet._DenseBlock, own.DenseLayer: densenet._DenseLayer,
+                  own.Transition: nn.Sequential, own.Bottleneck: resnet.Bottleneck, own.ConvNorm: nn.Sequential})
     for module in net.modules():
         module.__class__ = back.get(type(module), type(module))
     return net
@@ -142,7 +144,8 @@ class World:
 
     def __init__(self, kind, height, width, official=None):
         torch.manual_seed(0)
-        self.net = getattr(network, f"deepgaze_{kind}")()
+        with torch.inference_mode(False):
+            self.net = own.prepack(getattr(network, f"deepgaze_{kind}")())
         self.other = official_net(official, kind, self.net) if official else usual(self.net)
         for model in fast.members(self.net):
             model.features.to(memory_format=torch.channels_last)                         # as the adapters have it

@@ -76,8 +76,8 @@ def beside_multimatch_gaze(pairs: int) -> str:
     apart = np.abs(np.array(values).reshape(len(a), len(b), 5) - np.stack(list(found.values()), axis=-1)).max()
     each = pairs / (len(a) * len(b))
     rows = [["multimatch-gaze 0.1.3", each * spent, ""], ["multimatch", each * ours, f"{spent / ours:.1f}×"]]
-    return (f"MultiMatch beside the package, both on {len(a) * len(b):,} pairs and extrapolated; the five values differ "
-            f"by {apart:.0e} at most.\n\n" + table(["", "seconds", "faster"], rows))
+    return (f"MultiMatch beside the package, both on {len(a) * len(b):,} pairs and extrapolated; the five values "
+            f"differ by {apart:.0e} at most.\n\n" + table(["", "seconds", "faster"], rows))
 
 
 def page(pairs: int) -> str:

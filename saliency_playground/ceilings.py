@@ -583,19 +583,22 @@ def mix_observers(observers: np.ndarray | None, center: np.ndarray, weights: Seq
 
 # %% ../nbs/12_ceilings.ipynb #7d1d2af0
 def _kernels_above(floor: float, at: Pixels, size: tuple[int, int], bandwidth: float,
-                   onto: np.ndarray | None = None) -> np.ndarray:
+                   onto: np.ndarray | None = None, weight: float = 1.0) -> np.ndarray:
     """`_kernel_sum`, in which a kernel may end where it is below 2⁻⁵⁵ of a floor that its mean with others is added to.
 
-    onto may be written over.
+    onto: what is added, may be written over. weight: of the kernels, for onto.
     """
     (rows, columns), loops = at, compiled_loops() if floor > 0 and size[0] * size[1] >= SMALL else None
     heights = 1 / np.multiply(*(_mass(length, place, bandwidth) for length, place in zip(size, at, strict=True)))
     reach = np.inf if loops is None else bandwidth * np.sqrt(2 * np.log(max(2, 2**55 * heights.max() / floor)))
     if loops is None or len(rows) > min(size) or (2 * reach)**2 > _SPLAT_GAIN * size[0] * size[1]:
-        return _kernel_sum(rows, columns, size, bandwidth, onto=onto)
+        if weight == 1:
+            return _kernel_sum(rows, columns, size, bandwidth, onto=onto)
+        made = weight * _kernel_sum(rows, columns, size, bandwidth)
+        return made if onto is None else np.add(made, onto, out=made)
     bell = np.exp(-0.5 * (np.arange(-int(reach) - 1, int(reach) + 2) / bandwidth)**2)
     order, made = np.argsort(rows), np.zeros(size) if onto is None else onto
-    loops.splat(rows[order], columns[order], heights[order], bell, bell, made)
+    loops.splat(rows[order], columns[order], weight * heights[order], bell, bell, made)
     return made
 
 
@@ -670,13 +673,14 @@ class ObserverMixture:
         of_kernels, of_center, of_uniform = np.divide(self.fits[i].weights, sum(self.fits[i].weights))
         beside = of_center * self._center(i, size) + of_uniform / (size[0] * size[1])
         floor = beside.min() / max(of_kernels, 1e-300)
-        sums = ((_kernels_above(floor, group, size, bandwidth) for group in groups) if self.alone
-                else _sums_without(groups, size, bandwidth, floor))
-        for k, kernels in enumerate(sums):
-            one, n = who[k:k + 1], len(groups[k][0])
-            others = np.delete(who, k)
-            scored, made_of = (others, n) if self.alone else (one, len(rows) - n)
-            density = cv2.scaleAdd(kernels, of_kernels / made_of, beside, kernels)
+        sums = None if self.alone else _sums_without(groups, size, bandwidth, floor)
+        for k, group in enumerate(groups):
+            if sums is None:
+                scored, weight = np.delete(who, k), of_kernels / len(group[0])
+                density = _kernels_above(floor, group, size, bandwidth, beside.copy(), weight)
+            else:
+                scored, weight, kernels = who[k:k + 1], of_kernels / (len(rows) - len(group[0])), next(sums)
+                density = cv2.scaleAdd(kernels, weight, beside, kernels)
             yield scored.tolist(), cv2.log(density, density) if floor > 0 else _log(density)
 
 # %% ../nbs/12_ceilings.ipynb #aaf07765

@@ -257,10 +257,11 @@ def as_sample(item: Sample | Mapping) -> Sample:
     return Sample(**(values | {"image_id": image_id, "image": image, "meta": meta}))
 
 # %% ../nbs/21_core.ipynb #70918443
-def prepare_sample(item: Sample | Mapping) -> Sample:
+def prepare_sample(item: Sample | Mapping, blur: bool = True) -> Sample:
     """The sample ready to be scored: only scored points, those outside dropped and counted, `gt_map` of sum 1.
 
-    item: a Sample or a dict as for `as_sample`. Returns a new Sample; completing it again changes nothing.
+    item: a Sample or a dict as for `as_sample`. blur: False leaves `gt_map` None where it would be made from fixations,
+    for whom it would be made in vain. Returns a new Sample; completing it again changes nothing.
     meta["outside"]: points dropped. meta["gt_map"]: "file", "participants", "fixations" or "uniform". meta["gt"]: the
     same in the words of a metric's definition, `sigma24` say.
     sigma_px is set to the blur that was used. Raises ValueError naming the image if a map is not two-dimensional, not
@@ -274,7 +275,7 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
     outside = 0 if fixations is None or kept is None else len(fixations) - len(kept)
     sigma_px = sample.sigma_px or maps.default_sigma(size, sample.px_per_dva)
     usual = "sigma=1dva" if sample.px_per_dva else "sigma=24/1024side"
-    blur = f"sigma{sample.sigma_px:g}" if sample.sigma_px else usual
+    in_words = f"sigma{sample.sigma_px:g}" if sample.sigma_px else usual
     try:
         if sample.gt_map is not None and not np.any(sample.gt_map):
             raise InputError("the map is 0 everywhere, an empty map, which says that nobody looked anywhere. Mend it, "
@@ -287,14 +288,14 @@ def prepare_sample(item: Sample | Mapping) -> Sample:
                                   [_of_the_image(participant_map, size)
                                    for participant_map in sample.participant_maps]))
         elif kept is not None and len(kept):
-            source, gt_map = "fixations", maps.density(kept.x, kept.y, size, sigma_px)
+            source, gt_map = "fixations", maps.density(kept.x, kept.y, size, sigma_px) if blur else None
         else:
             source, gt_map = "uniform", np.full(size, 1 / (size[0] * size[1]))
     except ValueError as error:
         raise InputError(f"image {sample.image_id}, ground truth: {error}") from None
     nonfix = None if sample.nonfix is None else sample.nonfix.inside(size)
     return replace(sample, fixations=kept, gt_map=gt_map, nonfix=nonfix, sigma_px=sigma_px,
-                   meta={"gt_map": source, "gt": blur if source == "fixations" else source} | sample.meta
+                   meta={"gt_map": source, "gt": in_words if source == "fixations" else source} | sample.meta
                    | {"outside": outside})
 
 

@@ -755,15 +755,19 @@ class Journal:
 
 # %% ../nbs/01_files.ipynb #a10fe7b8
 @contextmanager
-def remember_in(path: str | Path) -> Iterator[None]:
+def remember_in(path: str | Path, keep: bool = True) -> Iterator[None]:
     """While this lasts, `remembered_sha256` keeps what it learns in a journal, and knows what that says already.
 
-    path: the journal's; it is made when there is something to keep. One thread at a time.
+    path: the journal's; it is made when there is something to keep. keep: False: it belongs to somebody else, and is
+    only read. One thread at a time.
     """
     notes = Journal(path)
     for place, entry in notes.items():
         if {"stamp", "digest"} <= entry.keys():
             _known.setdefault(place, (entry["stamp"], entry["digest"]))
+    if not keep:
+        yield
+        return
     _notes.append(notes)
     try:
         yield

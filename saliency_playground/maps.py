@@ -4,18 +4,28 @@
 
 # %% auto #0
 __all__ = ['SMALL', 'normalize_map', 'normalize_log_density', 'check_log_density', 'resize', 'pixels', 'counts', 'gaussian_blur',
-           'product', 'compiled_loops', 'density', 'aspect_misfit', 'aspect_fault', 'unpadded', 'check_aspect',
-           'is_framed', 'default_sigma', 'aggregate_maps']
+           'product', 'compiled_loops', 'without_numba', 'density', 'density_without', 'aspect_misfit', 'aspect_fault',
+           'unpadded', 'check_aspect', 'is_framed', 'default_sigma', 'aggregate_maps']
 
 # %% ../nbs/09_maps.ipynb #151a2039
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import InputError, part_of
+
+# %% ../nbs/09_maps.ipynb #ab9534c2
+def _keep_memory() -> None:
+    "Let glibc keep up to 64 MB that are free, for the next maps. Elsewhere this does nothing."
+    np.empty(2**25 - 2**16, np.uint8)
+
+
+_keep_memory()
 
 # %% ../nbs/09_maps.ipynb #2574d3e7
 def _as_map(values: ArrayLike, log: bool = False) -> np.ndarray:
@@ -173,7 +183,7 @@ def _blur_down(values: np.ndarray, bell: np.ndarray) -> np.ndarray:
     blurred = np.empty(values.shape)
     for top, end, first, last in _strips(len(values), bell.size // 2):
         bells = _bells(bell, np.arange(top, end), len(values))
-        np.matmul(bells[:, first:last], values[first:last], out=blurred[top:end])
+        blurred[top:end] = product(bells[:, first:last], values[first:last])
     return blurred
 
 
@@ -195,12 +205,16 @@ def product(left: np.ndarray, right: np.ndarray, onto: np.ndarray | None = None)
 
     left: (m, k), right: (k, n) float64. onto: (m, n) float64 that is added. Returns (m, n) float64.
     """
-    cost = left.shape[0] * left.shape[1] * right.shape[1]
-    if not _THREADLESS < cost < _THREADED:
+    (m, k), n = left.shape, right.shape[1]
+    if not _THREADLESS < m * k * n < _THREADED:
         made = left @ right
-        return made if onto is None else np.add(made, onto, out=made)
-    from saliency_playground.opencv import cv2
-    return cv2.gemm(left, right, 1, onto, 1)
+    else:
+        made, tall = np.empty((m, n)), max(1, min(24, _THREADLESS // (8 * k)))
+        wide = max(1, _THREADLESS // (tall * k))
+        for rows in (slice(i, i + tall) for i in range(0, m, tall)):
+            for columns in (slice(j, j + wide) for j in range(0, n, wide)):
+                np.matmul(left[rows], right[:, columns], out=made[rows, columns])
+    return made if onto is None else np.add(made, onto, out=made)
 
 
 # %% ../nbs/09_maps.ipynb #6b0b5d2a
@@ -229,11 +243,30 @@ def compiled_loops() -> ModuleType | None:
         return None
     return compiled
 
+
+_LOADS_NUMBA = ContextVar("_LOADS_NUMBA", default=True)
+
+
+@contextmanager
+def without_numba() -> Iterator[None]:
+    "While this lasts, `density` leaves Numba alone: loading it takes as long as NumPy does for a hundred maps."
+    token = _LOADS_NUMBA.set(False)
+    try:
+        yield
+    finally:
+        _LOADS_NUMBA.reset(token)
+
 # %% ../nbs/09_maps.ipynb #71c04e4e
 def _inside(bell: np.ndarray, at: np.ndarray, length: int) -> np.ndarray:
     "How much of the bell around each position `at` lies in 0 … length−1."
     upto, radius = np.concatenate([[0], np.cumsum(bell)]), bell.size // 2
     return upto[np.minimum(radius + length - at, bell.size)] - upto[np.maximum(radius - at, 0)]
+
+
+def _add_bells(rows: np.ndarray, columns: np.ndarray, weight: float, bell: np.ndarray, onto: np.ndarray) -> None:
+    "Add a bell on each of n pixels, times a weight, to a map (height, width)."
+    order, loops = np.argsort(rows), compiled_loops() if onto.size >= SMALL and _LOADS_NUMBA.get() else None
+    (loops.splat if loops else _splat)(rows[order], columns[order], np.full(len(rows), weight), bell, bell, onto)
 
 
 def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> np.ndarray:
@@ -250,11 +283,30 @@ def density(x: ArrayLike, y: ArrayLike, size: tuple[int, int], sigma: float) -> 
     if rows.size > height + width:  # many points: blurring all pixels is less work
         blurred = gaussian_blur(counts(x, y, size), sigma)
         return blurred / blurred.sum()
-    order, blurred = np.argsort(rows), np.zeros(size)
-    total = _inside(bell, rows, height) @ _inside(bell, columns, width)
-    loops = compiled_loops() if blurred.size >= SMALL else None
-    (loops.splat if loops else _splat)(rows[order], columns[order], np.full(len(rows), 1 / total), bell, bell, blurred)
+    blurred, total = np.zeros(size), _inside(bell, rows, height) @ _inside(bell, columns, width)
+    _add_bells(rows, columns, 1 / total, bell, blurred)
     return blurred
+
+# %% ../nbs/09_maps.ipynb #10b7ce9a
+def density_without(x: ArrayLike, y: ArrayLike, size: tuple[int, int],
+                    sigma: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that gives the `density` of all fixations but some; quicker where these are the fewer.
+
+    x, y, size, sigma: as for `density`. The function takes a mask (n,), True for what is left out, and returns
+    (height, width) float64, sum 1. Both raise ValueError as `density` does.
+    """
+    (rows, columns), bell, everything = pixels(x, y, size), _bell(_positive(sigma)), np.zeros(size)
+    mass = _inside(bell, rows, size[0]) * _inside(bell, columns, size[1])
+    _add_bells(rows, columns, 1.0, bell, everything)
+
+    def without(left_out: np.ndarray) -> np.ndarray:
+        if left_out.all():
+            raise InputError("no fixations, no density.")
+        share = 1 / mass[~left_out].sum()
+        blurred = everything * share
+        _add_bells(rows[left_out], columns[left_out], -share, bell, blurred)
+        return np.abs(blurred, out=blurred)
+    return without
 
 # %% ../nbs/09_maps.ipynb #69801eb7
 def aspect_misfit(shape: tuple[int, int], size: tuple[int, int]) -> float:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from . import files
 from .progress import progress
@@ -66,30 +66,54 @@ def _describe(path: Path, before: Stored | None) -> Stored:
     return Stored(files.sha256(path), found.st_size, found.st_mtime_ns)
 
 # %% ../nbs/39_remote.ipynb #2f1500b9
-def shown(url: str) -> str:
-    "A URL as it may be shown to anybody: without what stands before an `@`, and without a query. A path is left alone."
-    protocol, sep, rest = url.partition("://")
+class _Link(NamedTuple):
+    "A URL in its parts, or one of several that fsspec chains by `::`; all but the protocol is empty for a path."
+    protocol: str
+    user: str                                            # who enters, `me:word`
+    rest: str                                            # server, path and query
+
+
+def _links(url: str) -> list[_Link]:
+    "The links of a URL."
+    return [_link(*text.partition("://")) for text in re.split(r"::(?=[\w+.-]+://)", url)]
+
+
+def _link(protocol: str, sep: str, rest: str) -> _Link:
+    "A link by its text, parted at `://`."
     if not sep or rest.startswith("/"):
-        return url
-    before, _, after = rest.rpartition("@")
-    return f"{protocol}://…" if "?" in before else f"{protocol}://{after.partition('?')[0]}"
+        return _Link(protocol + sep + rest, "", "")
+    server = re.split("[/?#]", rest, maxsplit=1)[0]
+    try:
+        port = urlsplit(f"//{server}").port
+        is_whole = port is not None or not server.endswith(":")
+    except ValueError:
+        is_whole = False
+    user = (server if is_whole else rest).rpartition("@")[0]       # a password may have a `/`, too
+    return _Link(protocol, user, rest.removeprefix(user).removeprefix("@"))
+
+
+def shown(url: str) -> str:
+    "A URL as it may be shown to anybody: without who enters, `me:word@`, and without a query. A path is left alone."
+    def show(link: _Link) -> str:
+        place = "…" if "?" in link.user else link.rest.partition("?")[0]
+        return f"{link.protocol}://{place}" if link.rest else link.protocol
+    return "::".join(map(show, _links(url)))
 
 
 def _passwords(url: str) -> list[str]:
     "What is secret in a URL: a password, all that stands before the `@`, and the values of a query."
-    _, sep, rest = url.partition("://")
-    if not sep or rest.startswith("/"):
-        return []
-    user, query = rest.rpartition("@")[0], rest.partition("?")[2]
-    values = [pair.partition("=")[2] for pair in re.split("[&;]", query)]
-    return [text for text in (user, user.rpartition("://")[2].partition(":")[2], query, *values) if text]
+    found: list[str] = []
+    for link in _links(url):
+        query = link.rest.partition("?")[2]
+        values = [pair.partition("=")[2] for pair in re.split("[&;]", query)]
+        found += [link.user, link.user.partition(":")[2], query, *values]
+    return [text for text in found if text]
 
 
 def has_password(written: str) -> bool:
     "Whether a URL, as a config has it, holds a password or a query in plain text, and not as a variable `${VAR}`."
-    plain = re.sub(r"\$\{\w+\}", "", written)
-    password = plain.rpartition("@")[0].rpartition("://")[2].partition(":")[2]
-    return bool(_passwords(plain)) and (password != "" or re.search(r"\?.*=.", plain) is not None)
+    links = _links(re.sub(r"\$\{\w+\}", "", written))
+    return any(link.user.partition(":")[2] or re.search(r"\?.*=.", link.user + link.rest) for link in links)
 
 
 def _sentence(error: Exception, url: str) -> str:

@@ -14,7 +14,7 @@ pytest.importorskip("torchvision", reason="three of the backbones are torchvisio
 from torch.nn import functional as F  # noqa: E402
 
 from saliency_playground import weights  # noqa: E402
-from saliency_playground.deepgaze import fast, network, readout  # noqa: E402
+from saliency_playground.deepgaze import backbones, fast, network, readout  # noqa: E402
 from saliency_playground.models.torch_base import exact_arithmetic  # noqa: E402
 
 REFERENCE = ROOT.parent / "shared" / "reference"
@@ -28,7 +28,8 @@ pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(),
 class Official:
     "One model with the formula's weights, its stored inputs and outputs."
     def __init__(self, kind):
-        self.kind, self.net = kind, fill(getattr(network, f"deepgaze_{kind}")())
+        with torch.inference_mode(False):                # as the adapters load it, so that it can be prepacked
+            self.kind, self.net = kind, backbones.prepack(fill(getattr(network, f"deepgaze_{kind}")()))
         with np.load(REFERENCE / "parity" / f"deepgaze_{kind}.npz") as arrays:
             self.arrays = dict(arrays)
 

@@ -193,10 +193,13 @@ class Task(NamedTuple):
         return self._replace(needs_prediction=False, needs_row=False, figures=())
 
 
-def pending(cell: Cell) -> list[Task]:
-    "What a cell must still do for each of its images; nothing for one that could not be surveyed."
+def pending(cell: Cell, held: bool = True) -> list[Task]:
+    """What a cell must still do for each of its images; nothing for one that could not be surveyed.
+
+    held: nobody else writes to the cell's output_dir, so which digest a file there had may be noted in it.
+    """
     store = cell.store                                   # made first: it reads files of code, which are no matter here
-    with files.remember_in(Path(cell.config.output_dir, ".files", f"{cell.name}.jsonl")):
+    with files.remember_in(Path(cell.config.output_dir, ".files", f"{cell.name}.jsonl"), held):
         return _tasks(cell, store)
 
 

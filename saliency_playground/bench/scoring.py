@@ -8,12 +8,12 @@ __all__ = ['inputs_by_metric', 'ImageInputs', 'measure', 'as_seen_by', 'average_
 # %% ../../nbs/40_bench/03_scoring.ipynb #a76992d8
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from .. import metrics
+from .. import maps, metrics
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, Fixations, Prediction, Sample, prepare_sample
 from ..errors import InputError
 from ..metrics import density_maps
@@ -81,16 +81,23 @@ class ImageInputs:
         key, sample = tuple(observers), self.sample
         if key in self._seen_by:
             return self._seen_by[key]
-        target = as_seen_by(sample, observers)
+        most = sample.fixations is not None and 2 * len(observers) > len(sample.fixations.observers)
+        target = as_seen_by(sample, observers, self._density_without if most else None)
         if (len(observers) == 1 and sample.fixations is not None          # other groups are one model's alone
             and len(sample.fixations.observers) * math.prod(sample.size) <= _MOST_SHARED):
             self._seen_by[key] = target
         return target
 
+    @functools.cached_property
+    def _density_without(self) -> Callable[[np.ndarray], np.ndarray]:
+        "The ground truth of all fixations but some, see `maps.density_without`."
+        fixations, sigma = self.sample.fixations or Fixations(np.empty(0), np.empty(0)), self.sample.sigma_px or 0
+        return maps.density_without(fixations.x, fixations.y, self.sample.size, sigma)
+
     def let_go(self) -> None:
         "Forget all but the sample."
         self._seen_by.clear()
-        for made in ("nonfix", "baseline"):
+        for made in ("nonfix", "baseline", "_density_without"):
             vars(self).pop(made, None)
 
 # %% ../../nbs/40_bench/03_scoring.ipynb #c1300002
@@ -128,12 +135,21 @@ def measure(cell: Cell, image: ImageInputs, prediction: Prediction) -> tuple[dic
     return (average_observers(single, cell.columns) if leaves_out else score_all(sample)), single
 
 
-def as_seen_by(sample: Sample, observers: list) -> Sample:
-    "A sample as if only these observers had looked at it. Raises ValueError if it does not say who looked."
+def as_seen_by(sample: Sample, observers: list,
+               without: Callable[[np.ndarray], np.ndarray] | None = None) -> Sample:
+    """A sample, prepared, as if only these observers had looked at it.
+
+    without: `maps.density_without` of its fixations and blur, quicker where few are left out. Raises ValueError if it
+    does not say who looked.
+    """
     if sample.fixations is None or sample.fixations.observer is None:
         raise InputError(f"image {sample.image_id}: who looked at it is not known.")
-    fixations = sample.fixations[np.isin(sample.fixations.observer, observers)]
-    return prepare_sample(replace(sample, fixations=fixations, gt_map=None, participant_maps=None, meta={}))
+    seen = np.isin(sample.fixations.observer, observers)
+    target = replace(sample, fixations=sample.fixations[seen], gt_map=None, participant_maps=None, meta={})
+    if without is None or not seen.any():
+        return prepare_sample(target)
+    return replace(target, gt_map=without(~seen),
+                   meta={"gt_map": "fixations", "gt": f"sigma{sample.sigma_px:g}", "outside": 0})
 
 
 def average_observers(single: list[dict], columns: dict[str, metrics.Metric]) -> dict[str, float]:

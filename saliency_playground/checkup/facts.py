@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GRID', 'small_detail', 'local_contrast', 'bars', 'count_grid', 'observer_agreement', 'MapFit', 'fit_map',
-           'ImageFacts', 'examine_image']
+           'ImageFacts', 'path_lengths', 'examine_image']
 
 # %% ../../nbs/38_checkup/01_facts.ipynb #194df983
 import functools
@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import images, maps
-from ..core import Fixations, SaliencyDataset, prepare_sample
+from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
+from ..datasets.base import FileDataset, read_sample
 from ..errors import Finding, describe_error
 from ..prediction_checks import truth_facts
 
@@ -97,10 +98,13 @@ def observer_agreement(fixations: Fixations, size: tuple[int, int]) -> dict[str,
     from scipy.ndimage import gaussian_filter
     by_observer = {str(observer): count_grid(own.x, own.y, size) for observer in fixations.observers
                    for own in [fixations.of(observer)]}
+    if len(by_observer) < 3:
+        return {}
     total, scores = sum(by_observer.values()), {}
-    for observer, counts in by_observer.items():
-        others = gaussian_filter(total - counts, 1.0, mode="constant")
-        if others.std() > 0 and len(by_observer) > 2:
+    all_others = np.stack([total - counts for counts in by_observer.values()])
+    blurred = gaussian_filter(all_others, (0, 1, 1), mode="constant")              # of all at once, each by itself
+    for (observer, counts), others in zip(by_observer.items(), blurred, strict=True):
+        if others.std() > 0:
             scores[observer] = float((counts * (others - others.mean()) / others.std()).sum() / counts.sum())
     return scores
 
@@ -158,6 +162,7 @@ class ImageFacts:
     truth_kind: str = ""                             # what its map is made from: file, participants, fixations, uniform
     split: str = ""
     fixations: Fixations | None = None               # those on the image
+    path_lengths: list[int] = field(default_factory=list)     # see `path_lengths`
     contrast: np.ndarray | None = None               # see `local_contrast`
     detail: np.ndarray | None = None                 # see `small_detail`
     bars: tuple[int, int, int, int] = (0, 0, 0, 0)             # see `bars`
@@ -171,10 +176,26 @@ class ImageFacts:
         return {} if self.fixations is None else observer_agreement(self.fixations, self.size)
 
 
+def _read(dataset: SaliencyDataset, i: int) -> Sample:
+    "A sample, without the map that would be made from its fixations, where a dataset does not read in its own way."
+    if isinstance(dataset, FileDataset) and type(dataset).__getitem__ is FileDataset.__getitem__:
+        return read_sample(dataset, i, blur=False)
+    return prepare_sample(dataset[i])
+
+
+def path_lengths(dataset: SaliencyDataset, i: int) -> list[int]:
+    "How many fixations each scanpath on image i has, those too that are not scored; empty where no order is known."
+    try:
+        whole = dataset.paths_of(i)
+        return [] if whole is None else [len(path) for path in whole.scanpaths().values()]
+    except Exception:                                # no order, or whatever an adapter of the user's own raises
+        return []
+
+
 def examine_image(dataset: SaliencyDataset, i: int) -> ImageFacts:
     "Read image i of a dataset with its truth, and note what the doctor needs of it. An error is noted too."
     try:
-        sample = prepare_sample(dataset[i])
+        sample = _read(dataset, i)
         digest = dataset.fingerprint(i)["image"]
     except Exception as error:                       # an adapter of the user's own may raise anything
         return ImageFacts(dataset.ids[i], describe_error(error))
@@ -184,5 +205,6 @@ def examine_image(dataset: SaliencyDataset, i: int) -> ImageFacts:
         fit = fit_map(sample.gt_map, points)
     meta: dict[str, Any] = sample.meta
     return ImageFacts(sample.image_id, "", sample.size, digest, kind, str(meta.get("split") or ""), points,
-                      local_contrast(sample.image), small_detail(sample.image), bars(sample.image), fit,
-                      truth_facts(sample) if kind in ("file", "participants") else {}, list(meta.get("findings", [])))
+                      path_lengths(dataset, i), local_contrast(sample.image), small_detail(sample.image),
+                      bars(sample.image), fit, truth_facts(sample) if kind in ("file", "participants") else {},
+                      list(meta.get("findings", [])))

@@ -549,8 +549,8 @@ def participants_of(dataset: "FileDataset", i: int) -> dict[str, Path] | None:
     return dataset.participants[image_id]
 
 
-def read_sample(dataset: "FileDataset", i: int) -> Sample:
-    """Sample i of a dataset of files, completed.
+def read_sample(dataset: "FileDataset", i: int, blur: bool = True) -> Sample:
+    """Sample i of a dataset of files, completed. blur: as for `prepare_sample`.
 
     Its map has sum 1; points outside the image are dropped, and counted in meta["outside"].
     meta["gt_map"] says what the map is from: "participants", "file", "fixations" or "uniform"; the record's meta is
@@ -570,7 +570,7 @@ def read_sample(dataset: "FileDataset", i: int) -> Sample:
         meta["findings"] = found
     nonfix = dataset.nonfix(i) if options.provide_sauc_nonfix else None
     return prepare_sample(Sample(record.image_id, image, dataset.fixations_of(i), nonfix=nonfix,
-                                 px_per_dva=options.px_per_dva, sigma_px=options.sigma_px, meta=meta, **truth))
+                                 px_per_dva=options.px_per_dva, sigma_px=options.sigma_px, meta=meta, **truth), blur)
 
 
 def truth_digest(dataset: "FileDataset", i: int) -> str:

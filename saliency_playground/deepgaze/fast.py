@@ -171,12 +171,30 @@ def norm_conv(x: Tensor, times: Tensor | None, norm: Tensor, offset: Tensor, con
 def softplus(x: Tensor, out: Tensor | None = None) -> Tensor:
     """log(1 + eˣ), to 1e-7 or a float32's last digit.
 
-    In fewer steps, where the values lie in a processor's memory and need no gradient. out: where to write it.
+    In fewer steps, where the values lie in a processor's memory. out: where to write it, if x needs no gradient.
     """
-    if x.requires_grad or x.device.type != "cpu":
+    if x.device.type != "cpu":
         return F.softplus(x) if out is None else out.copy_(F.softplus(x))
+    if x.requires_grad and torch.is_grad_enabled():
+        return _Softplus.apply(x)
     y = torch.clamp(x, -30, 80, out=out).exp_().add_(1).log_()  # beyond: slow denormal numbers, and infinity
     return torch.maximum(x, y, out=y)
+
+
+class _Softplus(torch.autograd.Function):
+    "`softplus` with its gradient, 1 − exp(−softplus)."
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        "The result, which is all that the way back needs."
+        y = softplus(x)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        "The gradient of x."
+        y, = ctx.saved_tensors
+        return torch.neg(y).exp_().neg_().add_(1).mul_(slope)
 
 # %% ../../nbs/33_deepgaze/05_fast.ipynb #810597a5
 class _ScratchMemory(threading.local):
@@ -239,9 +257,10 @@ class _WideLayer(torch.autograd.Function):
         n = times.sum() * first.shape[1]
         firsts, weights, back = torch.empty_like(first), torch.empty_like(weight), torch.zeros_like(x)
         for some, own, moved, wide, rises in _chunks(x, first, 3):
-            wide, scale, at = softplus(torch.matmul(first[some], own, out=moved), wide), scales[:, some], slope[:, some]
-            torch.neg(wide, out=rises).exp_().neg_().add_(1)                          # the derivative of softplus
-            wide.sub_(middles[:, some])
+            scale, at = scales[:, some], slope[:, some]
+            torch.clamp(torch.matmul(first[some], own, out=moved), -30, 80, out=rises).exp_().add_(1)
+            wide = torch.maximum(moved, torch.log(rises, out=wide), out=wide).sub_(middles[:, some])    # as `softplus`
+            rises.reciprocal_().neg_().add_(1)                                        # and its derivative
             product = torch.matmul(at, wide.transpose(2, 3))
             weights[some] = (product * scale).sum(0)
             torch.matmul((weight[some] * scale).transpose(2, 3), at, out=moved)

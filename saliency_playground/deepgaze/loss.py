@@ -6,6 +6,7 @@
 __all__ = ['cross_entropy', 'leaf', 'gather_parameters']
 
 # %% ../../nbs/33_deepgaze/06_loss.ipynb #35ad5bc7
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -95,6 +96,64 @@ class _CrossEntropy(torch.autograd.Function):
             grads += [left * each, (right * each).sum(0), weight @ slope, None]
         return None, None, None, None, *grads
 
+# %% ../../nbs/33_deepgaze/06_loss.ipynb #8960f304
+class _LogSums(torch.autograd.Function):
+    """log Σ over pixels of exp(left right + weight · center bias) of one model, (B, K).
+
+    left, right, weight as `mixing_terms` gives them, but so that no exponent is above 0. coarse: the center bias on
+    squares. spans: how many pixels each row and each column of squares spans.
+    """
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, weight: Tensor, coarse: Tensor,
+                spans: tuple[Tensor, Tensor]) -> Tensor:
+        "The sums, and their gradients while the exponentials are at hand."
+        (images, k, h, _), w, (rows, columns) = left.shape, right.shape[2], spans
+        sums, weights = left.new_empty((2, k, images))
+        lefts, rights = left.new_empty((k, images, *left.shape[2:])), left.new_empty((k, images, *right.shape[1:]))
+        first, turned = left.transpose(0, 1).flatten(1, 2), (left * rows[:, None]).permute(1, 0, 3, 2)
+        counted, biased = right * columns, coarse.where(coarse > -torch.inf, 0) * torch.outer(rows, columns)
+        step = max(1, 2**18 // (images * h * w))
+        buffer = memory.buffer((min(step, k), images, h, w), left)
+        for some in (slice(i, min(i + step, k)) for i in range(0, k, step)):
+            p = buffer[:some.stop - some.start]
+            torch.bmm(first[some], right[some], out=p.flatten(1, 2))
+            p.addcmul_(coarse, weight[some, None, None, None]).exp_()
+            sums[some] = p @ columns @ rows
+            torch.matmul(p, counted[some, None].transpose(2, 3), out=lefts[some])
+            torch.matmul(turned[some], p, out=rights[some])
+            weights[some] = torch.linalg.vecdot(p.flatten(2), biased.flatten(1))
+        scale = 1 / sums
+        ctx.save_for_backward(lefts * rows[:, None] * scale[..., None, None],
+                              rights * columns * scale[..., None, None], weights * scale)
+        return sums.T.where(sums.T > 1e-30, torch.nan).log()                 # too wide a range for float32
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        "The gradients of left, right and weight."
+        lefts, rights, weights = ctx.saved_tensors
+        own = slope.T[..., None, None]
+        return (lefts * own).transpose(0, 1), (rights * own).sum(1), (weights * slope.T).sum(1), None, None
+
+
+def _at_points(target: Tensor, points: Tensor, rows: Tensor, columns: Tensor, coarse: Tensor,
+               *spread: Tensor) -> Tensor:
+    """As `_CrossEntropy`, where the target is 0 but at a few points.
+
+    points: (n, 3), image, row and column of each.
+    """
+    image, row, column = points.T
+    parts = []
+    for left, right, weight, bound in zip(spread[::4], spread[1::4], spread[2::4], spread[3::4], strict=True):
+        left = left - bound[..., None, None]                             # the columns of the right one sum to 1
+        own = left.transpose(1, 2).flatten(0, 1).index_select(0, image * left.shape[2] + row)           # (n, K, m)
+        exponent = ((own * right.permute(2, 0, 1).index_select(0, column)).sum(2)
+                    + coarse.expand_as(target)[image, row, column][:, None] * weight)
+        sums = _LogSums.apply(left, right, weight, coarse, (rows, columns))
+        parts.append(exponent - sums.index_select(0, image))
+    log_p = torch.cat(parts, 1)
+    log_p = log_p.logsumexp(1) - math.log(log_p.shape[1])
+    return -target.new_zeros(len(target)).index_add(0, image, target[image, row, column] * log_p)
+
 # %% ../../nbs/33_deepgaze/06_loss.ipynb #1ea7f430
 def cross_entropy(net: Ensemble | Mixture, features: BackboneFeatures, center_bias: Tensor, target: Tensor) -> Tensor:
     """−Σ target · log density over squares, (B,) in nats: differentiable in every parameter and in the features.
@@ -111,7 +170,11 @@ def cross_entropy(net: Ensemble | Mixture, features: BackboneFeatures, center_bi
     for (values, _), (left, right, weight, _) in zip(readouts, spread, strict=True):
         highest, lowest = (side((1, 2))[:, None] * weight for side in (coarse.amax, coarse.amin))
         tensors += [left, right, weight, (values.amax((2, 3)) + torch.maximum(highest, lowest)).detach()]
-    loss = _CrossEntropy.apply(target, rows, columns, coarse, *tensors)
+    points = target.nonzero()
+    if 32 * len(points) <= target.numel():
+        loss = _at_points(target, points, rows, columns, coarse, *tensors)
+    else:
+        loss = _CrossEntropy.apply(target, rows, columns, coarse, *tensors)
     if loss.isfinite().all():
         return loss
     # too wide a range for float32 sums

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from .. import images
 from ..deepgaze import fast
+from ..deepgaze.backbones import prepack
 from ..deepgaze.center_bias import find_template, log_center_bias, template_unavailable_reason
 from ..errors import InputError, pip_install
 from .torch_base import TorchModel, half_precision
@@ -107,7 +108,7 @@ class DeepGazeModel(TorchModel):
 
     def build(self) -> nn.Module:
         "Our network or the official one; both have the same parameters under the same names."
-        return self.network() if self.implementation == "own" else official_network(self.official)
+        return prepack(self.network()) if self.implementation == "own" else official_network(self.official)
 
     @property
     def template(self) -> str:

@@ -162,8 +162,11 @@ class TorchOptions:
         pick_device(self.device)
 
 # %% ../../nbs/34_models/10_torch_base.ipynb #0c7c22eb
+@torch.inference_mode(False)
 def load_network(model: "NetworkModel") -> torch.nn.Module:
     """A model's network with its weights, in eval mode, no gradients, on its device.
+
+    Its tensors tell when they are changed, also if it is loaded in inference mode.
 
     Raises ValueError, naming the model, if the weights cannot be had or do not fit.
     """

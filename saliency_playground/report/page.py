@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .. import heatmaps
+from .. import heatmaps, maps
 from ..tables import format_number
 from . import charts, samples
 from .literature import published_lines
@@ -195,7 +195,8 @@ def dataset_context(run: RunFiles, board: Board, number: int,
     strips: list[dict[str, Any]] = []
     no_strips = ""
     try:
-        strips = strip_contexts(run, dataset)
+        with maps.without_numba():                       # six images
+            strips = strip_contexts(run, dataset)
     except (OSError, LookupError, ValueError, TypeError, ImportError) as error:
         no_strips = f"No images: {error}"
     looks = {"best": "bold", "tied": "dotted underline"}
