@@ -17,12 +17,13 @@ from ..progress import progress
 from ..remote import Remote, shown
 from ..version import __version__
 from .config import SHARDS, Config, in_shard, load_config
+from .next_fixation import NEXT
 from .pipeline import hold_folders
 from .plan import Cell, Task, pending, scoring_code
 from .record import read_record
 from .results import RunResult
 from .run import compute, with_one_blur
-from .store import adopt_fits, pull_shard
+from .store import adopt_fits, adopt_lines, pull_shard
 
 # %% ../../nbs/40_bench/09_shards.ipynb #5fd6e67a
 def adopt(cell: Cell, others: Sequence[Cell]) -> int:
@@ -63,6 +64,8 @@ def _adopt_all(cells: Sequence[Cell], others: Sequence[Config], quiet: bool | No
                              items=[item for item in cell.items if item.i in range(*other.part.indices(item.i + 1))])
                      for other in others]
             adopt(replace(cell, config=cell.config.model_copy(update=kept)), there)
+            for other in others:
+                adopt_lines(f"{NEXT}/{cell.name}.jsonl", cell.config.output_dir, other.output_dir)
             bar.update()
 
 # %% ../../nbs/40_bench/09_shards.ipynb #d8b19082

@@ -357,6 +357,9 @@ def _say_what_was_done(result: "RunResult", config: "Config", quiet: bool, joine
         pictures = "" if config.heatmaps_png.enabled else "; as pictures: the same with --set heatmaps_png.enabled=true"
         where = config.heatmaps_png.out_dir if config.heatmaps_png.enabled else config.prediction_cache_dir
         click.echo(f"The predictions: {Path(str(where)).as_posix()}/<dataset>/<model>{pictures}")
+    if result.next_fixations and not quiet:
+        from saliency_playground.bench.next_fixation import next_table
+        click.echo("\n" + next_table(result.next_fixations, window_width()) + "\n")
     if joined_by:
         click.echo(f"When all shards are computed: {joined_by}")
     elif not (quiet or config.predict_only or result.nothing_scored):
