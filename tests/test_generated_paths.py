@@ -3,15 +3,21 @@
 The values of the fixture were made with the public code of the field; its tolerance is 1e-9, relative.
 """
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import OSIE50, ROOT
+from conftest import OSIE50, ROOT, command
+from PIL import Image
 
 from saliency_playground.bench import drawn_paths, generated_paths
+from saliency_playground.bench.results import GeneratedResult
 from saliency_playground.core import Fixations, as_dataset
 from saliency_playground.registry import create
+from saliency_playground.toy import make_toy
 
 FIXTURE = ROOT.parent / "shared" / "reference" / "scanpath_fixture.json"
 NAMES = {"scanmatch_16x12": "scanmatch", "scanmatch_16x12_50ms": "scanmatch_time", "sed_n5": "string_edit",
@@ -239,12 +245,114 @@ def test_tables(simulated, tmp_path):
     found = generated_paths.score_generated({image: one.paths[:2] for image, one in people.items()}, dataset,
                                             {"coarse": {"metric": "scanmatch", "grid": (8, 6)}, "dtw": None}, seed=3,
                                             drawn="n=2,length=human,seed=0")
-    names = drawn_paths.write_tables(tmp_path, {("world", "mine"): found})
-    assert names == ["world__mine_scanpaths.csv", "GENERATED_SUMMARY.csv"]
-    rows, summary = pd.read_csv(tmp_path / names[0]), pd.read_csv(tmp_path / names[1])
+    result = GeneratedResult("world", "mine", drawn_paths.table_name("world", "mine"),
+                             drawn_paths.path_table(tmp_path, "world", "mine", found), 0, {}, [])
+    drawn_paths.write_generated_summary(tmp_path, [result])
+    rows = pd.read_csv(tmp_path / "world__mine_scanpaths.csv")
+    summary = pd.read_csv(tmp_path / "GENERATED_SUMMARY.csv")
     assert len(rows) == 40 and list(rows.columns) == ["dataset", "model", "image_id", "sample", "n_fixations",
                                                       "n_people", "coarse", "dtw", "undefined"]
     assert rows.dtw.mean() == pytest.approx(summary.set_index("metric")["mean"]["dtw"])
     assert summary.definition[0] == ("ScanMatch[grid=8x6,T=3.5,gap=0,bin=no,better=higher,pairs=path x person,"
                                      "average=images,chance=other image,seed=3,best=9 people,expected,n=2,"
                                      "length=human,seed=0]")
+
+
+# ---- in a run ----
+
+CONFIG = """
+experiment: paths
+datasets: [{name: folder, as: toy, root: toy}]
+models: [uniform, local_bias, wta_ior]
+metrics: [NSS]
+scanpaths: {generated: {n: 3, metrics: [dtw, scanmatch, multimatch]}}
+output_dir: out
+"""
+
+
+@pytest.fixture
+def ready(scratch):
+    "A working directory with toy data of six images and a config that has paths drawn."
+    make_toy("toy", n_images=6)
+    (scratch / "c.yaml").write_text(CONFIG, encoding="utf-8")
+    return scratch
+
+
+def test_a_second_run_draws_nothing(ready):
+    "The same tables to the byte, from the kept paths; another seed or number of paths is drawn anew."
+    first = command("run", "--config", "c.yaml", env=os.environ | {"COLUMNS": "80"})
+    assert "Paths drawn: those of 12 images, once a cell." in first.stdout
+    assert "toy × wta_ior, generated paths: its paths on an image are all the same" in " ".join(first.stdout.split())
+    table = first.stdout[first.stdout.index("toy × local_bias: 18 generated paths"):]
+    assert all(len(line) <= 80 for line in table.splitlines()) and "best of 4" in table
+    names = ["toy__local_bias_scanpaths.csv", "toy__wta_ior_scanpaths.csv", "GENERATED_SUMMARY.csv"]
+    before = [(ready / "out" / name).read_bytes() for name in names]
+    record = json.loads((ready / "out" / "run.json").read_text(encoding="utf-8"))
+    assert set(names) <= record["tables"].keys() and "toy__uniform_scanpaths.csv" not in record["tables"]
+    again = command("run", "--config", "c.yaml")
+    assert "Paths drawn: those of 0 images" in again.stdout
+    assert [(ready / "out" / name).read_bytes() for name in names] == before
+    other = command("run", "--config", "c.yaml", "--set", "scanpaths.generated.seed=1")
+    assert "Paths drawn: those of 12 images" in other.stdout
+    summary = pd.read_csv(ready / "out" / "GENERATED_SUMMARY.csv")
+    assert summary.definition.str.endswith(",expected,n=3,length=human,seed=1,start=drawn]").all()
+    assert (summary.n_paths == 18).all() and (summary.n == 6).where(summary.metric != "mm_duration", True).all()
+    repeated = command("run", "--from", "out/run.json", "--set", "output_dir=again")
+    assert "byte for byte" in repeated.stdout
+
+
+KILLED = """
+import os
+from saliency_playground.bench import drawn_paths
+from saliency_playground.bench.run import run
+draw, calls = drawn_paths._draw, []
+def dying(*given):
+    calls.append(given)
+    if len(calls) == 4: os._exit(9)
+    return draw(*given)
+drawn_paths._draw = dying
+run("c.yaml", quiet=True)
+"""
+
+
+def test_a_killed_run_goes_on(ready):
+    "What was drawn before the kill is kept; the run that goes on draws the rest, to the same tables."
+    assert subprocess.run([sys.executable, "-c", KILLED], cwd=ready, check=False).returncode == 9
+    lines = (ready / "predictions" / "toy" / "local_bias" / "scanpaths.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3
+    assert "Paths drawn: those of 9 images" in command("run", "--config", "c.yaml").stdout
+    whole = (ready / "out" / "toy__local_bias_scanpaths.csv").read_bytes()
+    command("run", "--config", "c.yaml", "--set", "output_dir=new", "--set", "prediction_cache_dir=new_kept")
+    assert (ready / "new" / "toy__local_bias_scanpaths.csv").read_bytes() == whole
+
+
+def test_an_image_that_changed_is_drawn_anew(ready):
+    "The key knows the image: another picture, other paths; the other images keep theirs."
+    command("run", "--config", "c.yaml", "--set", "models=[wta_ior]")
+    picture = next((ready / "toy" / "images").iterdir())
+    with Image.open(picture) as image:
+        flipped = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    flipped.save(picture)
+    assert "Paths drawn: those of 1 image," in command("run", "--config", "c.yaml", "--set", "models=[wta_ior]").stdout
+
+
+@pytest.mark.parametrize(("setting", "words"), [
+    ("length=humans", "a length is a number of fixations from 1, or human"), ("length=0", "from 1, or human"),
+    ("n=0", "1 or more"), ("metrics=[dwt]", 'Did you mean "dtw"?'), ("metrics=[]", "list of names"),
+    ("metrics.dtw.grid=5", "dtw has no constant 'grid'"), ("lenght=3", 'Did you mean "length"?')])
+def test_config_faults(ready, setting, words):
+    (ready / "c.yaml").write_text(CONFIG.replace("metrics: [dtw, scanmatch, multimatch]", "seed: 0"), encoding="utf-8")
+    fault = command("run", "--config", "c.yaml", "--set", f"scanpaths.generated.{setting}", code=2)
+    assert words in " ".join(fault.stderr.split())
+
+
+def test_a_dataset_without_paths_is_told(ready):
+    "The maps are scored, and why no path is stands in the run's words."
+    table, images = pd.read_csv(ready / "toy" / "fixations.csv"), ready / "toy" / "images"
+    points = [{"image_id": str(row.image_id), "x": row.x, "y": row.y} for row in table.itertuples()]
+    pd.DataFrame(points).to_csv(ready / "bare.csv", index=False)
+    config = CONFIG.replace("{name: folder, as: toy, root: toy}",
+                            f"{{name: csv_indexed, as: toy, index_csv: bare.csv, images_dir: {images.as_posix()}}}")
+    (ready / "c.yaml").write_text(config.replace("local_bias, ", ""), encoding="utf-8")
+    said = command("run", "--config", "c.yaml").stdout
+    assert "toy × wta_ior, generated paths: the dataset has no scanpaths to compare with" in " ".join(said.split())
