@@ -242,13 +242,13 @@ class RunResult:
     @property
     def n_errors(self) -> int:
         "How many images failed, counted once a cell."
-        return len(self._errors)
+        return sum(map(len, self._errors))
 
     @property
-    def _errors(self) -> list[str]:
-        "What failed, once an image and cell, and once each for its next fixations and its paths."
-        results: list[CellResult | NextResult] = [*self.cells, *self.next_fixations, *self.generated]
-        return [error for result in results for error in result.errors.values()]
+    def _errors(self) -> list[dict[str, str]]:
+        "The errors of each cell, of its next fixations and of its paths, by image id."
+        return [*(cell.errors for cell in self.cells), *(each.errors for each in self.next_fixations),
+                *(each.errors for each in self.generated)]
 
     @property
     def datasets(self) -> dict[str, list[CellResult]]:
@@ -285,7 +285,7 @@ class RunResult:
             lines.append("Paths drawn: those of "
                          f"{count_of(sum(result.n_scored for result in self.generated), 'image')}, once a cell.")
         if self.n_errors:
-            message, times = Counter(self._errors).most_common(1)[0]
+            message, times = Counter(error for errors in self._errors for error in errors.values()).most_common(1)[0]
             lines.append(f"{count_of(self.n_errors, 'image')} failed (counted once a cell), {times} of them: "
                          f"{message}\n  all of "
                          f"them: {self.output_dir/'errors.csv'}")
