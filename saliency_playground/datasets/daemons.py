@@ -33,7 +33,7 @@ _UNKNOWN = ("NA", "")
 def saccade_rows(path: str | Path) -> Iterator[tuple[str, str, str, float, float, float, bool]]:
     """The rows of a table of saccades on an image: observer, trial, image, x, y (degrees), ms, whether forced.
 
-    x, y and ms are NaN where they are not known. Raises DatasetError naming the file, and the line of what is no number.
+    x, y and ms are NaN where unknown. Raises DatasetError naming the file, and the line of what is no number.
     """
     with open(files.regular_file(path), newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.reader(file)
@@ -47,8 +47,8 @@ def saccade_rows(path: str | Path) -> Iterator[tuple[str, str, str, float, float
             try:
                 who, trial, image, x, y, duration = (row[k] for k in at)
                 if image not in _UNKNOWN:
-                    yield (who, trial, image, *(np.nan if cell in _UNKNOWN else float(cell) for cell in
-                                                (x, y, duration)), forced is not None and row[forced] in _TRUE)
+                    at_x, at_y, ms = (np.nan if cell in _UNKNOWN else float(cell) for cell in (x, y, duration))
+                    yield who, trial, image, at_x, at_y, ms, forced is not None and row[forced] in _TRUE
             except (IndexError, ValueError) as error:
                 raise DatasetError(f"{path}, line {reader.line_num}: {error}.") from None
 
