@@ -356,3 +356,25 @@ def test_a_dataset_without_paths_is_told(ready):
     (ready / "c.yaml").write_text(config.replace("local_bias, ", ""), encoding="utf-8")
     said = command("run", "--config", "c.yaml").stdout
     assert "toy × wta_ior, generated paths: the dataset has no scanpaths to compare with" in " ".join(said.split())
+
+
+def test_paths_of_others(ready):
+    "A file of generated paths is a model of a run: people's own paths as the file score as people do."
+    table = pd.read_csv(ready / "toy" / "fixations.csv")
+    table = table.rename(columns={"observer": "sample"}).drop(columns="t")
+    table.to_csv(ready / "theirs.csv", index=False)
+    config = CONFIG.replace("[uniform, local_bias, wta_ior]", "[{name: scanpath_files, as: theirs, path: theirs.csv}]")
+    (ready / "c.yaml").write_text(config, encoding="utf-8")
+    said = command("run", "--config", "c.yaml", "--set", "metrics=[NSS, CC]").stdout
+    assert "toy × theirs: 30 generated paths" in said
+    rows, summary = pd.read_csv("out/toy__theirs_scanpaths.csv"), pd.read_csv("out/GENERATED_SUMMARY.csv")
+    dtw = summary.set_index("metric").loc["dtw"]
+    assert len(rows) == 30 and dtw.n_paths == 30 and "paths=as given" in dtw.definition
+    assert dtw["mean"] * 5 / 4 == pytest.approx(dtw.human)               # each is among the five it is held against
+    assert rows.n_fixations.tolist() == table.groupby(["image_id", "sample"]).size().tolist()
+    assert pd.read_csv("out/toy__theirs.csv").CC.min() > 0.9              # as a map, where people looked
+    before = rows.dtw.copy()
+    pd.concat([table, table.assign(sample=table["sample"] + "b", x=table.x / 2)]).to_csv("theirs.csv", index=False)
+    command("run", "--config", "c.yaml", "--set", "metrics=[NSS, CC]")
+    after = pd.read_csv("out/toy__theirs_scanpaths.csv")
+    assert len(after) == 60 and set(before).issubset(set(after.dtw))

@@ -21,6 +21,7 @@ from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.base import refuse_among_images
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
+from ..models.scanpath_files import ScanpathFiles
 from ..predictions import recipe
 from ..progress import RunBar, busy, is_watched
 from ..registry import adapter_class, create, options
@@ -207,8 +208,8 @@ def _written_to(config: Config) -> dict[str, Path | None]:
 
 
 def _bind_ceiling(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
-    "The model, or if it is a ceiling a copy of it that knows its dataset."
-    if not isinstance(model, Ceiling):
+    "The model, or if it is a ceiling, or reads paths by image, a copy of it that knows its dataset."
+    if not isinstance(model, (Ceiling, ScanpathFiles)):
         return model
     model = copy(model)
     try:
