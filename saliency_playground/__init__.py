@@ -13,7 +13,7 @@ _FACE = {"create": "registry", "names": "registry", "list_datasets": "registry",
          "options": "registry", "register": "registry", "add_plugin": "registry",
          "Fixations": "core", "Sample": "core", "Prediction": "core", "SaliencyDataset": "core",
          "SaliencyModel": "core", "Ceiling": "core", "as_dataset": "core", "as_model": "core", "prepare_sample": "core",
-         "score": "scores", "make_toy": "toy", "load_config": "bench.config", "Run": "report.run",
+         "score": "scores", "score_generated": "bench.generated_paths", "make_toy": "toy", "load_config": "bench.config", "Run": "report.run",
          "leaderboard": "report.reading", "explainable": "report.explainable", "compare": "report.comparison",
          "export": "report.export", "benchmark": "report.benchmark",
          "doctor": "checkup.doctor"}

@@ -257,9 +257,10 @@ def definition(name: str, cell: Cell) -> str:
     asks = {"LL": "over=uniform,unit=bit/fixation", "IG": f"over={over},unit=bit/fixation", "NSS": "ddof=0",
             "AUC": "neg=all,ties=half"}[name]
     left_out = isinstance(model, Ceiling) and model.role in LEAVE_ONE_OUT_ROLES
-    history = isinstance(model, ScanpathModel) and model.conditional
-    steps = model.steps if isinstance(model, ScanpathModel) else 0
-    return (f"{name}[next,{asks},history={('all' if steps is None else steps) if history else 'none'}"
+    history = "none"
+    if isinstance(model, ScanpathModel) and model.conditional:
+        history = "all" if model.steps is None else str(model.steps)
+    return (f"{name}[next,{asks},history={history}"
             f"{',observer=left out' if left_out else ''},avg={settings.average},first={settings.first_fixation}]")
 
 # %% ../../nbs/40_bench/07_next_fixation.ipynb #ab1a6938
@@ -338,9 +339,8 @@ def next_table(results: Sequence[NextResult], width: int | None = None) -> str:
                          (means[model][name] for name in ("IG", "NSS", "AUC")))
         some = mine[0].summary[0][SUMMARY.index("definition")]
         chosen = ", ".join(part.rstrip("]") for part in some.split(",") if part.startswith(("avg=", "first=")))
-        digits = {"LL": 3, "IG": 3, "NSS": 3, "AUC": 3}
         table = format_table(["next fixation", *SCORES], [
-            [model, *(format_number(means[model][name], digits[name]).rjust(6) for name in SCORES)]
+            [model, *(format_number(means[model][name]).rjust(6) for name in SCORES)]
             for model in sorted(means, key=worth)], width)
         lines += [*([""] if lines else []), f"{dataset}, where the eye goes next ({chosen})", *table]
     return "\n".join(lines)
