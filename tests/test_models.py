@@ -14,6 +14,7 @@ import saliency_playground as sp
 from saliency_playground import images, registry
 from saliency_playground.core import Ceiling, as_dataset, prepare_sample
 from saliency_playground.models.input_contract import import_object
+from saliency_playground.models.scanpath_files import ScanpathFiles
 
 # two of one size, so that a batch is one
 SIZES = [(64, 64), (151, 203), (151, 203), (240, 320), (64, 640), (1500, 2000)]
@@ -115,6 +116,12 @@ def options_for(name, folder, dataset):
         for i in range(len(dataset)):
             np.save(folder / f"{dataset.ids[i]}.npy", dataset[i].image.mean(axis=2))
         return {"path": folder}
+    if name == "scanpath_files":
+        rng, rows = np.random.default_rng(0), ["image_id,sample,x,y"]
+        for i, image_id in enumerate(dataset.ids):
+            rows += [f"{image_id},0,{x:.1f},{y:.1f}" for x, y in rng.uniform(0, dataset.size_of(i)[::-1], (6, 2))]
+        (folder / "paths.csv").write_text("\n".join(rows), encoding="utf-8")
+        return {"path": folder / "paths.csv"}
     if name in BROUGHT:
         return BROUGHT[name](folder)
     if name == "deepgaze_msdb":
@@ -135,7 +142,7 @@ def options_for(name, folder, dataset):
 
 
 NAMES = list(sp.names("model"))
-ANY_PICTURE = [name for name in NAMES if name != "precomputed"
+ANY_PICTURE = [name for name in NAMES if name not in ("precomputed", "scanpath_files")
                and not issubclass(registry.adapter_class("model", name), Ceiling)]
 any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)  # the others know only what they were given
 
@@ -144,8 +151,9 @@ any_picture = pytest.mark.parametrize("model", ANY_PICTURE, indirect=True)  # th
 def model(request, tmp_path_factory, dataset):
     made = sp.create("model", request.param,
                      **options_for(request.param, tmp_path_factory.mktemp(request.param), dataset))
-    if isinstance(made, Ceiling):
+    if isinstance(made, (Ceiling, ScanpathFiles)):
         made.bind(dataset)
+    if isinstance(made, Ceiling):
         made.fit(dataset)
     return made
 

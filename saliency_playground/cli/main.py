@@ -365,6 +365,9 @@ def _say_what_was_done(result: "RunResult", config: "Config", quiet: bool, joine
     if result.next_fixations and not quiet:
         from saliency_playground.bench.next_fixation import next_table
         click.echo("\n" + next_table(result.next_fixations, window_width()) + "\n")
+    if any(each.summary for each in result.generated) and not quiet:
+        from saliency_playground.bench.drawn_paths import generated_table
+        click.echo("\n" + generated_table(result.generated, window_width()) + "\n")
     if joined_by:
         click.echo(f"When all shards are computed: {joined_by}")
     elif not (quiet or config.predict_only or result.nothing_scored):
