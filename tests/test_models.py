@@ -39,7 +39,7 @@ def dataset():
     for i, (height, width) in enumerate(SIZES):
         # they agree
         x, y = (rng.random(2)[:, None] * 0.6 + 0.2 + rng.normal(0, 0.05, (2, 30))).clip(0, 0.99) * [[width], [height]]
-        seen = sp.Fixations(x, y, observer=np.repeat(["ann", "bob", "cat"], 10))
+        seen = sp.Fixations(x, y, observer=np.repeat(["ann", "bob", "cat"], 10), order=np.tile(np.arange(10), 3))
         samples.append({"image_id": f"picture {i}", "image": picture(height, width, i), "fixations": seen,
                         "px_per_dva": min(35, min(height, width) / 7)})
     return as_dataset(samples)
