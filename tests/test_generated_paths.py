@@ -404,6 +404,8 @@ def test_shards_leave_the_paths_to_the_merge(ready):
 
 def test_nobody_draws(ready):
     "A run without a model that draws paths says so, and scores its maps."
-    said = command("run", "--config", "c.yaml", "--set", "models=[uniform]").stdout
+    (ready / "red.py").write_text("def red(image): return image[..., 0]", encoding="utf-8")
+    models = "models=[uniform, {name: callable, function: 'red.py:red'}]"            # a map, whatever came before
+    said = command("run", "--config", "c.yaml", "--set", models).stdout
     assert "toy × all models, generated paths: none of them draws paths" in " ".join(said.split())
     assert "Traceback" not in said and (ready / "out" / "toy__uniform.csv").is_file()

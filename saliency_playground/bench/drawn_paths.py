@@ -67,9 +67,14 @@ def _draw(cell: Cell, item: SurveyedImage, lengths: list[int], seed: int,
 KEPT_PATHS = "scanpaths.jsonl"
 
 
+def _has_paths(model: SaliencyModel) -> bool:
+    "Whether a model has paths to compare: it knows histories, or has nothing but paths."
+    return isinstance(model, ScanpathModel) and (model.conditional or bool(model.samples_only))
+
+
 def draws(model: SaliencyModel) -> bool:
     "Whether a model draws paths, of which so many and so long can be asked; that of files has those that it has."
-    return isinstance(model, ScanpathModel) and getattr(model, "draws", True)
+    return _has_paths(model) and getattr(model, "draws", True)
 
 
 @dataclass
@@ -215,7 +220,7 @@ def score_drawn_paths(cell_results: Sequence[CellResult], strict: bool = False,
 
     strict: raise FailedImageError at the first image that fails. quiet: no progress bars.
     """
-    cells = [each.cell for each in cell_results if isinstance(each.cell.model, ScanpathModel)]
+    cells = [each.cell for each in cell_results if _has_paths(each.cell.model)]
     config = cell_results[0].cell.config
     settings = config.scanpaths.generated
     if settings is None or config.predict_only or config.shard is not None:
