@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Prediction, SaliencyModel
+from ..core import Fixations, Prediction, resize_prediction
 from ..errors import InputError
+from ..maps import normalize_log_density
 from ..registry import register
 from .input_contract import check_values, import_object, prediction_kind
+from .scanpath_base import NO_HISTORY, ScanpathModel
 
 # %% ../../nbs/34_models/40_callable.ipynb #79251678
-def check_arguments(function: Callable, arguments: Mapping[str, Any], name: str) -> None:
-    """Nothing, if a function takes these arguments after its image, or a class these alone.
+def check_arguments(function: Callable, arguments: Mapping[str, Any], name: str, given: str = "the image") -> None:
+    """Nothing, if a function takes these arguments after its image, or a class these alone; `given` come before them.
 
     Raises ValueError that says what does not fit.
     """
@@ -31,16 +33,16 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], name: str)
     except (TypeError, ValueError):                       # written in C, says nothing of itself
         return
     try:
-        signature.bind(*([] if isinstance(function, type) else [None]), **arguments)
+        signature.bind(*([] if isinstance(function, type) else [None] * len(given.split(" and "))), **arguments)
     except TypeError as error:
         raise InputError(f"callable: {name}{signature} does not fit: {error}. It is given " + (
-            "" if isinstance(function, type) else "the image, and ") + f"the arguments {dict(arguments)}.") from None
+            "" if isinstance(function, type) else f"{given}, and ") + f"the arguments {dict(arguments)}.") from None
 
 # %% ../../nbs/34_models/40_callable.ipynb #ef40cafd
 @register("model", "callable")
 @dataclass(kw_only=True, eq=False, repr=False)
-class CallableModel(SaliencyModel):
-    """Any Python function of yours: an image in, a map out.
+class CallableModel(ScanpathModel):
+    """Any Python function of yours: an image in, a map out; or an image and a history of fixations.
 
     Raises ValueError if the function cannot be imported, does not take the arguments, or if kind is none of the four.
     """
@@ -48,6 +50,7 @@ class CallableModel(SaliencyModel):
     kind: str = "map"  # what it gives: map, density (sum 1), log_density (natural log), logits
     arguments: Mapping[str, Any] | None = None           # what it is given besides the image, by name
     requires_size: tuple[int, int] | None = None         # (height, width) every image is resized to; null: its own
+    takes_history: bool = False                  # it is called with (image, history), and says where the eye goes next
 
     card = {"citation": "whoever wrote the function", "licence": "theirs",
             "input": "RGB 0..255, uint8, the image's size"}
@@ -60,12 +63,14 @@ class CallableModel(SaliencyModel):
         self._named = import_object(self.function)             # a function, or a class
         self.users_code = (self._named,)
         arguments = self.arguments or {}
-        check_arguments(self._named, arguments, self.function)
+        check_arguments(self._named, arguments, self.function,
+                        "the image and the history" if self.takes_history else "the image")
+        self.conditional = self.takes_history
         self.depends_on = [value for value in arguments.values() if isinstance(value, (str, Path))
                            and Path(value).is_file()]
 
     @functools.cached_property
-    def _call(self) -> Callable[[np.ndarray], Any]:
+    def _call(self) -> Callable[..., Any]:
         "The function, with its arguments; a class is made into an object first."
         arguments = self.arguments or {}
         if isinstance(self._named, type):
@@ -74,7 +79,17 @@ class CallableModel(SaliencyModel):
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "What the function says of one image."
-        answer = self._call(image)
+        answer = self._call(image, NO_HISTORY) if self.takes_history else self._call(image)
+        return self._checked(answer)
+
+    def predict_next(self, state: Any, history: Fixations) -> np.ndarray:
+        "What the function says of an image and a history; normalised, at the image's size."
+        values = check_values(self._checked(self._call(state.copy(), history)), self.answers)
+        values = resize_prediction(values, state.shape[:2], self.kind)
+        return normalize_log_density(values) if self.kind == "density" else values
+
+    def _checked(self, answer: Any) -> np.ndarray:
+        "An answer as an array. Raises ValueError if there is none."
         if answer is None:
             raise InputError("a model's answer is a map of shape (height, width), got nothing (None).")
         return np.asarray(answer)
