@@ -86,7 +86,8 @@ def test_the_published_file_gives_the_paths_of_the_table(osie50, table):
             (published, i), (table, table.ids.index(image_id))))
         assert list(ours) == list(theirs) == list(range(15))
         for mine, other in zip(ours.values(), theirs.values(), strict=True):
-            assert all(np.allclose(getattr(mine, name), getattr(other, name)) for name in ("x", "y", "order", "duration"))
+            for name in ("x", "y", "order", "duration"):
+                assert np.allclose(getattr(mine, name), getattr(other, name))
             assert mine.scored is None
 
 
