@@ -366,7 +366,7 @@ def test_paths_of_others(ready):
     config = CONFIG.replace("[uniform, local_bias, wta_ior]", "[{name: scanpath_files, as: theirs, path: theirs.csv}]")
     (ready / "c.yaml").write_text(config, encoding="utf-8")
     said = command("run", "--config", "c.yaml", "--set", "metrics=[NSS, CC]").stdout
-    assert "toy × theirs: 30 generated paths" in said
+    assert "toy × theirs: 30 generated paths" in said and "Paths drawn: those of 0 images" in said
     rows, summary = pd.read_csv("out/toy__theirs_scanpaths.csv"), pd.read_csv("out/GENERATED_SUMMARY.csv")
     dtw = summary.set_index("metric").loc["dtw"]
     assert len(rows) == 30 and dtw.n_paths == 30 and "paths=as given" in dtw.definition
@@ -378,3 +378,34 @@ def test_paths_of_others(ready):
     command("run", "--config", "c.yaml", "--set", "metrics=[NSS, CC]")
     after = pd.read_csv("out/toy__theirs_scanpaths.csv")
     assert len(after) == 60 and set(before).issubset(set(after.dtw))
+
+
+def test_a_forced_beginning_is_given_and_not_compared(ready):
+    "Where the first fixation is not scored, the models begin where people were made to, and no path has it."
+    told = {"datasets": "[{name: folder, as: toy, root: toy, first_fixation: drop}]", "scanpaths.generated.n": 5}
+    command("run", "--config", "c.yaml", *(word for key, value in told.items() for word in ("--set", f"{key}={value}")))
+    rows, summary = pd.read_csv("out/toy__local_bias_scanpaths.csv"), pd.read_csv("out/GENERATED_SUMMARY.csv")
+    assert summary.definition.str.endswith(",start=forced]").all()
+    people = pd.read_csv("toy/fixations.csv").groupby(["image_id", "observer"]).size().groupby("image_id")
+    for image_id, lengths in people:                     # five paths, each as long as one of the five people's
+        assert sorted(rows[rows.image_id == image_id].n_fixations) == sorted(lengths - 1)
+
+
+def test_shards_leave_the_paths_to_the_merge(ready):
+    "The tables of a merged run are those of a whole one."
+    whole = ["--config", "c.yaml", "--set", "models=[wta_ior]"]
+    for shard in ("1/2", "2/2"):
+        assert "Paths drawn" not in command("run", *whole, "--shard", shard).stdout
+    assert "Paths drawn: those of 6 images" in command("merge", *whole).stdout
+    merged = (ready / "out" / "toy__wta_ior_scanpaths.csv").read_bytes()
+    command("run", *whole, "--set", "output_dir=new", "--set", "prediction_cache_dir=new_kept")
+    assert (ready / "new" / "toy__wta_ior_scanpaths.csv").read_bytes() == merged
+
+
+def test_nobody_draws(ready):
+    "A run without a model that draws paths says so, and scores its maps."
+    (ready / "red.py").write_text("def red(image): return image[..., 0]", encoding="utf-8")
+    models = "models=[uniform, {name: callable, function: 'red.py:red'}]"            # a map, whatever came before
+    said = command("run", "--config", "c.yaml", "--set", models).stdout
+    assert "toy × all models, generated paths: none of them draws paths" in " ".join(said.split())
+    assert "Traceback" not in said and (ready / "out" / "toy__uniform.csv").is_file()

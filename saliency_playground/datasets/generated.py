@@ -134,9 +134,9 @@ def read_scanpaths(path: str | Path, dataset: SaliencyDataset, *, columns: Mappi
     strangers = list(dict.fromkeys(name for name, task in drawn if (name, task) not in named))
     if strangers and (extra == "refuse" or not named):
         looks = f"{files.did_you_mean(strangers[0], dataset.ids)} Its ids look like {next(iter(dataset.ids), '')!r}."
+        cure = " If it is only a part of what the paths were made for, say `extra: drop`." if named else ""
         raise DatasetError(f"{path}: {part_of(len(strangers), len(drawn), 'image', 'are')} none of the dataset's: "
-                           f"{name_some(strangers)}.{looks} If it is only a part of what the paths were made for, say "
-                           "`extra: drop`.")
+                           f"{name_some(strangers)}.{looks}{cure}")
     by_image: dict[str, list[Fixations]] = {}
     for key, image_id in named.items():
         by_image.setdefault(image_id, []).extend(drawn[key])
