@@ -29,7 +29,6 @@ import sys
 import threading
 import time
 import zipfile
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -643,7 +642,7 @@ def _entry_of(line: bytes) -> tuple[str, dict, bool]:
 _NO_LINE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 # %% ../nbs/01_files.ipynb #6d986d11
-_RECENT = 1000                         # items of a journal that stay in memory
+_MOST_KEPT = 1000                      # items of a journal of which memory holds what it says
 
 
 class Journal:
@@ -657,7 +656,7 @@ class Journal:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._places: dict[str, int] = {}              # where in the file the last line of an item begins
-        self._recent = OrderedDict[str, dict]()        # what the lines say that were read or written last
+        self._entries: dict[str, dict] = {}            # what the last lines of a thousand items say
         self._lock = threading.Lock()                  # of the two
         self._whole = 0                                # bytes of the file that are complete lines
         self._file: BinaryIO | None = None
@@ -678,16 +677,14 @@ class Journal:
                     self._keep(id, entry)
                 else:
                     self._places.pop(id, None)
-                    self._recent.pop(id, None)
+                    self._entries.pop(id, None)
             except _NO_LINE:
                 continue
 
     def _keep(self, id: str, entry: dict) -> None:
-        "Have what an item's last line says in memory, and forget what has been there longest."
-        self._recent.pop(id, None)
-        self._recent[id] = entry
-        if len(self._recent) > _RECENT:
-            self._recent.popitem(last=False)
+        "Have what an item's last line says in memory, if there is room: all are asked in turn, and then again."
+        if id in self._entries or len(self._entries) < _MOST_KEPT:
+            self._entries[id] = entry
 
     def ids(self) -> list[str]:
         "The items of which the journal says anything."
@@ -710,7 +707,7 @@ class Journal:
         Raises OSError if the disk does not give it.
         """
         with self._lock:
-            place, known = self._places.get(id), self._recent.get(id)
+            place, known = self._places.get(id), self._entries.get(id)
         if place is None or known is not None:
             return known
         try:

@@ -18,7 +18,7 @@ from importlib import import_module
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread
 from typing import Any
 
 from ..progress import progress
@@ -82,6 +82,8 @@ def _end_with(wanted: Connection) -> None:
     def watch() -> None:
         wait([wanted, multiprocessing.parent_process().sentinel])      # type: ignore[union-attr] # a worker has one
         os._exit(1)
+    from tqdm import tqdm
+    tqdm.set_lock(RLock())                               # of this process: one that all share would be left behind
     Thread(target=watch, daemon=True).start()
 
 # %% ../../nbs/40_bench/12_scheduler.ipynb #f0c37012
