@@ -211,7 +211,6 @@ def densities_plainly(model: Any, sample: Sample) -> Iterator[tuple[list, Predic
     own, fit = mixture.pool[mixture.pool.image == i], mixture.fits[i]
     rows, columns = ceilings.pool_pixels(own, sample.size)
     bias = ceilings.LeaveOneOutCenterBias(mixture.pool, fit.center_bandwidth)
-    bias._total = mixture.bias_total                                        # the sum of all is remembered
     center = np.exp(bias(i, sample.size))
     who = np.asarray(mixture.observers[i])
     for part in ceilings.predictor_masks(who, mixture.alone).T:
@@ -300,8 +299,6 @@ def image_and_fit(name: str, images: int, repeats: int, osie50: str) -> dict:
     model: Any = create("model", name)
     model.fit(dataset)
     pool, labels = labelled_pool(dataset)
-    totals: dict = {}
-    model.mixture.bias_total = lambda *key: totals.setdefault(key, ceilings.sum_kernels(pool, *key))
     inputs = [(prepare_sample(dataset[i]), dataset.nonfix(i)) for i in range(3)]
     rows = {plainly: [scores_of(model, *one, plainly) for one in inputs] for plainly in (False, True)}
     off = max(abs(row[key] - other[key]) for one, another in zip(*rows.values(), strict=True)

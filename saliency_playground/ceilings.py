@@ -10,9 +10,12 @@ __all__ = ['Window', 'WHOLE', 'TRUST', 'Pixels', 'GRID', 'UNITS', 'FixationPool'
 
 # %% ../nbs/12_ceilings.ipynb #aee3d720
 import functools
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -288,6 +291,26 @@ def _places_of(pool: FixationPool, images: Sequence[int] | None) -> dict[int, np
 
 
 # %% ../nbs/12_ceilings.ipynb #606c7b52
+_KEPT = 2**27                                              # bytes of sums that are kept for a pool, if it is not one
+_sums: WeakKeyDictionary[FixationPool, OrderedDict[tuple, np.ndarray]] = WeakKeyDictionary()
+_one_keeps = threading.Lock()
+
+
+def _whole_sum(pool: FixationPool, size: tuple[int, int], bandwidth: float) -> np.ndarray:
+    "`sum_kernels` of a pool, from what is kept if it was asked for lately. Not to be written into."
+    with _one_keeps:
+        kept = _sums.setdefault(pool, OrderedDict())
+        if (found := kept.get((size, bandwidth))) is not None:
+            kept.move_to_end((size, bandwidth))
+            return found
+    made = sum_kernels(pool, size, bandwidth)
+    with _one_keeps:
+        kept[size, bandwidth] = made
+        while len(kept) > 1 and sum(sums.nbytes for sums in kept.values()) > _KEPT:
+            kept.popitem(last=False)
+    return made
+
+
 class LeaveOneOutCenterBias:
     """The center bias for any image of a dataset, at any size: `loo_center_bias` that remembers its last sums.
 
@@ -296,9 +319,6 @@ class LeaveOneOutCenterBias:
     def __init__(self, pool: FixationPool, bandwidth: ArrayLike, uniform: float = 0.01):
         self.pool, self.uniform = pool, uniform
         self._bandwidth = np.asarray(bandwidth, dtype=float)
-        largest = int(np.max(pool.width * pool.height, initial=1))
-        remember = functools.lru_cache(max(5, _TOTALS // largest))
-        self._total = remember(lambda size, bandwidth: sum_kernels(pool, size, bandwidth))
 
     def bandwidth_of(self, i: int) -> float:
         "The bandwidth for image i, a share of height and width."
@@ -311,16 +331,15 @@ class LeaveOneOutCenterBias:
     def density(self, i: int, size: tuple[int, int]) -> np.ndarray:
         "The density itself: (height, width) float64, sum 1."
         bandwidth = self.bandwidth_of(i)
-        return _loo_density(self.pool, i, size, bandwidth, self.uniform, self._total(tuple(size), bandwidth))
+        return _loo_density(self.pool, i, size, bandwidth, self.uniform,
+                            _whole_sum(self.pool, (size[0], size[1]), bandwidth))
 
     def at_fixations(self, i: int, size: tuple[int, int]) -> np.ndarray:
         "The same at the image's own fixations, (n,) in the pool's order: all that an information gain needs."
         bandwidth = self.bandwidth_of(i)
-        likelier = center_bias_at(self.pool, bandwidth, self.uniform, [i], size, self._total(tuple(size), bandwidth))
+        likelier = center_bias_at(self.pool, bandwidth, self.uniform, [i], size,
+                                  _whole_sum(self.pool, (size[0], size[1]), bandwidth))
         return np.log(likelier[self.pool.image == i] / (size[0] * size[1]))
-
-
-_TOTALS = 2**24     # pixels of the sums that are remembered: 128 MB of them, or five maps
 
 # %% ../nbs/12_ceilings.ipynb #24c5c600
 def _subsample(images: ArrayLike, most: int, seed: int) -> list[int]:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PublishedWeights', 'download_dir', 'find_weights', 'unavailable_reason', 'download', 'find_or_download',
-           'fetch_weights', 'weights_status', 'read_state', 'load_state', 'is_partial', 'write_state', 'recorded_files',
-           'changed_files', 'check_unchanged']
+           'fetch_weights', 'weights_status', 'read_state', 'check_state', 'load_state', 'is_partial', 'write_state',
+           'recorded_files', 'changed_files', 'check_unchanged']
 
 # %% ../nbs/32_weights.ipynb #e8e49326
 import os
@@ -207,12 +207,12 @@ def _all_tensors(read: Mapping) -> bool:
     return bool(read) and all(hasattr(value, "shape") for value in read.values())
 
 # %% ../nbs/32_weights.ipynb #fe52c075
-def load_state(net: Any, state: Mapping, where: str | Path, some: bool = False) -> None:
-    """Load a state dict into a network, every tensor or none.
+def check_state(net: Any, state: Mapping, where: str | Path, some: bool = False) -> Mapping:
+    """A state dict by the names of a network, which may be one without numbers; nothing is loaded.
 
     net: a torch module. state: {name: tensor}; a prefix that all names share and the network's do not (`module.`) is
     dropped.
-    where: the file, for the message. some: names may be missing, whose tensors stay as they are.
+    where: the file, for the message. some: names may be missing.
     Raises ValueError that lists names missing, unknown and of another shape, or naming a tensor that holds NaN.
     """
     wanted = net.state_dict()
@@ -229,7 +229,15 @@ def load_state(net: Any, state: Mapping, where: str | Path, some: bool = False) 
     if broken := [name for name, tensor in state.items() if tensor.is_floating_point() and bool(tensor.isnan().any())]:
         raise InputError(f"{where}: {len(broken)} of {len(state)} tensors hold NaN, no number, {broken[0]} first. A "
                          "training that went wrong wrote them: take the weights of an epoch before that.")
-    net.load_state_dict(state, strict=not some)
+    return state
+
+
+def load_state(net: Any, state: Mapping, where: str | Path, some: bool = False) -> None:
+    """Load a state dict into a network, every tensor or none.
+
+    some: names may be missing, whose tensors stay as they are. The others, and what is raised: as for `check_state`.
+    """
+    net.load_state_dict(check_state(net, state, where, some), strict=not some)
 
 
 def is_partial(net: Any, state: Mapping) -> bool:

@@ -4,7 +4,11 @@ import pandas as pd
 import pytest
 
 import saliency_playground as sp
+from saliency_playground import files, images
 from saliency_playground.core import prepare_sample
+from saliency_playground.datasets.generated import read_scanpaths
+from saliency_playground.trackers import convert
+from saliency_playground.trackers.examples import EXAMPLES, paint_looks
 
 @pytest.fixture
 def table(osie50):
@@ -42,3 +46,63 @@ def test_what_is_dropped_stays_in_the_history(osie50, table):
         assert prepare_sample(dropped[i]).fixations.order.min() == 1                # never given anew
     assert [len(path) for path in dropped[10:20].paths_of(3).scanpaths().values()] == [
         len(path) for path in table.paths_of(13).scanpaths().values()]
+
+
+SIZES = {"woods.png": (320, 240), "sea.png": (300, 300)}
+
+
+@pytest.mark.parametrize("name", ["eyelink_asc", "eyelink_report", "tobii"])
+def test_an_export_of_a_tracker_carries_the_paths(name, tmp_path):
+    "Two showings of each picture, of each path a look beside the picture: kept if asked, and never scored."
+    looks = paint_looks(SIZES, n=5) + [look._replace(trial=look.trial + 2) for look in paint_looks(SIZES, n=4, seed=1)]
+    looks = [look._replace(x=-12.0) if k % 9 == 1 else look for k, look in enumerate(looks)]
+    for image, (width, height) in SIZES.items():
+        files.write_bytes(tmp_path / "stimuli" / image, images.png_bytes(np.zeros((height, width, 3), np.uint8)))
+    exports = EXAMPLES[name].paint(tmp_path, looks)
+    convert(exports, tmp_path / "lab", images=tmp_path / "stimuli", outside="keep", **EXAMPLES[name].options)
+    dataset = sp.create("dataset", "csv_indexed", index_csv=tmp_path / "lab/fixations.csv",
+                        images_dir=tmp_path / "stimuli")
+    found = {(dataset.ids[i], *label): path for (i, label), path in all_paths(dataset).items()}
+    right = {}
+    for look in looks:
+        right.setdefault((look.image.removesuffix(".png"), look.observer, look.trial), []).append(look)
+    assert len(found) == len(right) == 8
+    for (image, observer), trials in pd.DataFrame(right.keys()).groupby([0, 1])[2]:
+        mine = [path for key, path in found.items() if key[:2] == (image, observer)]
+        for path, trial in zip(mine, sorted(trials), strict=True):
+            own = right[image, observer, trial]
+            assert path.order.tolist() == [*range(len(own))]
+            assert path.duration.tolist() == [look.duration for look in own]
+            assert np.abs(path.x - [look.x for look in own]).max() < 0.06
+            assert (np.ones(len(own), bool) if path.scored is None else path.scored).tolist() == [
+                look.x >= 0 for look in own]
+
+
+def test_the_published_file_gives_the_paths_of_the_table(osie50, table):
+    published = sp.create("dataset", "osie", root=osie50)
+    assert sorted(published.ids) == sorted(table.ids)
+    for i, image_id in enumerate(published.ids):
+        ours, theirs = (dataset.paths_of(k).scanpaths() for dataset, k in (
+            (published, i), (table, table.ids.index(image_id))))
+        assert list(ours) == list(theirs) == list(range(15))
+        for mine, other in zip(ours.values(), theirs.values(), strict=True):
+            for name in ("x", "y", "order", "duration"):
+                assert np.allclose(getattr(mine, name), getattr(other, name))
+            assert mine.scored is None
+
+
+def test_people_read_as_if_they_were_generated(osie50, table, scratch):
+    "Our own long table with `sample`, and the JSON list, give back the paths that they were written from."
+    own = pd.read_csv(osie50 / "fixations.csv", dtype={"image_id": str}).rename(columns={"observer": "sample"})
+    own.drop(columns="t").to_csv("drawn.csv", index=False)
+    files.write_json("drawn.json", [{"name": f"{image_id}.jpg", "X": path.x.tolist(), "Y": path.y.tolist(),
+                                     "T": path.duration.tolist()} for image_id in ("1555", table.ids[0])
+                                    for path in table.paths_of(table.ids.index(image_id)).scanpaths().values()])
+    drawn, listed = read_scanpaths("drawn.csv", table, index_base=1), read_scanpaths("drawn.json", table)
+    assert list(drawn) == table.ids and list(listed) == [table.ids[0], "1555"]
+    for found in (drawn, listed):
+        for image_id, paths in found.items():
+            people = table.paths_of(table.ids.index(image_id)).scanpaths().values()
+            for mine, other in zip(paths, people, strict=True):
+                assert all(np.allclose(getattr(mine, name), getattr(other, name)) for name in (
+                    "x", "y", "order", "duration"))

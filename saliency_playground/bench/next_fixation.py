@@ -42,6 +42,11 @@ class ScoredPath(NamedTuple):
     path: Fixations
     scored: np.ndarray             # (k,) their places in the path, which has all
 
+    @property
+    def order(self) -> np.ndarray:
+        "(n,) the numbers of the path's fixations."
+        return np.arange(len(self.path)) if self.path.order is None else self.path.order
+
 
 def scored_paths(dataset: SaliencyDataset, i: int, size: tuple[int, int], first: str = "history") -> list[ScoredPath]:
     """The scanpaths on image i of a dataset; none if nobody looked. size: (height, width) of it.
@@ -142,7 +147,8 @@ def _baseline_ll(cell: Cell, sample: Sample, paths: Sequence[ScoredPath]) -> np.
 @functools.cache
 def next_code() -> str:
     "A digest of the code that asks for next fixations and scores them."
-    code = [next_fixation.__file__, scanpath_base.__file__, Path(plan.__file__).with_name("next_fixation.py")]
+    code: list[str | Path] = [next_fixation.__file__, scanpath_base.__file__,
+                              Path(plan.__file__).with_name("next_fixation.py")]
     return files.digest([scoring_code(), *(files.sha256(path) for path in code)])
 
 
@@ -251,9 +257,10 @@ def definition(name: str, cell: Cell) -> str:
     asks = {"LL": "over=uniform,unit=bit/fixation", "IG": f"over={over},unit=bit/fixation", "NSS": "ddof=0",
             "AUC": "neg=all,ties=half"}[name]
     left_out = isinstance(model, Ceiling) and model.role in LEAVE_ONE_OUT_ROLES
-    history = isinstance(model, ScanpathModel) and model.conditional
-    steps = model.steps if isinstance(model, ScanpathModel) else 0
-    return (f"{name}[next,{asks},history={('all' if steps is None else steps) if history else 'none'}"
+    history = "none"
+    if isinstance(model, ScanpathModel) and model.conditional:
+        history = "all" if model.steps is None else str(model.steps)
+    return (f"{name}[next,{asks},history={history}"
             f"{',observer=left out' if left_out else ''},avg={settings.average},first={settings.first_fixation}]")
 
 # %% ../../nbs/40_bench/07_next_fixation.ipynb #ab1a6938
@@ -265,7 +272,7 @@ def _result(cell: Cell, wanted: Sequence[_Wanted], kept: files.Journal, counted:
         parts.append((one.paths, scores))
         places = [(path, i) for path in one.paths for i in path.scored]
         rows += [[cell.dataset_as, cell.model_as, one.task.item.image_id, path.observer,
-                  path.path.order[i], path.path.x[i], path.path.y[i], *found]
+                  path.order[i], path.path.x[i], path.path.y[i], *found]
                  for (path, i), found in zip(places, scores.tolist(), strict=True)]
     table = f"{cell.name}_fixations.csv"
     write_table(Path(cell.config.output_dir, table), HEADER, rows)
@@ -288,8 +295,8 @@ def _notes(cell: Cell, n_rows: int) -> list[str]:
     elif isinstance(model, ScanpathModel) and model.conditional and model.least:
         notes.append(f"a fixation with fewer than {model.least} before it has no score.")
     if not n_rows:
-        notes.append("nothing is scored: no path has a fixation that is scored. The dataset must say who looked, and in "
-                     "which order.")
+        notes.append("nothing is scored: no path has a fixation that is scored. The dataset must say who looked, and "
+                     "in which order.")
     unfit = cell.baseline.unfit if isinstance(cell.baseline, Ceiling) else ""
     if unfit:
         notes.append(f"IG is empty, the baseline could not be made. {unfit}")
@@ -332,9 +339,8 @@ def next_table(results: Sequence[NextResult], width: int | None = None) -> str:
                          (means[model][name] for name in ("IG", "NSS", "AUC")))
         some = mine[0].summary[0][SUMMARY.index("definition")]
         chosen = ", ".join(part.rstrip("]") for part in some.split(",") if part.startswith(("avg=", "first=")))
-        digits = {"LL": 3, "IG": 3, "NSS": 3, "AUC": 3}
         table = format_table(["next fixation", *SCORES], [
-            [model, *(format_number(means[model][name], digits[name]).rjust(6) for name in SCORES)]
+            [model, *(format_number(means[model][name]).rjust(6) for name in SCORES)]
             for model in sorted(means, key=worth)], width)
         lines += [*([""] if lines else []), f"{dataset}, where the eye goes next ({chosen})", *table]
     return "\n".join(lines)

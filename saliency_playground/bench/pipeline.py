@@ -41,7 +41,8 @@ def imap_ordered(pool: ThreadPoolExecutor, function: Callable, items: Iterable, 
                  pixels: Callable[[Any], int] = lambda item: 0) -> Iterator:
     """The results of `function(item)`, computed in the pool's threads, in order, at most `in_flight` of them at once.
 
-    pixels: of an item. So many of 2 ** 21 pixels are in flight at most, fewer of larger ones, and one at least.
+    pixels: of an item. So many of 2 ** 21 pixels are in flight at most, fewer of larger ones, and one at least; the
+    next is not even taken before one that is larger than all that may be in flight has come back.
     """
     waiting: deque[tuple[int, Future]] = deque()
     for item in items:
@@ -49,7 +50,7 @@ def imap_ordered(pool: ThreadPoolExecutor, function: Callable, items: Iterable, 
         while waiting and size + sum(held for held, _ in waiting) > in_flight * _PIXELS_EACH:
             yield waiting.popleft()[1].result()
         waiting.append((size, pool.submit(function, item)))
-        if len(waiting) > in_flight:
+        if len(waiting) > in_flight or size > in_flight * _PIXELS_EACH:
             yield waiting.popleft()[1].result()
     while waiting:
         yield waiting.popleft()[1].result()

@@ -64,7 +64,8 @@ def survey(dataset: SaliencyDataset, limit: int | None = None, quiet: bool | Non
 
 
 _KEPT_AS = (".npy", ".json", ".png", "_overlay.png", ".jpg")          # files of an image that a run or the viewer keeps
-_KEPT_BESIDE = {".lock": "a run's lock", "images.jsonl": "a run's journal", "cell.json": "a run's record"}
+_KEPT_BESIDE = {".lock": "a run's lock", "images.jsonl": "a run's journal", "cell.json": "a run's record",
+                "scanpaths.jsonl": "a run's drawn paths"}
 
 
 def _check_folders(dataset: str, ids: dict[str, str]) -> None:

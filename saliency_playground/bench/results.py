@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SUMMARY', 'table_names', 'cell_tables', 'dataset_findings_of', 'unscored_rows', 'dataset_warnings', 'model_findings',
-           'origin_warnings', 'validation_overlap', 'NextResult', 'RunResult', 'begin_record', 'write_records']
+           'origin_warnings', 'validation_overlap', 'NextResult', 'GeneratedResult', 'RunResult', 'begin_record',
+           'write_records']
 
 # %% ../../nbs/40_bench/05_results.ipynb #bb284811
 import math
@@ -214,6 +215,10 @@ class NextResult:
     notes: list[str]                             # what is to be said of the scores
 
 
+class GeneratedResult(NextResult):
+    "What became of the generated paths of a cell, see `bench.drawn_paths`; n_scored: images with paths drawn just now."
+
+
 @dataclass(frozen=True)
 class RunResult:
     "What a run came to."
@@ -222,6 +227,7 @@ class RunResult:
     seconds: float
     forgotten: tuple[str, ...] = ()              # cells of an earlier run that ALL_SUMMARY.csv no longer holds
     next_fixations: tuple[NextResult, ...] = ()
+    generated: tuple[GeneratedResult, ...] = ()
 
     @property
     def n_predicted(self) -> int:
@@ -236,7 +242,13 @@ class RunResult:
     @property
     def n_errors(self) -> int:
         "How many images failed, counted once a cell."
-        return sum(len(result.errors) for result in [*self.cells, *self.next_fixations])
+        return sum(map(len, self._errors))
+
+    @property
+    def _errors(self) -> list[dict[str, str]]:
+        "The errors of each cell, of its next fixations and of its paths, by image id."
+        return [*(cell.errors for cell in self.cells), *(each.errors for each in self.next_fixations),
+                *(each.errors for each in self.generated)]
 
     @property
     def datasets(self) -> dict[str, list[CellResult]]:
@@ -269,9 +281,11 @@ class RunResult:
         if self.next_fixations:
             lines.append("Next fixations scored: those of "
                          f"{count_of(sum(result.n_scored for result in self.next_fixations), 'image')}, once a cell.")
+        if self.generated:
+            lines.append("Paths drawn: those of "
+                         f"{count_of(sum(result.n_scored for result in self.generated), 'image')}, once a cell.")
         if self.n_errors:
-            message, times = Counter(error for t in [*self.cells, *self.next_fixations]
-                                     for error in t.errors.values()).most_common(1)[0]
+            message, times = Counter(error for errors in self._errors for error in errors.values()).most_common(1)[0]
             lines.append(f"{count_of(self.n_errors, 'image')} failed (counted once a cell), {times} of them: "
                          f"{message}\n  all of "
                          f"them: {self.output_dir/'errors.csv'}")
@@ -287,12 +301,13 @@ class RunResult:
                 + self._next_notes() + self._forgotten())
 
     def _next_notes(self) -> list[str]:
-        "What is to be said of next fixations, each sentence once."
+        "What is to be said of next fixations and of generated paths, each sentence once."
         who: dict[str, list[str]] = {}
-        for result in self.next_fixations:
-            for note in result.notes:
-                who.setdefault(note, []).append(f"{result.dataset_as} × {result.model_as}")
-        return [f"{', '.join(cells)}, next fixations: {note}" for note, cells in who.items()]
+        for what, results in {"next fixations": self.next_fixations, "generated paths": self.generated}.items():
+            for result in results:
+                for note in result.notes:
+                    who.setdefault(f"{what}: {note}", []).append(f"{result.dataset_as} × {result.model_as}")
+        return [f"{', '.join(cells)}, {note}" for note, cells in who.items()]
 
     def _forgotten(self) -> list[str]:
         "That the tables of all cells hold this run alone, if an earlier one had other cells."
@@ -327,19 +342,28 @@ def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -
     write_table(result.output_dir/"errors.csv", ["dataset", "model", "image_id", "error"],
                 [*([cell_result.cell.dataset_as, cell_result.cell.model_as, image_id, config.as_written(error)]
                    for cell_result in result.cells for image_id, error in cell_result.errors.items()),
-                *([each.dataset_as, each.model_as, image_id, config.as_written(f"next fixation: {error}")]
-                  for each in result.next_fixations for image_id, error in each.errors.items())])
+                *([each.dataset_as, each.model_as, image_id, config.as_written(f"{what}: {error}")]
+                  for what, results in {"next fixation": result.next_fixations, "paths": result.generated}.items()
+                  for each in results for image_id, error in each.errors.items())])
     scored = [name for cell_result in result.cells if not config.predict_only
               for name in table_names(cell_result.cell)]
     scored += [each.table for each in result.next_fixations]
     scored += ["NEXT_FIXATION_SUMMARY.csv"] if result.next_fixations else []
+    scored += [each.table for each in result.generated if each.table]
+    scored += ["GENERATED_SUMMARY.csv"] if result.generated else []
     datasets = {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()}
     write_record(result.output_dir, {
         **begun, "datasets": datasets,
         "cells": [config.as_written(_cell_record(cell_result)) for cell_result in result.cells],
-        "next_fixations": [{"dataset": each.dataset_as, "model": each.model_as, "scored": each.n_scored,
-                            "errors": len(each.errors), "notes": each.notes} for each in result.next_fixations],
+        "next_fixations": [_result_record(each) for each in result.next_fixations],
+        "generated": [_result_record(each) for each in result.generated],
         "seconds": round(result.seconds, 3)}, [*scored, *(["ALL_SUMMARY.csv"] if scored else []), "errors.csv"])
+
+
+def _result_record(each: NextResult) -> dict[str, Any]:
+    "What run.json says of what became of next fixations or generated paths of a cell."
+    return {"dataset": each.dataset_as, "model": each.model_as, "scored": each.n_scored, "errors": len(each.errors),
+            "notes": each.notes}
 
 # %% ../../nbs/40_bench/05_results.ipynb #4209073a
 def _dataset_record(cell_results: list[CellResult]) -> dict:

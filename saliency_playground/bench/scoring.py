@@ -117,22 +117,23 @@ class _Scorer:
 
 def measure(cell: Cell, image: ImageInputs, prediction: Prediction) -> tuple[dict[str, float], list[dict]]:
     "The scores of a prediction for an image, and those of single observers: {observers, n, scores} each."
-    sample, score_all = image.sample, _Scorer(cell, image, prediction)
+    sample = image.sample
     observers = sample.fixations.observers if sample.fixations is not None else []
     pairs: Iterable[tuple[list, Prediction]] = []
-    leaves_out = isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES
-    if isinstance(cell.model, Ceiling) and leaves_out:
+    score_all: _Scorer | None = None
+    if isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES:
         pairs = cell.model.leave_one_out(sample) if len(observers) > 1 else []
-    elif cell.by_observer:
-        pairs = [([observer], prediction) for observer in observers]
+    else:
+        score_all = _Scorer(cell, image, prediction)
+        pairs = [([observer], prediction) for observer in observers if cell.by_observer]
     single = []
     for scored_observers, own_prediction in pairs:
         target = image.seen_by(scored_observers)
         n = 0 if target.fixations is None else len(target.fixations)
         if n:
-            score = score_all if own_prediction is prediction else _Scorer(cell, image, own_prediction)
+            score = score_all or _Scorer(cell, image, own_prediction)
             single.append({"observers": scored_observers, "n": n, "scores": score(target)})
-    return (average_observers(single, cell.columns) if leaves_out else score_all(sample)), single
+    return (score_all(sample) if score_all else average_observers(single, cell.columns)), single
 
 
 def as_seen_by(sample: Sample, observers: list,

@@ -162,6 +162,9 @@ def _numbers(facts: list[ImageFacts]) -> dict[str, str]:
                                 if seen_by.min() < seen_by.max() else f"{len(observers)}; {seen_by[0]} on each image")
     else:
         numbers["observers"] = "not told apart"
+    if lengths := [n for image in facts for n in image.path_lengths]:
+        numbers["scanpaths"] = (f"{len(lengths):,} of {min(lengths)} to {max(lengths)} fixations, median "
+                                f"{np.median(lengths):.0f}")
     x, y = (np.concatenate([values / side for values, side in of_axis]) for of_axis in (
         [(image.fixations.x, image.size[1]) for image in facts if image.fixations is not None and image.size[1]],
         [(image.fixations.y, image.size[0]) for image in facts if image.fixations is not None and image.size[0]]))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GRID', 'small_detail', 'local_contrast', 'bars', 'count_grid', 'observer_agreement', 'MapFit', 'fit_map',
-           'ImageFacts', 'examine_image']
+           'ImageFacts', 'path_lengths', 'examine_image']
 
 # %% ../../nbs/38_checkup/01_facts.ipynb #194df983
 import functools
@@ -162,6 +162,7 @@ class ImageFacts:
     truth_kind: str = ""                             # what its map is made from: file, participants, fixations, uniform
     split: str = ""
     fixations: Fixations | None = None               # those on the image
+    path_lengths: list[int] = field(default_factory=list)     # see `path_lengths`
     contrast: np.ndarray | None = None               # see `local_contrast`
     detail: np.ndarray | None = None                 # see `small_detail`
     bars: tuple[int, int, int, int] = (0, 0, 0, 0)             # see `bars`
@@ -182,6 +183,15 @@ def _read(dataset: SaliencyDataset, i: int) -> Sample:
     return prepare_sample(dataset[i])
 
 
+def path_lengths(dataset: SaliencyDataset, i: int) -> list[int]:
+    "How many fixations each scanpath on image i has, those too that are not scored; empty where no order is known."
+    try:
+        whole = dataset.paths_of(i)
+        return [] if whole is None else [len(path) for path in whole.scanpaths().values()]
+    except Exception:                                # no order, or whatever an adapter of the user's own raises
+        return []
+
+
 def examine_image(dataset: SaliencyDataset, i: int) -> ImageFacts:
     "Read image i of a dataset with its truth, and note what the doctor needs of it. An error is noted too."
     try:
@@ -195,5 +205,6 @@ def examine_image(dataset: SaliencyDataset, i: int) -> ImageFacts:
         fit = fit_map(sample.gt_map, points)
     meta: dict[str, Any] = sample.meta
     return ImageFacts(sample.image_id, "", sample.size, digest, kind, str(meta.get("split") or ""), points,
-                      local_contrast(sample.image), small_detail(sample.image), bars(sample.image), fit,
-                      truth_facts(sample) if kind in ("file", "participants") else {}, list(meta.get("findings", [])))
+                      path_lengths(dataset, i), local_contrast(sample.image), small_detail(sample.image),
+                      bars(sample.image), fit, truth_facts(sample) if kind in ("file", "participants") else {},
+                      list(meta.get("findings", [])))

@@ -29,7 +29,7 @@ OPTIONS = {
     "image_message": ("REGEX", "The message that names a picture; its first group is the name."),
     "trial_message": ("REGEX", "The message that begins a trial."),
     "onset_message": ("REGEX", "The message sent when the picture came on."),
-    "outside": ("drop|keep", "Fixations beside their picture. Default: drop."),
+    "outside": ("drop|keep", "Fixations beside their picture; scanpaths need them. Default: drop."),
     "detect": ("ivt|idt|i2mc", "Find the fixations, where the file holds samples only."),
     "px_per_dva": ("N", "Pixels of the screen a degree of visual angle, for ivt and idt."),
     "velocity": ("N", "ivt: degrees a second above which the eye is on its way. Default: 30."),

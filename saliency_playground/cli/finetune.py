@@ -17,6 +17,7 @@ from ..tables import format_table, window_width
 from .base import HelpCommand, HelpGroup, read_settings
 
 if TYPE_CHECKING:
+    from saliency_playground.finetune.adapt import AdaptConfig
     from saliency_playground.finetune.config import FinetuneConfig
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #087ccb94
@@ -70,18 +71,23 @@ def split(root: str, test_count: int, out_dir: Path, folds: int, dataset: str, g
     click.echo(f"written: {path}")
 
 # %% ../../nbs/70_cli/02_finetune.ipynb #4aa2f7c2
-def _finetune(config: "FinetuneConfig", dry_run: bool, precompute_gt: bool, quiet: bool,
+def _finetune(config: "FinetuneConfig | AdaptConfig", dry_run: bool, precompute_gt: bool, quiet: bool,
               how: dict[str, bool]) -> tuple[int, str]:
     "Do what `finetune` was asked for. how: options of `finetune.run.finetune`. Returns the exit code and a sentence."
-    from saliency_playground.finetune import data, run, train
+    from saliency_playground.finetune import adapt, data, run, train
     if dry_run:
-        return 0, train.dry_run(config)
+        return 0, adapt.dry_run(config) if isinstance(config, adapt.AdaptConfig) else train.dry_run(config)
     if precompute_gt:
         from saliency_playground.registry import create
         n_made = data.precompute_gt(create("dataset", config.data.name, **config.data.options), quiet=quiet or None)
         return 0, f"{count_of(n_made, 'map')} made, the rest was there."
+    if how["full"] and isinstance(config, adapt.AdaptConfig):
+        raise InputError("--full is for a network that is trained. An adaptation leaves the network as it is, and "
+                         "final.pth is whole with thirteen numbers.")
     try:
-        summary = run.summary_lines(run.finetune(config, quiet=quiet or None, **how))
+        summary = run.summary_lines(
+            adapt.adapt(config, how["resume"], how["overwrite"], quiet or None)
+            if isinstance(config, adapt.AdaptConfig) else run.finetune(config, quiet=quiet or None, **how))
     except OutOfTime as error:
         return error.exit_code, str(error)
     return 0, f"{summary}\nWeights and figures of each fold: {config.output_dir.as_posix()}"
@@ -105,22 +111,24 @@ def _finetune(config: "FinetuneConfig", dry_run: bool, precompute_gt: bool, quie
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but what is wrong.")
 def finetune(config: str, sets: tuple[str, ...], fold: int | None, dry_run: bool, precompute_gt: bool, calibrate: bool,
              full: bool, resume: bool, overwrite: bool, quiet: bool) -> None:
-    """Fine-tune DeepGaze IIE on a dataset's fixations, a fold of a split after the other.
+    """Fine-tune DeepGaze IIE on a dataset's fixations, or fit DeepGaze MSDB to them, a fold of a split after the other.
 
     The config says which dataset, which split, which layers and for how long; --dry-run shows it. A fold's weights and
-    figures go to the config's output_dir.
+    figures go to the config's output_dir. Of DeepGaze MSDB thirteen numbers are fitted, in seconds, and --calibrate is
+    always done.
 
     \b
     Examples:
       saliency-playground finetune --config finetune_deepgaze_iie --dry-run
       saliency-playground finetune --config mine.yaml --fold 2 --calibrate
+      saliency-playground finetune --config adapt_deepgaze_msdb
       saliency-playground finetune --config mine.yaml --resume
       saliency-playground finetune --config mine.yaml --resume --set max_hours=8
 
     Exit code: 0 all is well, 2 the config or a path is at fault, 3 out of time: --resume goes on.
     """
-    from saliency_playground.finetune.config import load_finetune
-    loaded = load_finetune(config, [*sets, *([f"fold={fold}"] if fold else [])])
+    from saliency_playground.finetune.adapt import load_training
+    loaded = load_training(config, [*sets, *([f"fold={fold}"] if fold else [])])
     try:
         code, sentence = _finetune(loaded, dry_run, precompute_gt, quiet,
                                    dict(resume=resume, overwrite=overwrite, calibrated=calibrate, full=full))

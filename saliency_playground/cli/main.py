@@ -11,6 +11,7 @@ import math
 import re
 import sys
 import textwrap
+import zipfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -168,15 +169,19 @@ def _describe_adapter(kind: str, name: str) -> str:
     card = {"kind": cls.kind} if hasattr(cls, "kind") else {}
     card = {key: _one_line(text) for key, text in (card | dict(getattr(cls, "card", {}))).items()}
     parts = [f"{kind} {name}", _explanation(cls), _table(card, "  ")]
-    published = getattr(cls, "published", None)
-    if published:
-        parts.append("weights\n" + _table(_describe_weights(published), "  "))
+    parts += ["weights\n" + _table(_describe_weights(published), "  ") for published in _weights_of(cls)]
     parts += _options_tables(parameters, option_comments(cls))
     needed = [p.name for p in parameters.values()
               if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     entry = f"{{name: {name}, {': …, '.join(needed)}: …}}" if needed else name
     parts.append(f"in a config\n  {kind}s:\n    - {entry}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _weights_of(cls: type) -> "list[PublishedWeights]":
+    "The published files of a class of models: that of its weights, and those of backbones beside it."
+    published = getattr(cls, "published", None)
+    return [published, *getattr(cls, "published_besides", ())] if published else []
 
 
 def _describe_weights(published: "PublishedWeights") -> dict[str, str]:
@@ -360,6 +365,9 @@ def _say_what_was_done(result: "RunResult", config: "Config", quiet: bool, joine
     if result.next_fixations and not quiet:
         from saliency_playground.bench.next_fixation import next_table
         click.echo("\n" + next_table(result.next_fixations, window_width()) + "\n")
+    if any(each.summary for each in result.generated) and not quiet:
+        from saliency_playground.bench.drawn_paths import generated_table
+        click.echo("\n" + generated_table(result.generated, window_width()) + "\n")
     if joined_by:
         click.echo(f"When all shards are computed: {joined_by}")
     elif not (quiet or config.predict_only or result.nothing_scored):
@@ -635,6 +643,7 @@ def weights_(context: click.Context) -> None:
       saliency-playground weights
       saliency-playground weights fetch deepgaze_iie
       saliency-playground weights convert MSI-Net msi_net.pt
+      saliency-playground weights convert RN50x64.pt clip_rn50x64_visual.safetensors
     """
     from saliency_playground import weights
     from saliency_playground.registry import names
@@ -645,15 +654,15 @@ def weights_(context: click.Context) -> None:
             if isinstance(published, str):
                 rows[name] = published
             elif published:
-                rows[name] = f"{published.name}: {weights.weights_status(published)}"
+                rows[name] = "; ".join(f"{file.name}: {weights.weights_status(file)}" for file in published)
         click.echo(_table(rows))
 
 
-def _published_weights(name: str) -> "PublishedWeights | str | None":
-    "The published weights of a model, None if it has none; a sentence where the model cannot be loaded."
+def _published_weights(name: str) -> "list[PublishedWeights] | str":
+    "The published files of a model's weights, empty if it has none; a sentence where the model cannot be loaded."
     from saliency_playground.registry import adapter_class
     try:
-        return getattr(adapter_class("model", name), "published", None)
+        return _weights_of(adapter_class("model", name))
     except Exception as error:                         # a file of the user's own may raise anything
         return str(error)
 
@@ -672,30 +681,46 @@ def fetch(model: str) -> None:
     """
     from saliency_playground import weights
     from saliency_playground.registry import adapter_class
-    published = getattr(adapter_class("model", model), "published", None)
-    if published is None:
+    published = _weights_of(adapter_class("model", model))
+    if not published:
         raise InputError(f"model {model} has no published weights.")
-    click.echo(f"here: {weights.fetch_weights(published)}")
+    for file in published:
+        click.echo(f"here: {weights.fetch_weights(file)}")
 
 # %% ../../nbs/70_cli/10_main.ipynb #c2100004
 @weights_.command()
-@click.argument("saved_model", type=click.Path(path_type=Path, exists=True))
+@click.argument("published", type=click.Path(path_type=Path, exists=True))
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
-def convert(saved_model: Path, out: Path) -> None:
-    """Read MSI-Net's weights out of the TensorFlow model that its authors published.
+def convert(published: Path, out: Path) -> None:
+    """Read weights out of MSI-Net's TensorFlow model, or out of CLIP's archive for DeepGaze MSDB.
 
-    SAVED_MODEL is its folder, or a frozen graph (.pb); OUT is the file for `msi_net`, .pt or .npz. TensorFlow is not
-    needed.
+    PUBLISHED is MSI-Net's folder, or a frozen graph (.pb), and OUT the file for `msi_net`, .pt or .npz. Or it is CLIP's
+    RN50x64.pt, and OUT a .safetensors of the third that is used, in half precision: called
+    clip_rn50x64_visual.safetensors in the folder of weights it is found by itself. TensorFlow is not needed, and no
+    code in either is run.
 
     \b
     Examples:
       hf download alexanderkroner/MSI-Net --local-dir MSI-Net
       saliency-playground weights convert MSI-Net msi_net.pt
+      saliency-playground weights convert RN50x64.pt clip_rn50x64_visual.safetensors
     """
-    from saliency_playground.models.msi_net_base import convert_msi_net
-    converted = convert_msi_net(saved_model, out)
+    converted = _convert_weights(published, out)
     click.echo(f"written: {converted['path']}, {converted['parameters']:,} parameters in {converted['tensors']} "
                f"tensors, sha256 {converted['sha256']}")
+
+
+def _convert_weights(published: Path, out: Path) -> dict[str, str | int]:
+    "Convert a published file by what it is; says on the second channel where it is another than was published."
+    if out.suffix.lower() != ".safetensors" and not (published.is_file() and zipfile.is_zipfile(published)):
+        from saliency_playground.models.msi_net_base import convert_msi_net
+        return convert_msi_net(published, out)
+    from saliency_playground.deepgaze.msdb_files import CLIP, convert_clip
+    converted = convert_clip(published, out)
+    if converted["source_sha256"] != CLIP.sha256:
+        click.echo(f"{published} is not the {CLIP.name} that OpenAI published (sha256 {CLIP.sha256}), though of its "
+                   "network.", err=True)
+    return converted
 
 # %% ../../nbs/70_cli/10_main.ipynb #ca9d901a
 for command in (init, split, finetune, folds, kaggle, doctor, data, convert_exports, figure, completion):

@@ -102,7 +102,7 @@ def cat2000_records(root: str | Path, split: str | None = None) -> list[ImageRec
 def read_observers(path: str | Path) -> dict[str, list[tuple[str, np.ndarray]]]:
     """The scanpaths in allFixData.mat by `<category>/<name>` in lower case: (observer, n × 2 x, y counted from 0), …
 
-    Rows with NaN are left out. Raises DatasetError naming the file.
+    A row with NaN has no place: both are NaN. Raises DatasetError naming the file.
     """
     table = matfiles.read_mat(path, ["allData"])["allData"]
     if not isinstance(table, dict):
@@ -114,7 +114,7 @@ def read_observers(path: str | Path) -> dict[str, list[tuple[str, np.ndarray]]]:
             if not isinstance(entry, dict) or not {"name", "data"} <= entry.keys():
                 raise DatasetError(f"{path}: {image} should have scanpaths with name and data.")
             rows = np.asarray(entry["data"], float)
-            rows = rows[np.isfinite(rows).all(1)] if rows.size else np.empty((0, 2))
+            rows = np.where(np.isfinite(rows).all(1, keepdims=True), rows, np.nan) if rows.size else np.empty((0, 2))
             parts = str(entry["name"]).split(".eye")[0].split("-")
             lists.append((parts[2] if len(parts) > 2 else parts[-1], rows[:, :2] - 1))
     return scanpaths

@@ -27,12 +27,13 @@ from .published import Published, PublishedDataset, join_scanpaths
 # %% ../../nbs/30_datasets/33_daemons.ipynb #320fe60f
 _COLUMNS = ("VP", "trial", "Img", "x", "y", "fixdur")
 _TRUE = ("1", "1.0", "true", "TRUE", "True")
+_UNKNOWN = ("NA", "")
 
 
 def saccade_rows(path: str | Path) -> Iterator[tuple[str, str, str, float, float, float, bool]]:
-    """The rows of a table of saccades that have a place: observer, trial, image, x, y (degrees), ms, whether forced.
+    """The rows of a table of saccades on an image: observer, trial, image, x, y (degrees), ms, whether forced.
 
-    Raises DatasetError naming the file, and the line of what is no number.
+    x, y and ms are NaN where unknown. Raises DatasetError naming the file, and the line of what is no number.
     """
     with open(files.regular_file(path), newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.reader(file)
@@ -45,28 +46,27 @@ def saccade_rows(path: str | Path) -> Iterator[tuple[str, str, str, float, float
         for row in reader:
             try:
                 who, trial, image, x, y, duration = (row[k] for k in at)
-                if x not in ("NA", "") and y not in ("NA", ""):
-                    yield (who, trial, image, float(x), float(y), float(duration) if duration not in ("NA", "") else
-                           np.nan, forced is not None and row[forced] in _TRUE)
+                if image not in _UNKNOWN:
+                    at_x, at_y, ms = (np.nan if cell in _UNKNOWN else float(cell) for cell in (x, y, duration))
+                    yield who, trial, image, at_x, at_y, ms, forced is not None and row[forced] in _TRUE
             except (IndexError, ValueError) as error:
                 raise DatasetError(f"{path}, line {reader.line_num}: {error}.") from None
 
 
 def daemons_scanpaths(path: str | Path, forced: str = "keep") -> dict[str, list[tuple]]:
-    """The scanpaths of a table by image name without suffix: (observer, x, y in degrees, durations in ms).
+    """The scanpaths of a table by image name without suffix: (observer, x, y in degrees, durations in ms, scored).
 
-    forced: "drop" leaves out the fixations of the forced period. Raises DatasetError.
+    forced: with "drop" the fixations of the forced period are not scored. Raises DatasetError.
     """
     scanpaths: dict[str, list[tuple]] = {}
     trial_before: tuple[str, ...] = ()
     for who, trial, image, x, y, duration, was_forced in saccade_rows(path):
         trials = scanpaths.setdefault(Path(nfc(image)).stem, [])
         if trial_before != (who, trial, image):
-            trials.append((int(who) if who.isdecimal() else who, [], [], []))
+            trials.append((int(who) if who.isdecimal() else who, [], [], [], []))
             trial_before = (who, trial, image)
-        if not (was_forced and forced == "drop"):
-            for values, value in zip(trials[-1][1:], (x, y, duration), strict=True):
-                values.append(value)
+        for values, value in zip(trials[-1][1:], (x, y, duration, not was_forced or forced == "keep"), strict=True):
+            values.append(value)
     return {image: [(who, *map(np.array, lists)) for who, *lists in trials] for image, trials in scanpaths.items()}
 
 
@@ -134,8 +134,8 @@ class Daemons(PublishedDataset):
     def read_points(self, image_id: str, size: tuple[int, int]) -> Fixations | Path | None:
         "The fixations on an image in pixels, y downwards."
         height, degree = size[0], size[1] / _WIDTH_DEGREES
-        return join_scanpaths((who, x * degree, height - y * degree, duration)
-                              for who, x, y, duration in self.scanpaths.get(image_id, []))
+        return join_scanpaths((who, x * degree, height - y * degree, duration, scored)
+                              for who, x, y, duration, scored in self.scanpaths.get(image_id, []))
 
     def published_numbers(self) -> tuple[Published, ...]:
         "The published numbers, which count forced fixations too."

@@ -81,9 +81,7 @@ class Koehler(PublishedDataset):
         place = int(image_id.rpartition("_")[2]) - 1
         if place >= x.shape[1]:
             return None
-        there = np.isfinite(x[:, place]) & np.isfinite(y[:, place])
-        return join_scanpaths((who, x[who, place, there[who]] - 1, y[who, place, there[who]] - 1, None)
-                              for who in range(len(x)))
+        return join_scanpaths((who, x[who, place] - 1, y[who, place] - 1, None) for who in range(len(x)))
 
     def published_numbers(self) -> tuple[Published, ...]:
         "The published numbers of the task."

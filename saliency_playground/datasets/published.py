@@ -22,31 +22,36 @@ from .base import FileDataset, FileOptions, ImageRecord
 from .copies import coverage
 
 # %% ../../nbs/30_datasets/21_published.ipynb #58e58856
-def join_scanpaths(scanpaths: Iterable[tuple[Any, np.ndarray, np.ndarray, np.ndarray | None]]) -> Fixations:
+def join_scanpaths(scanpaths: Iterable[Sequence]) -> Fixations:
     """Fixations from (observer, x, y, duration in ms or None) a scanpath, each in the order in which they were made.
 
-    x, y: counted from 0. Durations are kept if every scanpath that is not empty has them. trial is there if somebody
-    has several scanpaths, 0 for the first of them.
-    Raises DatasetError if the lists of a scanpath differ in length.
+    x, y: counted from 0; NaN where the eye was lost within a path: not `scored`. At its ends that is padding, left out.
+    A fifth value is a mask of those that are scored. Durations are NaN where only others have them. trial is there if
+    somebody has several scanpaths, 0 for the first of them. Raises DatasetError if a scanpath's lists differ in length.
     """
-    whole = []
+    whole: list[tuple[Any, int, np.ndarray]] = []
     trials: Counter = Counter()                                           # how many scanpaths an observer has so far
-    for observer, x, y, duration in scanpaths:
-        lists = [np.ravel(np.asarray(values, float)) for values in (x, y, duration) if values is not None]
+    for observer, x, y, duration, *scored in scanpaths:
+        lists = [np.ravel(np.asarray(values, float)) for values in (x, y, duration, *scored) if values is not None]
         if len({len(values) for values in lists}) > 1:
             raise DatasetError(f"observer {observer}: {' and '.join(str(len(values)) for values in lists)} values of "
                                "x, y and duration, which should be as many of each.")
-        if len(lists[0]):
-            whole.append((observer, trials[observer], lists))
+        placed = np.isfinite(lists[0]) & np.isfinite(lists[1])
+        if placed.any():
+            known = lists[2] if duration is not None else np.full(len(placed), np.nan)
+            columns = np.stack([*lists[:2], known, placed & (lists[-1] > 0) if scored else placed])
+            first, last = np.flatnonzero(placed)[[0, -1]]
+            whole.append((observer, trials[observer], columns[:, first:last + 1]))
             trials[observer] += 1
     if not whole:
         return Fixations(np.empty(0), np.empty(0), np.empty(0, int), np.empty(0, int))
-    lengths = [len(lists[0]) for *_, lists in whole]
-    columns = [np.concatenate(column) for column in zip(*(lists for *_, lists in whole), strict=False)]
+    lengths = [columns.shape[1] for *_, columns in whole]
+    x, y, duration, counts = np.concatenate([columns for *_, columns in whole], axis=1)
     who = np.concatenate([np.full(n, observer) for (observer, *_), n in zip(whole, lengths, strict=True)])
     trial = np.repeat([number for _, number, _ in whole], lengths) if max(trials.values()) > 1 else None
-    return Fixations(columns[0], columns[1], who, np.concatenate([np.arange(n) for n in lengths]),
-                     columns[2] if len(columns) > 2 else None, trial)
+    return Fixations(x, y, who, np.concatenate([np.arange(n) for n in lengths]),
+                     None if np.isnan(duration).all() else duration, trial).score_only(counts > 0)
+
 
 # %% ../../nbs/30_datasets/21_published.ipynb #146a59a5
 class Published(NamedTuple):

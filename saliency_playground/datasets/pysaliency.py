@@ -57,17 +57,26 @@ def split_by_image(columns: FixationColumns, size: int, unit: str | None = None)
 
 def _trials(columns: FixationColumns) -> np.ndarray | None:
     "Which showing of an image to an observer a fixation is of, from 1; None if nobody saw one twice."
-    if columns.scanpath is None or columns.subject is None or not len(columns.n):
+    scanpath = _scanpaths(columns)
+    if scanpath is None or columns.subject is None or not len(columns.n):
         return None
-    first = np.unique(columns.scanpath, return_index=True)[1]
+    first = np.unique(scanpath, return_index=True)[1]
     seen: dict[tuple, int] = {}
     number = {}
     for i in first.tolist():
         key = (int(columns.n[i]), columns.subject[i].item())
-        seen[key] = number[columns.scanpath[i].item()] = seen.get(key, 0) + 1
+        seen[key] = number[scanpath[i].item()] = seen.get(key, 0) + 1
     if max(seen.values()) == 1:
         return None
-    return np.array([number[scanpath] for scanpath in columns.scanpath.tolist()])
+    return np.array([number[path] for path in scanpath.tolist()])
+
+
+def _scanpaths(columns: FixationColumns) -> np.ndarray | None:
+    "Which scanpath a fixation is of; if no column says it, one ends where image, subject or the count begins anew."
+    if columns.scanpath is not None or columns.order is None or columns.subject is None:
+        return columns.scanpath
+    anew = (np.diff(columns.n) != 0) | (columns.subject[1:] != columns.subject[:-1]) | (np.diff(columns.order) <= 0)
+    return np.concatenate([[0], np.cumsum(anew)])[:len(columns.n)]
 
 # %% ../../nbs/30_datasets/41_pysaliency.ipynb #c7d87f20
 def stimulus_paths(stimuli: StimuliFile, images_dir: str | Path | None = None) -> list[Path]:

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'MAX_BYTES', 'Scanpath', 'as_scanpath', 'read_scanpaths', 'find_json', 'choose_scanpaths', 'image_finder',
-           'image_folders', 'join_scanpaths', 'scanpath_records', 'frame_findings', 'check_frame', 'ScanpathJson']
+           'image_folders', 'join_scanpaths', 'image_stem', 'scanpath_records', 'frame_findings', 'check_frame',
+           'ScanpathJson']
 
 # %% ../../nbs/30_datasets/15_scanpath_json.ipynb #f33cc026
 import json as json_format
@@ -265,7 +266,7 @@ def _common(scanpaths: list[Scanpath]) -> dict[str, Any]:
     return {field: value for field, values in said.items() if len(values) == 1 and (value := next(iter(values)))}
 
 
-def _stem(name: str) -> str:
+def image_stem(name: str) -> str:
     "A file's name without the ending of an image."
     stem, dot, ending = name.rpartition(".")
     return stem if dot and f".{ending.lower()}" in images.IMAGE_SUFFIXES else name
@@ -281,9 +282,10 @@ def scanpath_records(scanpaths: list[Scanpath], folders: list[Path], by_task: bo
     find = image_finder(folders)
     grouped: dict[str, list[Scanpath]] = {}
     paths: dict[str, Path | None] = {}
-    names = Counter(_stem(name) for name in {scanpath.name for scanpath in scanpaths})
+    names = Counter(image_stem(name) for name in {scanpath.name for scanpath in scanpaths})
     for scanpath in scanpaths:
-        stem = _stem(scanpath.name) if names[_stem(scanpath.name)] == 1 else scanpath.name     # a.jpg beside a.png
+        stem = image_stem(scanpath.name)
+        stem = stem if names[stem] == 1 else scanpath.name                                     # a.jpg beside a.png
         image_id = f"{scanpath.task}/{stem.rpartition('/')[2]}" if by_task and scanpath.task else stem
         if image_id not in grouped:
             paths[image_id], grouped[image_id] = find(scanpath), []

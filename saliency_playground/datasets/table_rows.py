@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import files
-from ..core import Fixations
+from ..core import Fixations, is_nobody
 from ..errors import DatasetError
 
 # %% ../../nbs/30_datasets/35_table_rows.ipynb #c3c48628
@@ -131,6 +131,8 @@ def join_rows(rows: Sequence[Mapping[str, Any]], where: object) -> Fixations | N
         columns["order"] = columns["order"].astype(int)
     else:
         columns["order"] = _order(read, columns)
+    if "trial" not in columns:
+        columns["trial"] = _trials(read)
     known = {word: column for word, column in columns.items() if word in Fixations.__dataclass_fields__
              and column is not None}
     return Fixations(**known)
@@ -143,6 +145,19 @@ def _labels(labels: list) -> np.ndarray:
     if labels and all(isinstance(label, int) and not isinstance(label, bool) for label in labels):
         return np.array(labels)
     return np.array([str(label) for label in labels], dtype=str)
+
+
+def _trials(read: list[dict[str, Any]]) -> np.ndarray | None:
+    "Which of an observer's rows a fixation is of, from 0, where rows are scanpaths; None if nobody has two."
+    if not all(part["is_scanpath"] and "observer" in part for part in read):
+        return None
+    seen: dict[Any, int] = {}
+    times = []
+    for part in read:
+        label = part["observer"][0] if len(part["x"]) else None
+        times.append(0 if is_nobody(label) else seen.get(str(label), 0))
+        seen[str(label)] = times[-1] + 1
+    return np.repeat(times, [len(part["x"]) for part in read]) if any(times) else None
 
 
 def _order(read: list[dict[str, Any]], columns: Mapping[str, Any]) -> np.ndarray | None:

@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['LayerNorm', 'Bias', 'saliency_network', 'scanpath_maps', 'HistoryEncoding', 'scanpath_network', 'PartsNorm',
-           'PartsConv', 'fixation_selection_network', 'GaussianBlur', 'Finalizer']
+           'PartsConv', 'fixation_selection_network', 'gaussian_kernel', 'gaussian_blur', 'GaussianBlur', 'Finalizer']
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #4583a383
 from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -50,10 +52,14 @@ def _saliency_layer(i: int, channels: int, out: int) -> list[tuple[str, nn.Modul
             (f"softplus{i}", nn.Softplus())]
 
 
-def saliency_network(channels: int) -> nn.Sequential:
-    "(B, channels, h, w), the taps side by side, to (B, 1, h, w), how much each place attracts the eye; positive."
-    return nn.Sequential(
-        OrderedDict(_saliency_layer(0, channels, 8) + _saliency_layer(1, 8, 16) + _saliency_layer(2, 16, 1)))
+def saliency_network(channels: int, widths: Sequence[int] = (8, 16, 1)) -> nn.Sequential:
+    """(B, channels, h, w), the taps side by side, to (B, 1, h, w), how much each place attracts the eye; positive.
+
+    widths: channels after each round, the last 1.
+    """
+    return nn.Sequential(OrderedDict(
+        layer for i, (before, after) in enumerate(pairwise((channels, *widths)))
+        for layer in _saliency_layer(i, before, after)))
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #32c2a18a
 def scanpath_maps(x_hist: Tensor, y_hist: Tensor, size: tuple[int, int]) -> Tensor:
@@ -134,6 +140,22 @@ def fixation_selection_network(scanpath: int = 0) -> nn.Sequential:
         ("conv2", _conv(16, 1))]))
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #eda9386e
+def gaussian_kernel(sigma: Tensor) -> Tensor:
+    "The (2 r + 1,) weights of sum 1 of a Gaussian of this deviation (), > 0, cut off at r = ceil(3 sigma)."
+    radius = int(torch.ceil(3 * sigma.detach()))
+    distance = torch.arange(-radius, radius + 1, device=sigma.device)
+    bell = torch.exp(-0.5 * (distance / sigma)**2)
+    return bell / bell.sum()
+
+
+def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
+    "(B, 1, h, w) blurred down the rows, then along them, with `gaussian_kernel`; beyond a border its value goes on."
+    kernel = gaussian_kernel(sigma)
+    radius = len(kernel) // 2
+    x = F.conv2d(F.pad(x, (0, 0, radius, radius), mode="replicate"), kernel[None, None, :, None])
+    return F.conv2d(F.pad(x, (radius, radius, 0, 0), mode="replicate"), kernel[None, None, None, :])
+
+
 class GaussianBlur(nn.Module):
     """Blurs (B, 1, h, w) with a Gaussian of learnt width, cut off after 3 deviations.
 
@@ -146,18 +168,12 @@ class GaussianBlur(nn.Module):
         self.sigma = nn.Parameter(torch.tensor(float(sigma)))
 
     def kernel(self) -> Tensor:
-        "(2 r + 1,) weights of sum 1, r = ceil(3 sigma)."
-        radius = int(torch.ceil(3 * self.sigma.detach()))
-        distance = torch.arange(-radius, radius + 1, device=self.sigma.device)
-        bell = torch.exp(-0.5 * (distance / self.sigma)**2)
-        return bell / bell.sum()
+        "`gaussian_kernel` of its width."
+        return gaussian_kernel(self.sigma)
 
     def forward(self, x: Tensor) -> Tensor:
         "x: (B, 1, h, w) -> the same shape."
-        kernel = self.kernel()
-        radius = len(kernel) // 2
-        x = F.conv2d(F.pad(x, (0, 0, radius, radius), mode="replicate"), kernel[None, None, :, None])
-        return F.conv2d(F.pad(x, (radius, radius, 0, 0), mode="replicate"), kernel[None, None, None, :])
+        return gaussian_blur(x, self.sigma)
 
 # %% ../../nbs/33_deepgaze/03_readout.ipynb #2eab3c20
 class Finalizer(nn.Module):

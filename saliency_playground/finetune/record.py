@@ -18,7 +18,7 @@ from .. import files
 from ..deepgaze.center_bias import template_digest
 from ..registry import options
 from ..settings import show_value
-from .config import FinetuneConfig
+from .config import FinetuneConfig, FoldsConfig
 
 # %% ../../nbs/41_finetune/07_record.ipynb #c0b68865
 def _is_path(name: str, value: Any) -> bool:
@@ -27,7 +27,7 @@ def _is_path(name: str, value: Any) -> bool:
             or (isinstance(value, str) and bool(value) and ("/" in value or "\\" in value) and Path(value).exists()))
 
 
-def data_options(config: FinetuneConfig) -> dict[str, Any]:
+def data_options(config: FoldsConfig) -> dict[str, Any]:
     "What the data block says beside paths, labels and what is the default anyway."
     written = {name: value for name, value in config.as_dict()["data"].items() if name != "as"}
     defaults = {name: parameter.default for name, parameter in options("dataset", config.data.name).items()}

@@ -29,7 +29,7 @@ from ..progress import progress
 from ..tables import write_table
 from . import blocks
 from .config import FinetuneConfig, Stage
-from .fold import Fold, build_network, losses
+from .fold import Fold, FoldData, build_network, losses
 from .record import Progress
 
 # %% ../../nbs/41_finetune/09_train.ipynb #5da3c1a9
@@ -112,19 +112,22 @@ def predict_density(fold: Fold, image_id: str) -> Prediction:
     return Prediction.of(values[0].cpu().numpy(), "density")
 
 
-def validate(fold: Fold, part: str = "val") -> dict[str, float]:
+def validate(fold: FoldData, part: str = "val",
+             predict: Callable[[Any, str], Prediction] = predict_density) -> dict[str, float]:
     """The mean score of a part's images by each of `VALIDATION_METRICS`.
+
+    predict: the density that a fold's network has for an image.
 
     An image where a metric is undefined does not count for it; NaN where it is undefined for all of them.
     """
     columns = metrics.columns(VALIDATION_METRICS)
-    rows = [metrics.score_row(predict_density(fold, image_id), fold.sample(image_id), columns,
+    rows = [metrics.score_row(predict(fold, image_id), fold.sample(image_id), columns,
                               baseline=fold.bias(image_id)[0].cpu().numpy()) for image_id in fold.parts[part]]
     scores = {name: [row[name] for row in rows] for name in VALIDATION_METRICS}
     return {name: math.nan if np.isnan(values).all() else float(np.nanmean(values)) for name, values in scores.items()}
 
 # %% ../../nbs/41_finetune/09_train.ipynb #9db408c9
-def check_scorable(fold: Fold) -> None:
+def check_scorable(fold: FoldData) -> None:
     """Raise RunError if no validation image has anything to be scored against, so that no epoch could be chosen.
 
     An image has if people looked at it, or if it has a map.
@@ -135,7 +138,7 @@ def check_scorable(fold: Fold) -> None:
     raise _not_scorable(fold)
 
 
-def _not_scorable(fold: Fold) -> RunError:
+def _not_scorable(fold: FoldData) -> RunError:
     "The error for a validation that says nothing."
     first, n = fold.parts["val"][0], len(fold.parts["val"])
     return RunError(f"fold {fold.number}: no validation image can be scored: "

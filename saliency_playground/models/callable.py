@@ -70,7 +70,7 @@ class CallableModel(ScanpathModel):
                            and Path(value).is_file()]
 
     @functools.cached_property
-    def _call(self) -> Callable[[np.ndarray], Any]:
+    def _call(self) -> Callable[..., Any]:
         "The function, with its arguments; a class is made into an object first."
         arguments = self.arguments or {}
         if isinstance(self._named, type):

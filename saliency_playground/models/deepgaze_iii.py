@@ -71,7 +71,7 @@ class DeepGazeIII(DeepGazeModel, ScanpathModel):
             raise InputError(f"deepgaze_iii: start is centre, or null, not {self.start!r}.")
         self.least = 1 if self.start is None else 0
         if self.implementation != "own":
-            self.samples_only = "The official network would look at the image anew for each history: implementation: own."
+            self.samples_only = "The official network would look at the image anew for each history; ours does not."
 
     def network(self) -> nn.Module:
         "DenseNet-201 and ten readouts, random."

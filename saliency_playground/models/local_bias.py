@@ -14,8 +14,8 @@ from .. import ceilings
 from ..ceilings import FixationPool
 from ..core import Fixations
 from ..errors import InputError
-from .scanpath_base import StepCeiling, Steps, center_at_steps
 from ..registry import register
+from .scanpath_base import StepCeiling, Steps, center_at_steps
 
 # %% ../../nbs/34_models/44_local_bias.ipynb #b8c3ef52
 def bell(length: int, at: float, sigma: float) -> np.ndarray:
@@ -75,7 +75,8 @@ class LocalBias(StepCeiling):
                  folds: int = 5):                        # the numbers for an image are fitted without its fold
         super().__init__(bandwidth, uniform, folds)
         if (sigma is not None and not sigma > 0) or (weight is not None and not 0 <= weight < 1):
-            raise InputError(f"local_bias: sigma is above 0 and weight from 0 to below 1, not {sigma!r} and {weight!r}.")
+            raise InputError("local_bias: sigma is above 0 and weight from 0 to below 1, not "
+                             f"{sigma!r} and {weight!r}.")
         if (sigma is None) != (weight is None):
             raise InputError("local_bias: give sigma and weight, or neither.")
         self.sigma, self.weight = sigma, weight

@@ -14,8 +14,8 @@ from .. import ceilings
 from ..ceilings import FixationPool
 from ..core import Fixations, SaliencyDataset
 from ..errors import InputError
-from .scanpath_base import StepCeiling, Steps
 from ..registry import register
+from .scanpath_base import StepCeiling, Steps
 
 # %% ../../nbs/34_models/45_saccade_histogram.ipynb #592b1971
 CELLS = 100                        # cells of the histogram from its middle to a side: each 1 % of the longer side

@@ -71,7 +71,7 @@ class ScanpathModel(SaliencyModel):
         "What it says before the first fixation."
         return self.predict_next(self.look(image), NO_HISTORY)
 
-    def sample(self, image: np.ndarray | Sample, n: int = 10, length: int = 10, seed: int = 0,    # noqa: PLR0913
+    def sample(self, image: np.ndarray | Sample, n: int = 10, length: int = 10, seed: int = 0,
                start: tuple[float, float] | None = None) -> list[Fixations]:
         """Scanpaths that it might have made: each fixation drawn from the map that those before it give.
 
@@ -94,13 +94,19 @@ def draw_paths(model: ScanpathModel, state: Any, wanted: Sequence[int],
     draws = [np.random.default_rng([seed, k]) for k in range(n)]
     points: list[list] = [[] if start is None else [start] for _ in range(n)]
     while len(points[0]) < length:
-        histories = [Fixations(*np.reshape(path, (-1, 2)).T, order=np.arange(len(path))) for path in points]
+        histories = [_path_of(path) for path in points]
         for path, rng, values in zip(points, draws, model.predict_next_batch(state, histories), strict=True):
             mass = np.cumsum(np.exp(values) if model.kind == "density" else maps.normalize_map(values), dtype=float)
             pixel = min(int(np.searchsorted(mass, rng.random() * mass[-1], side="right")), len(mass) - 1)
             row, column = divmod(pixel, np.shape(values)[1])
             path.append((column + 0.5, row + 0.5))
-    return [Fixations(*np.transpose(path), order=np.arange(length)) for path in points]
+    return [_path_of(path) for path in points]
+
+
+def _path_of(points: Sequence[Sequence[float]]) -> Fixations:
+    "Points (x, y), perhaps none, as a path."
+    x, y = np.reshape(np.array(points, float), (-1, 2)).T
+    return Fixations(x, y, order=np.arange(len(points)))
 
 # %% ../../nbs/34_models/12_scanpath_base.ipynb #1d00550f
 class _Static(ScanpathModel):

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..core import Ceiling, Fixations, Prediction, SaliencyModel, Sample, as_sample
 from ..errors import InputError
-from .scanpath_base import ScanpathModel
 from ..registry import create, register
+from .scanpath_base import ScanpathModel
 
 # %% ../../nbs/34_models/46_wta_ior.ipynb #450062ec
 def peaks_with_inhibition(values: np.ndarray, length: int, radius: float,
@@ -26,9 +26,11 @@ def peaks_with_inhibition(values: np.ndarray, length: int, radius: float,
     values: a map (height, width). radius: pixels; those at most so far from a fixation are struck out. first: (x, y) of
     a first fixation that is given. Where all are struck out, the discs are forgotten, but for the last.
     """
-    rows, columns = np.indices(np.shape(values), sparse=True)
-    left, path = np.array(values, float), [] if first is None else [first]
-    if path:
+    height, width = np.shape(values)
+    rows, columns = np.ogrid[:height, :width]
+    left, path = np.array(values, float), list[tuple[float, float]]()
+    if first is not None:
+        path.append(first)
         left[(columns - first[0])**2 + (rows - first[1])**2 <= radius**2] = -np.inf
     while len(path) < length:
         row, column = divmod(int(left.argmax()), left.shape[1])
@@ -87,7 +89,7 @@ class WtaIor(ScanpathModel):
         "The maps."
         return self.model.predictions(samples)
 
-    def sample(self, image: np.ndarray | Sample, n: int = 10, length: int = 10, seed: int = 0,    # noqa: PLR0913
+    def sample(self, image: np.ndarray | Sample, n: int = 10, length: int = 10, seed: int = 0,
                start: tuple[float, float] | None = None) -> list[Fixations]:
         """The path, n times the same, see `ScanpathModel.sample`; whole pixels.
 
@@ -98,7 +100,7 @@ class WtaIor(ScanpathModel):
         one = image if isinstance(image, Sample) else as_sample({"image_id": "", "image": image})
         values = self.model.predictions([one])[0].values
         path = peaks_with_inhibition(values, length, self.radius or max(one.size) / 12, start)
-        return [Fixations(*path.T, order=np.arange(length)) for _ in range(n)]
+        return [Fixations(path[:, 0], path[:, 1], order=np.arange(length)) for _ in range(n)]
 
 
 def _code_of(cls: type) -> list[Path]:

@@ -140,7 +140,7 @@ class ExportOptions:
     # full, fit, centre, or x,y,width,height in pixels of the screen
     shown: str | tuple[float, float, float, float] | None = None
     unit: Literal["px", "share", "norm", "height"] | None = None    # how ioHub or a plain table counts
-    outside: Literal["drop", "keep"] = "drop"   # fixations beside their picture
+    outside: Literal["drop", "keep"] = "drop"   # fixations beside their picture; scanpaths need them
     # samples only
     detect: Detector | None = None              # find the fixations: by velocity, by dispersion, by two-means
     velocity: float = 30.0                      # ivt: degrees a second above which the eye is on its way

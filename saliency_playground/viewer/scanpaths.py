@@ -18,19 +18,9 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from .. import images
+from .. import core, images
 from ..bench.next_fixation import SCORES, ScoredPath, scored_paths
-from saliency_playground.core import (
-    LEAVE_ONE_OUT_ROLES,
-    Ceiling,
-    Fixations,
-    Prediction,
-    SaliencyModel,
-    Sample,
-    as_dataset,
-    as_model,
-    prepare_sample,
-)
+from ..core import Ceiling, Fixations, Prediction, SaliencyModel, Sample, as_dataset, as_model
 from ..errors import InputError, describe_error
 from ..files import did_you_mean
 from ..models.scanpath_base import ScanpathModel, as_scanpath_model, draw_paths, history_of
@@ -192,7 +182,7 @@ class ScanpathViewer:
         menu, faults = self.controls["observer"], list[str]()
         self.sample, self.paths, self._kept = None, {}, {}
         with _noted(faults):
-            self.sample = prepare_sample(self.source.dataset[self.controls["image"].value])
+            self.sample = core.prepare_sample(self.source.dataset[self.controls["image"].value])
             self.paths = self.source.paths(self.sample)
         before = menu.value
         menu.options = list(self.paths) or [""]
@@ -240,7 +230,7 @@ class ScanpathViewer:
     def _left_out(self, name: str) -> bool:
         "Whether a model is scored on one observer at a time, by a map without them."
         run = self.source.run
-        return run is not None and role_of(run, self.source.name, name) in LEAVE_ONE_OUT_ROLES
+        return run is not None and role_of(run, self.source.name, name) in core.LEAVE_ONE_OUT_ROLES
 
     def _sampled(self, name: str, one: ScoredPath) -> list[Fixations]:
         "Paths that a model draws, as long as the person's and from where theirs began; the same each time."
