@@ -52,7 +52,8 @@ class PathSource:
     dataset, a model or its name. Raises what opening them raises.
     """
     def __init__(self, given: Any, dataset: str | None = None, model: Any = None) -> None:
-        self.run = Run(given) if isinstance(given, (str, Path)) else given if isinstance(given, RunFiles) else None
+        opened = Run(given) if isinstance(given, (str, Path)) else given
+        self.run = opened if isinstance(opened, RunFiles) else None
         self.name, self._made = "", dict[str, SaliencyModel]()
         if self.run is not None:
             self.name = pick_dataset(self.run, dataset or datasets_of(self.run)[0])
@@ -187,7 +188,9 @@ class ScanpathViewer:
         before = menu.value
         menu.options = list(self.paths) or [""]
         menu.value = before if before in menu.options else menu.options[0]
-        self._fault = faults[0] if faults else "" if self.paths else "nobody looked at this image."
+        if not (self.paths or faults):
+            faults.append("nobody looked at this image.")
+        self._fault = " ".join(faults)
 
     def _fill_slider(self) -> None:
         "As many places as the path has fixations, beginning with the second."
@@ -310,10 +313,12 @@ def _sentence(one: ScoredPath, i: int, scores: np.ndarray, size: tuple[int, int]
     lasted = "" if path.duration is None or not path.duration[i] > 0 else f", {format_number(path.duration[i], 0)} ms"
     said = f"Fixation {i + 1} of {len(path)}{lasted}"
     if i in one.scored:
-        known = [f"{name} {format_number(value)}" for name, value in zip(SCORES, scores, strict=True) if value == value]
+        known = [f"{name} {format_number(value)}" for name, value in zip(SCORES, scores, strict=True)
+                 if not np.isnan(value)]
         return f"{said}{': ' if known else ''}{', '.join(known)}."
-    why = ("it lies beside the image" if not path[i:i + 1].is_inside(size).all() else "the first is history" if i == 0
-           else "it is only history")
+    why = "the first is history" if i == 0 else "it is only history"
+    if not path[i:i + 1].is_inside(size).all():
+        why = "it lies beside the image"
     return f"{said}, not scored: {why}."
 
 
