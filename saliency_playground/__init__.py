@@ -21,7 +21,7 @@ _FACE = {"create": "registry", "names": "registry", "list_datasets": "registry",
 _MODULES = ("bench", "ceilings", "checkup", "comparisons", "core", "datasets", "deepgaze", "errors", "files",
             "finetune", "heatmaps", "images", "maps", "metrics", "models", "predictions", "registry", "report",
             "scanpaths", "stats", "toy", "trackers", "viewer", "weights")
-__all__ = ["view", *_FACE]                 # noqa: PLE0604 - the face's names, written once
+__all__ = ["view", "view_scanpaths", *_FACE]                 # noqa: PLE0604 - the face's names, written once
 
 
 def view(run: Any, **start: Any) -> Any:
@@ -32,15 +32,31 @@ def view(run: Any, **start: Any) -> Any:
     Raises FileNotFoundError if there is no such run, ValueError for a name it does not have, ImportError if ipywidgets
     or anywidget is missing.
     """
+    return _viewer_module("app").Viewer(run, **start)
+
+
+def view_scanpaths(run_or_dataset: Any, model: Any = None, image_id: str | None = None, observer: str | None = None,
+                   **more: Any) -> Any:
+    """Walk along a scanpath in a notebook, fixation by fixation. Returns a `ScanpathViewer`, which shows itself.
+
+    run_or_dataset, model, image_id, observer: see `viewer.scanpaths.view_scanpaths`. more: `dataset`, its name in a
+    run of several.
+    Raises FileNotFoundError if there is no such run, ValueError for a name it does not have, ImportError if ipywidgets
+    is missing.
+    """
+    return _viewer_module("scanpaths").view_scanpaths(run_or_dataset, model, image_id, observer, **more)
+
+
+def _viewer_module(name: str) -> Any:
+    "A module of the viewer. Raises ImportError, which says what to install, if its widgets are missing."
     from .errors import MissingPackageError, install_extra
     try:
-        from .viewer.app import Viewer
+        return import_module(f"{__name__}.viewer.{name}")
     except ModuleNotFoundError as error:
         if error.name not in ("ipywidgets", "anywidget", "traitlets"):
             raise
         raise MissingPackageError(f"the viewer needs {error.name}. {install_extra('notebooks')}.",
                                   name=error.name) from error
-    return Viewer(run, **start)
 
 
 def _doctor(dataset: Any, **options: Any) -> Any:

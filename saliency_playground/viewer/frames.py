@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['WHOLE', 'MOST', 'MOST_NUMBERS', 'View', 'window', 'crop', 'fit_side', 'text_image', 'screen_points',
-           'observer_colors', 'scanpaths', 'draw_saccades', 'draw_numbers', 'fixation_figure', 'no_order', 'Layers',
-           'density_layers', 'density_figure', 'contour_layer', 'common_maximum', 'difference_figure']
+           'observer_colors', 'scanpaths', 'draw_saccades', 'draw_numbers', 'fixation_figure', 'no_order',
+           'duration_radii', 'Layers', 'density_layers', 'density_figure', 'contour_layer', 'common_maximum',
+           'difference_figure']
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #5733f132
 import colorsys
@@ -215,11 +216,16 @@ def _chosen_fixations(view: View, fixations: Fixations) -> tuple[np.ndarray, lis
 
 
 def _dot_radii(view: View, fixations: Fixations, side: int) -> np.ndarray:
-    "The radius of each dot in pixels: one for all, or so that areas are durations, the median's the usual one."
-    radii = np.full(len(fixations), max(1.0, 0.009 * side))
-    if view.durations and fixations.duration is not None:
-        known = fixations.duration > 0
-        lasted = fixations.duration[known]
+    "The radius of each dot in pixels: one for all, or by durations if those are wanted."
+    return duration_radii(fixations.duration if view.durations else None, len(fixations), max(1.0, 0.009 * side))
+
+
+def duration_radii(duration: np.ndarray | None, n: int, radius: float) -> np.ndarray:
+    "The radii of n dots in pixels, (n,): areas are durations, the median's radius is `radius`; unknown ones have it."
+    radii = np.full(n, radius)
+    if duration is not None:
+        known = duration > 0
+        lasted = duration[known]
         radii[known] *= np.clip(np.sqrt(lasted / np.median(lasted)), 0.4, 3.0) if len(lasted) else 1
     return radii
 
