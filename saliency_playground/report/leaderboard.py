@@ -518,11 +518,22 @@ _BOARD_HTML = """
 </table>
 {% for sentence in warnings %}<p>⚠ {{ sentence }}</p>{% endfor %}
 <p style="font-size:85%">{{ notes | join(" · ") }}</p>
+{% for extra in extras %}
+<p><b>{{ extra.title }}</b></p>
+<table>
+<tr>{% for text in extra.header %}<th style="text-align:{{ "left" if loop.first else "right" }}">{{ text }}</th>
+{% endfor %}</tr>
+{% for row in extra.rows %}
+<tr>{% for text in row %}<td style="text-align:{{ "left" if loop.first else "right" }}">{{ text }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+<p style="font-size:85%">{{ extra.notes | join(" · ") }}</p>
+{% endfor %}
 """
 
 
-def as_html(run: RunFiles) -> str:
-    """The leaderboard as HTML tables, for a notebook; all text is escaped.
+def as_html(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
+    """The leaderboard as HTML tables, for a notebook, each with its extras below; all text is escaped.
 
     A whole page is made by `nbs/50_report/11_page.ipynb`.
     """
@@ -533,5 +544,6 @@ def as_html(run: RunFiles) -> str:
         looks = {"best": "bold", "tied": "italic"}
         marks = [f"{look}: {MARK_MEANINGS[mark]}" for mark, look in looks.items() if mark in marks_on_board(board)]
         notes = [*marks, *board.notes, *board.definitions.values()]
-        pages.append(template.render(board=board, notes=notes, warnings=run_warnings(run, board.dataset)))
+        pages.append(template.render(board=board, notes=notes, warnings=run_warnings(run, board.dataset),
+                                     extras=[extra for extra in extras if extra.dataset == board.dataset]))
     return "".join(pages)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['data_uri', 'chart_of', 'photo_of', 'number_context', 'row_contexts', 'headline', 'stability_context',
-           'agreement_context', 'strip_contexts', 'scale_colors', 'dataset_context', 'models_table', 'provenance_lines',
-           'extra_tables', 'page']
+           'agreement_context', 'strip_contexts', 'scale_colors', 'path_context', 'dataset_context', 'models_table',
+           'provenance_lines', 'extra_tables', 'page']
 
 # %% ../../nbs/50_report/11_page.ipynb #c7fca2bd
 import base64
@@ -23,10 +23,10 @@ from matplotlib.figure import Figure
 
 from .. import heatmaps, maps
 from ..tables import format_number
-from . import charts, samples
+from . import charts, samples, scanpaths
 from .literature import published_lines
 from .observers import observer_tables
-from .reading import RunFiles, cells_of, datasets_of, leading_metric
+from .reading import RunFiles, cells_of, datasets_of, has_next, leading_metric
 from .sensitivity import sensitivity, sensitivity_lines
 from saliency_playground.report.leaderboard import (
     MARK_MEANINGS,
@@ -187,6 +187,31 @@ def scale_colors(steps: int = 17) -> str:
     colors = heatmaps.colorize(np.linspace(0, 1, steps)[None])[0].tolist()
     return ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in colors)
 
+# %% ../../nbs/50_report/11_page.ipynb #518e8a8f
+def path_context(run: RunFiles, dataset: str) -> dict[str, Any] | None:
+    """What the template says of scanpaths: steps and eyes (charts), left_out (a sentence), worst (figures), model,
+    metric, no_pictures (why there are none). None if the run did not score next fixations.
+    """
+    if not has_next(run):
+        return None
+    steps = [chart_of(scanpaths.step_chart, run, dataset, metric, alt=f"{metric} by the number of the fixation, a line "
+                      "a model") for metric in ("IG", "NSS")]
+    eyes = [chart_of(scanpaths.amplitude_chart, run, dataset, alt="how long people's saccades are"),
+            chart_of(scanpaths.direction_chart, run, dataset, alt="where people's saccades go")]
+    worst, best = scanpaths.worst_paths(run, dataset), scanpaths.best_next_model(run, dataset)
+    model, metric = best or ("", "IG")
+    figures: list[dict[str, Any]] = []
+    no_pictures = ""
+    try:
+        for path, figure in zip(worst, scanpaths.worst_path_figures(run, dataset, worst, metric), strict=True):
+            caption = f"{path.image_id}, observer {path.observer}: {metric} {format_number(path.mean, 2)}"
+            figures.append({"caption": caption} | photo_of(figure))
+    except (OSError, LookupError, ValueError, TypeError, ImportError) as error:
+        no_pictures = f"No images: {error}"
+    return {"steps": [chart for chart in steps if chart], "eyes": [chart for chart in eyes if chart],
+            "left_out": scanpaths.step_note(scanpaths.by_step(run, "NSS", dataset)), "worst": figures, "model": model,
+            "metric": metric, "no_pictures": no_pictures if worst else ""}
+
 # %% ../../nbs/50_report/11_page.ipynb #fc4b40d8
 def dataset_context(run: RunFiles, board: Board, number: int,
                     extras: Sequence[ExtraTable] = ()) -> dict[str, Any]:
@@ -215,6 +240,7 @@ def dataset_context(run: RunFiles, board: Board, number: int,
             "ranks": chart_of(charts.rank_chart, run, dataset, alt="rank of each model by each metric"),
             "agreement": agreement_context(run, dataset),
             "extras": [extra for extra in extras if extra.dataset == dataset], "strips": strips,
+            "paths": path_context(run, dataset),
             "no_pictures": no_strips}
 
 # %% ../../nbs/50_report/11_page.ipynb #748bdf85
@@ -250,14 +276,14 @@ def provenance_lines(run: RunFiles) -> dict[str, str]:
 # %% ../../nbs/50_report/11_page.ipynb #f05e3625
 def extra_tables(run: RunFiles, published: bool | str | Path = False,
                  sensitive: bool = False) -> list[ExtraTable]:
-    """The tables that follow a leaderboard on demand.
+    """The tables that follow a leaderboard: of next fixations, if the run scored them, and those on demand.
 
     published: True for the package's published numbers, or a file of them. sensitive: score the stored predictions
     again under other definitions.
     Raises ValueError or FileNotFoundError for the file, and FileNotFoundError if `sensitive` and predictions are not
     stored.
     """
-    tables = []
+    tables = scanpaths.next_tables(run)
     for dataset in datasets_of(run):
         if published:
             header, rows, notes = published_lines(run, dataset, None if isinstance(published, bool) else published)
@@ -282,6 +308,7 @@ def page(run: RunFiles, extras: Sequence[ExtraTable] = (), most_errors: int = 20
     from saliency_playground.version import __version__
     about, errors = run.about, run.errors.to_dict("records")
     boards = leaderboards(run) if boards is None else boards
+    extras = [*(extra for extra in scanpaths.next_tables(run) if extra not in extras), *extras]
     more = [*(extra_columns(run, extra, boards) for extra in observer_tables(run)), *extras]
     sets = [dataset_context(run, board, i, more) for i, board in enumerate(boards, start=1)]
     script = (files("saliency_playground")/"templates"/"report.js").read_text(encoding="utf-8")
