@@ -38,7 +38,8 @@ def followed(home, monkeypatch):
 def test_the_page_has_its_part(followed):
     page = followed.page()
     assert all(words in page for words in OF_PATHS)
-    row = re.search(r"Where the eye goes next.*?<th scope=\"row\">gold_<wbr>standard</th><td>(.*?)</td>", page, re.DOTALL)
+    row = re.search(r"Where the eye goes next.*?<th scope=\"row\">gold_<wbr>standard</th><td>(.*?)</td>", page,
+                    re.DOTALL)
     table = pd.read_csv(followed.output_dir / "toy__gold_standard_fixations.csv")
     mean = np.mean([np.mean(table.LL[table.image_id == image]) for image in table.image_id.unique()])
     assert row and row[1].startswith(f"{mean:.3f}".replace("-", "−"))

@@ -23,6 +23,7 @@ from ..files import did_you_mean
 from ..tables import format_number
 from . import charts
 from .leaderboard import ExtraTable, half_width
+from .samples import dataset_of, sample_of
 from saliency_playground.report.reading import (
     NEXT_SCORES,
     RunFiles,
@@ -35,7 +36,6 @@ from saliency_playground.report.reading import (
     readable,
     role_of,
 )
-from .samples import dataset_of, sample_of
 
 # %% ../../nbs/50_report/09_scanpaths.ipynb #d2d4fb13
 def next_fixation(run: RunFiles) -> pd.DataFrame:
@@ -87,10 +87,11 @@ def _next_notes(summary: pd.DataFrame) -> list[str]:
         found = re.search(_HISTORY, row.definition)
         known.setdefault(found[1] if found and found[1] else "none", []).append(row.model)
     words = {"none": "nothing", "all": "all fixations before", "1": "the last fixation"}
-    says = [f"{words.get(steps, f'the last {steps} fixations')}: {', '.join(models)}" for steps, models in known.items()]
+    says = [f"{words.get(steps, f'the last {steps} fixations')}: {', '.join(models)}"
+            for steps, models in known.items()]
     notes = ["each model is asked before every fixation, with what one person had looked at until then; means "
-             f"over {summary.n.max()} images at most, ± half the 95 % bootstrap interval over images; LL and IG in bit a "
-             "fixation", f"what a model knows of the path: {'; '.join(says)}"]
+             f"over {summary.n.max()} images at most, ± half the 95 % bootstrap interval over images; LL and IG in bit "
+             "a fixation", f"what a model knows of the path: {'; '.join(says)}"]
     for note in filter(None, dict.fromkeys(summary.note)):
         notes.append(f"{', '.join(dict.fromkeys(summary.model[summary.note == note]))}: {note}")
     definitions = summary.definition.str.replace(_HISTORY, "", regex=True)
@@ -195,7 +196,7 @@ def _name_lines(axis: Axes, ends: dict[str, tuple[float, float]], color_of: dict
 
 # %% ../../nbs/50_report/09_scanpaths.ipynb #e6ddb381
 def human_saccades(run: RunFiles, dataset: str) -> pd.DataFrame:
-    """The saccades of the people whose next fixations were scored: image_id, observer, dx, dy in pixels, y downwards."""
+    "The saccades of the people whose next fixations were scored: image_id, observer, dx, dy in pixels, y downwards."
     tables = [next_scores(run, dataset, model) for model in next_models(run, dataset)]
     table = max(tables, key=len)                                         # an image may have failed with one model
     before = table.shift()
