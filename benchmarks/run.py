@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
-ORDER = ("pipeline", "runner", "memory", "soak", "large", "ceilings", "metrics", "scanpaths", "deepgaze", "msi_net",
-         "finetune", "tables", "reading", "viewer", "cluster", "false_alarms", "damaged", "fuzz", "reliability")
+ORDER = ("pipeline", "runner", "memory", "soak", "large", "ceilings", "metrics", "scanpaths", "next_fixation",
+         "deepgaze", "deepgaze_msdb", "msi_net", "finetune", "tables", "reading", "viewer", "cluster",
+         "false_alarms", "damaged", "fuzz", "reliability")
 BESIDE_OFFICIAL = ("deepgaze", "finetune")             # their pages are of the official code, too
 CHANGED = 0.2                          # the share by which a number must differ to be named
 BEGIN, END = "<!-- figures: `python benchmarks/run.py --readme` -->", "<!-- end of figures -->"
