@@ -224,14 +224,10 @@ class DenseBlock(nn.ModuleDict):
 
 
 class Transition(nn.Sequential):
-    """A transition of torchvision's DenseNet that pools before its convolution: the same, with a quarter of the work.
-
-    In training it pools behind it: there gradients are to be torchvision's to the last digits.
-    """
+    "A transition of torchvision's DenseNet that pools before its convolution: the same, with a quarter of the work."
     def forward(self, x: Tensor) -> Tensor:
         "x: (n, channels, h, w) -> (n, channels / 2, h / 2, w / 2)."
-        # whoever taps them wants torchvision's maps
-        if torch.is_grad_enabled() or self.conv._forward_hooks or self.pool._forward_hooks:
+        if self.conv._forward_hooks or self.pool._forward_hooks:         # whoever taps them wants torchvision's maps
             return super().forward(x)
         return conv_norm(self.pool(self.relu(self.norm(x))), self.conv)
 
