@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Window', 'WHOLE', 'TRUST', 'Pixels', 'GRID', 'UNITS', 'FixationPool', 'axis_kernels', 'kde', 'pool_pixels',
-           'sum_kernels', 'loo_center_bias', 'kernels_at', 'center_bias_at', 'LeaveOneOutCenterBias', 'fit_bandwidth',
-           'cross_fit', 'predictor_masks', 'predictors_at', 'fit_mixture_weights', 'MixtureFit', 'fit_observer_mixture',
-           'mix_observers', 'ObserverMixture', 'explained_share', 'explained_share_of_means']
+           'sum_kernels', 'loo_center_bias', 'kernels_at', 'center_bias_at', 'places_of', 'LeaveOneOutCenterBias',
+           'fit_bandwidth', 'cross_fit', 'predictor_masks', 'predictors_at', 'fit_mixture_weights', 'MixtureFit',
+           'fit_observer_mixture', 'mix_observers', 'ObserverMixture', 'explained_share', 'explained_share_of_means']
 
 # %% ../nbs/12_ceilings.ipynb #aee3d720
 import functools
@@ -260,7 +260,7 @@ def center_bias_at(pool: FixationPool, bandwidth: float, uniform: float = 0.01, 
 def _center_bias_by_width(pool: FixationPool, uniform: float, images: Sequence[int] | None,
                           size: tuple[int, int]) -> Callable[..., np.ndarray]:
     "`center_bias_at` as a function of the bandwidth, and of the total if the caller has it."
-    n_pixels, places = size[0] * size[1], _places_of(pool, images)
+    n_pixels, places = size[0] * size[1], places_of(pool, images)
     own_pixels = {i: pool_pixels(pool[own], size) for i, own in places.items() if len(own)}
     own_sums = {i: _sums_by_part(at, size, np.zeros(len(at[0]), dtype=int), size) for i, at in own_pixels.items()}
 
@@ -280,7 +280,7 @@ def _center_bias_by_width(pool: FixationPool, uniform: float, images: Sequence[i
     return likelier
 
 
-def _places_of(pool: FixationPool, images: Sequence[int] | None) -> dict[int, np.ndarray]:
+def places_of(pool: FixationPool, images: Sequence[int] | None) -> dict[int, np.ndarray]:
     "Where in a pool the fixations of each image are, in order; of these images, or of all."
     if images is not None and len(images) == 1:
         return {int(images[0]): np.flatnonzero(pool.image == images[0])}
@@ -501,7 +501,7 @@ def _mixture_components(pool: FixationPool, observers: Mapping[int, np.ndarray],
     cases, rng = sum(np.count_nonzero(~panel) for panel in panels.values()), np.random.default_rng(0)
     share = _CASES / max(_CASES, cases)
     mixture_parts, beside = [], [np.empty(0)]
-    for i, own in _places_of(pool, images).items():
+    for i, own in places_of(pool, images).items():
         on_image, panel = pool[own], panels[i]
         scored = ~panel if share == 1 else ~panel & (rng.random(panel.shape) < share)
         size = int(on_image.height[0]), int(on_image.width[0])
@@ -586,7 +586,7 @@ def fit_observer_mixture(pool: FixationPool, observers: Mapping[int, np.ndarray]
 
 def _sizes(pool: FixationPool, images: Sequence[int]) -> dict[int, tuple[int, int]]:
     "(height, width) of images that have fixations."
-    return {i: (int(pool.height[own[0]]), int(pool.width[own[0]])) for i, own in _places_of(pool, images).items()}
+    return {i: (int(pool.height[own[0]]), int(pool.width[own[0]])) for i, own in places_of(pool, images).items()}
 
 # %% ../nbs/12_ceilings.ipynb #602cec49
 def mix_observers(observers: np.ndarray | None, center: np.ndarray, weights: Sequence[float]) -> np.ndarray:

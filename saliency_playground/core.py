@@ -100,6 +100,11 @@ class Fixations:
             return self
         return replace(self, scored=which if self.scored is None else self.scored & which)
 
+    @property
+    def is_scored(self) -> np.ndarray:
+        "(n,) bool, which of them are scored."
+        return np.ones(len(self), bool) if self.scored is None else self.scored
+
     def only_scored(self) -> "Fixations":
         "Those that are scored, without the others."
         return self if self.scored is None else replace(self[self.scored], scored=None)
@@ -772,6 +777,9 @@ class SaliencyModel(_ModelDescription):
     """
     requires_size: tuple[int, int] | None = None
     batch_size = 1
+
+    def bind(self, dataset: SaliencyDataset) -> None:
+        "Note the dataset whose images it will be asked for, before the first of them; most models need no such thing."
 
     def preprocess(self, image: np.ndarray) -> np.ndarray:
         "The image (height, width, 3) uint8 as the model wants it."

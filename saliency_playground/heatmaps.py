@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLORMAP', 'to_brightness', 'colorize', 'is_flat', 'draw_heatmap', 'flat_picture', 'write_in_middle', 'font',
-           'overlay', 'draw_fixations', 'mass_levels', 'contours', 'shorten', 'grid_cell', 'image_grid']
+           'overlay', 'draw_fixations', 'draw_saccades', 'draw_numbers', 'mass_levels', 'contours', 'shorten',
+           'grid_cell', 'image_grid']
 
 # %% ../nbs/10_heatmaps.ipynb #151a2039
 from collections.abc import Sequence
@@ -128,6 +129,35 @@ def draw_fixations(image: np.ndarray, x: ArrayLike, y: ArrayLike, radius: ArrayL
             covered = np.clip(size + 0.5 - away, 0, 1)[..., None]            # of each pixel, by the disc
             patch += covered * (np.asarray(color, np.float32) - patch)
     return (drawn + 0.5).astype(np.uint8)
+
+# %% ../nbs/10_heatmaps.ipynb #bafe0799
+def draw_saccades(image: np.ndarray, x: np.ndarray, y: np.ndarray, paths: Sequence[np.ndarray],
+                  colors: Sequence[tuple[int, int, int]] | None = None) -> np.ndarray:
+    """An image with a line through the points of each path.
+
+    image: (height, width, 3) uint8. x, y: (n,) pixels, 0-based. paths: the indices of each path's points, in order.
+    colors: an RGB colour for each point, a path has that of its first; None: white. Returns a new image.
+    """
+    from saliency_playground.opencv import cv2
+    drawn = image.copy()
+    for path in paths:
+        color = (255, 255, 255) if colors is None else colors[path[0]]
+        points = np.round(np.column_stack([x[path], y[path]]) * 8).astype(np.int32)[None]      # in eighths of a pixel
+        for ink, wide in (((20, 20, 20), 4), (color, 2)):
+            cv2.polylines(drawn, list(points), False, ink, wide, cv2.LINE_AA, 3)
+    return drawn
+
+
+def draw_numbers(image: np.ndarray, x: np.ndarray, y: np.ndarray, order: np.ndarray) -> np.ndarray:
+    "An image with the number of each point beside it, from 1 on. x, y: (n,) pixels. order: (n,) from 0."
+    sheet = Image.fromarray(image)
+    pen, letters = ImageDraw.Draw(sheet), font(max(11, min(16, max(image.shape[:2]) // 30)))
+    at_x = np.minimum(x + letters.size / 2, sheet.width - 0.6 * letters.size)
+    at_y = np.maximum(y - letters.size / 2, 0.6 * letters.size)
+    for place_x, place_y, number in zip(at_x.tolist(), at_y.tolist(), order.tolist(), strict=True):
+        pen.text((place_x, place_y), f"{int(number) + 1}", fill=_PAPER, font=letters, anchor="mm", stroke_width=2,
+                 stroke_fill=(20, 20, 20))
+    return np.array(sheet)
 
 # %% ../nbs/10_heatmaps.ipynb #43cdb19f
 def mass_levels(density: ArrayLike, shares: Sequence[float] = (0.5, 0.9)) -> list[float]:

@@ -54,11 +54,11 @@ def table_csv(table: Any, index: bool = True) -> str:
 
 def write_table(path: Path, header: list[str], rows: Iterable[list]) -> Path:
     "Write a CSV file: UTF-8, `\\n` line ends, floats with all their digits, NaN as an empty field."
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([csv_field(value) for value in row] for row in rows)
-    return files.write_text(path, text.getvalue())
+    with files.atomic_path(path) as beside, open(beside, "x", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([csv_field(value) for value in row] for row in rows)
+    return Path(path)
 
 # %% ../nbs/02_tables.ipynb #6e73cfe4
 _WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "error", "note", "undefined"]

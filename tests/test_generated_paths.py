@@ -14,7 +14,7 @@ from conftest import OSIE50, ROOT, command
 from PIL import Image
 
 from saliency_playground.bench import drawn_paths, generated_paths
-from saliency_playground.bench.results import GeneratedResult
+from saliency_playground.bench.results import ScanpathResult
 from saliency_playground.core import Fixations, as_dataset
 from saliency_playground.registry import create
 from saliency_playground.toy import make_toy
@@ -245,7 +245,7 @@ def test_tables(simulated, tmp_path):
     found = generated_paths.score_generated({image: one.paths[:2] for image, one in people.items()}, dataset,
                                             {"coarse": {"metric": "scanmatch", "grid": (8, 6)}, "dtw": None}, seed=3,
                                             drawn="n=2,length=human,seed=0")
-    result = GeneratedResult("world", "mine", drawn_paths.table_name("world", "mine"),
+    result = ScanpathResult("world", "mine", drawn_paths.table_name("world", "mine"),
                              drawn_paths.path_table(tmp_path, "world", "mine", found), 0, {}, [])
     drawn_paths.write_generated_summary(tmp_path, [result])
     rows = pd.read_csv(tmp_path / "world__mine_scanpaths.csv")

@@ -40,7 +40,7 @@ def path_array(path: Fixations | ArrayLike) -> np.ndarray:
     """
     if not isinstance(path, Fixations):
         return as_path(path)
-    scored = np.flatnonzero(path.scored) if path.scored is not None else np.arange(len(path))
+    scored = np.flatnonzero(path.is_scored)
     whole = path[scored[0]:scored[-1] + 1] if len(scored) else path[:0]
     columns = [whole.x, whole.y] if whole.duration is None else [whole.x, whole.y, whole.duration]
     points = np.column_stack(columns)
@@ -249,14 +249,14 @@ class PathScorer:
         compare.path_metrics(asked)                                            # refused before anything is read
         self.dataset, self.seed, self.kept = dataset, seed, kept
         self.people = people_of(dataset)
+        self._index = {image_id: i for i, image_id in enumerate(dataset.ids)}
         self.measures = _Measures(asked, _most_others(self.people.values()) if count is None else count)
         self.pairs = other_images(self.people, seed)
         self._known: dict[str, dict[str, list[float]]] = {}
 
     def people_on(self, image_id: str) -> People:
         "The people of an image; none where nobody looked."
-        size = self.dataset.size_of(self.dataset.ids.index(image_id))
-        return self.people.get(image_id) or People(size, [], [])
+        return self.people.get(image_id) or People(self.dataset.size_of(self._index[image_id]), [], [])
 
     def score(self, samples: Mapping[str, Sequence[Fixations | ArrayLike]], drawn: str = "",
               kept: files.Journal | None = None) -> "GeneratedScores":
@@ -264,7 +264,7 @@ class PathScorer:
 
         kept: where the model's rows are kept; None: nowhere.
         """
-        if unknown := [image_id for image_id in samples if image_id not in set(self.dataset.ids)]:
+        if unknown := [image_id for image_id in samples if image_id not in self._index]:
             raise UnknownNameError(f"{self.dataset!r}, and none of them is {unknown[0]!r}, for which there are paths."
                                    f"{files.did_you_mean(unknown[0], self.dataset.ids)}")
         images, rows = {}, []

@@ -509,7 +509,7 @@ def over_baseline(config: Config) -> list[str]:
     "The columns that are measured over the baseline."
     names = [name for name, metric in metrics.columns(config.metrics).items()
              if {"baseline", "baseline_map"} & set(metric.needs)]
-    return names + ["IG of the next fixation"] * config.scanpaths.next
+    return [*names, "IG of the next fixation"] if config.scanpaths.next else names
 
 
 def no_baseline(config: Config, why: object) -> Finding:

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['SUMMARY', 'table_names', 'cell_tables', 'dataset_findings_of', 'unscored_rows', 'dataset_warnings', 'model_findings',
-           'origin_warnings', 'validation_overlap', 'NextResult', 'GeneratedResult', 'RunResult', 'begin_record',
-           'write_records']
+           'origin_warnings', 'validation_overlap', 'ScanpathResult', 'RunResult', 'begin_record', 'write_records']
 
 # %% ../../nbs/40_bench/05_results.ipynb #bb284811
 import math
@@ -28,7 +27,7 @@ from ..tables import write_table
 from .config import Config
 from .pipeline import CellResult
 from .plan import Cell, overlapping_ids, scoring_code
-from .record import write_record
+from .record import GENERATED_TABLE, NEXT_FIXATION_TABLE, write_record
 
 # %% ../../nbs/40_bench/05_results.ipynb #c1400002
 SUMMARY = ["dataset", "model", "metric", "mean", "median", "sd", "ci_low", "ci_high", "n", "n_undefined", "definition"]
@@ -204,19 +203,15 @@ def validation_overlap(cell_result: CellResult) -> list[str]:
 
 # %% ../../nbs/40_bench/05_results.ipynb #612a1dce
 @dataclass(frozen=True)
-class NextResult:
-    "What became of the next fixations of a cell, see `bench.next_fixation`."
+class ScanpathResult:
+    "What became of the next fixations of a cell, or of the paths that its model drew."
     dataset_as: str
     model_as: str
-    table: str                                   # the file's name
-    summary: list[list]                          # rows of NEXT_FIXATION_SUMMARY.csv
-    n_scored: int                                # images whose fixations were scored just now
+    table: str                                   # the file's name; empty: there is none
+    summary: list[list]                          # rows of NEXT_FIXATION_TABLE, or of GENERATED_TABLE
+    n_scored: int                                # images whose fixations were scored, or paths drawn, just now
     errors: dict[str, str]                       # by image id
     notes: list[str]                             # what is to be said of the scores
-
-
-class GeneratedResult(NextResult):
-    "What became of the generated paths of a cell, see `bench.drawn_paths`; n_scored: images with paths drawn just now."
 
 
 @dataclass(frozen=True)
@@ -226,8 +221,8 @@ class RunResult:
     cells: list[CellResult]
     seconds: float
     forgotten: tuple[str, ...] = ()              # cells of an earlier run that ALL_SUMMARY.csv no longer holds
-    next_fixations: tuple[NextResult, ...] = ()
-    generated: tuple[GeneratedResult, ...] = ()
+    next_fixations: tuple[ScanpathResult, ...] = ()
+    generated: tuple[ScanpathResult, ...] = ()
 
     @property
     def n_predicted(self) -> int:
@@ -348,9 +343,9 @@ def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -
     scored = [name for cell_result in result.cells if not config.predict_only
               for name in table_names(cell_result.cell)]
     scored += [each.table for each in result.next_fixations]
-    scored += ["NEXT_FIXATION_SUMMARY.csv"] if result.next_fixations else []
+    scored += [NEXT_FIXATION_TABLE] if result.next_fixations else []
     scored += [each.table for each in result.generated if each.table]
-    scored += ["GENERATED_SUMMARY.csv"] if result.generated else []
+    scored += [GENERATED_TABLE] if result.generated else []
     datasets = {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()}
     write_record(result.output_dir, {
         **begun, "datasets": datasets,
@@ -360,7 +355,7 @@ def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -
         "seconds": round(result.seconds, 3)}, [*scored, *(["ALL_SUMMARY.csv"] if scored else []), "errors.csv"])
 
 
-def _result_record(each: NextResult) -> dict[str, Any]:
+def _result_record(each: ScanpathResult) -> dict[str, Any]:
     "What run.json says of what became of next fixations or generated paths of a cell."
     return {"dataset": each.dataset_as, "model": each.model_as, "scored": each.n_scored, "errors": len(each.errors),
             "notes": each.notes}

@@ -21,7 +21,6 @@ from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, SaliencyDataset, SaliencyModel
 from ..datasets.base import refuse_among_images
 from ..datasets.checks import dataset_findings
 from ..errors import Finding, InputError, RunError, describe_error
-from ..models.scanpath_files import ScanpathFiles
 from ..predictions import recipe
 from ..progress import RunBar, busy, is_watched
 from ..registry import adapter_class, create, options
@@ -36,9 +35,8 @@ from .record import cells_beside, mark_unfinished, put_back
 from .store import pull_shard, push_shard
 from saliency_playground.bench.results import (
     SUMMARY,
-    GeneratedResult,
-    NextResult,
     RunResult,
+    ScanpathResult,
     begin_record,
     cell_tables,
     table_names,
@@ -86,8 +84,8 @@ def _compute_here(config: Config, strict: bool, quiet: bool, before: Callable[[l
     if absent := missing_inputs(config):
         raise RunError("\n".join(absent))
     cell_results: list[CellResult] = []
-    next_results: list[NextResult] = []
-    generated: list[GeneratedResult] = []
+    next_results: list[ScanpathResult] = []
+    generated: list[ScanpathResult] = []
     summary: list[list] = []
     output_dir, start = Path(config.output_dir), time.perf_counter()
     with files.lock(output_dir, wait=0):
@@ -172,7 +170,7 @@ def _cells(config: Config, quiet: bool) -> list[Cell]:
             raise RunError(f"dataset {entry.as_}: {error}") from error
         findings = with_door(dataset, _check_findings(dataset, entry.as_))
         _check_figure_names(config, dataset.ids[:config.limit_images])
-        models = {name: _bind_ceiling(model, dataset, entry.as_) for name, model in created.items()}
+        models = {name: _bind(model, dataset, entry.as_) for name, model in created.items()}
         if not config.predict_only:
             _check_training_overlap(entry.as_, models, items)
         single = any(isinstance(model, Ceiling) and model.role == "gold standard" for model in models.values())
@@ -207,9 +205,9 @@ def _written_to(config: Config) -> dict[str, Path | None]:
             "heatmaps_png.out_dir": config.heatmaps_png.out_dir if config.heatmaps_png.enabled else None}
 
 
-def _bind_ceiling(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
-    "The model, or if it is a ceiling, or reads paths by image, a copy of it that knows its dataset."
-    if not isinstance(model, (Ceiling, ScanpathFiles)):
+def _bind(model: SaliencyModel, dataset: SaliencyDataset, dataset_as: str) -> SaliencyModel:
+    "The model, or if it wants to know its dataset, a copy of it that does."
+    if type(model).bind is SaliencyModel.bind:
         return model
     model = copy(model)
     try:
@@ -231,7 +229,7 @@ def _baseline(config: Config, dataset: SaliencyDataset) -> tuple[SaliencyModel |
         given = config.baseline.instance
         model = given if isinstance(given, SaliencyModel) else create("model", config.baseline.name,
                                                                       **config.baseline.options)
-        return _bind_ceiling(model, dataset, dataset.name), []
+        return _bind(model, dataset, dataset.name), []
     except ValueError as error:
         return None, [no_baseline(config, error)]
 

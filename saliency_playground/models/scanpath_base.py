@@ -148,8 +148,7 @@ def steps_of(dataset: SaliencyDataset) -> Steps:
     for i in range(len(dataset)):
         for path in _paths(dataset, i):
             height, width = dataset.size_of(i)
-            scored = np.ones(len(path), bool) if path.scored is None else path.scored
-            on_image = (0 <= path.x) & (path.x < width) & (0 <= path.y) & (path.y < height) & scored
+            on_image = path.is_scored & path.is_inside((height, width))
             good = np.flatnonzero(on_image[1:] & np.isfinite(path.x[:-1]) & np.isfinite(path.y[:-1]))
             n = len(good)
             parts.append((path.x[good + 1], path.y[good + 1], np.full(n, float(width)), np.full(n, float(height)),
@@ -232,8 +231,9 @@ def center_at_steps(pool: FixationPool, steps: Steps, bandwidth: float, uniform:
     """
     grid = (ceilings.GRID, ceilings.GRID)
     total, likelier = ceilings.sum_kernels(pool, grid, bandwidth), np.ones(len(steps.x))
-    for i in np.unique(steps.to.image).tolist():
-        places, own = steps.to.image == i, pool[pool.image == i]
+    of_image = ceilings.places_of(pool, np.unique(steps.to.image))
+    for i, places in ceilings.places_of(steps.to, None).items():
+        own = pool[of_image[i]]
         n, at = len(pool) - len(own), ceilings.pool_pixels(steps.to[places], grid)
         if n:
             of_own = ceilings.kernels_at(at, ceilings.pool_pixels(own, grid), grid, bandwidth * ceilings.GRID)

@@ -310,21 +310,13 @@ def draw_path(image: np.ndarray, path: WorstPath, metric: str, side: int = 480) 
 
     image: (height, width, 3) uint8. Returns the same, its longer side `side`, uint8.
     """
-    from PIL import Image, ImageDraw
     factor = side / max(image.shape[:2])
     size = max(1, round(image.shape[0] * factor)), max(1, round(image.shape[1] * factor))
     x, y = ((path.fixations[name] + 0.5).to_numpy() * factor for name in ("x", "y"))
-    sheet = Image.fromarray(images.resize_image(image, size))
-    pen, letters = ImageDraw.Draw(sheet), heatmaps.font(16)
-    for ink, wide in (((20, 20, 20), 5), ((255, 255, 255), 2)):
-        pen.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=ink, width=wide, joint="curve")
+    drawn = heatmaps.draw_saccades(images.resize_image(image, size), x, y, [np.arange(len(x))] if len(x) > 1 else [])
     colors = [(240, 139, 75) if score < 0 else (255, 255, 255) for score in path.fixations[metric]]
-    sheet = Image.fromarray(heatmaps.draw_fixations(np.asarray(sheet), x, y, 6, colors))
-    pen = ImageDraw.Draw(sheet)
-    for at_x, at_y, number in zip(x.tolist(), y.tolist(), path.fixations.fixation.astype(int), strict=True):
-        pen.text((min(at_x + 14, size[1] - 10), max(at_y - 12, 10)), str(number), fill=(255, 255, 255), font=letters,
-                 anchor="mm", stroke_width=2, stroke_fill=(20, 20, 20))
-    return np.array(sheet)
+    drawn = heatmaps.draw_fixations(drawn, x, y, colors=colors)
+    return heatmaps.draw_numbers(drawn, x, y, path.fixations.fixation.to_numpy() - 1)
 
 
 def worst_path_figures(run: RunFiles, dataset: str, paths: Sequence[WorstPath], metric: str) -> list[np.ndarray]:

@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['WHOLE', 'MOST', 'MOST_NUMBERS', 'View', 'window', 'crop', 'fit_side', 'text_image', 'screen_points',
-           'observer_colors', 'scanpaths', 'draw_saccades', 'draw_numbers', 'fixation_figure', 'no_order',
-           'duration_radii', 'Layers', 'density_layers', 'density_figure', 'contour_layer', 'common_maximum',
-           'difference_figure']
+           'observer_colors', 'scanpaths', 'fixation_figure', 'no_order', 'duration_radii', 'Layers', 'density_layers',
+           'density_figure', 'contour_layer', 'common_maximum', 'difference_figure']
 
 # %% ../../nbs/60_viewer/03_frames.ipynb #5733f132
 import colorsys
@@ -137,30 +136,6 @@ def scanpaths(fixations: Fixations) -> list[np.ndarray]:
         paths.setdefault((int(labels[0][i]), int(labels[1][i])), []).append(i)
     return [np.array(path) for path in paths.values()]
 
-
-def draw_saccades(figure: np.ndarray, x: np.ndarray, y: np.ndarray, paths: Sequence[np.ndarray],
-                  colors: Sequence[tuple[int, int, int]] | None = None) -> np.ndarray:
-    "A figure with a line through the points of each path, light in a dark halo. colors: one a point; None: white."
-    from saliency_playground.opencv import cv2
-    drawn = figure.copy()
-    for path in paths:
-        color = (255, 255, 255) if colors is None else colors[path[0]]
-        points = np.round(np.column_stack([x[path], y[path]]) * 8).astype(np.int32)[None]      # in eighths of a pixel
-        for ink, wide in (((20, 20, 20), 4), (color, 2)):
-            cv2.polylines(drawn, list(points), False, ink, wide, cv2.LINE_AA, 3)
-    return drawn
-
-
-def draw_numbers(figure: np.ndarray, x: np.ndarray, y: np.ndarray, order: np.ndarray) -> np.ndarray:
-    "A figure with the number of each point beside it, from 1 on. order: (n,) from 0."
-    from PIL import Image, ImageDraw
-    sheet = Image.fromarray(figure)
-    pen, letters = ImageDraw.Draw(sheet), heatmaps.font(max(11, min(16, max(figure.shape[:2]) // 30)))
-    for at_x, at_y, number in zip(x.tolist(), y.tolist(), order.tolist(), strict=True):
-        pen.text((at_x + letters.size / 2, at_y - letters.size / 2), f"{int(number) + 1}", fill=(255, 255, 255),
-                 font=letters, anchor="mm", stroke_width=2, stroke_fill=(20, 20, 20))
-    return np.array(sheet)
-
 # %% ../../nbs/60_viewer/03_frames.ipynb #77ff7933
 @functools.lru_cache(maxsize=16)
 def _panel_image(run: RunFiles, dataset: str, image_id: str, zoom: tuple[float, float, float, float],
@@ -187,10 +162,10 @@ def fixation_figure(run: RunFiles, view: View, side: int = 480) -> np.ndarray:
     if not view.order or no_order(view, sample.fixations):
         return heatmaps.draw_fixations(figure, x, y, radii, colors)
     assert fixations.order is not None, "`no_order` has looked"
-    figure = draw_saccades(figure, x, y, scanpaths(fixations), colors)
+    figure = heatmaps.draw_saccades(figure, x, y, scanpaths(fixations), colors)
     figure = heatmaps.draw_fixations(figure, x, y, radii, colors)
     first = fixations.order < MOST_NUMBERS
-    return draw_numbers(figure, x[first], y[first], fixations.order[first])
+    return heatmaps.draw_numbers(figure, x[first], y[first], fixations.order[first])
 
 
 def no_order(view: View, fixations: Fixations) -> str:

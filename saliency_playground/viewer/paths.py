@@ -17,7 +17,7 @@ from .. import heatmaps
 from ..core import Fixations
 from ..errors import InputError
 from ..tables import format_number
-from .frames import WHOLE, draw_saccades, duration_radii, screen_points
+from .frames import WHOLE, duration_radii, screen_points
 
 # %% ../../nbs/60_viewer/10_paths.ipynb #91d40f25
 SIDE = 720                                       # pixels, the longer side of a picture on the screen
@@ -66,7 +66,7 @@ def draw_path(image: np.ndarray, path: Fixations, upto: int | None = None, score
     scored = path.scored if scored is None else scored
     letters, past = letter_size(image), np.flatnonzero(seen[:n])
     radii = duration_radii(path.duration, len(path), 0.66 * letters)
-    drawn = draw_saccades(image, path.x, path.y, [past] if len(past) > 1 else [])
+    drawn = heatmaps.draw_saccades(image, path.x, path.y, [past] if len(past) > 1 else [])
     for i in past.tolist():
         color = (255, 255, 255) if scored is None or scored[i] else _GREY
         drawn = heatmaps.draw_fixations(drawn, path.x[i:i + 1], path.y[i:i + 1], radii[i:i + 1], [color])
@@ -124,7 +124,7 @@ def draw_sampled(image: np.ndarray, paths: Sequence[Fixations]) -> np.ndarray:
     drawn, dot = image, 0.2 * letter_size(image)
     for path in paths:
         colors = [SAMPLED] * len(path)
-        drawn = draw_saccades(drawn, path.x, path.y, [np.arange(len(path))], colors)
+        drawn = heatmaps.draw_saccades(drawn, path.x, path.y, [np.arange(len(path))], colors)
         drawn = heatmaps.draw_fixations(drawn, path.x, path.y, np.full(len(path), dot), colors)
     return drawn
 
