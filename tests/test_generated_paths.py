@@ -409,3 +409,31 @@ def test_nobody_draws(ready):
     said = command("run", "--config", "c.yaml", "--set", models).stdout
     assert "toy × all models, generated paths: none of them draws paths" in " ".join(said.split())
     assert "Traceback" not in said and (ready / "out" / "toy__uniform.csv").is_file()
+
+
+def test_winner_takes_all_of_the_fixture(known, scratch):
+    "The path that the fixture has, drawn by a model in a run: it is kept, and somebody who looked so is at distance 0."
+    wanted = known["wta_ior"]
+    red = np.array(wanted["map"], np.uint8)
+    (scratch / "images").mkdir()
+    Image.fromarray(np.stack([red, 0 * red, 0 * red], axis=2)).save("images/one.png")
+    (scratch / "red.py").write_text("def red(image): return image[..., 0]", encoding="utf-8")
+    paths = {"as it goes": wanted["path_xy"], "back": wanted["path_xy"][::-1]}
+    pd.DataFrame([("one", who, *point) for who, path in paths.items() for point in path],
+                 columns=["image_id", "observer", "x", "y"]).to_csv("looks.csv", index=False)
+    (scratch / "c.yaml").write_text(f"""
+datasets: [{{name: csv_indexed, as: d, index_csv: looks.csv, images_dir: images, unit: px}}]
+models: [{{name: wta_ior, of: callable, of_options: {{function: "red.py:red"}}, radius: {wanted["radius"]}}}]
+metrics: [NSS]
+scanpaths: {{next: true, generated: {{n: 2, length: {len(wanted["path_xy"])}, metrics: [dtw, hausdorff]}}}}
+output_dir: out
+""", encoding="utf-8")
+    command("run", "--config", "c.yaml")
+    kept = json.loads((scratch / "predictions/d/wta_ior/scanpaths.jsonl").read_text(encoding="utf-8"))
+    assert [np.array(path)[:, :2].tolist() for path in kept["paths"]] == [wanted["path_xy"]] * 2
+    rows, summary = pd.read_csv("out/d__wta_ior_scanpaths.csv"), pd.read_csv("out/GENERATED_SUMMARY.csv")
+    back = generated_paths.compare.compare_pairs([np.array(paths["back"], float)],
+                                                 [np.array(paths["as it goes"], float)], red.shape, ["dtw"])["dtw"]
+    assert rows.dtw.tolist() == pytest.approx([back.item() / 2] * 2) and (rows.hausdorff == 0).all()
+    assert (summary["best"].iloc[0], summary.best_of.iloc[0]) == (pytest.approx(back.item() / 2), 1)
+    assert pd.read_csv("out/NEXT_FIXATION_SUMMARY.csv").note.str.contains("no density of the next fixation").all()

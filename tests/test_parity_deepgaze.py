@@ -14,7 +14,10 @@ pytest.importorskip("torchvision", reason="three of the backbones are torchvisio
 from torch.nn import functional as F  # noqa: E402
 
 from saliency_playground import weights  # noqa: E402
+from saliency_playground.core import Fixations  # noqa: E402
 from saliency_playground.deepgaze import backbones, fast, network, readout  # noqa: E402
+from saliency_playground.models.deepgaze_iii import DeepGazeIII  # noqa: E402
+from saliency_playground.models.scanpath_base import history_of  # noqa: E402
 from saliency_playground.models.torch_base import exact_arithmetic  # noqa: E402
 
 REFERENCE = ROOT.parent / "shared" / "reference"
@@ -165,3 +168,133 @@ def test_epsilon(kind):
     assert abs(float(fast.standardize_taps([x], (10, 8))[0].std(unbiased=False))
                - 1 / np.sqrt(1 + 1e-12 / float(x.var(unbiased=False)))) < 1e-4
     assert abs(float(readout.LayerNorm(6)(x).std(unbiased=False)) - 0.995) < 0.01
+
+
+# ---- DeepGaze III as a run asks it: look once, then one density for each history ----
+
+class Asked:
+    "The model, its weights and center bias in files, and what it sees in one image."
+    def __init__(self, official, folder, i, bias):
+        weights_path, bias_path = folder / "formula.pth", folder / f"bias_{i}_{bias}.npy"
+        if not weights_path.exists():
+            weights.write_state(weights_path, official.net.state_dict())
+        if bias == "gauss":
+            np.save(bias_path, official.arrays[f"centerbias_gauss_{i}"])
+        self.model = DeepGazeIII(weights_path=weights_path, device="cpu",
+                                 center_bias="uniform" if bias == "zeros" else str(bias_path))
+        self.state = self.model.look(official.arrays[f"image_{i}"])
+
+    def next(self, histories):
+        "The densities after histories, each [x, y] oldest first, asked for at once."
+        paths = [Fixations(*np.transpose(history), order=np.arange(len(history))) for history in histories]
+        return list(self.model.predict_next_batch(self.state, paths))
+
+
+@pytest.fixture(scope="module")
+def third(tmp_path_factory):
+    with torch.inference_mode():
+        return Official("iii"), tmp_path_factory.mktemp("iii")
+
+
+def stored_history(official, i, which):
+    "A stored history, oldest first, without what is missing."
+    both = np.stack([official.arrays[f"{axis}_hist_{i}_{which}"][0] for axis in "xy"], axis=1)[::-1]
+    return both[np.isfinite(both).all(axis=1)]
+
+
+@pytest.mark.parametrize("bias", ["gauss", "zeros"])
+@pytest.mark.parametrize("i", [0, 1])
+def test_histories_through_the_model(third, i, bias):
+    """Every stored density whose history has no gap: four fixations and two, asked for together and after others.
+
+    A center bias that is flat anywhere gives the same density, so `uniform` stands for the stored zeros.
+    """
+    official, folder = third
+    asked = Asked(official, folder, i, bias)
+    whole = stored_history(official, i, "full")
+    names, histories = [f"log_density_{i}_{bias}_full"], [whole]
+    if i == 0:                                           # the other has a gap, and no path of a person has one
+        names, histories = [*names, f"log_density_0_{bias}_nan"], [*histories, stored_history(official, 0, "nan")]
+    others = [whole[:1], [[-5, 3], *whole]]              # a further history, and a fifth fixation, which is forgotten
+    found = asked.next([*others[:1], *histories, *others[1:]])
+    for name, ours in zip(names, found[1:], strict=False):
+        official.same(ours, name)
+    assert np.array_equal(found[-1], found[1])
+    assert np.abs(found[0] - found[1]).max() > 0.01
+
+
+def plain_density(state, taps, center_bias, history):
+    """What DeepGaze III says, in float64 and NumPy alone, from the facts of the published one.
+
+    state: its parameters. taps: of the backbone, (C, h, w) each. history: [x, y] in pixels, most recent first.
+    """
+    from scipy.ndimage import gaussian_filter1d
+    height, width = center_bias.shape
+    grid = -(-height // 8), -(-width // 8)
+
+    def nearest(values, size):
+        rows, columns = (np.arange(n) * m // n for n, m in zip(size, values.shape[-2:], strict=True))
+        return values[..., rows[:, None], columns]
+
+    def norm(x, name):
+        x = (x - x.mean()) / np.sqrt(x.var() + 1e-12)
+        return x * state[f"{name}.weight"][:, None, None] + state[f"{name}.bias"][:, None, None]
+
+    def conv(x, name):
+        return np.tensordot(state[f"{name}.weight"][:, :, 0, 0], x, 1)
+
+    def bias(x, name):
+        return np.logaddexp(0, x + state[f"{name}.bias"].reshape(-1, 1, 1))
+
+    seen = np.concatenate([nearest(tap, grid) for tap in taps])
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    past = [np.stack([nearest(part, grid) for part in (columns - x, rows - y, np.hypot(columns - x, rows - y))])
+            for x, y in history]
+    coarse = center_bias[::4, ::4][:height // 4, :width // 4]
+    densities = []
+    for k in range(10):
+        net = f"saliency_networks.{k}"
+        x = seen
+        for layer in range(3):
+            x = bias(conv(norm(x, f"{net}.layernorm{layer}"), f"{net}.conv{layer}"), f"{net}.bias{layer}")
+        net = f"scanpath_networks.{k}"
+        path = sum(conv(part, f"{net}.encoding0.convolutions.{j}")
+                   + state[f"{net}.encoding0.convolutions.{j}.bias"][:, None, None] for j, part in enumerate(past))
+        path = bias(conv(norm(np.logaddexp(0, path), f"{net}.layernorm1"), f"{net}.conv1"), f"{net}.bias1")
+        net = f"fixation_selection_networks.{k}"
+        x = bias(sum(conv(norm(part, f"{net}.layernorm0.layernorm_part{j}"), f"{net}.conv0.conv_part{j}")
+                     for j, part in enumerate((x, path))), f"{net}.bias0")
+        x = conv(bias(conv(norm(x, f"{net}.layernorm1"), f"{net}.conv1"), f"{net}.bias1"), f"{net}.conv2")[0]
+        sigma = float(state[f"finalizers.{k}.gauss.sigma"])
+        blurred = nearest(x, coarse.shape)
+        for axis in (0, 1):
+            blurred = gaussian_filter1d(blurred, sigma, axis, mode="nearest", radius=int(np.ceil(3 * sigma)))
+        values = nearest(blurred + state[f"finalizers.{k}.center_bias_weight"] * coarse, (height, width))
+        densities.append(np.exp(values - np.log(np.exp(values).sum())))
+    return np.log(np.mean(densities, axis=0))
+
+
+@pytest.mark.parametrize("i", [0, 1])
+def test_many_histories_against_a_plain_forward(third, i):
+    "Thirteen histories of one path, and four odd ones: one fixation, repeated ones, on the border, beside the image."
+    official, folder = third
+    asked = Asked(official, folder, i, "gauss")
+    height, width = official.arrays[f"image_{i}"].shape[:2]
+    state = {name: value.double().numpy() for name, value in official.net.state_dict().items()}
+    with torch.inference_mode():
+        taps = [tap[0].double().numpy() for tap in official.net.taps(official.image(i))]
+    points = np.random.default_rng(i).uniform([-20, -10], [width + 20, height + 10], (14, 2))
+    path = Fixations(*points.T, order=np.arange(14))
+    histories = [np.stack([past.x, past.y], axis=1) for past in (history_of(path, k, 4) for k in range(1, 14))]
+    histories += [[[7.5, 9]] * 3, [[0, 0], [width - 1e-6, height - 1e-6]], [[-300, 40]], [[3, 4], [3, 4], [50, 60]]]
+    assert sorted({len(history) for history in histories}) == [1, 2, 3, 4]
+    bias = official.arrays[f"centerbias_gauss_{i}"].astype(float)
+    found = asked.next(histories)
+    for history, ours in zip(histories, found, strict=True):
+        expected = plain_density(state, taps, bias, np.asarray(history, float)[::-1])
+        off = np.abs(ours - expected)
+        assert off.max() < TOLERANCE["iii"][0] and off.mean() < TOLERANCE["iii"][1], (history, off.max())
+    apart = [np.abs(one - other).max() for one, other in zip(found, found[1:], strict=False)]
+    assert min(apart) > 0.01                             # the histories do vary, and so does what is said
+    stored = plain_density(state, taps, bias, stored_history(official, i, "full")[::-1])
+    official.same(stored, f"log_density_{i}_gauss_full")             # the plain forward is right itself
