@@ -44,7 +44,7 @@ def test_the_house_is_in_order():
 
 
 def test_disorder_is_noticed(tmp_path, monkeypatch):
-    "An import upwards, one of the face, one of an adapter, a circle and a name for two things, in a copy of the package."
+    "An import upwards, one of the face or an adapter, a circle, one name for two things, in a copy of the package."
     copy = shutil.copytree(PACKAGE, tmp_path / "saliency_playground", ignore=shutil.ignore_patterns("__pycache__"))
     for module, line in {"files.py": "from .core import Sample", "maps.py": "from saliency_playground import benchmark",
                          "models/bms.py": "from .gbvs import Gbvs", "stats.py": "from . import bench",
