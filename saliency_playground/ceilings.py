@@ -207,7 +207,7 @@ def kernels_at(at: Pixels, around: Pixels, size: tuple[int, int], bandwidth: Arr
 
 
 # %% ../nbs/12_ceilings.ipynb #003f72a2
-_KEPT = 2**15     # pairs on an image whose distances are kept: 200 such images take 50 MB
+_KEPT_PAIRS = 2**15     # pairs on an image whose distances are kept: 200 such images take 50 MB
 
 
 def _sums_by_part(at: Pixels, size: tuple[int, int], of: np.ndarray,
@@ -231,7 +231,7 @@ def _sums_by_part(at: Pixels, size: tuple[int, int], of: np.ndarray,
         down, across = (((place[:, None] - other) / one)**2
                         for place, other, one in zip(at, around, unit, strict=True))
         return np.add(down, across, out=down)
-    kept = squares() if n**2 <= _KEPT else None
+    kept = squares() if n**2 <= _KEPT_PAIRS else None
 
     def sums(bandwidth: float) -> np.ndarray:
         table = (squares() if kept is None else kept) * (-0.5 / bandwidth**2)
@@ -291,7 +291,7 @@ def places_of(pool: FixationPool, images: Sequence[int] | None) -> dict[int, np.
 
 
 # %% ../nbs/12_ceilings.ipynb #606c7b52
-_KEPT = 2**27                                              # bytes of sums that are kept for a pool, if it is not one
+_KEPT_BYTES = 2**27                                        # bytes of sums that are kept for a pool, if it is not one
 _sums: WeakKeyDictionary[FixationPool, OrderedDict[tuple, np.ndarray]] = WeakKeyDictionary()
 _one_keeps = threading.Lock()
 
@@ -306,7 +306,7 @@ def _whole_sum(pool: FixationPool, size: tuple[int, int], bandwidth: float) -> n
     made = sum_kernels(pool, size, bandwidth)
     with _one_keeps:
         kept[size, bandwidth] = made
-        while len(kept) > 1 and sum(sums.nbytes for sums in kept.values()) > _KEPT:
+        while len(kept) > 1 and sum(sums.nbytes for sums in kept.values()) > _KEPT_BYTES:
             kept.popitem(last=False)
     return made
 

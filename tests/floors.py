@@ -96,7 +96,26 @@ def faults() -> list[str]:
                 lines.append(f"{name} imports {other}, which comes after it")
             elif {name, other} <= adapters:
                 lines.append(f"{name} imports {other}, another adapter")
+        lines += [f"{name} gives the name {given} twice" for given in given_twice(path)]
     return lines
+
+
+def given_twice(path: Path) -> list[str]:
+    """The names that a module gives to two things, one after the other, so that code above gets what is meant for code
+    below. A value that is made of the one before is no such thing, nor is an overload.
+    """
+    given: list[str] = []
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [part.id for target in targets for part in getattr(target, "elts", [target])
+                     if isinstance(part, ast.Name)]
+            used = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+            given += [name for name in names if name not in used]
+        elif (isinstance(node, ast.FunctionDef | ast.ClassDef)
+              and "overload" not in {ast.unparse(each) for each in node.decorator_list}):
+            given.append(node.name)
+    return sorted({name for name in given if given.count(name) > 1})
 
 
 def circles() -> list[list[str]]:

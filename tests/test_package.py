@@ -44,16 +44,18 @@ def test_the_house_is_in_order():
 
 
 def test_disorder_is_noticed(tmp_path, monkeypatch):
-    "An import upwards, one of the face, one of an adapter and a circle, written into a copy of the package."
+    "An import upwards, one of the face or an adapter, a circle, one name for two things, in a copy of the package."
     copy = shutil.copytree(PACKAGE, tmp_path / "saliency_playground", ignore=shutil.ignore_patterns("__pycache__"))
     for module, line in {"files.py": "from .core import Sample", "maps.py": "from saliency_playground import benchmark",
-                         "models/bms.py": "from .gbvs import Gbvs", "stats.py": "from . import bench"}.items():
+                         "models/bms.py": "from .gbvs import Gbvs", "stats.py": "from . import bench",
+                         "errors.py": "LIMIT = 1\nLIMIT = 2\nLIMIT = LIMIT + 1"}.items():
         with open(copy / module, "a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
     monkeypatch.setattr(floors, "PACKAGE", copy)
     monkeypatch.setattr(floors, "MODULES", sorted(copy.rglob("*.py")))
     wrong = "\n".join(faults())
     assert "files imports core, which comes after it" in wrong and "maps imports the package's face" in wrong
+    assert "errors gives the name LIMIT twice" in wrong
     assert ("models.bms imports models.gbvs, another adapter" in wrong
             and any({"core", "files"} <= set(group) for group in circles()))
 
