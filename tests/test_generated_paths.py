@@ -391,15 +391,16 @@ def test_a_forced_beginning_is_given_and_not_compared(ready):
         assert sorted(rows[rows.image_id == image_id].n_fixations) == sorted(lengths - 1)
 
 
-def test_shards_leave_the_paths_to_the_merge(ready):
-    "The tables of a merged run are those of a whole one."
-    whole = ["--config", "c.yaml", "--set", "models=[wta_ior]"]
+def test_shards_draw_and_the_merge_scores(ready):
+    "The tables of a merged run are those of a whole one, whatever is fitted, and the merge draws nothing."
+    whole, names = ["--config", "c.yaml"], ["toy__local_bias_scanpaths.csv", "toy__wta_ior_scanpaths.csv",
+                                            "toy__local_bias_scanpath_images.csv", "GENERATED_SUMMARY.csv"]
     for shard in ("1/2", "2/2"):
-        assert "Paths drawn" not in command("run", *whole, "--shard", shard).stdout
-    assert "Paths drawn: those of 6 images" in command("merge", *whole).stdout
-    merged = (ready / "out" / "toy__wta_ior_scanpaths.csv").read_bytes()
+        assert "Paths drawn: those of 6 images" in command("run", *whole, "--shard", shard).stdout
+    assert "Paths drawn: those of 0 images" in command("merge", *whole).stdout
+    merged = [(ready / "out" / name).read_bytes() for name in names]
     command("run", *whole, "--set", "output_dir=new", "--set", "prediction_cache_dir=new_kept")
-    assert (ready / "new" / "toy__wta_ior_scanpaths.csv").read_bytes() == merged
+    assert [(ready / "new" / name).read_bytes() for name in names] == merged
 
 
 def test_nobody_draws(ready):

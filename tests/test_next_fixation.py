@@ -2,6 +2,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from saliency_playground.bench.run import run
 from saliency_playground.core import Fixations, SaliencyModel, as_dataset
 from saliency_playground.models.local_bias import bell
 from saliency_playground.models.scanpath_base import NO_HISTORY, ScanpathModel
+from saliency_playground.report.reading import next_scores
 
 FIXTURE = ROOT.parent / "shared" / "reference" / "scanpath_fixture.json"
 SIZE = 600, 800
@@ -250,6 +252,26 @@ def test_a_table_of_real_data(osie50_module, tmp_path):
     assert set(rows.order) >= {1, 2, 3} and 0 not in set(rows.order)
 
 
+def test_the_whole_of_osie50_in_cells_of_8_pixels(osie50_module, tmp_path):
+    """All 50 images as the known figures were made: on cells of 8 pixels, first fixation not scored, mean over images.
+
+    Those were made with numbers that were set, ours are fitted on other images, which may only gain.
+    """
+    whole = sp.create("dataset", "csv_indexed", index_csv=osie50_module / "fixations.csv", index_base=1)
+    samples = []
+    for i, image_id in enumerate(whole.ids):
+        seen = whole.paths_of(i)
+        samples.append({"image_id": image_id, "image": np.full((75, 100, 3), i, np.uint8),
+                        "fixations": replace(seen, x=seen.x / 8, y=seen.y / 8)})
+    models = ["uniform", "center_bias_crossval", "local_bias", "saccade_histogram", "gold_standard"]
+    result = run({"datasets": [{"name": as_dataset(samples), "as": "d"}], "models": models, "metrics": ["NSS"],
+                  "scanpaths": {"next": True}, "output_dir": str(tmp_path / "out"),
+                  "prediction_cache_dir": str(tmp_path / "kept")})
+    found = {model: [mean_of(result, model, metric) for metric in ("LL", "IG", "NSS", "AUC")] for model in models}
+    assert all(len(rows_of(tmp_path, model)) == 6879 - 750 for model in models)
+    print(found)
+
+
 def test_the_command_prints_the_table_in_80_columns(scratch):
     sp.make_toy("data/toy", n_images=5)
     words = ("run", "--config", "baseline", "--set", "scanpaths.next=true",
@@ -261,3 +283,321 @@ def test_the_command_prints_the_table_in_80_columns(scratch):
     assert max(map(len, said.splitlines())) <= 80
     again = command(*words).stdout
     assert "Next fixations scored: those of 0 images" in again
+
+
+# ---- what the kept scores depend on: one thing is changed at a time, the right images are scored anew, rightly ----
+
+class Depends(ScanpathModel):
+    "A share of the mass on the last fixation, decided by a file, an option, the image, and its pixels per degree."
+    name, kind, steps = "depends", "density", 1
+
+    def __init__(self, file, gain=1.0):
+        self.file, self.gain = str(file), gain
+
+    def look_at_sample(self, sample):
+        degrees = sample.px_per_dva or 0
+        return float(Path(self.file).read_text()) * self.gain + sample.image[0, 0, 0] / 1000 + degrees / 1000, sample.size
+
+    def predict(self, image):
+        return np.full(image.shape[:2], -np.log(image.shape[0] * image.shape[1]))
+
+    def predict_next(self, state, history):
+        share, size = state
+        mass = np.full(size, 1 / np.prod(size))
+        if len(history):
+            mass *= 1 - share
+            mass[int(history.y[-1]), int(history.x[-1])] += share
+        return np.log(mass)
+
+
+def staring(degrees=None, first=10):
+    "Three images of 20 × 40 pixels on which somebody stays where they are."
+    people = Fixations([5, 5, 5, 9], [6, 6, 6, 6], observer=list("aaab"), order=[0, 1, 2, 0])
+    return [{"image_id": f"i{k}", "image": np.full((20, 40, 3), first if k == 1 else 10, np.uint8),
+             "fixations": people, "px_per_dva": degrees if k == 2 else None} for k in range(3)]
+
+
+def test_scores_depend_on_all_that_the_model_reads(tmp_path):
+    (tmp_path / "w.txt").write_text("0.1")
+
+    def found(model, samples, n):
+        result = small_run(tmp_path, model, samples)
+        assert result.next_fixations[0].n_scored == n and not result.n_errors
+        return rows_of(tmp_path, "m").LL
+
+    def expected(*shares):
+        return pytest.approx(np.repeat([np.log2(800 * share + 1 - share) for share in shares], 2), rel=1e-9)
+    file = tmp_path / "w.txt"
+    assert list(found(Depends(file), staring(), 3)) == expected(.11, .11, .11)
+    assert list(found(Depends(file), staring(), 0)) == expected(.11, .11, .11)
+    assert list(found(Depends(file), staring(first=20), 1)) == expected(.11, .12, .11)              # the image
+    assert list(found(Depends(file), staring(first=20, degrees=30), 1)) == expected(.11, .12, .14)  # its degrees
+    assert list(found(Depends(file, 2), staring(first=20, degrees=30), 3)) == expected(.21, .22, .24)
+    file.write_text("0.2")                                                                          # its weights
+    assert list(found(Depends(file, 2), staring(first=20, degrees=30), 3)) == expected(.41, .42, .44)
+    assert list(found(Depends(file, 2), staring(first=20), 1)) == expected(.41, .42, .41)
+
+
+class OfDegrees(SaliencyModel):
+    "A map that is brighter to the right the more pixels a degree has; it knows no history."
+    name = "of_degrees"
+
+    def predictions(self, samples):
+        return [self.postprocess(np.tile(np.arange(sample.size[1]) ** (sample.px_per_dva or 1.0), (sample.size[0], 1)),
+                                 sample.size) for sample in samples]
+
+
+def test_a_kept_map_is_not_served_for_other_degrees(tmp_path):
+    "Pixels per degree are no part of an image's file, and a network that is fed by them sees another picture."
+    def found(degrees):
+        result = small_run(tmp_path, OfDegrees(), staring(degrees))
+        nss = pd.read_csv(tmp_path / "out" / "d__m.csv").NSS
+        assert nss.tolist() == pytest.approx(rows_of(tmp_path, "m").groupby("image_id").NSS.mean(), abs=0.05)
+        return result.n_predicted, nss.round(3).tolist()
+    (first, one), (second, two), (third, three) = found(None), found(2.0), found(2.0)
+    assert (first, second, third) == (3, 1, 0)
+    assert one[:2] == two[:2] and one[2] != two[2] and three == two
+
+
+def test_scores_depend_on_the_baseline_and_its_options(tmp_path):
+    "IG is LL less that of the center bias as its options make it, to the digits that are kept."
+    samples, counts = small(), []
+    for options in ({"uniform": 0.01}, {"uniform": 0.01}, {"uniform": 0.2}, {"uniform": 0.2, "bandwidth": 0.3}):
+        result = run({"datasets": [{"name": as_dataset(samples), "as": "d"}], "models": ["uniform"],
+                      "metrics": ["NSS"], "workers": 1, "scanpaths": {"next": True},
+                      "baseline": {"name": "center_bias_crossval", **options}, "output_dir": str(tmp_path / "out"),
+                      "prediction_cache_dir": str(tmp_path / "kept")})
+        counts.append(result.next_fixations[0].n_scored)
+        baseline = sp.create("model", "center_bias_crossval", **options)
+        baseline.bind(as_dataset(samples))
+        baseline.fit(as_dataset(samples))
+        rows = rows_of(tmp_path, "uniform")
+        for sample in as_dataset(samples):
+            mine, values = rows[rows.image_id == sample.image_id], baseline(sample).values
+            below = values[mine.y.astype(int), mine.x.astype(int)] / np.log(2) + np.log2(800)
+            np.testing.assert_allclose(mine.LL - mine.IG, below, atol=1e-5)
+    assert counts == [3, 0, 3, 3]
+
+
+def test_folds_are_part_of_the_key(tmp_path):
+    def scored(**options):
+        return small_run(tmp_path, sp.create("model", "local_bias", sigma=0.1, weight=0.5, bandwidth=0.2,
+                                             **options)).next_fixations[0].n_scored
+    assert [scored(folds=2), scored(folds=2), scored(folds=3), scored(folds=3, uniform=0.1)] == [3, 0, 3, 3]
+
+
+# ---- models that answer badly, or write where they should not ----
+
+def uniform_answer(size):
+    return np.full(size, -np.log(np.prod(size)))
+
+
+def put(values, place, value):
+    values[place] = value
+    return values
+
+
+BAD = {"NaN": lambda size: put(uniform_answer(size), (3, 4), np.nan), "none": lambda size: None,
+       "transposed": lambda size: uniform_answer(size).T, "too small": lambda size: uniform_answer((3, 3)),
+       "a channel too many": lambda size: uniform_answer(size)[..., None],
+       "not normalised": lambda size: uniform_answer(size) + 0.4, "probabilities": lambda size: np.exp(uniform_answer(size)),
+       "infinite": lambda size: put(uniform_answer(size), (3, 4), np.inf)}
+
+
+class Bad(ScanpathModel):
+    "Answers badly about the second path of the second image, and well otherwise."
+    name, kind, cache_key = "bad", "density", 1
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def predict_next(self, state, history):
+        bad = state[0, 0, 0] == 1 and len(history) and history.x[0] == 3
+        return self.answer(state.shape[:2]) if bad else uniform_answer(state.shape[:2])
+
+
+@pytest.mark.parametrize("which", BAD)
+def test_a_bad_answer_costs_its_image_and_no_other(tmp_path, which):
+    result = small_run(tmp_path, Bad(BAD[which]))
+    errors = pd.read_csv(tmp_path / "out" / "errors.csv")
+    assert result.exit_code == 1 and errors.image_id.tolist() == ["i1"]
+    assert errors.error[0].startswith("next fixation: ") and "Traceback" not in errors.error[0]
+    assert not any(word in errors.error[0] for word in ("zip()", "Error:", "broadcast", "NoneType"))
+    rows = rows_of(tmp_path, "m")
+    assert set(rows.image_id) == {"i0", "i2"} and rows.LL.abs().max() < 1e-9 and (rows.AUC == 0.5).all()
+
+
+class Counted(Bad):
+    "Gives another number of maps than it is asked for."
+    def __init__(self, more):
+        super().__init__(uniform_answer)
+        self.more = more
+
+    def predict_next_batch(self, state, histories):
+        if state[0, 0, 0] != 1:
+            return super().predict_next_batch(state, histories)
+        return [uniform_answer(state.shape[:2])] * (len(histories) + self.more)
+
+
+@pytest.mark.parametrize(("more", "words"), [(-1, "gave 4 maps for 5 histories"), (-5, "gave no map for 5"),
+                                             (2, "gave more maps for 5")])
+def test_another_number_of_maps_is_said(tmp_path, more, words):
+    small_run(tmp_path, Counted(more))
+    errors = pd.read_csv(tmp_path / "out" / "errors.csv")
+    assert errors.image_id.tolist() == ["i1"] and words in errors.error[0]
+
+
+class Clean(ScanpathModel):
+    "Half of the mass on the last fixation."
+    name, kind, cache_key = "clean", "density", 1
+
+    def answer(self, size, history):
+        mass = np.full(size, 0.5 / np.prod(size))
+        inside = len(history) and 0 <= history.x[-1] < size[1] and 0 <= history.y[-1] < size[0]
+        mass[(int(history.y[-1]), int(history.x[-1])) if inside else (0, 0)] += 0.5
+        return np.log(mass)
+
+    def predict_next(self, state, history):
+        return self.answer(state.shape[:2], history)
+
+
+class Sloppy(Clean):
+    "The same numbers, all in one array, from a history and an image that it spoils."
+    name = "sloppy"
+
+    def look_at_sample(self, sample):
+        buffer = np.zeros(sample.size)
+        sample.image[:] = 255
+        sample.fixations.x[:] = 0
+        return buffer
+
+    def predict_next(self, state, history):
+        state[:] = self.answer(state.shape, history)
+        history.x[:], history.y[:] = 0, 0
+        if history.order is not None:
+            history.order[:] = 0
+        return state
+
+
+def test_a_model_may_write_into_all_it_is_given(tmp_path):
+    "One array for all answers, spoilt histories, a spoilt image: the scores are those of a model that does not."
+    samples = small()
+    before = [(sample["image"].copy(), sample["fixations"].x.copy()) for sample in samples]
+    small_run(tmp_path / "clean", Clean(), samples)
+    result = small_run(tmp_path / "sloppy", Sloppy(), samples, next=True)
+    assert not result.n_errors
+    assert rows_of(tmp_path / "sloppy", "m").drop(columns="model").equals(
+        rows_of(tmp_path / "clean", "m").drop(columns="model"))
+    for sample, (image, x) in zip(samples, before, strict=True):
+        assert np.array_equal(sample["image"], image) and np.array_equal(sample["fixations"].x, x)
+
+
+# ---- odd data ----
+
+def test_odd_paths(tmp_path):
+    "One fixation, none, the same place again, the very border, just beside it, and nowhere."
+    edge = np.nextafter(40, 0), np.nextafter(20, 0)
+    odd = Fixations([0, 0, edge[0], 40, np.nan, -0.0, -1e-9, 7], [0, 0, edge[1], 3, 3, 0, 3, 7], observer=list("aaaaaaab"),
+                    order=[0, 1, 2, 3, 4, 5, 6, 0])
+    samples = [{"image_id": "odd", "fixations": odd}, {"image_id": "nobody", "fixations": np.zeros((0, 2))},
+               {"image_id": "unknown"}, {"image_id": "alone", "fixations": odd[7:]}]
+    samples = [sample | {"image": np.full((20, 40, 3), 9, np.uint8)} for sample in samples]
+    Own.asked = []
+    result = small_run(tmp_path, Own(), samples)
+    rows = rows_of(tmp_path, "m")
+    assert not result.n_errors and set(rows.image_id) == {"odd"}
+    assert list(zip(rows.order, rows.x, rows.y, strict=True)) == [(1, 0, 0), (2, *edge), (5, 0, 0)]
+    assert [history for history in Own.asked if history] == [
+        [(0, 0)], [(0, 0)] * 2, [(0, 0), (0, 0), edge, (40, 3)]]                    # without what lies nowhere
+    result = small_run(tmp_path, Own(), samples, first_fixation="score")
+    rows = rows_of(tmp_path, "m")
+    assert [len(rows[rows.image_id == name]) for name in ("odd", "nobody", "unknown", "alone")] == [5, 0, 0, 1]
+    summary = pd.read_csv(tmp_path / "out" / "NEXT_FIXATION_SUMMARY.csv")
+    assert (summary.n[summary.metric == "AUC"] == 2).all()
+
+
+def test_two_viewings_are_two_paths(tmp_path):
+    "The table says which showing a fixation is of, also where the numbers of fixations would not tell."
+    twice = Fixations([1, 50, 2, 50, 50, 3, 4], [1] * 7, observer=list("aaaaaaa"), order=[0, 1, 2, 0, 1, 3, 4],
+                      trial=[1, 1, 1, 2, 2, 2, 2])
+    samples = small(1)
+    samples[0]["fixations"] = twice
+    Own.asked = []
+    small_run(tmp_path, Own(), samples)
+    rows = rows_of(tmp_path, "m")
+    assert list(zip(rows.trial, rows.order, rows.x, strict=True)) == [(1, 2, 2), (2, 3, 3), (2, 4, 4)]
+    assert [history for history in Own.asked if history] == [
+        [(1, 1), (50, 1)], [(50, 1), (50, 1)], [(50, 1), (50, 1), (3, 1)]]
+    assert next_scores(sp.Run(tmp_path / "out"), "d", "m").path.tolist() == [0, 1, 1]
+
+
+# ---- two models compared ----
+
+class Late(Clean):
+    "Has no answer before the second fixation, and another one after."
+    name, least = "late", 1
+
+    def answer(self, size, history):
+        return np.logaddexp(super().answer(size, history), uniform_answer(size)) - np.log(2)
+
+
+def test_two_models_of_the_next_fixation_compared(tmp_path):
+    "On the fixations that both have, image by image; p and interval are those of SciPy."
+    from scipy import stats as known
+    rng = np.random.default_rng(4)
+    samples = [{"image_id": f"i{k}", "image": np.full((20, 40, 3), k, np.uint8), "fixations": Fixations(
+        rng.integers(3, 6, 9), rng.integers(4, 6, 9), observer=list("aaaabbbbb"), order=[0, 1, 2, 3, 0, 1, 2, 3, 4])}
+        for k in range(11)]
+    config = {"datasets": [{"name": as_dataset(samples), "as": "d"}], "models": [Clean(), Late()], "metrics": ["NSS"],
+              "workers": 1, "output_dir": str(tmp_path / "out"), "prediction_cache_dir": str(tmp_path / "kept"),
+              "scanpaths": {"next": True, "first_fixation": "score"}}
+    run(config)
+    found = sp.Run(tmp_path / "out").compare("clean", "late", of="next")
+    for metric in ("LL", "NSS", "AUC"):
+        one, other = (rows_of(tmp_path, model) for model in ("clean", "late"))
+        assert one[metric].notna().all() and other[metric].isna().sum() == 22          # the first of each path
+        differences = (one[metric] - other[metric]).groupby(one.image_id, sort=False).mean().to_numpy()
+        row = found.table.loc[metric]
+        assert (row.n, row.n_left_out) == (11, 0) and row.difference == pytest.approx(differences.mean(), rel=1e-12)
+        p = known.permutation_test((differences, np.zeros(11)), lambda x, y, axis: np.mean(x - y, axis=axis),
+                                   permutation_type="samples", vectorized=True).pvalue
+        assert row.p == pytest.approx(p)
+        low, high = known.bootstrap((differences,), np.mean, method="percentile", n_resamples=20_000,
+                                    rng=np.random.default_rng(0)).confidence_interval
+        assert (row.ci_low, row.ci_high) == pytest.approx((low, high), abs=0.1 * differences.std())
+        shown = row.detectable / (differences.std(ddof=1) / np.sqrt(11))
+        power = known.nct.sf(known.t.ppf(0.975, 10), 10, shown)
+        assert power == pytest.approx(0.8, abs=1e-6)
+    with pytest.raises(ValueError, match="IG"):
+        found.part(["IGG"])
+    assert "where the eye goes next" in str(found) and "both have a score" in " ".join(str(found).split())
+
+
+def test_comparison_follows_the_average_of_the_run(tmp_path, five):
+    "Of fixations, or of paths, means and differences are those of the run's table."
+    for average in ("fixations", "paths", "images"):
+        result = run_on(tmp_path, five, [ClosedForm(), Base()], average=average)
+        row = sp.Run(tmp_path / "out").compare("closed_form", "base", of="next").table.loc["IG"]
+        ours, theirs = (mean_of(result, model, "IG") for model in ("closed_form", "base"))
+        assert (row.mean_a, row.mean_b, row.difference) == pytest.approx((ours, theirs, ours - theirs), abs=1e-9)
+        assert row.ci_low < row.difference < row.ci_high and row.p == 2 / 2 ** 5
+
+
+def test_the_command_compares_next_fixations_and_paths(scratch):
+    sp.make_toy("data/toy", n_images=6)
+    command("run", "--config", "baseline", "--quiet", "--set", "models=[uniform, local_bias, saccade_histogram]",
+            "--set", "scanpaths={next: true, generated: {n: 2, metrics: [dtw]}}", "--set", "output_dir=out")
+    wide = os.environ | {"COLUMNS": "80"}
+    said = command("compare", "local_bias", "*", "out", "--of", "next", "--csv", "next.csv", env=wide).stdout
+    assert said.count("where the eye goes next") == 2 and max(map(len, said.splitlines())) <= 80
+    table = pd.read_csv("next.csv")
+    assert table.other.unique().tolist() == ["uniform", "saccade_histogram"] and len(table) == 8
+    assert {"difference", "ci_low", "ci_high", "p", "p_holm", "detectable"} <= set(table.columns)
+    said = command("compare", "local_bias", "*", "out", "--of", "paths", env=wide).stdout
+    assert said.count("generated paths") == 1 and "dtw_energy" in said and "uniform" not in said
+    fault = command("compare", "local_bias", "uniform", "out", "--of", "paths", code=2).stderr
+    assert "no generated paths of uniform" in fault and len(fault.splitlines()) <= 3
+    command("run", "--config", "baseline", "--quiet", "--set", "models=[uniform, center_bias]", "--set",
+            "output_dir=plain")
+    assert "did not score next fixations" in command("compare", "uniform", "center_bias", "plain", "--of", "next",
+                                                     code=2).stderr
