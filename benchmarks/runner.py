@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import saliency_playground as sp                                             # before torch, as in a run
+import saliency_playground as sp  # before torch, as in a run
 
 # isort: split
 import numpy as np
