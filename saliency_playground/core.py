@@ -676,6 +676,7 @@ class _ModelDescription:
     users_code: Sequence[Any] = ()
     cache_key: Any = None
     reads_image = True
+    reads_besides: frozenset[str] = frozenset()
 
     def unavailable_reason(self) -> str:
         """What it lacks to predict, say weights, in a sentence with the cure.
@@ -773,7 +774,8 @@ class SaliencyModel(_ModelDescription):
     runtime_options: names of options that change how a prediction is computed, not what it is (device, batch size); a
     stored prediction is used whatever they are. own_state: names of attributes that it sets itself, from what counts
     for its predictions already. reads_image: whether a prediction depends on the image; that of a
-    center bias does not, and nobody wonders that its predictions are all one map.
+    center bias does not, and nobody wonders that its predictions are all one map. reads_besides: what else of a sample
+    it depends on: "px_per_dva", or "truth", which is that, the blur, and all that the sample is scored against.
     """
     requires_size: tuple[int, int] | None = None
     batch_size = 1

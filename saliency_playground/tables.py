@@ -61,7 +61,7 @@ def write_table(path: Path, header: list[str], rows: Iterable[list]) -> Path:
     return Path(path)
 
 # %% ../nbs/02_tables.ipynb #6e73cfe4
-_WORDS = ["dataset", "model", "image_id", "observer", "metric", "definition", "error", "note", "undefined"]
+_WORDS = ["dataset", "model", "image_id", "observer", "trial", "metric", "definition", "error", "note", "undefined"]
 _COUNTS = ["n", "n_undefined", "n_fixations"]
 
 

@@ -286,12 +286,13 @@ def test_many_histories_against_a_plain_forward(third, i):
     points = np.random.default_rng(i).uniform([-20, -10], [width + 20, height + 10], (14, 2))
     path = Fixations(*points.T, order=np.arange(14))
     histories = [np.stack([past.x, past.y], axis=1) for past in (history_of(path, k, 4) for k in range(1, 14))]
-    histories += [[[7.5, 9]] * 3, [[0, 0], [width - 1e-6, height - 1e-6]], [[-300, 40]], [[3, 4], [3, 4], [50, 60]]]
+    odd = [[[7.5, 9]] * 3, [[0, 0], [width - 1e-6, height - 1e-6]], [[-300, 40]], [[3, 4], [3, 4], [50, 60]]]
+    histories += [np.array(history, float) for history in odd]
     assert sorted({len(history) for history in histories}) == [1, 2, 3, 4]
     bias = official.arrays[f"centerbias_gauss_{i}"].astype(float)
     found = asked.next(histories)
     for history, ours in zip(histories, found, strict=True):
-        expected = plain_density(state, taps, bias, np.asarray(history, float)[::-1])
+        expected = plain_density(state, taps, bias, history[::-1])
         off = np.abs(ours - expected)
         assert off.max() < TOLERANCE["iii"][0] and off.mean() < TOLERANCE["iii"][1], (history, off.max())
     apart = [np.abs(one - other).max() for one, other in zip(found, found[1:], strict=False)]

@@ -18,11 +18,12 @@ from .. import files
 from ..core import SaliencyModel, prepare_sample
 from ..errors import FailedImageError, InputError, count_of, describe_error, part_of
 from ..models.scanpath_base import ScanpathModel
+from ..predictions import is_own
 from ..progress import progress
 from ..tables import fit_notes, format_number, format_table, write_table
 from .config import Generated
 from .generated_paths import GeneratedScores, PathScorer, People, path_array
-from .pipeline import CellResult, check_surveyed, fit_cell, hold_folders
+from .pipeline import CellResult, check_surveyed, copy_sample, fit_cell, hold_folders
 from .plan import Cell, SurveyedImage
 from .record import GENERATED_TABLE
 from .results import ScanpathResult
@@ -54,9 +55,10 @@ def _draw(cell: Cell, item: SurveyedImage, lengths: list[int], seed: int,
     "The paths of a model on one image. Raises ValueError for an image that changed, or for paths that are none."
     sample = cell.dataset[item.i]
     check_surveyed(cell, item, sample)
-    given = int(start is not None)
+    given, sample = int(start is not None), prepare_sample(sample)
     with cell.watch.predicting():
-        paths = _sampler(cell).sample(prepare_sample(sample), len(lengths), max(lengths) + given, seed, start)
+        paths = _sampler(cell).sample(copy_sample(sample) if is_own(cell.model) else sample, len(lengths),
+                                      max(lengths) + given, seed, start)
     if cell.watch.changed(item.image_id):
         raise InputError("a file that the model is made from changed while the run was under way, so nothing is kept "
                          "of this image. Run again, with a model that is made anew.")
@@ -124,7 +126,7 @@ def _kept_paths(cell: Cell, item: SurveyedImage, journal: files.Journal, scorer:
     if entry is None or item.error or cell.config.overwrite == "always":
         return None
     people = scorer.people_on(item.image_id)
-    key = cell.store.key(item.image_id, item.image, entry.get("reads", ()))
+    key = cell.store.key(item.image_id, cell.seen(item), entry.get("reads", ()))
     if entry.get("key") != _paths_key(key, wanted_lengths(people, settings), settings.seed, people.start):
         return None
     return [path_array(path) for path in entry["paths"]]
@@ -146,7 +148,7 @@ def _new_paths(cell: Cell, item: SurveyedImage, journal: files.Journal | None, s
     paths = _draw(cell, item, lengths, settings.seed, people.start)
     if journal is not None:
         reads = cell.watch.reads()
-        key = _paths_key(cell.watch.key(item.image_id, item.image, reads), lengths, settings.seed, people.start)
+        key = _paths_key(cell.watch.key(item.image_id, cell.seen(item), reads), lengths, settings.seed, people.start)
         journal.put(item.image_id, key=key, paths=[path.tolist() for path in paths],
                     **({"reads": reads} if reads else {}))
     return paths
@@ -158,19 +160,26 @@ GENERATED_COLUMNS = [
     "energy_share_low", "energy_share_high", "n_paths", "n", "n_undefined", "pairs_undefined", "definition"]
 
 
-def table_name(dataset: str, model: str) -> str:
-    "The file that holds what each of a model's paths scored."
-    return f"{dataset}__{model}_scanpaths.csv"
+def table_name(dataset: str, model: str, rows: str = "scanpaths") -> str:
+    "The file of a model's scores, a row a path; rows: or `scanpath_images`, a row an image."
+    return f"{dataset}__{model}_{rows}.csv"
 
 
 def path_table(folder: str | Path, dataset: str, model: str, scores: GeneratedScores, seed: int = 0) -> list[list]:
-    """Write what each path of a model scored; returns the rows of the summary, see GENERATED_COLUMNS.
+    """Write what each path of a model scored, and what those on each image did; returns the rows of the summary.
 
-    seed: of the intervals.
+    seed: of the intervals. The rows are those of GENERATED_COLUMNS.
     """
     columns = ["image_id", "sample", "n_fixations", "n_people", *scores.columns, "undefined"]
     write_table(Path(folder, table_name(dataset, model)), ["dataset", "model", *columns],
                 ([dataset, model, *(row[name] for name in columns)] for row in scores.samples))
+    of_image = {name: [("", "mean"), *([("_energy", "energy")] if not np.isnan(column.equal) else [])]
+                for name, (_, column) in scores.columns.items()}
+    write_table(Path(folder, table_name(dataset, model, "scanpath_images")),
+                ["dataset", "model", "image_id", *(f"{name}{end}" for name, parts in of_image.items()
+                                                   for end, _ in parts)],
+                ([dataset, model, image_id, *(getattr(found[name], part) for name, parts in of_image.items()
+                                              for _, part in parts)] for image_id, found in scores.images.items()))
     return [[{"dataset": dataset, "model": model, **row}[name] for name in GENERATED_COLUMNS]
             for row in scores.summary(seed)]
 
@@ -218,12 +227,13 @@ def score_drawn_paths(cell_results: Sequence[CellResult], strict: bool = False,
                       quiet: bool = True) -> list[ScanpathResult]:
     """Draw and score the paths of those cells of one dataset whose models can draw, and write their tables.
 
+    A shard draws, and leaves the scores to the merge: the chance of an image is other people's on any other.
     strict: raise FailedImageError at the first image that fails. quiet: no progress bars.
     """
     cells = [each.cell for each in cell_results if _has_paths(each.cell.model)]
     config = cell_results[0].cell.config
     settings = config.scanpaths.generated
-    if settings is None or config.predict_only or config.shard is not None:
+    if settings is None or config.predict_only:
         return []
     if not cells:
         return [ScanpathResult(cell_results[0].cell.dataset_as, "all models", "", [], 0, {}, [NOBODY_DRAWS])]
@@ -234,7 +244,16 @@ def score_drawn_paths(cell_results: Sequence[CellResult], strict: bool = False,
                                 None if config.overwrite == "always" else kept)
         except InputError as error:
             return [ScanpathResult(cell.dataset_as, cell.model_as, "", [], 0, {}, [str(error)]) for cell in cells]
+        if config.shard is not None:
+            return [_draw_only(cell, scorer, settings, strict, quiet) for cell in cells
+                    if config.cache_predictions and draws(cell.model)]
         return [_score_cell(cell, scorer, settings, strict, quiet) for cell in cells]
+
+
+def _draw_only(cell: Cell, scorer: PathScorer, settings: Generated, strict: bool, quiet: bool) -> ScanpathResult:
+    "Draw the paths of one cell, which are kept."
+    drawn = draw_cell(cell, scorer, settings, strict, quiet)
+    return ScanpathResult(cell.dataset_as, cell.model_as, "", [], drawn.n_new, drawn.errors, [])
 
 
 def _score_cell(cell: Cell, scorer: PathScorer, settings: Generated, strict: bool, quiet: bool) -> ScanpathResult:
@@ -248,8 +267,9 @@ def _score_cell(cell: Cell, scorer: PathScorer, settings: Generated, strict: boo
     for row in scores.samples:
         row["undefined"] = cell.config.as_written(drawn.errors.get(row["image_id"], row["undefined"]))
     summary = path_table(cell.config.output_dir, cell.dataset_as, cell.model_as, scores, cell.config.seed)
-    return ScanpathResult(cell.dataset_as, cell.model_as, table_name(cell.dataset_as, cell.model_as), summary,
-                           drawn.n_new, drawn.errors, _notes(drawn, scorer))
+    names = [table_name(cell.dataset_as, cell.model_as, rows) for rows in ("scanpaths", "scanpath_images")]
+    return ScanpathResult(cell.dataset_as, cell.model_as, names[0], summary, drawn.n_new, drawn.errors,
+                          _notes(drawn, scorer), names[1])
 
 
 def _notes(drawn: DrawnPaths, scorer: PathScorer) -> list[str]:

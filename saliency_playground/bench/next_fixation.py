@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,16 +20,16 @@ import numpy as np
 
 from .. import files, stats
 from ..core import LEAVE_ONE_OUT_ROLES, Ceiling, Fixations, SaliencyDataset, Sample, prepare_sample
-from ..errors import FailedImageError, InputError, describe_error
+from ..errors import FailedImageError, InputError, count_of, describe_error
 from ..models import scanpath_base
 from ..models.scanpath_base import ScanpathModel, as_scanpath_model, history_of
-from ..predictions import recipe
+from ..predictions import is_own, recipe
 from ..progress import progress
 from ..scanpaths import next_fixation
 from ..scanpaths.next_fixation import at_fixation, mean_over
 from ..tables import format_number, format_table, write_table
 from . import plan
-from .pipeline import CellResult, check_surveyed, fit_cell, hold_folders
+from .pipeline import CellResult, check_surveyed, copy_sample, fit_cell, hold_folders
 from .plan import Cell, Task, scoring_code
 from .record import NEXT_FIXATION_TABLE
 from .results import SUMMARY, ScanpathResult
@@ -42,6 +43,11 @@ class ScoredPath(NamedTuple):
     observer: Any
     path: Fixations
     scored: np.ndarray             # (k,) their places in the path, which has all
+
+    @property
+    def trial(self) -> Any:
+        "Which showing of the image it is of; empty where nobody says."
+        return "" if self.path.trial is None or not len(self.path) else self.path.trial[0]
 
     @property
     def order(self) -> np.ndarray:
@@ -76,10 +82,15 @@ def conditional_scores(model: ScanpathModel, sample: Sample, paths: Sequence[Sco
     state = model.look_at_sample(sample) if able else None
     for begin in range(0, len(able), at_once):
         some = able[begin:begin + at_once]
-        maps_ = model.predict_next_batch(state, [histories[k] for k in some])
-        for k, values in zip(some, maps_, strict=True):
-            path, i = asked[k]
-            found[k] = _scores_at(values, path.x[i], path.y[i], sample.size, model.kind)
+        answers, n = model.predict_next_batch(state, [histories[k] for k in some]), 0
+        for n, values in enumerate(answers, start=1):    # each is read at once: a model may use one array for all
+            if n > len(some):
+                break
+            path, i = asked[some[n - 1]]
+            found[some[n - 1]] = _scores_at(values, path.x[i], path.y[i], sample.size, model.kind)
+        if n != len(some):
+            raise InputError(f"the model gave {'more maps' if n else 'no map'} for {len(some)} histories." if not
+                             0 < n < len(some) else f"the model gave {count_of(n, 'map')} for {len(some)} histories.")
     return found
 
 
@@ -101,14 +112,18 @@ def static_scores(cell: Cell, task: Task, sample: Sample, paths: Sequence[Scored
     if isinstance(model, Ceiling) and model.role in LEAVE_ONE_OUT_ROLES:
         total, times = np.zeros((len(x), 3)), np.zeros((len(x), 1))
         known = sample.fixations.observers if sample.fixations is not None else []
-        for observers, prediction in model.leave_one_out(sample) if len(known) > 1 else []:
-            mine = np.isin(who.astype(str), [str(observer) for observer in observers])
-            if mine.any():
-                total[mine] += _scores_at(prediction.values, x[mine], y[mine], sample.size, prediction.kind)
-                times[mine] += 1
+        with cell.watch.predicting():
+            for observers, prediction in model.leave_one_out(sample) if len(known) > 1 else []:
+                mine = np.isin(who.astype(str), [str(observer) for observer in observers])
+                if mine.any():
+                    total[mine] += _scores_at(prediction.values, x[mine], y[mine], sample.size, prediction.kind)
+                    times[mine] += 1
         return np.divide(total, times, out=np.full_like(total, np.nan), where=times > 0)
     kept = cell.store.get(task.item.image_id, task.prediction_key) if cell.config.cache_predictions else None
-    values = as_scanpath_model(model).look_at_sample(sample) if kept is None else kept.values
+    if kept is not None:
+        return _scores_at(kept.values, x, y, sample.size, model.kind)
+    with cell.watch.predicting():
+        values = as_scanpath_model(model).look_at_sample(sample)
     return _scores_at(values, x, y, sample.size, model.kind)
 
 # %% ../../nbs/40_bench/07_next_fixation.ipynb #7359279f
@@ -122,10 +137,12 @@ def score_image(cell: Cell, task: Task, paths: Sequence[ScoredPath]) -> np.ndarr
     sample = cell.dataset[task.item.i]
     check_surveyed(cell, task.item, sample)
     sample, model = prepare_sample(sample), cell.model
+    given = copy_sample(sample) if is_own(model) else sample
     if isinstance(model, ScanpathModel) and (model.conditional or model.samples_only):
-        ll, nss, auc = conditional_scores(model, sample, paths).T
+        with cell.watch.predicting():                    # nothing but the model: what is read here, it has read
+            ll, nss, auc = conditional_scores(model, given, paths).T
     else:
-        ll, nss, auc = static_scores(cell, task, sample, paths).T
+        ll, nss, auc = static_scores(cell, task, given, paths).T
     return np.stack([ll, ll - _baseline_ll(cell, sample, paths), nss, auc], axis=1)
 
 
@@ -156,8 +173,8 @@ def scores_key(cell: Cell, task: Task, prediction_key: str, paths: Sequence[Scor
     "The key of an image's scores. prediction_key: of recipe, weights, image, and what the model reads besides."
     histories = [[str(one.observer), one.scored, *(getattr(one.path, column) for column in
                                                    ("x", "y", "order", "duration", "t"))] for one in paths]
-    baseline = None if cell.baseline is None else [recipe(cell.baseline),
-                                                   cell.baseline.fingerprint(task.item.image_id)]
+    baseline = None if cell.baseline is None else [recipe(cell.baseline), cell.baseline.fingerprint(task.item.image_id),
+                                                   replace(cell, model=cell.baseline).seen(task.item)]
     return files.digest([prediction_key, histories, baseline, cell.config.scanpaths.first_fixation, next_code()])
 
 
@@ -190,7 +207,7 @@ def _wanted(cell_result: CellResult, kept: files.Journal) -> list[_Wanted]:
             continue
         try:
             reads = (kept.get(task.item.image_id) or {}).get("reads", ())
-            key = cell.store.key(task.item.image_id, task.item.image, sorted({*task.reads, *reads}))
+            key = cell.store.key(task.item.image_id, cell.seen(task.item), sorted({*task.reads, *reads}))
             found.append(_Wanted(task, scores_key(cell, task, key, _paths(cell, task))))
         except Exception as error:                       # an adapter of the user's own may raise anything
             found.append(_Wanted(task, error=describe_error(error)))
@@ -230,17 +247,16 @@ def _score_and_keep(cell: Cell, one: _Wanted, kept: files.Journal) -> None:
     if cell.config.overwrite == "never":
         raise InputError("the scores of its fixations are not kept, and overwrite is never.")
     image_id, item, paths = one.task.item.image_id, one.task.item, _paths(cell, one.task)
-    with cell.watch.predicting():
-        scores = score_image(cell, one.task, paths)
+    scores = score_image(cell, one.task, paths)
     if cell.watch.changed(image_id):
         raise InputError("a file that the model is made from changed while the run was under way, so nothing is kept "
                          "of this image. Run again, with a model that is made anew.")
     reads = cell.watch.reads()
-    key = scores_key(cell, one.task, cell.watch.key(image_id, item.image, reads), paths) if reads else one.key
+    key = scores_key(cell, one.task, cell.watch.key(image_id, cell.seen(item), reads), paths) if reads else one.key
     kept.put(image_id, key=key, scores=scores.tolist(), **({"reads": sorted(reads)} if reads else {}))
 
 # %% ../../nbs/40_bench/07_next_fixation.ipynb #e8b86539
-HEADER = ["dataset", "model", "image_id", "observer", "order", "x", "y", *SCORES]
+HEADER = ["dataset", "model", "image_id", "observer", "trial", "order", "x", "y", *SCORES]
 NEXT_COLUMNS = [*SUMMARY, "note"]
 
 
@@ -297,7 +313,7 @@ def _rows(paths: Iterable[ScoredPath], scores: np.ndarray) -> Iterator[list]:
     "A row for each fixation that is scored: who, which, where, and its scores (n, 4)."
     places = ((path, i) for path in paths for i in path.scored)
     for (path, i), found in zip(places, scores.tolist(), strict=True):
-        yield [path.observer, path.order[i], path.path.x[i], path.path.y[i], *found]
+        yield [path.observer, path.trial, path.order[i], path.path.x[i], path.path.y[i], *found]
 
 
 def _notes(cell: Cell, n_rows: int) -> list[str]:

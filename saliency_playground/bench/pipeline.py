@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ASK_TWICE_FROM', 'imap_ordered', 'ImageResult', 'Visit', 'catch_errors', 'note_error', 'load_sample',
-           'check_surveyed', 'score_visit', 'predict_images', 'CellResult', 'Pass', 'passes', 'fit_cell',
+           'check_surveyed', 'score_visit', 'predict_images', 'copy_sample', 'CellResult', 'Pass', 'passes', 'fit_cell',
            'hold_folders', 'run_cells', 'over_baseline', 'no_baseline']
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #22be2fd1
@@ -218,7 +218,7 @@ def _predict_batch(batch: list[Visit], strict: bool) -> list[Visit]:
 def _answers(cell: Cell, results: list[ImageResult], samples: list[Sample]) -> list[Prediction]:
     "The model's predictions for a batch. Raises InputError if they are none, or if the model's files were changed."
     with cell.watch.predicting():
-        answers = cell.model.predictions([_copy(sample) for sample in samples] if is_own(cell.model) else samples)
+        answers = cell.model.predictions([copy_sample(sample) for sample in samples] if is_own(cell.model) else samples)
     if len(answers) != len(samples):
         raise InputError(f"the model gave {count_of(len(answers), 'prediction')} for "
                          f"{count_of(len(samples), 'image')}.")
@@ -234,14 +234,14 @@ def _keep(result: ImageResult, seconds: float, reads: Mapping[str, str]) -> None
     "Store a prediction that was made just now, if the config says so. reads: what it was made from besides."
     cell, item = result.cell, result.task.item
     assert result.prediction is not None, "an image that was predicted"
-    key = cell.watch.key(item.image_id, item.image, reads)
+    key = cell.watch.key(item.image_id, cell.seen(item), reads)
     if key != result.task.prediction_key:
         result.task = result.task._replace(
             prediction_key=key, reads=tuple(reads), needs_row=not cell.config.predict_only,
             figures=tuple(cell.figure_paths(item.image_id)))
     if cell.config.cache_predictions:
         facts = {"facts": prediction_facts(result.prediction), "facts_code": _facts_code()}
-        cell.store.put(item.image_id, key, result.prediction, item.image, seconds, reads, **facts)
+        cell.store.put(item.image_id, key, result.prediction, cell.seen(item), seconds, reads, **facts)
 
 
 @functools.cache
@@ -250,7 +250,7 @@ def _facts_code() -> str:
     return files.sha256(prediction_checks.__file__)
 
 
-def _copy(sample: Sample) -> Sample:
+def copy_sample(sample: Sample) -> Sample:
     "A sample whose arrays a model of one's own may write into: other models are scored on the sample, too."
     names = ("image", "fixations", "gt_map", "participant_maps", "nonfix")
     return replace(sample, meta=dict(sample.meta), **{name: deepcopy(getattr(sample, name)) for name in names})

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from .. import files, heatmaps, images, maps, metrics
 from ..core import SaliencyDataset, SaliencyModel
+from ..dependencies import is_users
 from ..errors import Finding, RunError, describe_error
 from ..predictions import PredictionStore, Watch, is_own, recipe
 from ..progress import progress
@@ -153,6 +154,21 @@ class Cell:
         code = files.sha256(heatmaps.__file__)
         return [settings.normalize, settings.colormap, settings.alpha, code] if settings.enabled else None
 
+    def seen(self, item: SurveyedImage) -> str:
+        "The digest of what a prediction may depend on of a sample: the image's, and what else the model reads of it."
+        besides = self._besides
+        if "truth" in besides:
+            return files.digest([item.image, item.truth])
+        degrees = self.dataset.px_per_dva_of(item.i) if "px_per_dva" in besides else None
+        return files.digest([item.image, float(degrees)]) if degrees else item.image
+
+    @functools.cached_property
+    def _besides(self) -> frozenset[str]:
+        "What the model reads of a sample besides its image; one of somebody's own that is given samples may read all."
+        given = [getattr(self.model, name, None) for name in ("predictions", "look_at_sample", "sample")]
+        own = any(is_users(method) for method in given if method is not None)
+        return frozenset({"truth"}) if own else self.model.reads_besides
+
     def row_key(self, task: "Task") -> str:
         "The key of an image's row: of all that it depends on."
         return files.digest([task.prediction_key, task.item.truth, self.scoring_digest])
@@ -213,7 +229,7 @@ def _tasks(cell: Cell, store: PredictionStore) -> list[Task]:
             continue
         row = cell.rows.get(item.image_id) or {}
         reads = sorted({*store.names_read(item.image_id), *row.get("reads", ())})
-        task = Task(item, store.key(item.image_id, item.image, reads), reads=tuple(reads))
+        task = Task(item, store.key(item.image_id, cell.seen(item), reads), reads=tuple(reads))
         figures = tuple(kind for kind, path in cell.figure_paths(item.image_id).items()
                         if every or images.png_text(path, "drawn_from") != cell.figure_key(task))
         needs_row = not config.predict_only and (every or row.get("key") != cell.row_key(task))

@@ -17,6 +17,7 @@ from ..progress import progress
 from ..remote import Remote, shown
 from ..version import __version__
 from .config import SHARDS, Config, in_shard, load_config
+from .drawn_paths import KEPT_PATHS
 from .next_fixation import NEXT
 from .pipeline import hold_folders
 from .plan import Cell, Task, pending, scoring_code
@@ -66,6 +67,9 @@ def _adopt_all(cells: Sequence[Cell], others: Sequence[Config], quiet: bool | No
             adopt(replace(cell, config=cell.config.model_copy(update=kept)), there)
             for other in others:
                 adopt_lines(f"{NEXT}/{cell.name}.jsonl", cell.config.output_dir, other.output_dir)
+                with hold_folders([cell]):
+                    adopt_lines(f"{cell.dataset_as}/{cell.model_as}/{KEPT_PATHS}", cell.config.prediction_cache_dir,
+                                other.prediction_cache_dir)
             bar.update()
 
 # %% ../../nbs/40_bench/11_shards.ipynb #d8b19082

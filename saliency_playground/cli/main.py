@@ -471,6 +471,8 @@ def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"],
 @click.argument("output_dirs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUTPUT_DIR]...")
 @click.option("--dataset", metavar="NAME", help="On this dataset only.  [default: all]")
 @_METRICS
+@click.option("--of", type=click.Choice(["maps", "next", "paths"]), default="maps", show_default=True,
+              help="Compare the models' maps, how well they said where the eye goes next, or the paths they generated.")
 @click.option("--models", multiple=True, metavar="NAME,…",
               help="Compare MODEL with these, too, after OTHER; `*` stands for anything.")
 @click.option("--sort", type=click.Choice(["metric", "p", "dz", "difference"]), default="metric", show_default=True,
@@ -481,20 +483,21 @@ def _write_report(run: "Run", extras: list["ExtraTable"], boards: list["Board"],
               help="The metric by which images are ordered. By default the first of --metrics that both models "
                    "have; without --metrics, the first that every model has.")
 @file_option("--csv", "Write the table as CSV.")
-def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, metrics: tuple[str, ...],
+def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, metrics: tuple[str, ...], of: str,
             models: tuple[str, ...], sort: str, wide: bool, by: str | None, csv: Path | None) -> None:
     """Compare two models of a run, image by image: which is better, by how much, and where.
 
     The run is read from OUTPUT_DIR; without one, it is the only run in outputs. The two may be of several runs that
     measured alike; OTHER may be a pattern, `"deepgaze*"`. For each metric: means, paired difference with its 95 %
     interval, p (permutation test, Holm over all metrics of the run), effect size, on how many images each is better,
-    and on which they differ most.
+    and on which they differ most; and how small a difference so many images would show.
 
     \b
     Examples:
       saliency-playground compare spectral_residual center_bias
       saliency-playground compare center_bias "*" --metrics NSS,AUC --sort p
       saliency-playground compare deepgaze_iie gold_standard outputs/deep --dataset osie50 --csv difference.csv
+      saliency-playground compare local_bias uniform outputs/paths --of next
     """
     from saliency_playground.report.comparison import compare_several, comparison_text
     from saliency_playground.report.run import Run
@@ -502,7 +505,7 @@ def compare(a: str, b: str, output_dirs: tuple[Path, ...], dataset: str | None, 
         run = Run(*(output_dirs or ["outputs"]))
         others = [b, *names_given(models, [cell["model"] for cell in run.about["cells"]])]
     asked = names_given(metrics, list(run.columns))
-    comparisons = compare_several(run, a, others, dataset, by or asked)
+    comparisons = compare_several(run, a, others, dataset, by or asked, of)
     shown = [comparison.part(asked, sort) for comparison in comparisons]
     (echo_whole if wide else click.echo)("\n\n".join(comparison_text(comparison, wide) for comparison in shown))
     if csv:

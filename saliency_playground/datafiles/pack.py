@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import files, images
 from ..core import Fixations, SaliencyDataset, Sample, prepare_sample
-from ..datasets.base import FileDataset, refuse_among_images
+from ..datasets.base import FileDataset, refuse_among_images, whole_fixations
 from ..datasets.embedded import EmbeddedDataset
 from ..datasets.packed import CARRIED, COLUMNS, FORMAT, LABELS, VERSION, label_texts, manifest_digest
 from ..datasets.parquet import require_pyarrow
@@ -95,7 +95,8 @@ class FixationWriter:
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
-        kinds = {name: pa.string() if name in LABELS else pa.float64() for name in COLUMNS} | {"order": pa.int64()}
+        kinds = {name: pa.string() if name in LABELS else pa.float64() for name in COLUMNS}
+        kinds |= {"order": pa.int64(), "scored": pa.bool_()}
         self.schema = pa.schema([("image", pa.int32()), *kinds.items()])
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd", write_page_checksum=True)
         self._waiting: list[Any] = []
@@ -169,7 +170,7 @@ def _write_pack(dataset: SaliencyDataset, root: Path, quiet: bool | None) -> dic
             for i, image_id in enumerate(dataset.ids):
                 entry: dict[str, Any] = {"id": image_id, "meta": plain_meta(_meta_of(dataset, i)), "rows": None}
                 entry |= dict(_write_files(image_files(dataset, i), root, image_id, i, taken))
-                if (fixations := dataset.fixations_of(i)) is not None:
+                if (fixations := whole_fixations(dataset, i)) is not None:
                     entry["columns"] = writer.add(i, fixations, f"image {image_id}")
                     entry["rows"] = len(fixations)
                     n_fixations += len(fixations)

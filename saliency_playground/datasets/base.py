@@ -6,7 +6,8 @@
 __all__ = ['split_ids', 'check_split_digest', 'FileOptions', 'ImageRecord', 'select_records', 'truth_source', 'ground_truth',
            'cached_ground_truth', 'own_places', 'score_early', 'record_paths', 'record_fixations', 'join_fixations',
            'observers_paths', 'keep_observers', 'filter_findings', 'with_file_options', 'participants_of',
-           'read_sample', 'truth_digest', 'count_misfits', 'truth_findings', 'FileDataset', 'refuse_among_images']
+           'read_sample', 'truth_digest', 'count_misfits', 'truth_findings', 'FileDataset', 'whole_fixations',
+           'refuse_among_images']
 
 # %% ../../nbs/30_datasets/06_base.ipynb #e992a804
 import functools
@@ -769,6 +770,20 @@ class FileDataset(SaliencyDataset):
         Raises ImageError, DatasetError or MapError naming the file.
         """
         return {"image": self.stimuli.digest(i), "truth": truth_digest(self, i)}
+
+# %% ../../nbs/30_datasets/06_base.ipynb #1c80346d
+def whole_fixations(dataset: SaliencyDataset, i: int) -> Fixations | None:
+    """All fixations on image i, of which those that the dataset leaves out are not `scored`; None if it has none.
+
+    One that lies beside the image is scored if `fixations_of` has such ones. `scored` is None if all are.
+    """
+    whole, scored = dataset.paths_of(i), dataset.fixations_of(i)
+    if whole is None or scored is None or len(whole) == len(scored):
+        return scored
+    which = whole.is_scored
+    if np.count_nonzero(which) < len(scored):
+        which = which | ~whole.is_inside(dataset.size_of(i))
+    return replace(whole, scored=which)
 
 # %% ../../nbs/30_datasets/06_base.ipynb #71a18097
 def refuse_among_images(dataset: SaliencyDataset, places: Mapping[str, str | Path | None]) -> None:

@@ -24,7 +24,7 @@ from .base import FileDataset, FileOptions, ImageRecord
 from .parquet import ParquetTable, require_pyarrow
 
 # %% ../../nbs/30_datasets/40_packed.ipynb #38de2495
-COLUMNS = tuple(known.name for known in fields(Fixations) if known.name != "scored")     # x, y, observer, order, …
+COLUMNS = tuple(known.name for known in fields(Fixations))                     # x, y, observer, order, …, scored
 LABELS = ("observer", "trial")
 
 
@@ -59,7 +59,7 @@ def label_array(texts: list[str | None], dtype: str) -> np.ndarray:
 def number_array(numbers: np.ndarray, dtype: str) -> np.ndarray:
     "A column of numbers as NumPy's type of this name. Raises ValueError if it is no type of numbers."
     kind = np.dtype(dtype)
-    if kind.kind not in "iuf":
+    if kind.kind not in "biuf":
         raise ValueError(f"{dtype} is no type of numbers")
     return numbers.astype(kind)
 

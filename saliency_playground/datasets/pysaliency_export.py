@@ -16,27 +16,28 @@ import numpy as np
 
 from .. import files
 from ..core import SaliencyDataset
-from .base import FileDataset
+from .base import FileDataset, whole_fixations
 
 if TYPE_CHECKING:
     import h5py
 
 # %% ../../nbs/30_datasets/36_pysaliency_export.ipynb #c9ade0e8
 def scanpath_rows(dataset: SaliencyDataset) -> dict[str, list] | None:
-    """The scanpaths of a dataset, an entry each: xs, ys, ts, durations (seconds, None if unknown), ns, subjects.
+    """The scanpaths of a dataset, an entry each: xs, ys, ts, durations, ns, subjects, scored.
 
-    Subjects are numbers, from 0, in the order of their labels. ts: seconds since the image was shown, as far as
-    durations tell it, otherwise the number in the scanpath. None if observers or order are unknown of some image.
+    durations: seconds, None if unknown. Subjects are numbers, from 0, in the order of their labels. ts: seconds since
+    the image was shown, as far as durations tell it, otherwise the number in the scanpath. scored: 1, or 0 for a
+    fixation that is only history. None if observers or order are unknown of some image.
     """
-    rows: dict[str, list] = {name: [] for name in ("xs", "ys", "ts", "durations", "ns", "subjects")}
+    rows: dict[str, list] = {name: [] for name in ("xs", "ys", "ts", "durations", "ns", "subjects", "scored")}
     labels: set = set()
     for i in range(len(dataset)):
-        fixations = dataset.fixations_of(i)
+        fixations = whole_fixations(dataset, i)
         if fixations is None or not len(fixations):
             continue
         if fixations.observer is None or fixations.order is None:
             return None
-        trial = getattr(fixations, "trial", None)
+        trial = fixations.trial
         whose = [(label, None if trial is None else trial[k]) for k, label in enumerate(fixations.observer.tolist())]
         for key in dict.fromkeys(whose):
             mine = fixations[np.array([k for k, other in enumerate(whose) if other == key])]
@@ -45,7 +46,7 @@ def scanpath_rows(dataset: SaliencyDataset) -> dict[str, list] | None:
             rows["ts"].append(np.arange(len(mine)) if duration is None or np.isnan(duration).any()
                               else np.cumsum(duration) - duration)
             for name, value in (("xs", mine.x), ("ys", mine.y), ("durations", duration), ("ns", i),
-                                ("subjects", key[0])):
+                                ("subjects", key[0]), ("scored", mine.is_scored.astype(float))):
                 rows[name].append(value)
             labels.add(key[0])
     numbers = {label: k for k, label in enumerate(sorted(labels, key=str))}
@@ -66,9 +67,17 @@ def _flat_columns(dataset: SaliencyDataset) -> dict[str, np.ndarray]:
             "n": np.concatenate([np.empty(0, int), *(np.full(len(fixations), i) for i, fixations in looks)])}
 
 
+def _further(rows: dict[str, list]) -> dict[str, list]:
+    "What else is told of each fixation of scanpaths: durations, if all are known; scored, if any is not."
+    durations = {"durations": rows["durations"]} if all(each is not None for each in rows["durations"]) else {}
+    return durations | ({} if all(each.all() for each in rows["scored"]) else {"scored": rows["scored"]})
+
+
 def to_pysaliency(dataset: SaliencyDataset) -> tuple[Any, Any]:
     """A dataset as pysaliency's objects: (FileStimuli or Stimuli, FixationTrains or Fixations).
 
+    Fixations that are not scored stay in the scanpaths, with an attribute `scored`: `fixations[fixations.scored == 1]`
+    are those to score.
     Raises ModuleNotFoundError if pysaliency is not installed; the extra `[pysaliency]` brings it.
     """
     import pysaliency
@@ -79,10 +88,10 @@ def to_pysaliency(dataset: SaliencyDataset) -> tuple[Any, Any]:
     if not rows or not rows["xs"]:
         flat = _flat_columns(dataset)
         return stimuli, pysaliency.Fixations.create_without_history(flat["x"], flat["y"], flat["n"])
-    further = {"durations": rows["durations"]} if all(d is not None for d in rows["durations"]) else None
+    further = _further(rows)
     trains = pysaliency.FixationTrains.from_fixation_trains(
-        rows["xs"], rows["ys"], rows["ts"], rows["ns"], rows["subjects"], scanpath_fixation_attributes=further,
-        scanpath_attribute_mapping={"durations": "duration"} if further else None)
+        rows["xs"], rows["ys"], rows["ts"], rows["ns"], rows["subjects"], scanpath_fixation_attributes=further or None,
+        scanpath_attribute_mapping={"durations": "duration"} if "durations" in further else None)
     return stimuli, trains
 
 # %% ../../nbs/30_datasets/36_pysaliency_export.ipynb #f400ea50
@@ -151,9 +160,9 @@ def _write_fixations(dataset: SaliencyDataset, file: "h5py.File", folder: Path) 
         file[name] = values
     _mark(file, "FixationTrains", "1.2")
     further = file.create_group("scanpath_fixation_attributes")
-    known = all(duration is not None for duration in rows["durations"])
-    if known:
-        further["durations"] = padded("durations")
-    _mark(further, "", "", ["durations"] if known else [])
+    for name in _further(rows):
+        further[name] = padded(name)
+    _mark(further, "", "", _further(rows))
     _mark(file.create_group("scanpath_attributes"), "", "")
-    file.attrs["scanpath_attribute_mapping"] = np.bytes_('{"durations": "duration"}' if known else "{}")
+    mapping = {"durations": "duration"} if "durations" in further else {}
+    file.attrs["scanpath_attribute_mapping"] = np.bytes_(json.dumps(mapping))

@@ -170,7 +170,7 @@ def stimuli_in(path: str) -> dict[str, Any]:
 class FixationColumns:
     """Fixations, flat: a value each. n: which image, from 0. scanpath: which one, from 0.
 
-    x, y: pixels. t, subject, order, duration, scanpath: None where the file does not say.
+    x, y: pixels. t, subject, order, duration, scanpath, scored: None where the file does not say.
     """
     n: np.ndarray
     x: np.ndarray
@@ -180,6 +180,7 @@ class FixationColumns:
     order: np.ndarray | None = None
     duration: np.ndarray | None = None
     scanpath: np.ndarray | None = None
+    scored: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name, values in vars(self).items():
@@ -243,7 +244,7 @@ def _flat(file: Any, version: str) -> FixationColumns:
     columns["subject"] = _first_array(file, "subject", "subjects")
     columns["order"] = h5_array(file, "lengths") if "lengths" in file else (~np.isnan(h5_array(file, "x_hist"))).sum(-1)
     columns["duration"] = _first_array(file, "duration", "durations")
-    columns["scanpath"] = _first_array(file, "scanpath_index")
+    columns["scanpath"], columns["scored"] = _first_array(file, "scanpath_index"), _first_array(file, "scored")
     return FixationColumns(**columns)
 
 
@@ -256,8 +257,9 @@ def _trains(file: Any) -> FixationColumns:
     "The form `FixationTrains`."
     padded = {"y": h5_array(file, "train_ys"), "t": h5_array(file, "train_ts")}
     if "scanpath_fixation_attributes" in file:
-        duration = _first_array(h5_item(file, "scanpath_fixation_attributes"), "durations", "duration")
-        padded |= {} if duration is None else {"duration": duration}
+        further = h5_item(file, "scanpath_fixation_attributes")
+        known = {"duration": _first_array(further, "durations", "duration"), "scored": _first_array(further, "scored")}
+        padded |= {name: values for name, values in known.items() if values is not None}
     return flatten_scanpaths(h5_array(file, "train_xs"), _first_array(file, "train_lengths"),
                              h5_array(file, "train_ns"), {"subject": h5_array(file, "train_subjects")}, padded)
 
@@ -266,7 +268,7 @@ def _scanpaths(group: Any) -> FixationColumns:
     "The form `Scanpaths`."
     further, whole = h5_item(group, "fixation_attributes"), h5_item(group, "scanpath_attributes")
     padded = {"y": h5_array(group, "ys"), "t": _first_array(further, "ts"),
-              "duration": _first_array(further, "durations", "duration")}
+              "duration": _first_array(further, "durations", "duration"), "scored": _first_array(further, "scored")}
     subject = _first_array(whole, "subject", "subjects")
     return flatten_scanpaths(h5_array(group, "xs"), _first_array(group, "length", "lengths"), h5_array(group, "n"),
                              {} if subject is None else {"subject": subject},

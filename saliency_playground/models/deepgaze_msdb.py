@@ -143,6 +143,7 @@ class DeepGazeMSDB(_ThreeFiles):
         "status": "equals the official implementation within 1e-5 nats for weights given by a formula",
         "trained on": "MIT1003 (folds 1 to 9 of 10, fold 0 held out), CAT2000, COCO-FreeView, DAEMONS and FIGRIM",
         "source": "github.com/matthias-k/DeepGaze"}
+    reads_besides = frozenset({"px_per_dva"})
     n_parameters = 235_963_072 + 79_488_768 + 26_525     # CLIP's and DINOv2's that are used, and what was trained
 
     def __post_init__(self) -> None:

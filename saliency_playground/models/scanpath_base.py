@@ -7,7 +7,7 @@ __all__ = ['NO_HISTORY', 'history_of', 'ScanpathModel', 'draw_paths', 'as_scanpa
            'center_at_steps']
 
 # %% ../../nbs/34_models/12_scanpath_base.ipynb #1cd0d236
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,14 +24,13 @@ NO_HISTORY = Fixations(np.empty(0), np.empty(0))
 def history_of(path: Fixations, i: int, steps: int | None = None) -> Fixations:
     """What came before fixation i of a scanpath, the oldest first; only the last `steps` of it, if that is a number.
 
-    path: of one observer, in its order. Raises ValueError for a fixation that the path does not have.
+    path: of one observer, in its order. Returns a copy, into which a model may write. Raises ValueError for a fixation
+    that the path does not have.
     """
     if not 0 <= i < len(path):
         raise InputError(f"a path of {len(path)} fixations has none of number {i}; they are counted from 0.")
-    past = path[:i]
-    known = np.isfinite(past.x) & np.isfinite(past.y)
-    past = past if known.all() else past[known]
-    return past if steps is None else past[max(0, len(past) - steps):]
+    known = np.flatnonzero(np.isfinite(path.x[:i]) & np.isfinite(path.y[:i]))
+    return path[known if steps is None else known[max(0, len(known) - steps):]]
 
 # %% ../../nbs/34_models/12_scanpath_base.ipynb #c9085eb0
 class ScanpathModel(SaliencyModel):
@@ -63,9 +62,9 @@ class ScanpathModel(SaliencyModel):
         why = self.samples_only or "It has no method predict_next(state, history)."
         raise InputError(f"{self.name or type(self).__name__} does not say where the next fixation goes. {why}")
 
-    def predict_next_batch(self, state: Any, histories: Sequence[Fixations]) -> Sequence[np.ndarray]:
-        "`predict_next` for several histories on one image."
-        return [self.predict_next(state, history) for history in histories]
+    def predict_next_batch(self, state: Any, histories: Sequence[Fixations]) -> Iterable[np.ndarray]:
+        "`predict_next` for several histories on one image. Each map is used before the next is asked for."
+        return (self.predict_next(state, history) for history in histories)
 
     def predict(self, image: np.ndarray) -> np.ndarray:
         "What it says before the first fixation."

@@ -39,6 +39,7 @@ class ScanpathFiles(ScanpathModel):
                     "by its paths.")
     draws = False
     reads_image = False
+    reads_besides = frozenset({"truth"})                 # the blur of its map
     depends_on: Sequence[str | Path] = (generated.__file__,)
     own_state = frozenset({"paths"})
     paths: Mapping[str, list[Fixations]] | None = None   # by image id, there once it is bound

@@ -331,6 +331,11 @@ class TorchModel(NetworkModel):
     multiple = 1
     channels = "RGB"
 
+    @property
+    def reads_besides(self) -> frozenset[str]:           # type: ignore[override]
+        "Pixels per degree, if it is fed so many."
+        return frozenset() if self.input_px_per_dva is None else frozenset({"px_per_dva"})
+
     def forward(self, net: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
         "batch (n, 3, height, width) float32, normalised, on the device -> (n, h, w) or (n, 1, h, w), raw values."
         with half_precision(self):

@@ -63,6 +63,7 @@ class WtaIor(ScanpathModel):
         if isinstance(self.model, (Ceiling, ScanpathModel)):
             raise InputError(f"wta_ior: {of} is no model of images alone. Name one that is, spectral_residual say.")
         self.kind, self.users_code = self.model.kind, self.model.users_code
+        self.reads_besides = self.model.reads_besides
         self.depends_on = [*self.model.depends_on, *_code_of(type(self.model))]
 
     def unavailable_reason(self) -> str:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NEXT_SCORES', 'check_record', 'RunFiles', 'as_run', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_dataset',
            'pick_model', 'pick_names', 'scores_of', 'has_next', 'next_summary', 'next_models', 'next_scores',
-           'leading_metric', 'oriented', 'readable', 'leaderboard', 'file_locations']
+           'has_paths', 'path_scores', 'leading_metric', 'oriented', 'readable', 'leaderboard', 'file_locations']
 
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
 import fnmatch
@@ -252,6 +252,8 @@ def next_summary(run: RunFiles) -> pd.DataFrame:
 
     Raises ValueError if the run did not score next fixations.
     """
+    if not has_next(run) and "joined" in run.about:
+        raise InputError("next fixations are read from one run at a time, and these are several. Name one folder.")
     if not has_next(run):
         raise InputError("the run did not score next fixations. Run again with `scanpaths: {next: true}`; what was "
                          "computed is kept.")
@@ -266,21 +268,45 @@ def next_models(run: RunFiles, dataset: str, ceilings: bool = True) -> list[str]
 
 
 def next_scores(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
-    """One cell's next fixations, a row a fixation, path by path: image_id, observer, path, fixation, x, y, LL, IG, …
+    """One cell's next fixations, a row a fixation, path by path: image_id, observer, trial, path, fixation, x, y, LL, …
 
-    path: counts the scanpaths from 0. fixation: 1 is the first of its path. x, y: pixels. NaN where undefined.
+    path: counts the scanpaths from 0. trial: which showing of the image; empty where nobody says. fixation: 1 is the
+    first of its path. x, y: pixels. NaN where undefined.
     Raises ValueError if the run did not score next fixations, or if a column is missing in the file.
     """
     next_summary(run)
     name = f"{dataset}__{model}_fixations.csv"
     table = run.read(name)
-    missing = [column for column in ("image_id", "observer", "order", "x", "y", *NEXT_SCORES) if column not in table]
+    missing = [column for column in ("image_id", *_OF_PATH, "order", "x", "y", *NEXT_SCORES) if column not in table]
     if missing:
         raise InputError(f"{run.output_dir/name} has no column {', '.join(missing)}. Run again; what was computed is "
                          "kept.")
-    before = table.shift()
-    begins = (table.image_id != before.image_id) | (table.observer != before.observer) | ~(table.order > before.order)
+    who = table[["image_id", *_OF_PATH]]
+    begins = (who != who.shift()).any(axis=1) | ~(table.order > table.order.shift())
     return table.assign(path=begins.cumsum() - 1, fixation=table.order + 1)
+
+
+_OF_PATH = ["observer", "trial"]
+
+
+def has_paths(run: RunFiles, dataset: str, model: str) -> bool:
+    "Whether a run scored the paths that a model generated."
+    return f"{dataset}__{model}_scanpath_images.csv" in run.about["tables"]
+
+
+def path_scores(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
+    """What the paths that one cell's model generated scored on each image: index image_id, a column a measure.
+
+    A column is the mean over pairs of a path and a person, and one that ends in `_energy` the energy score.
+    Raises ValueError if the run has no generated paths of this model.
+    """
+    if "joined" in run.about:
+        raise InputError("generated paths are read from one run at a time, and these are several. Name one folder.")
+    if not has_paths(run, dataset, model):
+        raise InputError(f"the run has no generated paths of {model} on {dataset}. Run again with `scanpaths: "
+                         "{generated: {n: 10}}`, and a model that draws paths; what was computed is kept.")
+    table = run.read(f"{dataset}__{model}_scanpath_images.csv")
+    return table.drop(columns=["dataset", "model"]).set_index("image_id")
 
 # %% ../../nbs/50_report/01_reading.ipynb #48f11ad0
 def leading_metric(run: RunFiles) -> str:

@@ -38,9 +38,10 @@ class Run(RunFiles):
         "The same with its intervals and tests, a row a model and metric; see `explainable.explainable_rows`."
         return explainable_rows(self)
 
-    def compare(self, a: str, b: str, dataset: str | None = None, by: str | None = None) -> Comparison:
-        "Two models on the same images, metric by metric; see `comparison.compare`."
-        return compare(self, a, b, dataset, by)
+    def compare(self, a: str, b: str, dataset: str | None = None, by: str | None = None,
+                of: str = "maps") -> Comparison:
+        "Two models on the same images, metric by metric: maps, next fixations or paths; see `comparison.compare`."
+        return compare(self, a, b, dataset, by, of)
 
     def next_fixation(self) -> pd.DataFrame:
         "How well each model said where the eye goes next; see `scanpaths.next_fixation`."

@@ -295,10 +295,15 @@ def read_export(paths: str | Path | Iterable[str | Path], *, tracker: str | None
             bar.update()
     together = _sorted(join(parts))
     _check_eyes(together)
-    beside = together.dropped.get(BESIDE, 0)
+    if beside := together.dropped.get(BESIDE, 0):
+        together = replace(together, notes=(*together.notes, _HISTORY))
     check_places(beside, len(together) + beside, f"{files_[0]} and the others" if len(files_) > 1 else files_[0])
     said = chosen.chosen() | ({"images": Path(images).as_posix()} if images is not None else {})
     return Conversion(together, inputs, said)
+
+
+_HISTORY = ("What lay beside its picture is missing in the scanpaths, too: `--outside keep` keeps it there, known and "
+            "not scored.")
 
 
 def _named_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:

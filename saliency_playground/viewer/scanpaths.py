@@ -96,7 +96,8 @@ class PathSource:
             return found
         if table is None or one.path.order is None:
             return found
-        mine = table[(table.image_id == image_id) & (table.observer == str(one.observer))]
+        mine = table[(table.image_id == image_id) & (table.observer == str(one.observer))
+                     & (table.trial == str(one.trial))]
         rows = mine[["order", "x", "y", *SCORES]].to_numpy(float)
         for i, place in enumerate(zip(one.path.order, one.path.x, one.path.y, strict=True)):
             same = (rows[:, :3] == place).all(axis=1)
