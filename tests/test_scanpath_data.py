@@ -5,8 +5,10 @@ import pytest
 
 import saliency_playground as sp
 from saliency_playground import files, images
-from saliency_playground.core import prepare_sample
+from saliency_playground.core import Fixations, as_dataset, prepare_sample
+from saliency_playground.datafiles.pack import pack
 from saliency_playground.datasets.generated import read_scanpaths
+from saliency_playground.datasets.pysaliency_export import write_hdf5
 from saliency_playground.trackers import convert
 from saliency_playground.trackers.examples import EXAMPLES, paint_looks
 
@@ -106,3 +108,45 @@ def test_people_read_as_if_they_were_generated(osie50, table, scratch):
             for mine, other in zip(paths, people, strict=True):
                 assert all(np.allclose(getattr(mine, name), getattr(other, name)) for name in (
                     "x", "y", "order", "duration"))
+
+
+def there_and_back(how, dataset, folder):
+    "A dataset written in one of our forms and read again."
+    if how == "pysaliency":
+        write_hdf5(dataset, folder)
+        return sp.create("dataset", "pysaliency", root=folder)
+    pytest.importorskip("pyarrow", reason="allowed on this system: packs need pyarrow")
+    pack(dataset, folder)
+    return sp.create("dataset", "packed", root=folder)
+
+
+@pytest.mark.parametrize("how", ["packed", "pysaliency"])
+def test_what_is_not_scored_is_carried_along(how, tmp_path):
+    "Two viewings of a person, a forced first fixation, one beside the image, a repeated place; order and durations."
+    columns = {"x": [5, 6, 80, 6, 6, 9, 1, 2], "y": [5, 6, 7, 8, 8, 9, 1, 2], "observer": [3, 3, 3, 3, 7, 7, 3, 3],
+               "order": [0, 1, 2, 3, 0, 1, 1, 0], "duration": [100, 210, 320, 430, 50, 60, 70, 80],
+               "trial": [1, 1, 1, 1, 1, 1, 2, 2], "scored": [0, 1, 1, 1, 0, 1, 1, 0]}
+    looks = Fixations(**{name: np.array(values) for name, values in columns.items()})
+    dataset = as_dataset([{"image_id": "one", "image": np.zeros((20, 40, 3), np.uint8), "fixations": looks},
+                          {"image_id": "none", "image": np.ones((20, 40, 3), np.uint8)}])
+    again = there_and_back(how, dataset, tmp_path / "there")
+    ours, theirs = ([*each.paths_of(0).scanpaths().values()] for each in (dataset, again))
+    assert len(ours) == len(theirs) == 3
+    for one, other in zip(ours, theirs, strict=True):
+        for name in ("x", "y", "order", "scored"):
+            assert getattr(one, name).tolist() == getattr(other, name).tolist(), name
+        assert np.allclose(one.duration, other.duration)
+    assert sorted(again.fixations_of(0).x) == sorted(dataset.fixations_of(0).x)
+    assert len(prepare_sample(again[0]).fixations) == len(prepare_sample(dataset[0]).fixations) == 4
+
+
+def test_a_first_fixation_that_is_dropped_stays_in_pack_and_export(table, tmp_path):
+    dropped = sp.create("dataset", "csv_indexed", index_csv=table.options["index_csv"], index_base=1,
+                        first_fixation="drop")[:3]
+    for how in ("packed", "pysaliency"):
+        again = there_and_back(how, dropped, tmp_path / how)
+        for i in range(3):
+            paths = [*again.paths_of(i).scanpaths().values()]
+            assert sum(map(len, paths)) == len(table.fixations_of(i)) and len(paths) == 15
+            assert all(path.scored.tolist() == [False] + [True] * (len(path) - 1) for path in paths)
+            assert len(again.fixations_of(i)) == len(dropped.fixations_of(i))
