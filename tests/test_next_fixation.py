@@ -487,8 +487,8 @@ class Counted(Bad):
         return [uniform_answer(state.shape[:2])] * (len(histories) + self.more)
 
 
-@pytest.mark.parametrize(("more", "words"), [(-1, "gave 4 maps for 5 histories"), (-5, "gave no map for 5"),
-                                             (2, "gave more maps for 5")])
+@pytest.mark.parametrize(("more", "words"), [(-1, "gave 4 maps, asked about 5"), (-5, "gave no map, asked about 5"),
+                                             (2, "gave more maps, asked about 5")])
 def test_another_number_of_maps_is_said(tmp_path, more, words):
     small_run(tmp_path, Counted(more))
     errors = pd.read_csv(tmp_path / "out" / "errors.csv")

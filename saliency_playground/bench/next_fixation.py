@@ -89,8 +89,8 @@ def conditional_scores(model: ScanpathModel, sample: Sample, paths: Sequence[Sco
             path, i = asked[some[n - 1]]
             found[some[n - 1]] = _scores_at(values, path.x[i], path.y[i], sample.size, model.kind)
         if n != len(some):
-            raise InputError(f"the model gave {'more maps' if n else 'no map'} for {len(some)} histories." if not
-                             0 < n < len(some) else f"the model gave {count_of(n, 'map')} for {len(some)} histories.")
+            given = "more maps" if n > len(some) else count_of(n, "map") if n else "no map"
+            raise InputError(f"the model gave {given}, asked about {len(some)} at once.")
     return found
 
 
