@@ -89,7 +89,7 @@ def conditional_scores(model: ScanpathModel, sample: Sample, paths: Sequence[Sco
             path, i = asked[some[n - 1]]
             found[some[n - 1]] = _scores_at(values, path.x[i], path.y[i], sample.size, model.kind)
         if n != len(some):
-            given = "more maps" if n > len(some) else count_of(n, "map") if n else "no map"
+            given = "more maps" if n > len(some) else count_of(n, "map")
             raise InputError(f"the model gave {given}, asked about {len(some)} at once.")
     return found
 

@@ -60,7 +60,8 @@ class WtaIor(ScanpathModel):
             raise InputError(f"wta_ior: radius is a number of pixels above 0, not {radius!r}.")
         self.of, self.of_options, self.radius = of, of_options, radius
         self.model: SaliencyModel = create("model", of, **dict(of_options or {}))
-        if isinstance(self.model, (Ceiling, ScanpathModel)):
+        knows_past = isinstance(self.model, ScanpathModel) and (self.model.conditional or self.model.samples_only)
+        if isinstance(self.model, Ceiling) or knows_past:
             raise InputError(f"wta_ior: {of} is no model of images alone. Name one that is, spectral_residual say.")
         self.kind, self.users_code = self.model.kind, self.model.users_code
         self.reads_besides = self.model.reads_besides
