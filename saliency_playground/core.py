@@ -763,7 +763,7 @@ class SaliencyModel(_ModelDescription):
 
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network
     wants.
-    batch_size: how many images of one size `predict_batch` likes at once.
+    batch_size: how many images of one size `predict_batch` likes at once; it is given fewer of more than 2 megapixels.
     depends_on: files the prediction depends on. users_code: functions and classes of somebody's that it calls.
     cache_key: an attribute, or a method without arguments, of a model of one's own: a number, a text, a list of them
     that stands for all that its predictions depend on, where that cannot be told from its code; another key, another
