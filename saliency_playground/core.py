@@ -43,7 +43,7 @@ def _as_column(name: str, value: Any) -> np.ndarray:
     kind = _TYPES.get(name)
     try:
         if kind is float and isinstance(value, np.ma.MaskedArray):
-            value = value.astype(float).filled(np.nan)
+            value = np.ma.filled(value.astype(float), np.nan)
         column = np.asarray(value) if kind is bool else np.asarray(value, dtype=kind)
         if kind is bool and column.dtype != bool:
             if not np.isin(column, (0, 1)).all() or column.dtype.kind in "US":

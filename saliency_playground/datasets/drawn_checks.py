@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Drawn', 'FRAMES', 'duration_findings', 'repeat_findings', 'place_findings', 'resized', 'drawing_findings']
 
-# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #d2110ddb
+# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #1c170c38
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from . import readings
 from .checks import fixation_findings
 from .coordinates import Coordinates
 
-# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #bb7cca73
+# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #09f49518
 Drawn = Mapping[str, list[Fixations]]                      # by image id, as `generated.read_scanpaths` gives them
 
 
@@ -70,7 +70,7 @@ def _time_unit(lasting: np.ndarray, known: list[np.ndarray]) -> list[Finding]:
     return [Finding("warning", "durations", f"on {part_of(int(brief), len(known), 'path')} most fixations last less "
                     "than 5 ms, on the others not: seconds?", "Write all in milliseconds.")] if brief else []
 
-# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #190d5542
+# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #a69373af
 def repeat_findings(paths: Drawn) -> list[Finding]:
     "What generated paths have twice: paths on their image, all paths of an image, places; and paths of one fixation."
     points = {image_id: [np.column_stack([path.x, path.y]).tobytes() for path in own]
@@ -96,7 +96,7 @@ def repeat_findings(paths: Drawn) -> list[Finding]:
                              "column `sample` tells paths apart, not fixations."))
     return found
 
-# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #8b4e843d
+# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #d3ddc350
 def place_findings(paths: Drawn) -> list[Finding]:
     "Whether the fixations of all paths are sorted by where they are, as those are that were read from a picture."
     several = [path for own in paths.values() for path in own if len(path) > 1]
@@ -108,7 +108,7 @@ def place_findings(paths: Drawn) -> list[Finding]:
             for axis in "xy" if all((np.diff(getattr(path, axis)) >= 0).all() for path in several)
             and any(np.ptp(getattr(path, axis)) > 0 for path in several)]
 
-# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #8ed14320
+# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #00260ccb
 class _Drawings(SaliencyDataset):
     "What was drawn, as if it were the fixations of a dataset."
     keeps_outside = True
@@ -133,10 +133,10 @@ class _Drawings(SaliencyDataset):
         own = self.paths.get(self.ids[i])
         return Fixations(*(np.concatenate([getattr(path, axis) for path in own]) for axis in "xy")) if own else None
 
-# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #683d6f66
+# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #bbef9863
 _SIDES = (224, 256, 299, 336, 384, 448, 512, 518, 640, 1024)
-FRAMES = (*((side, side) for side in (*_SIDES, 1000)), (320, 240), (320, 256), (384, 288), (400, 300), (480, 320), (480, 360),
-          (512, 320), (512, 384), (640, 360), (640, 480), (800, 600), (1024, 768), *readings.SCREENS)
+FRAMES = (*((side, side) for side in (*_SIDES, 1000)), (320, 240), (320, 256), (384, 288), (400, 300), (480, 320),
+          (480, 360), (512, 320), (512, 384), (640, 360), (640, 480), (800, 600), (1024, 768), *readings.SCREENS)
 
 
 def resized(points: readings.Points) -> tuple[str, dict[str, Any]] | None:
@@ -177,7 +177,7 @@ def _frame_finding(view: SaliencyDataset) -> list[Finding]:
                     f"images of up to {points.width.max():g}×{points.height.max():g}: were these brought to {words}, "
                     "or near that?", f"If so, {cure}; if they are pixels as they stand, `unit: px`.", options)]
 
-# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #e19c4c14
+# %% ../../nbs/30_datasets/16_drawn_checks.ipynb #7a9eef28
 def _padding(paths: Drawn) -> list[Finding]:
     "Whether many paths end in one corner of their image, 1, 1 say, as those do that were filled up."
     ends = [(path.x[-1], path.y[-1]) for own in paths.values() for path in own if len(path) > 1]

@@ -76,7 +76,7 @@ def _check_order(order: np.ndarray, which: np.ndarray, table: TextTable, path: P
                     "column order leaves out numbers, and what is there was taken as it follows.",
                     "Are rows missing?")]
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #3ab50d85
+# %% ../../nbs/30_datasets/44_generated.ipynb #dcbf321e
 _APART = ("observer", "trial", "model", "method", "generator", "algorithm", "seed", "run", "checkpoint", "epoch",
           "task", "target", "condition", "split", "fold")
 
@@ -128,7 +128,7 @@ def _check_rows(which: np.ndarray, table: TextTable, path: Path) -> None:
                            f"{table.lines[first]} stand here, with others between. Two paths need a `sample` each; if "
                            "it is one, put its rows together, or add a column `order`.")
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #b693a48b
+# %% ../../nbs/30_datasets/44_generated.ipynb #d0d2ed17
 def _unused(table: TextTable, path: Path) -> list[Finding]:
     "What should be said of the columns that nothing reads; those that only count, or label paths, were looked at."
     found, plain = list[Finding](), list[str]()
@@ -142,9 +142,11 @@ def _unused(table: TextTable, path: Path) -> list[Finding]:
                                  f"If it holds milliseconds, say `columns: {{duration: {name!r}}}`."))
         else:
             plain.append(name)
-    listed = f"{', '.join(plain[:12])}{' …' if len(plain) > 12 else ''}"
-    return found + [Finding("note", "columns-unused", f"{path.name}: nothing reads the columns {listed}.",
-                            "`columns` says if one of them is one of ours.")] * bool(plain)
+    if plain:
+        found.append(Finding("note", "columns-unused",
+                             f"{path.name}: nothing reads the columns {name_some(plain, 12)}.",
+                             "`columns` says if one of them is one of ours."))
+    return found
 
 
 def table_paths(path: Path, columns: Mapping[str, Any] | None = None) -> DrawnFile:
@@ -260,7 +262,7 @@ def examine_scanpaths(path: str | Path, dataset: SaliencyDataset, *, columns: Ma
         raise DatasetError(f"{path}: {wrong}")
     return DrawnPaths(found, said)
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #81da6984
+# %% ../../nbs/30_datasets/44_generated.ipynb #543b1389
 def _strangers(path: Path, drawn: Mapping[tuple, list], named: Mapping[tuple, str], ids: Sequence[str],
                extra: str) -> list[Finding]:
     "That images are none of the dataset's. Raises DatasetError unless they may be dropped, and if all are."
@@ -295,7 +297,7 @@ def _placed(drawn: list[Fixations], size: tuple[int, int], how: Coordinates,
                       replace(one[there], x=x[there], y=y[there], order=np.arange(there.sum())))
     return placed, n_lost
 
-# %% ../../nbs/30_datasets/44_generated.ipynb #4630e90d
+# %% ../../nbs/30_datasets/44_generated.ipynb #7fc31e2b
 def read_scanpaths(path: str | Path, dataset: SaliencyDataset, *, columns: Mapping[str, Any] | None = None,
                    extra: Literal["refuse", "drop"] = "refuse", **coordinates: Any) -> dict[str, list[Fixations]]:
     """Scanpaths that others generated for the images of a dataset, by image id, in pixels; each with its order.

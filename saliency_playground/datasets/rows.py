@@ -388,7 +388,7 @@ def _both_eyes(table: TextTable, name: str) -> bool:
     pairs = len(np.unique(scanpath_codes(*keys)))
     return len(np.unique(scanpath_codes(*keys, eyes))) >= 1.5 * pairs
 
-# %% ../../nbs/30_datasets/08_rows.ipynb #b937e813
+# %% ../../nbs/30_datasets/08_rows.ipynb #9e73f450
 def out_of_order(table: TextTable, which: np.ndarray, used: Collection[str] = COLUMNS) -> dict[str, int]:
     """Columns that count the fixations of a path, or say when they began, and whether the rows are in that order.
 

@@ -101,7 +101,7 @@ def as_scanpath(entry: Any, where: str) -> Scanpath:
     if not isinstance(words["name"], str) or not words["name"].strip():
         raise DatasetError(f"{where}: {keys['name']} is {_shown(found['name'])}, not the name of an image.")
     lengths = {keys[field]: len(values) for field, values in arrays.items() if values is not None}
-    told = entry.get("length")
+    told: Any = entry.get("length")
     if isinstance(told, str) and told.strip().isdecimal():
         told = int(told)
     if type(told) in (int, float):

@@ -56,7 +56,7 @@ def _numbers(path: Any, what: str) -> np.ndarray:
             path = np.column_stack([path[name] for name in ("x", "y", "duration") if name in names])
         if np.iscomplexobj(path):
             raise TypeError
-        return path.astype(float).filled(np.nan) if isinstance(path, np.ma.MaskedArray) else np.array(path, float)
+        return np.ma.filled(np.ma.array(path, float), np.nan)
     except (TypeError, ValueError):
         raise InputError(f"{what} is an array of n rows x, y or x, y, duration, all of them numbers, got a "
                          f"{type(path).__name__} that is none.") from None
@@ -72,7 +72,7 @@ def durations(path: np.ndarray, what: str) -> np.ndarray:
         raise InputError(f"{what} needs durations: give paths of three columns, x, y and milliseconds.")
     return path[:, 2]
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #42f106b6
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #4c37b979
 def as_size(size: tuple[int, int]) -> tuple[int, int]:
     "Check a size (height, width) in pixels. Raises ValueError for anything but two numbers above 0."
     try:

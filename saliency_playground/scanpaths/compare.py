@@ -120,7 +120,7 @@ def path_metrics(metrics: Iterable[str] | Mapping[str, Mapping | None] | None = 
         columns |= {column.name for column in found[name].columns}
     return found
 
-# %% ../../nbs/15_scanpaths/07_compare.ipynb #4645e603
+# %% ../../nbs/15_scanpaths/07_compare.ipynb #519f2a5c
 NOT_MEASURED = ("dataset", "model", "image_id", "sample", "n_fixations", "n_people", "undefined")   # other columns
 
 
