@@ -154,7 +154,7 @@ _MOST_PATHS = 10_000                                          # of an image, and
 
 def _check_length(length: Any) -> Any:
     if length != "human" and (type(length) is not int or not 1 <= length <= _MOST_PATHS):
-        raise InputError(f"a length is a number of fixations from 1 to {_MOST_PATHS}, or human, not "
+        raise InputError(f"a length is a number of fixations from 1, or human, at most {_MOST_PATHS}, not "
                          f"{show_value(length)}.")
     return length
 
