@@ -134,6 +134,8 @@ READ = {
     "an order": text(COUNTED, WITH_ORDER), "rows in disorder, and an order": text(SHUFFLED, WITH_ORDER),
     "an order from 1": text([[*row[:2], row[2] + 1, *row[3:]] for row in COUNTED], WITH_ORDER),
     "rows by step, and an order": text(sorted(COUNTED, key=lambda row: row[2]), WITH_ORDER),
+    "rows by step, and a counter": text(sorted(COUNTED, key=lambda row: row[2]),
+                                        ["image_id", "sample", "step", "x", "y", "duration"]),
     "a counter that agrees": text(COUNTED, ["image_id", "sample", "CURRENT_FIX_INDEX", "x", "y", "duration"]),
 }
 
@@ -202,6 +204,8 @@ REFUSED = {
     "two paths of one label": (text([[row[0], int(row[1]) // 2, *row[2:]] for row in COUNTED], WITH_ORDER),
                                "both are fixation 0"),
     "two files in one": (text() + text(head=None), "line 130: rows of the path that began in line 2"),
+    "two files in one, rows numbered": (text([[row[0], row[1], i, *row[2:]] for i, row in enumerate(ROWS + ROWS)],
+                                             ["image_id", "sample", "id", "x", "y", "duration"]), "line 130: rows"),
     "two models": (text([[who, *row] for who in "AB" for row in ROWS], ["model", *HEAD]), "the column model"),
     "samples of each person": (text([[who, *row] for row in ROWS for who in "uv"], ["Subject", *HEAD]),
                                "the column Subject"),
