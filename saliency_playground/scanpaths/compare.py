@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from .. import files
 from ..errors import InputError
 from . import distances, recurrences, saccades, strings
-from .alignments import as_path
+from .alignments import as_path, is_whole
 
 # %% ../../nbs/15_scanpaths/07_compare.ipynb #4c3d09eb
 class PathColumn(NamedTuple):
@@ -100,12 +100,14 @@ def path_metrics(metrics: Iterable[str] | Mapping[str, Mapping | None] | None = 
     """The measures asked for, by name.
 
     metrics: names in PATH_METRICS, or {name: {"metric": a name in PATH_METRICS if it is another, constants}};
-    None: all. Raises ValueError for a measure or a constant that does not exist.
+    None: all. Raises ValueError for a measure or a constant that does not exist, or that makes no sense.
     """
     if isinstance(metrics, str):
         metrics = [metrics]
     wanted: Mapping[str, Mapping | None]
     wanted = metrics if isinstance(metrics, Mapping) else dict.fromkeys(PATH_METRICS if metrics is None else metrics)
+    if odd := [name for name, spec in wanted.items() if not isinstance(spec or {}, Mapping)]:
+        raise InputError(f"{odd[0]}: the constants of a measure are {{name: value}}, not {wanted[odd[0]]!r}.")
     return {name: _with_constants(name, dict(spec or {})) for name, spec in wanted.items()}
 
 
@@ -120,9 +122,21 @@ def _with_constants(name: str, spec: dict[str, Any]) -> PathMetric:
         raise InputError(f"{name}: {base} has no constant {', '.join(sorted(map(repr, unknown)))}. It has: "
                          f"{', '.join(metric.constants) or 'none'}.")
     metric = metric._replace(name=name, constants=metric.constants | spec)
+    if spec:
+        _try_out(metric)
     alone = len(metric.columns) == 1
     columns = [column._replace(name=name if alone else f"{name}_{column.name}") for column in metric.columns]
     return metric._replace(columns=metric.columns if name == base else tuple(columns))
+
+
+def _try_out(metric: PathMetric) -> None:
+    "Raise ValueError, naming the measure, for a constant that makes no sense: it is asked about three fixations."
+    path = np.array([[1.0, 1, 200], [5, 8, 300], [9, 2, 100]])
+    given = {"size": (10, 10), "clusters": strings.Clusters(path[:, :2], 1.0)}
+    try:
+        metric.function(path, path, **{need: given[need] for need in metric.needs}, **metric.constants)
+    except InputError as error:
+        raise InputError(f"{metric.name}: {error}") from None
 
 # %% ../../nbs/15_scanpaths/07_compare.ipynb #3bd66522
 def compare_pairs(paths_a: Sequence[ArrayLike], paths_b: Sequence[ArrayLike], size: tuple[int, int],
@@ -203,16 +217,16 @@ def best_of(values: ArrayLike, higher_is_better: bool, count: int) -> float:
     Returns NaN if no row has as many. Raises ValueError for a count below 1 or values of another shape.
     """
     values = np.asarray(values, float)
-    if values.ndim != 2 or count < 1:
-        raise InputError(f"the best of {count} out of a table of shape {values.shape} is not defined: it takes rows, "
+    if values.ndim != 2 or not is_whole(count):
+        raise InputError(f"the best of {count!r} out of a table of shape {values.shape} is not defined: it takes rows, "
                          "and a count from 1.")
     best = []
     for row in values:
         ranked = np.sort(row[~np.isnan(row)])
         ranked = ranked[::-1] if higher_is_better else ranked
         if (m := len(ranked)) >= count:
-            ways = [math.comb(m - 1 - i, count - 1) for i in range(m)]                  # draws of which it is the best
-            best.append(float(ranked @ ways / math.comb(m, count)))
+            share = [math.comb(m - 1 - i, int(count) - 1) / math.comb(m, int(count)) for i in range(m - int(count) + 1)]
+            best.append(math.fsum(ranked[:len(share)] * share))                 # of the draws, those whose best it is
     return pair_mean(best)
 
 # %% ../../nbs/15_scanpaths/07_compare.ipynb #aa375530
