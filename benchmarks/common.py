@@ -1,6 +1,7 @@
 """What the benchmarks share: the machine in a sentence, a table, turns."""
 import os
 import platform
+import subprocess
 import time
 from datetime import date
 from importlib.metadata import version
@@ -29,6 +30,12 @@ def table(head: list[str], lines: list[list]) -> str:
         return f"{value:.2f}" if value < 20 else f"{value:,.0f}"
     rule = ["---"] + ["---:"] * (len(head) - 1)
     return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in (head, rule, *lines)) + "\n"
+
+
+def official_deepgaze(checkout: str) -> str:
+    "Which official DeepGaze is meant, by the commit that is checked out."
+    found = subprocess.run(["git", "-C", checkout, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return f"github.com/matthias-k/DeepGaze at {found.stdout.strip() or 'an unknown commit'}"
 
 
 def take_turns(sides: dict, repeats: int, clock=time.perf_counter, twice: bool = False) -> dict[str, list]:

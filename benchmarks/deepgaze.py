@@ -24,9 +24,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import saliency_playground  # noqa: E402, F401 - before torch, as in a run: it says how torch's threads wait
+
+# isort: split
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from common import machine, table, take_turns  # noqa: E402
+from common import machine, official_deepgaze, table, take_turns  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -237,12 +240,9 @@ def rise(kind, side, arguments):
 
 def about(arguments):
     "Machine and method, for the head of the page."
-    commit = subprocess.run(["git", "-C", arguments.official or ROOT, "rev-parse", "--short", "HEAD"],
-                            capture_output=True, text=True).stdout.strip()
-    other = (f"*Official* is github.com/matthias-k/DeepGaze at {commit or 'an unknown commit'}"
-             if arguments.official else
-         "*The official way* is not the official code, which cannot be installed from a registry, but our own words "
-         "for what it computes and how often")
+    other = (f"*Official* is {official_deepgaze(arguments.official)}" if arguments.official else
+             "*The official way* is not the official code, which cannot be installed from a registry, but our own "
+             "words for what it computes and how often")
     return (f"{machine(['torch', 'torchvision', 'numpy'], f'{arguments.threads} threads', __file__)}\n"
             f"{other}. One picture of {arguments.size[1]} × {arguments.size[0]}, random weights, float32, medians over "
             f"{arguments.rounds} rounds in which all take turns; a ratio is the median of the ratios within the "

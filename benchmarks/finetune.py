@@ -21,8 +21,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import saliency_playground  # noqa: E402, F401 - before torch, as in a run: it says how torch's threads wait
+
+# isort: split
 import torch  # noqa: E402
-from common import machine, painted_images, ratio, table, take_turns  # noqa: E402
+from common import machine, official_deepgaze, painted_images, ratio, table, take_turns  # noqa: E402
 from deepgaze import official_net, official_way, usual  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402
 
@@ -166,9 +169,7 @@ if __name__ == "__main__":
         sys.exit()
     head = "# What a head-only training costs\n\n" + machine(["torch", "torchvision", "numpy"],
                                                              f"{torch.get_num_threads()} threads", __file__)
-    commit = subprocess.run(["git", "-C", given.official or ROOT, "rev-parse", "--short", "HEAD"], capture_output=True,
-                            text=True).stdout.strip()
-    whose = (f"*Official* is github.com/matthias-k/DeepGaze at {commit}" if given.official
+    whose = (f"*Official* is {official_deepgaze(given.official)}" if given.official
              else "*The official way* is our own words for what the official code computes")
     text = (f"{head}\n{whose}; the whole DeepGaze IIE with random weights, frozen backbones, one picture of 1024 × 768 "
             f"with 100 fixations a step. Medians over {given.rounds} rounds in which all take turns; a ratio is the "

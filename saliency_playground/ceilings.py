@@ -10,6 +10,8 @@ __all__ = ['Window', 'WHOLE', 'TRUST', 'Pixels', 'GRID', 'UNITS', 'FixationPool'
 
 # %% ../nbs/12_ceilings.ipynb #aee3d720
 import functools
+import itertools
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -628,18 +630,26 @@ def _sums_without(groups: Sequence[Pixels], size: tuple[int, int], bandwidth: fl
                   common: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """For each of two or more groups of pixels, what the kernels of all others add up to: (height, width) each.
 
-    floor: see `_kernels_above`. common: a sum that all of them hold, which may be written over. Takes memory for log2
-    of the groups maps.
+    floor: see `_kernels_above`. common: a sum that all of them hold, which may be written over. Groups are halved again
+    and again, which is quickest, and takes memory for log2 of them maps; on a large image they are parted twice, in
+    some more time, and two maps are held.
     """
     if len(groups) == 1 and common is not None:
-        yield common
+        held = [common]
+        del common                                       # so that it is gone when its taker drops it
+        yield held.pop()
         return
-    first, second = groups[:len(groups) // 2], groups[len(groups) // 2:]
-    for here, there in ((first, second), (second, first)):
-        rows, columns = (np.concatenate(axis) for axis in zip(*there, strict=True))
-        onto = common.copy() if here is first and common is not None else common      # the second has it to itself
-        yield from _sums_without(here, size, bandwidth, floor,
+    large = size[0] * size[1] > _LARGE
+    parts = (math.ceil(math.sqrt(len(groups))) if common is None else len(groups)) if large else 2
+    edges = [k * len(groups) // parts for k in range(parts + 1)]
+    for begin, end in itertools.pairwise(edges):
+        rows, columns = (np.concatenate(axis) for axis in zip(*groups[:begin], *groups[end:], strict=True))
+        onto = common if common is None or end == len(groups) else common.copy()       # the last has it to itself
+        yield from _sums_without(groups[begin:end], size, bandwidth, floor,
                                  _kernels_above(floor, (rows, columns), size, bandwidth, onto))
+
+
+_LARGE = 2**22     # pixels of an image, above which memory counts more than time: a map takes 32 MB and more
 
 
 # %% ../nbs/12_ceilings.ipynb #8158c725
@@ -659,14 +669,18 @@ class ObserverMixture:
                                                                          uniform=uniform, **numbers), folds)
         self.fits = [MixtureFit(bandwidth, _three_shares(weights), *rest) for bandwidth, weights, *rest in fits]
         bias = LeaveOneOutCenterBias(pool, [fit.center_bandwidth for fit in self.fits], uniform)
-        self._center = functools.lru_cache(maxsize=1)(bias.density)
+        self._bias, self._kept_center = bias, functools.lru_cache(maxsize=1)(bias.density)
 
     def log_density(self, i: int, size: tuple[int, int], part: np.ndarray | None = None) -> np.ndarray:
         "The log density for image i from its fixations, or from those in a mask (n,), with center bias and uniform."
         own = self.pool[self.pool.image == i]
         rows, columns = pool_pixels(own if part is None else own[part], size)
         kernel = _kernel_sum(rows, columns, size, self._bandwidth_on(i, size)) / len(rows) if len(rows) else None
-        return mix_observers(kernel, self._center(i, tuple(size)), self.fits[i].weights)
+        return mix_observers(kernel, self._center(i, (size[0], size[1])), self.fits[i].weights)
+
+    def _center(self, i: int, size: tuple[int, int]) -> np.ndarray:
+        "The center bias for image i, not to be written into; the last one is kept, if it is not large."
+        return (self._bias.density if size[0] * size[1] > _LARGE else self._kept_center)(i, size)
 
     def _bandwidth_on(self, i: int, size: tuple[int, int]) -> float:
         "The kernels' bandwidth on image i, in pixels."
@@ -690,17 +704,20 @@ class ObserverMixture:
         rows, columns = pool_pixels(self.pool[self.pool.image == i], size)
         groups, bandwidth = [(rows[of == k], columns[of == k]) for k in range(len(who))], self._bandwidth_on(i, size)
         of_kernels, of_center, of_uniform = np.divide(self.fits[i].weights, sum(self.fits[i].weights))
-        beside = of_center * self._center(i, size) + of_uniform / (size[0] * size[1])
+        beside = of_center * self._center(i, size)
+        beside += of_uniform / (size[0] * size[1])
         floor = beside.min() / max(of_kernels, 1e-300)
         sums = None if self.alone else _sums_without(groups, size, bandwidth, floor)
-        for k, group in enumerate(groups):
+
+        def made(n: int, group: Pixels) -> np.ndarray:
             if sums is None:
-                scored, weight = np.delete(who, k), of_kernels / len(group[0])
-                density = _kernels_above(floor, group, size, bandwidth, beside.copy(), weight)
+                density = _kernels_above(floor, group, size, bandwidth, beside.copy(), of_kernels / n)
             else:
-                scored, weight, kernels = who[k:k + 1], of_kernels / (len(rows) - len(group[0])), next(sums)
-                density = cv2.scaleAdd(kernels, weight, beside, kernels)
-            yield scored.tolist(), cv2.log(density, density) if floor > 0 else _log(density)
+                kernels = next(sums)
+                density = cv2.scaleAdd(kernels, of_kernels / (len(rows) - n), beside, kernels)
+            return cv2.log(density, density) if floor > 0 else _log(density)
+        for k, group in enumerate(groups):               # nothing here holds on to what is given
+            yield (np.delete(who, k) if self.alone else who[k:k + 1]).tolist(), made(len(group[0]), group)
 
 # %% ../nbs/12_ceilings.ipynb #aaf07765
 def explained_share(model: ArrayLike, baseline: ArrayLike, gold: ArrayLike,

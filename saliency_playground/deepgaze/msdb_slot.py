@@ -106,7 +106,7 @@ def density_of(head: MSDBHead, summary: ScaleSummary, center_bias: Tensor, setti
     "The natural-log density (1, H, W) of a summarized image, as `DeepGazeMSDB.log_density` has it of the features."
     return finalize(priority_of(head, summary, settings.scale_weights), center_bias.float(), settings, px_per_dva)
 
-# %% ../../nbs/33_deepgaze/10_msdb_slot.ipynb #a3a81372
+# %% ../../nbs/33_deepgaze/10_msdb_slot.ipynb #dc44b7e4
 _PARTS = ("layer0", "means", "products")
 
 

@@ -67,4 +67,9 @@ class ObserverCeiling(Ceiling):
             pairs = self.mixture.leave_one_out(i, sample.size)
         except ValueError as error:
             raise InputError(f"image {sample.image_id}: {error}") from None
-        return ((observers, Prediction(values.astype(np.float32), "density")) for observers, values in pairs)
+        return map(_as_prediction, pairs)
+
+
+def _as_prediction(pair: tuple[list, np.ndarray]) -> tuple[list, Prediction]:
+    "Observers and the density that scores them; a function, since a loop would hold on to the larger numbers."
+    return pair[0], Prediction(pair[1].astype(np.float32), "density")

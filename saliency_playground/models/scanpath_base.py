@@ -231,7 +231,7 @@ def center_at_steps(pool: FixationPool, steps: Steps, bandwidth: float, uniform:
     """
     grid = (ceilings.GRID, ceilings.GRID)
     total, likelier = ceilings.sum_kernels(pool, grid, bandwidth), np.ones(len(steps.x))
-    of_image = ceilings.places_of(pool, np.unique(steps.to.image))
+    of_image = ceilings.places_of(pool, np.unique(steps.to.image).tolist())
     for i, places in ceilings.places_of(steps.to, None).items():
         own = pool[of_image[i]]
         n, at = len(pool) - len(own), ceilings.pool_pixels(steps.to[places], grid)

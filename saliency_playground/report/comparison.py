@@ -9,6 +9,7 @@ __all__ = ['needs_observers', 'paired_scores', 'compare_scores', 'differing_imag
 # %% ../../nbs/50_report/03_comparison.ipynb #6dc3d8e9
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from ..tables import fit_notes, format_number, format_table, window_width
 from .explainable import scores_on_common_observers
 from saliency_playground.report.reading import (
     RunFiles,
+    as_run,
     datasets_of,
     leading_metric,
     models_of,
@@ -114,15 +116,16 @@ class Comparison:
         return comparison_html(self)
 
 # %% ../../nbs/50_report/03_comparison.ipynb #c60b1e4e
-def compare(run: RunFiles, a: str, b: str, dataset: str | None = None,
+def compare(run: RunFiles | str | Path, a: str, b: str, dataset: str | None = None,
             by: str | Sequence[str] | None = None) -> Comparison:
     """Compare two models of a run, metric by metric, on the images that both have.
 
-    a, b: models by their names in the run, ceilings too. dataset: None if the run has only one. by: which metric orders
-    the images; of several, or of a pattern, the first that both models have a score in; None: the run's leading one.
-    Raises ValueError for a name that the run does not have, for a model compared with itself, and if no dataset is
-    given where there are several.
+    run: a run, or its output_dir. a, b: models by their names in the run, ceilings too. dataset: None if the run has
+    only one. by: which metric orders the images; of several, or of a pattern, the first that both models have a score
+    in; None: the run's leading one. Raises ValueError for a name that the run does not have, for a model compared with
+    itself, and if no dataset is given where there are several.
     """
+    run = as_run(run)
     dataset = pick_dataset(run, dataset)
     a, b = (pick_model(run, dataset, model) for model in (a, b))
     if a == b:

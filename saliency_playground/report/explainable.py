@@ -8,6 +8,7 @@ __all__ = ['anchor_models', 'scores_on_common_observers', 'observer_scores', 'pe
 
 # %% ../../nbs/50_report/02_explainable.ipynb #7d60baf5
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .. import comparisons, stats
 from ..errors import InputError
 from ..metrics import Metric
 from ..tables import format_number
-from .reading import RunFiles, cells_of, datasets_of, models_of, readable
+from .reading import RunFiles, as_run, cells_of, datasets_of, models_of, readable
 
 # %% ../../nbs/50_report/02_explainable.ipynb #35ef7b3c
 def anchor_models(run: RunFiles, dataset: str) -> tuple[str | None, str | None]:
@@ -203,13 +204,15 @@ def _explainable_row(table: pd.DataFrame, metric: Metric, seed: int) -> dict[str
     return dict(zip(_MEANS, [*map(float, means), *percent], strict=True)) | {"n": len(table)}
 
 # %% ../../nbs/50_report/02_explainable.ipynb #ba894f3a
-def explainable(run: RunFiles) -> pd.DataFrame:
+def explainable(run: RunFiles | str | Path) -> pd.DataFrame:
     """How much of the way from the baseline to the gold standard each model goes, in %.
 
+    run: a run, or its output_dir.
     Returns a table: index (dataset, model), a column a metric, in the run's order. NaN where undefined, see
     `explainable_rows`, which has the intervals too; a column that is NaN throughout is there, but not shown, see
     `reading.readable`. Raises InputError if no dataset of the run has both a baseline and a gold standard.
     """
+    run = as_run(run)
     if not any(all(anchor_models(run, dataset)) for dataset in datasets_of(run)):
         raise InputError("no dataset of this run was scored on both a baseline and a gold standard, which are 0 % and "
                          "100 %. Add `center_bias_crossval` and `gold_standard` to its models.")

@@ -15,7 +15,7 @@ import numpy as np
 from .. import files, heatmaps, images
 from ..core import Prediction
 from ..errors import InputError
-from .reading import RunFiles, cells_of, pick_dataset, pick_model
+from .reading import RunFiles, as_run, cells_of, pick_dataset, pick_model
 from .samples import dataset_of, stored_prediction
 
 # %% ../../nbs/50_report/15_export.ipynb #71b30e08
@@ -86,11 +86,12 @@ def write_pngs(path: Path, named: Iterator[tuple[str, Prediction]]) -> None:
 FORMATS = {"pysaliency": write_hdf5, "npz": write_npz, "png": write_pngs}
 
 
-def export(run: RunFiles, model: str, to: str, out: str | Path, dataset: str | None = None) -> dict[str, str | int]:
+def export(run: RunFiles | str | Path, model: str, to: str, out: str | Path,
+           dataset: str | None = None) -> dict[str, str | int]:
     """Write a model's stored predictions for one dataset into one file.
 
-    to: "pysaliency", "npz" or "png". out: the file; it is there whole, or not at all. dataset: None if the run has only
-    one.
+    run: a run, or its output_dir. to: "pysaliency", "npz" or "png". out: the file; it is there whole, or not at all.
+    dataset: None if the run has only one.
     Returns path, images (written), missing (images that failed), kind ("density" or "map"), remark (what the reader
     must know).
     Raises ValueError for a name or format that is not there or if no image is left, FileNotFoundError if a prediction
@@ -98,6 +99,7 @@ def export(run: RunFiles, model: str, to: str, out: str | Path, dataset: str | N
     """
     if to not in FORMATS:
         raise InputError(f"predictions are exported to {', '.join(FORMATS)}, not to {to!r}.")
+    run = as_run(run)
     dataset = pick_dataset(run, dataset)
     model = pick_model(run, dataset, model)
     rows = run.errors[(run.errors.dataset == dataset) & (run.errors.model == model)]

@@ -74,7 +74,7 @@ def durations(path: np.ndarray, what: str) -> np.ndarray:
         raise InputError(f"{what} needs durations: give paths of three columns, x, y and milliseconds.")
     return path[:, 2]
 
-# %% ../../nbs/15_scanpaths/02_alignments.ipynb #445a161d
+# %% ../../nbs/15_scanpaths/02_alignments.ipynb #d9f1aad1
 def is_whole(value: Any, least: int = 1) -> bool:
     "Whether a constant is a whole number from `least`, written as 5 or as 5.0."
     return isinstance(value, Real) and bool(least <= value < math.inf) and value == int(value)
