@@ -137,13 +137,11 @@ def test_refused_before_anything_is_written(of_toy):
     assert "for the dataset that it is fitted to" in said("--set", "model.dataset=figrim")
     assert not list(of_toy.glob("outputs/**/*.pth"))
 
-    parts = json.loads((of_toy / "splits/split.json").read_text())
-    del parts["sha256"]                                                        # changed, and meant to be
-    for fold in parts["folds"]:
-        fold["train"] = fold["train"][:1]
-    (of_toy / "one.json").write_text(json.dumps(parts))
-    assert "at least two training images" in said("--set", "split_file=one.json")
-    one = ["--set", "split_file=one.json", "--set", "center_bias=uniform", "--set", "output_dir=one"]
+    make_toy("few", n_images=3)
+    command("split", "--root", "few", "--test_count", 1, "--folds", 2, "--out_dir", "of_three")     # one to train on
+    assert "at least two training images" in said("--set", "data.root=few", "--set", "split_file=of_three/split.json")
+    one = [word for key in ("data.root=few", "split_file=of_three/split.json", "center_bias=uniform", "output_dir=one")
+           for word in ("--set", key)]
     command("finetune", "--config", "toy.yaml", *one)                   # one image does, without a bias of its own
     assert "holds a training already" in said(*one)
 
