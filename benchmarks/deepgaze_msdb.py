@@ -162,8 +162,8 @@ def compare(arguments):
     lines[0].append("")
     text = table(["", "CPU s", "s", "memory beyond the weights, MB", "differs by"], lines)
     return (text + "\nNearly all of it is the arithmetic of the backbones, which both sides do. What can be spared is "
-            "the second time: of an image that was seen, a summary is kept where the model's `summaries` says, and what "
-            "other datasets would say of it is made of that.\n\n" + summary_table(net, image, bias, degrees))
+            "the second time: of an image that was seen, a summary is kept where the model's `summaries` says, and "
+            "what other datasets would say of it is made of that.\n\n" + summary_table(net, image, bias, degrees))
 
 
 def summary_table(net, image, bias, degrees):
