@@ -177,7 +177,7 @@ def test_simplifying_loses_nothing(a, b, limits):
 
 HUMAN = crowded(1, 9)
 NO_PATHS = {"a place that is nowhere": [[1, 2, 3], [np.nan, 2, 3]], "an infinite one": [[1, 2, 3], [4, np.inf, 3]],
-            "one beyond all screens": [[1e300, 2, 3]], "a negative duration": [[1, 2, -1]],
+            "a negative duration": [[1, 2, -1]],
             "an infinite duration": [[1, 2, np.inf]], "turned": HUMAN.T, "numbers in a row": [1, 2, 3],
             "a column too many": np.ones((4, 4)), "a layer too many": np.ones((2, 3, 2)), "texts": [["a", "b"]],
             "a hole": [[1, 2], [3]], "complex": HUMAN + 1j, "a dict": {"x": 1}, "a number": 5.0,

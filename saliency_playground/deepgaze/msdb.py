@@ -261,7 +261,7 @@ def fuse(maps: Iterable[Sequence[Tensor]], weights: Tensor, grid: tuple[int, int
 
 def _for_each(values: Any, n: int, what: str) -> list:
     "One value for each of n images, from one for all or a sequence. Raises ValueError if it has another length."
-    several = isinstance(values, Iterable) and not isinstance(values, str) and getattr(values, "ndim", 1)
+    several = isinstance(values, Iterable) and not isinstance(values, str) and getattr(values, "ndim", 1) != 0
     listed = list(values) if several else [values] * n
     if len(listed) != n:
         raise InputError(f"{what}: there are {n} images, and {len(listed)} numbers for them. Give one for each, or "

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .alignments import as_path, check_size, distances, is_whole, warp
+from .alignments import as_path, as_size, distances, warp, whole_number
 
 # %% ../../nbs/15_scanpaths/05_distances.ipynb #4d747fb6
 def _empty(a: np.ndarray, b: np.ndarray) -> bool:
@@ -70,11 +70,10 @@ def mannan(a: ArrayLike, b: ArrayLike, size: tuple[int, int]) -> float:
     """Mannan's distance: the root of the mean squared distance to the nearest fixation, as a share of the diagonal.
 
     a, b: (n, 2) or (n, 3) pixels; order is ignored. size: (height, width).
-    Returns 0, equal places, to 1; NaN if a path has no fixations. Raises ValueError as `alignments.as_path` and
-    `alignments.check_size` do.
+    Returns 0, equal places, to 1; NaN if a path has no fixations. Raises ValueError as `alignments.as_path` does.
     Source: Mannan, Ruddock & Wooding, Spatial Vision 9 (1995); the index is `mannan_index`.
     """
-    a, b, size = as_path(a), as_path(b), check_size(size)
+    a, b, size = as_path(a), as_path(b), as_size(size)
     if _empty(a, b):
         return float("nan")
     squares = distances(a, b) ** 2
@@ -95,16 +94,15 @@ def mannan_index(a: ArrayLike, b: ArrayLike, size: tuple[int, int], count: int =
 
     a, b: (n, 2) or (n, 3) pixels; order is ignored. size: (height, width). count: random pairs. seed: of them.
     Returns up to 100, equal places; 0 as random paths, negative if further apart; NaN if a path has no fixations.
-    Raises ValueError as `mannan` does, or for a count below 1 or a seed below 0.
+    Raises ValueError as `alignments.as_path` does, or if count is not positive.
     """
-    a, b, size = as_path(a), as_path(b), check_size(size)
-    if not is_whole(count) or not is_whole(seed, 0):
-        raise InputError(f"random paths are drawn at least once, by a seed from 0, whole numbers; not {count!r} times "
-                         f"by {seed!r}.")
+    a, b, size = as_path(a), as_path(b), as_size(size)
+    count, seed = whole_number(count, "the number of random pairs"), whole_number(seed, "a seed", 0)
     if _empty(a, b):
         return float("nan")
     shorter, longer = sorted((len(a), len(b)))
-    return 100 * (1 - mannan(a, b, size) / _random_mannan((shorter, longer), size, int(count), int(seed)))
+    height, width = map(int, size)
+    return 100 * (1 - mannan(a, b, size) / _random_mannan((shorter, longer), (height, width), count, seed))
 
 # %% ../../nbs/15_scanpaths/05_distances.ipynb #bff5b6d0
 def _window_distances(a: np.ndarray, b: np.ndarray, longest: int, norm: int) -> list[np.ndarray]:
@@ -130,9 +128,10 @@ def time_delay(a: ArrayLike, b: ArrayLike, k: int = 3, norm: int = 2, worst: boo
     Returns pixels from 0; NaN if a path is shorter than k. Not symmetric. Raises ValueError for another norm or k.
     Source: Wang et al., CVPR 2011; FixaTons with norm 2, VAME with norm 1.
     """
-    if norm not in (1, 2) or not is_whole(k):
-        raise InputError(f"time delay embedding has a norm of 1 or 2 and a k from 1, not norm={norm!r}, k={k!r}.")
-    windows = _window_distances(as_path(a), as_path(b), int(k), norm)[-1]
+    whole_number(k, "the k of time delay embedding")
+    if norm not in (1, 2):
+        raise InputError(f"time delay embedding has a norm of 1 or 2, not {norm!r}.")
+    windows = _window_distances(as_path(a), as_path(b), k, norm)[-1]
     return float("nan") if windows.size == 0 else float(windows.max() if worst else windows.mean())
 
 # %% ../../nbs/15_scanpaths/05_distances.ipynb #b6a4fe9b
@@ -143,8 +142,9 @@ def scaled_time_delay(a: ArrayLike, b: ArrayLike, size: tuple[int, int], norm: i
     Returns above 0 to 1, equal; NaN if a path has no fixations. Not symmetric. Raises ValueError as `time_delay` does.
     """
     if norm not in (1, 2):
-        raise InputError(f"time delay embedding has a norm of 1 or 2, not {norm!r}.")
-    a, b = (as_path(path)[:, :2] / max(check_size(size)) for path in (a, b))
+        raise InputError(f"time delay embedding has a norm of 1 or 2, not {norm}.")
+    largest = max(as_size(size))
+    a, b = as_path(a)[:, :2] / largest, as_path(b)[:, :2] / largest
     if _empty(a, b):
         return float("nan")
     windows = _window_distances(a, b, min(len(a), len(b)), norm)

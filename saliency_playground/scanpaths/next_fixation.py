@@ -33,11 +33,11 @@ def at_fixation(values: ArrayLike, x: ArrayLike, y: ArrayLike, baseline: ArrayLi
     values: (height, width), natural logarithms of a density that sums to 1, or any map if `kind` is "map".
     x, y: a fixation, or (n,) of them that this map is asked about: pixels, 0-based, fractions are cut off.
     baseline: (height, width), natural logarithms of the density that IG gains upon.
-    Raises ValueError if a fixation lies outside the map, if values or baseline are no such thing, if their shapes
-    differ, or for another kind. Source: Kümmerer & Bethge, arXiv 2102.12239; equal to pysaliency's, with ties too.
+    Raises ValueError if a fixation lies outside the map, if values or baseline are no such thing, or if their shapes
+    differ. Source: Kümmerer & Bethge, arXiv 2102.12239; equal to pysaliency's, with ties too.
     """
     if kind not in ("density", "map"):
-        raise InputError(f'a prediction is a "density" or a "map", not {kind!r}.')
+        raise InputError(f"kind is density or map, not {kind!r}.")
     values, single = np.asarray(values), np.ndim(x) == 0
     inputs = metric_inputs(SimpleNamespace(values=values, kind=kind))
     pixels = tuebingen.pixel_indices(np.atleast_1d(x), np.atleast_1d(y), values.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .alignments import as_path, check_size, distances, is_number, is_whole, loop
+from .alignments import as_path, as_size, distances, loop, whole_number
 
 # %% ../../nbs/15_scanpaths/06_recurrences.ipynb #720a31f9
 @loop
@@ -52,23 +52,23 @@ def recurrence(a: ArrayLike, b: ArrayLike, size: tuple[int, int], radius: float 
     radius: how near is the same place, as a share of the image's diagonal. shortest: dots that make a line, at least 1.
     Returns percentages: REC, DET, LAM from 0 to 100; CORM from −100 to 100, positive if a was there first. DET, LAM
     and CORM are NaN if nothing recurs, CORM if only one fixation is compared, all if a path has none.
-    Raises ValueError for a radius or a number of dots that makes no sense, and as `alignments.as_path` and
-    `alignments.check_size` do.
+    Raises ValueError for a radius or a number of dots that makes no sense, and as `alignments.as_path` does.
     Source: Anderson, Anderson, Kingstone & Bischof, Behavior Research Methods 47 (2015).
     """
     a, b = as_path(a), as_path(b)
-    n, reach = min(len(a), len(b)), _reach(size, radius, shortest)
+    n, size = min(len(a), len(b)), as_size(size)
+    _check(radius, shortest)
     if n == 0:
         return Recurrence(*[np.nan] * 4)
-    return _patterns(distances(a[:n], b[:n]) <= reach, n * n, shortest)
+    dots = distances(a[:n], b[:n]) <= radius * np.hypot(*size)
+    return _patterns(dots, n * n, shortest)
 
 
-def _reach(size: tuple[int, int], radius: float, shortest: int) -> float:
-    "The radius in pixels. Raises ValueError for a constant that makes no sense."
-    if not is_number(radius) or not radius > 0 or not is_whole(shortest):
-        raise InputError(f"a radius of recurrence is above 0 and a line has at least 1 dot, not {radius!r} and "
-                         f"{shortest!r}.")
-    return float(radius * np.hypot(*check_size(size)))
+def _check(radius: float, shortest: int) -> None:
+    if not isinstance(radius, (int, float, np.number)) or not 0 < radius <= 1:
+        raise InputError(f"a radius of recurrence is a share of the image's diagonal, above 0 and at most 1, not "
+                         f"{radius!r:.60}.")
+    whole_number(shortest, "the number of dots that make a line")
 
 # %% ../../nbs/15_scanpaths/06_recurrences.ipynb #7c25e04a
 def _patterns(dots: np.ndarray, cells: int, shortest: int) -> Recurrence:
@@ -89,8 +89,9 @@ def self_recurrence(path: ArrayLike, size: tuple[int, int], radius: float = 0.06
     Returns percentages, 0 to 100; all NaN for fewer than two fixations, all but REC if the path never comes back.
     Raises ValueError as `recurrence` does. Source: Anderson et al., Behavior Research Methods 45 (2013).
     """
-    path, reach = as_path(path), _reach(size, radius, shortest)
-    n = len(path)
+    path = as_path(path)
+    _check(radius, shortest)
+    n, size = len(path), as_size(size)
     if n < 2:
         return Recurrence(*[np.nan] * 4)
-    return _patterns(np.triu(distances(path, path) <= reach, 1), n * (n - 1) // 2, shortest)
+    return _patterns(np.triu(distances(path, path) <= radius * np.hypot(*size), 1), n * (n - 1) // 2, shortest)
