@@ -248,7 +248,7 @@ class DeepGazeMSDB(_ThreeFiles):
         results = []
         for sample in samples:
             fed = preprocess_sample(self, sample)
-            px_per_dva = self.degrees(sample) * max(fed.shape[:2]) / max(sample.size)
+            px_per_dva = self.degrees(sample) * (max(fed.shape[:2]) / max(sample.size))
             values, = run_halving(partial(map, partial(self.density, px_per_dva=px_per_dva)), [fed])
             results.append(self.postprocess(values, sample.size))
         return results
