@@ -571,8 +571,8 @@ def test_odd_paths(tmp_path):
 
 def test_two_viewings_are_two_paths(tmp_path):
     "The table says which showing a fixation is of, also where the numbers of fixations would not tell."
-    twice = looks([1, 50, 2, 50, 50, 3, 4], [1] * 7, observer=list("aaaaaaa"), order=[0, 1, 2, 0, 1, 3, 4],
-                  trial=[1, 1, 1, 2, 2, 2, 2])
+    twice = looks([1, 50, 2, 50, 50, 50, 3, 4], [1] * 8, observer=list("aaaaaaaa"), order=[0, 1, 2, 0, 1, 2, 3, 4],
+                  trial=[1, 1, 1, 2, 2, 2, 2, 2])
     samples = small(1)
     samples[0]["fixations"] = twice
     Own.asked = []
@@ -580,7 +580,7 @@ def test_two_viewings_are_two_paths(tmp_path):
     rows = rows_of(tmp_path, "m")
     assert list(zip(rows.trial, rows.order, rows.x, strict=True)) == [(1, 2, 2), (2, 3, 3), (2, 4, 4)]
     assert [history for history in Own.asked if history] == [
-        [(1, 1), (50, 1)], [(50, 1), (50, 1)], [(50, 1), (50, 1), (3, 1)]]
+        [(1, 1), (50, 1)], [(50, 1)] * 3, [*[(50, 1)] * 3, (3, 1)]]
     assert next_scores(sp.Run(tmp_path / "out"), "d", "m").path.tolist() == [0, 1, 1]
 
 
