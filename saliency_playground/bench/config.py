@@ -463,7 +463,7 @@ def _entries(document: Document, kind: str, data: dict) -> list[ConfigEntry]:
     return entries
 
 # %% ../../nbs/40_bench/01_config.ipynb #4353d2b8
-_ENDINGS = ("", "_summary", "_fixations", "_scanpaths")               # of a cell's tables
+_ENDINGS = ("", "_summary", "_fixations", "_scanpaths", "_paths")               # of a cell's tables
 
 
 def _check_tables(document: Document, models: list[ConfigEntry], datasets: list[ConfigEntry]) -> None:

@@ -212,6 +212,7 @@ class ScanpathResult:
     n_scored: int                                # images whose fixations were scored, or paths drawn, just now
     errors: dict[str, str]                       # by image id
     notes: list[str]                             # what is to be said of the scores
+    paths: str = ""                              # the file that holds the paths that were drawn; empty: there is none
 
 
 @dataclass(frozen=True)
@@ -344,7 +345,7 @@ def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -
               for name in table_names(cell_result.cell)]
     scored += [each.table for each in result.next_fixations]
     scored += [NEXT_FIXATION_TABLE] if result.next_fixations else []
-    scored += [each.table for each in result.generated if each.table]
+    scored += [name for each in result.generated for name in (each.table, each.paths) if name]
     scored += [GENERATED_TABLE] if result.generated else []
     datasets = {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()}
     write_record(result.output_dir, {
