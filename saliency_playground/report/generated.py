@@ -6,9 +6,9 @@
 __all__ = ['PEOPLE', 'generated_tables', 'human_saccades', 'model_saccades', 'all_saccades', 'amplitudes', 'directions',
            'amplitude_chart', 'direction_chart']
 
-# %% ../../nbs/50_report/10_generated.ipynb #92030835
+# %% ../../nbs/50_report/10_generated.ipynb #d212a551
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ from saliency_playground.report.reading import (
     role_of,
 )
 
-# %% ../../nbs/50_report/10_generated.ipynb #db6902d2
+# %% ../../nbs/50_report/10_generated.ipynb #c011ad24
 class _Kind(NamedTuple):
     "One of the tables: which columns of the summary it shows."
     title: str
@@ -88,7 +88,7 @@ def _in_order(run: RunFiles, dataset: str, rows: _Rows) -> list[str]:
     return sorted(models, key=lambda model: (role_of(run, dataset, model) is not None,
                                              -np.nan_to_num(share[model], nan=-np.inf)))
 
-# %% ../../nbs/50_report/10_generated.ipynb #3a1b8b52
+# %% ../../nbs/50_report/10_generated.ipynb #028de497
 _ARROWS = {"higher": " ↑", "lower": " ↓", "as people": ""}
 
 
@@ -122,19 +122,19 @@ def _frame_lines(name: str, column: str, rows: _Rows, measures: Sequence[str]) -
         of.setdefault(texts, []).append(model)
     return [[name if len(of) == 1 else f"{name}, for {', '.join(models)}", *texts] for texts, models in of.items()]
 
-# %% ../../nbs/50_report/10_generated.ipynb #bb7d9e7e
+# %% ../../nbs/50_report/10_generated.ipynb #2dd22d9f
 _DRAWN = r",(?:n=(\d+),length=(\w+),seed=(\d+),start=(\w+)|paths=as given)(?=\]$)"
 _STARTS = {"forced": "from where people were made to begin", "drawn": "the first fixation drawn, too",
            "middle": "from the middle of the image"}
 _SAYS = {
     "mean": "every path of a model against every person's path on its image; mean over images, ± half the 95 % "
-            "bootstrap interval over images; in brackets the share of the way from chance (0 %) to people among "
-            "themselves (100 %). One usual path, drawn again and again, may get above 100 %",
+            "bootstrap interval over images; last the share of the way from chance (0 %) to people among themselves "
+            "(100 %). One usual path, drawn again and again, may get above 100 %",
     "best": "every path of a model against the most like of so many people, in expectation; with more people it is "
             "better, so only numbers of one count can be compared",
     "energy": "the energy score of the measure made a distance, lower is better: near people, and as different from "
-              "each other as people are; one path drawn again and again cannot win it. In brackets its share of the "
-              "way from chance (0 %) to people (100 %). – for a model that has one path an image"}
+              "each other as people are; one path drawn again and again cannot win it. Last its share of the way "
+              "from chance (0 %) to people (100 %). – for a model that has one path an image"}
 
 
 def _notes(run: RunFiles, dataset: str, rows: _Rows, kind: _Kind, texts: Sequence[str]) -> list[str]:
@@ -142,19 +142,37 @@ def _notes(run: RunFiles, dataset: str, rows: _Rows, kind: _Kind, texts: Sequenc
     notes = [_SAYS[kind.value], *([NO_SHARE_MEANS] if any(NO_SHARE in text for text in texts) else [])]
     if kind.value != "mean":
         return notes
-    drawn: dict[str, list[str]] = {}
-    missing: dict[str, list[str]] = {}
-    for (model, name), row in rows.items():
-        drawn.setdefault(_drawn_in_words(row["definition"]), []).append(model)
-        if row["n_undefined"]:
-            images = part_of(row["n_undefined"], row["n"] + row["n_undefined"], "image")
-            missing.setdefault(f"{model} has no score on {images}", []).append(name)
-    notes += [f"{how}: {', '.join(dict.fromkeys(models))}" for how, models in drawn.items()]
-    notes += [f"{what}: in {', '.join(names)}" for what, names in missing.items()]
+    drawn = _together((_drawn_in_words(row["definition"]), model) for (model, _), row in rows.items())
+    notes += [f"{how}: {models}" for how, models in drawn.items()]
+    notes += [f"no score on {images}, {models}: {names}" for (images, models), names in _missing(rows).items()]
     notes += [f"{each['model']}: {note}" for each in run.about.get("generated", []) if each["dataset"] == dataset
               for note in each.get("notes", [])]
-    definitions = {name: re.sub(_DRAWN, "", row["definition"]) for (_, name), row in rows.items()}
-    return [*notes, *(f"{name}: {text}" for name, text in definitions.items())]
+    definitions = {name: re.sub(_DRAWN, "", row["definition"]) for (_, name), row in rows.items()
+                   if np.isfinite(row["mean"])}
+    said = _together((_DEFINITION.sub(r"\1]", text), name) for name, text in definitions.items())
+    ways = dict.fromkeys(found[2].replace(",", ", ") for text in definitions.values()
+                         if (found := _DEFINITION.fullmatch(text)))
+    return [*notes, *(f"{what}: {names}" for what, names in said.items()), *ways]
+
+
+# what measures, and which pairs are averaged how
+_DEFINITION = re.compile(r"(.*?)(?:,column=[^,]+)?,better=(?:higher|lower|as people),(pairs=.*)\]")
+
+
+def _together(pairs: Iterable[tuple[Any, str]]) -> dict[Any, str]:
+    "What is said of several, once: what -> of whom, commas between."
+    found: dict[Any, dict[str, None]] = {}
+    for what, whom in pairs:
+        found.setdefault(what, {})[whom] = None
+    return {what: ", ".join(whom) for what, whom in found.items()}
+
+
+def _missing(rows: _Rows) -> dict[tuple[str, str], str]:
+    "Images without a score: (how many, of which models) -> in which measures."
+    without = {(model, name): part_of(row["n_undefined"], row["n"] + row["n_undefined"], "image")
+               for (model, name), row in rows.items() if row["n_undefined"]}
+    models = _together(((images, name), model) for (model, name), images in without.items())
+    return _together(((images, who), name) for (images, name), who in models.items())
 
 
 def _drawn_in_words(definition: str) -> str:
@@ -165,7 +183,7 @@ def _drawn_in_words(definition: str) -> str:
     long = "as long as people's" if found[2] == "human" else f"{found[2]} fixations long"
     return f"{found[1]} paths an image, {long}, {_STARTS.get(found[4], found[4])}, seed {found[3]}"
 
-# %% ../../nbs/50_report/10_generated.ipynb #9f10a1b3
+# %% ../../nbs/50_report/10_generated.ipynb #d63e7bdd
 PEOPLE = ""                        # stands for people where others are models
 
 
@@ -199,7 +217,7 @@ def _jumps(points: pd.DataFrame, same: Sequence[Any], skip_first: bool = False) 
     steps = points[["x", "y"]].diff().set_axis(["dx", "dy"], axis=1)
     return pd.concat([points[["image_id"]], steps], axis=1)[follows]
 
-# %% ../../nbs/50_report/10_generated.ipynb #285c68cf
+# %% ../../nbs/50_report/10_generated.ipynb #9b4898ec
 def model_saccades(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
     """The saccades of a model's drawn paths, as `human_saccades` gives those of people.
 
@@ -250,7 +268,7 @@ def directions(saccades: pd.DataFrame) -> np.ndarray:
     moved = saccades[(saccades.dx != 0) | (saccades.dy != 0)]
     return np.arctan2(-moved.dy, moved.dx).to_numpy() % (2 * np.pi)
 
-# %% ../../nbs/50_report/10_generated.ipynb #a260083e
+# %% ../../nbs/50_report/10_generated.ipynb #20f06e35
 _PEOPLE_COLOR = "#c9ced6"          # as `charts.darken` knows it
 
 
@@ -290,18 +308,19 @@ def direction_chart(run: RunFiles, dataset: str, sectors: int = 16) -> Figure | 
     looks = line_looks(run, dataset, [who for who in shares if who != PEOPLE])
     across, most = min(3, len(shares)), max(share.max() for share in shares.values())
     with charts.chart_style():
-        width, height, top = 1.5 * across, 1.62 * -(-len(shares) // across), 0.3
-        figure = Figure(figsize=(max(width, 2.2), height + top))
-        figure.text(0.02, 1 - 0.06 / (height + top), "Where to", size=10, weight="bold", va="top")
+        height, levels = 1.5 * -(-len(shares) // across) + 0.2, [n for n in (5, 10, 20, 40) if n <= 100 * most]
+        figure = Figure(figsize=(max(1.5 * across, 2.2), height))
+        rings = f", rings at {', '.join(map(str, levels))} %" if levels else ""
+        figure.text(0.03, 1 - 0.06 / height, f"Where to{rings}", size=10, weight="bold", va="top")
         for k, (who, share) in enumerate(shares.items()):
             row, column = divmod(k, across)
-            bottom = height - 1.62 * (row + 1) + 0.12
-            axis = figure.add_axes(((1.5 * column + 0.2) / figure.get_figwidth(), bottom / (height + top),
-                                    1.1 / figure.get_figwidth(), 1.1 / (height + top)), projection="polar")
+            left, bottom = 1.5 * column + 0.2, height - 1.5 * (row + 1) - 0.12
+            axis = figure.add_axes((left / figure.get_figwidth(), bottom / height, 1.1 / figure.get_figwidth(),
+                                    1.1 / height), projection="polar")
             axis.bar(np.arange(sectors) * turn, np.sqrt(share), 0.9 * turn,
                      color="#7d858f" if who == PEOPLE else looks[who]["color"])
             axis.set_xticks(np.arange(8) * np.pi / 4, [])
-            axis.set_yticks(np.sqrt([level for level in (0.05, 0.1, 0.2, 0.4) if level <= most] or [most]), [])
+            axis.set_yticks(np.sqrt(np.array(levels) / 100), [])
             axis.set_ylim(0, np.sqrt(most) * 1.05)
             axis.set_title(charts.short_name(who, 20) or "people", loc="center", size=9, weight="normal", pad=3)
             axis.grid(lw=0.6)

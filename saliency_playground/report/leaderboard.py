@@ -424,8 +424,9 @@ def _with_columns(run: RunFiles, board: Board, extra: ExtraTable) -> ExtraTable:
         return extra
     places = [own.index(name) for name in wanted if name in own]
     header, *lines = [[line[0], *(line[1 + i] for i in places)] for line in (extra.header, *extra.rows)]
-    others = tuple(f"{name}{sign}" for name in own if name not in wanted for sign in (": ", "["))
-    notes = [note for note in extra.notes if not note.startswith(others)]
+    others = set(own) - set(wanted)
+    notes = [note for note in extra.notes if not (note.partition("[")[0] in others
+                                                  or set(note.rpartition(": ")[2].split(", ")) <= others)]
     return extra._replace(header=header, rows=lines, notes=notes,
                           measures=tuple(own[i] for i in places) if extra.measures else ())
 

@@ -297,7 +297,7 @@ def next_scores(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
     begins = (table.image_id != before.image_id) | (table.observer != before.observer) | ~(table.order > before.order)
     return table.assign(path=begins.cumsum() - 1, fixation=table.order + 1)
 
-# %% ../../nbs/50_report/01_reading.ipynb #008e800f
+# %% ../../nbs/50_report/01_reading.ipynb #479effaa
 _OF_GENERATED = ("dataset", "model", "metric", "mean", "ci_low", "ci_high", "chance", "human", "share", "gap_low",
                  "gap_high", "best", "best_chance", "best_human", "best_of", "energy", "energy_chance", "energy_human",
                  "energy_share", "energy_gap_low", "energy_gap_high", "n", "n_undefined", "definition")

@@ -71,8 +71,9 @@ def next_tables(run: RunFiles) -> list[ExtraTable]:
         cells = {(row.model, row.metric): _with_half(row.mean, row.ci_low, row.ci_high) for row in summary.itertuples()}
         rows = [[model, *(cells.get((model, name), "–") for name in NEXT_SCORES)] for model in order]
         ceilings = sum(role_of(run, dataset, model) is not None for model in order)
+        last = [f"{NO_CEILINGS[:1].lower()}{NO_CEILINGS[1:]}: {', '.join(order[-ceilings:])}"] if ceilings else []
         tables.append(ExtraTable(dataset, "Where the eye goes next", ["model", *(f"{name} ↑" for name in NEXT_SCORES)],
-                                 rows, _next_notes(summary), ceilings, NO_CEILINGS, tuple(NEXT_SCORES)))
+                                 rows, [*last, *_next_notes(summary)], ceilings, NO_CEILINGS, tuple(NEXT_SCORES)))
     return [table for table in tables if table.rows]
 
 
