@@ -210,8 +210,8 @@ def test_nothing_is_lost_when_runs_are_joined(home, monkeypatch):
 
 def test_a_run_of_baselines_shows_the_paths_of_the_best(home, monkeypatch):
     monkeypatch.chdir(home)
-    benchmark({"datasets": [{"name": "folder", "as": "toy", "root": "toy"}], "metrics": ["NSS"], "models": ["local_bias"],
-               "scanpaths": {"next": True}, "output_dir": "habits"})
+    benchmark({"datasets": [{"name": "folder", "as": "toy", "root": "toy"}], "metrics": ["NSS"],
+               "models": ["local_bias"], "scanpaths": {"next": True}, "output_dir": "habits"})
     page = Run("habits").page()
     assert "Of local_bias, the best baseline, since no model of the run says where the eye goes next" in page
     assert page.count('alt="Scanpath on ') == 3 and "but no ceiling either" in page

@@ -60,10 +60,14 @@ class PathSource:
             self.dataset, self.models = dataset_of(self.run, self.name), models_of(self.run, self.name)
         else:
             self.dataset, self.models = as_dataset(given), []
+            if dataset is not None:
+                raise InputError(f"`dataset` ({dataset!r}) names one of a run, and this is a dataset itself.")
             if model is not None:
                 made = create("model", model) if isinstance(model, str) else as_model(model)
                 self.models = [made.name or type(made).__name__]
                 self._made = {self.models[0]: made}
+        if not self.dataset.ids:
+            raise InputError("the dataset has no image, so there is no scanpath to show.")
 
     def model(self, name: str) -> ScanpathModel:
         "A model, ready to be asked; made once. Raises what making or fitting it raises."
@@ -94,11 +98,11 @@ class PathSource:
             table = None if self.run is None else self.run.read(f"{self.name}__{model}_fixations.csv")
         except FileNotFoundError:                # next fixations were not asked for
             return found
-        if table is None or one.path.order is None:
+        if table is None:
             return found
         mine = table[(table.image_id == image_id) & (table.observer == str(one.observer))]
         rows = mine[["order", "x", "y", *SCORES]].to_numpy(float)
-        for i, place in enumerate(zip(one.path.order, one.path.x, one.path.y, strict=True)):
+        for i, place in enumerate(zip(one.order, one.path.x, one.path.y, strict=True)):
             same = (rows[:, :3] == place).all(axis=1)
             if same.any():
                 found[i] = rows[same][0, 3:]
