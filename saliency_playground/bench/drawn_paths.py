@@ -229,8 +229,8 @@ def has_share(row: Mapping[str, Any], prefix: str = "") -> bool:
     prefix: "" for that of the mean over pairs, "energy_" for that of the energy score, of which less is better.
     """
     better = "lower" if prefix else better_of(row["definition"])
-    return row[f"{prefix}share"] == row[f"{prefix}share"] and is_apart(row[f"{prefix}gap_low"],
-                                                                       row[f"{prefix}gap_high"], better)
+    apart = is_apart(row[f"{prefix}gap_low"], row[f"{prefix}gap_high"], better)
+    return apart and bool(np.isfinite(row[f"{prefix}share"]))
 
 
 def _row_in_words(row: Mapping[str, Any]) -> list[str]:
