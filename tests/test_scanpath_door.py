@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from saliency_playground.bench.config import load_config
-from saliency_playground.bench.generated_paths import score_generated
+from saliency_playground.bench.generated_paths import people_of, score_generated
 from saliency_playground.bench.next_fixation import scored_paths
 from saliency_playground.bench.run import run
 from saliency_playground.core import Fixations, as_dataset
 from saliency_playground.errors import ConfigError, refusal
-from saliency_playground.models.scanpath_base import history_of
+from saliency_playground.models.scanpath_base import ScanpathModel, history_of
 from saliency_playground.registry import create
 from saliency_playground.toy import make_toy
 
@@ -134,6 +134,8 @@ READ = {
     "an order": text(COUNTED, WITH_ORDER), "rows in disorder, and an order": text(SHUFFLED, WITH_ORDER),
     "an order from 1": text([[*row[:2], row[2] + 1, *row[3:]] for row in COUNTED], WITH_ORDER),
     "rows by step, and an order": text(sorted(COUNTED, key=lambda row: row[2]), WITH_ORDER),
+    "rows by step, and a counter": text(sorted(COUNTED, key=lambda row: row[2]),
+                                        ["image_id", "sample", "step", "x", "y", "duration"]),
     "a counter that agrees": text(COUNTED, ["image_id", "sample", "CURRENT_FIX_INDEX", "x", "y", "duration"]),
 }
 
@@ -202,6 +204,8 @@ REFUSED = {
     "two paths of one label": (text([[row[0], int(row[1]) // 2, *row[2:]] for row in COUNTED], WITH_ORDER),
                                "both are fixation 0"),
     "two files in one": (text() + text(head=None), "line 130: rows of the path that began in line 2"),
+    "two files in one, rows numbered": (text([[row[0], row[1], i, *row[2:]] for i, row in enumerate(ROWS + ROWS)],
+                                             ["image_id", "sample", "id", "x", "y", "duration"]), "line 130: rows"),
     "two models": (text([[who, *row] for who in "AB" for row in ROWS], ["model", *HEAD]), "the column model"),
     "samples of each person": (text([[who, *row] for row in ROWS for who in "uv"], ["Subject", *HEAD]),
                                "the column Subject"),
@@ -389,6 +393,44 @@ def test_a_run_says_what_is_odd_and_fails_where_nothing_was_scored(tmp_path):
     assert timed.exit_code == 1 and any("scanmatch_time: no durations" in line for line in timed.warnings())
     nobody = finished(tmp_path / "nobody", ["uniform"], {"generated": {}})
     assert nobody.exit_code == 1 and any("none of them draws" in line for line in nobody.warnings())
+
+
+class Shares(ScanpathModel):
+    "A model of somebody's own, whose paths are shares of width and height, and seconds."
+    kind, name = "map", "shares"
+
+    def predict_next(self, state, history):
+        return np.arange(state.shape[0] * state.shape[1], dtype=float).reshape(state.shape[:2])
+
+    def sample(self, image, n=10, length=10, seed=0, start=None):
+        rng = np.random.default_rng(seed)
+        return [Fixations(*rng.random((2, length)), order=np.arange(length), duration=rng.uniform(0.1, 0.4, length))
+                for _ in range(n)]
+
+
+def test_a_model_of_ones_own_that_draws_shares(tmp_path):
+    said = finished(tmp_path, [Shares()], {"generated": {"n": 3, "metrics": ["dtw"]}}).warnings()
+    assert any("within the first pixel" in line for line in said) and any("seconds?" in line for line in said), said
+
+
+def test_paths_that_hold_the_fixation_people_were_made_to_begin_with(tmp_path):
+    "People's first fixation is dropped, a file's is not: the run says so."
+    toy = make_toy(tmp_path / "toy", n_images=2)
+    people = create("dataset", "folder", root=str(toy), first_fixation="drop")
+    rng = np.random.default_rng(0)
+    rows = []
+    for i, name in enumerate(people.ids):
+        start = people_of(people)[name].start
+        for k in range(2):
+            others = rng.uniform(20, np.subtract(people.size_of(i)[::-1], 20), (4, 2))
+            rows += [[name, k, x, y] for x, y in [start, *others]]
+    (tmp_path / "drawn.csv").write_text(text(rows, HEAD[:4]))
+    config = {"datasets": [{"name": "folder", "root": str(toy), "first_fixation": "drop"}], "metrics": ["NSS"],
+              "models": [{"name": "scanpath_files", "path": str(tmp_path / "drawn.csv")}],
+              "scanpaths": {"generated": {"metrics": ["dtw"]}}, "output_dir": str(tmp_path / "out"),
+              "prediction_cache_dir": str(tmp_path / "kept")}
+    said = run(load_config(config), quiet=True).warnings()
+    assert any("begin where people were made to begin" in line for line in said), said
 
 
 def test_a_model_that_writes_into_its_history(tmp_path, monkeypatch):

@@ -66,8 +66,10 @@ def durations(path: np.ndarray, what: str) -> np.ndarray:
     """The durations of a path, (n,) milliseconds; NaN where one is not known.
 
     path: (n, 2) or (n, 3). what: who asks, for the message.
-    Raises ValueError if the path has no durations.
+    Raises ValueError if the path has fixations and no durations.
     """
+    if not len(path):
+        return np.empty(0)
     if path.shape[1] == 2:
         raise InputError(f"{what} needs durations: give paths of three columns, x, y and milliseconds.")
     return path[:, 2]

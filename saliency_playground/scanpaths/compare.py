@@ -239,8 +239,8 @@ def best_of(values: ArrayLike, higher_is_better: bool, count: int) -> float:
         ranked = np.sort(row[~np.isnan(row)])
         ranked = ranked[::-1] if higher_is_better else ranked
         if (m := len(ranked)) >= count:
-            ways = [math.comb(m - 1 - i, count - 1) for i in range(m)]                  # draws of which it is the best
-            best.append(float(ranked @ ways / math.comb(m, count)))
+            share = [math.comb(m - 1 - i, count - 1) / math.comb(m, count) for i in range(m - count + 1)]
+            best.append(math.fsum(ranked[:len(share)] * share))                 # of the draws, those whose best it is
     return pair_mean(best)
 
 # %% ../../nbs/15_scanpaths/07_compare.ipynb #aa375530

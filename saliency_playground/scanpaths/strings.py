@@ -7,6 +7,7 @@ __all__ = ['FACTORS', 'grid_cells', 'scanmatch', 'string_edit', 'Clusters', 'mea
            'sequence_score', 'fixation_edit_distance', 'quantile_edges', 'subsmatch']
 
 # %% ../../nbs/15_scanpaths/04_strings.ipynb #c0689ef9
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -142,17 +143,19 @@ FACTORS = (0.2, 0.5, 0.8, 1.0, 1.2, 1.5, 1.8)
 def fixation_clusters(paths: Sequence[ArrayLike]) -> Clusters:
     """The clusters of the fixations of several people on one image, with the best of seven bandwidths.
 
-    paths: one (n, 2) or (n, 3) array a person, pixels. Raises ValueError if they have fewer than 4 places in all.
+    paths: one (n, 2) or (n, 3) array a person, pixels. Raises ValueError if they have fewer than 7 fixations or 4
+    places in all, or if each shares its place with others.
     Source: Yang et al., CVPR 2020, as the scripts of its followers do it.
     """
     paths = [as_path(path)[:, :2] for path in paths]
     points = np.concatenate([*paths, np.empty((0, 2))])
-    if len(np.unique(points, axis=0)) < 4:
-        raise InputError(f"{len(points)} fixations are too few to be clustered: at least four places are needed.")
+    if len(points) < 7 or len(np.unique(points, axis=0)) < 4:
+        raise InputError(f"{len(points)} fixations are too few to be clustered: at least seven are needed, at four "
+                         "places.")
     nearest = np.sort(distances(points, points), axis=1)
     width = float(nearest[:, int(0.3 * len(points)) - 1].mean())
     if width == 0:
-        raise InputError("most of the fixations are in one place, so there is nothing to cluster.")
+        raise InputError("every fixation has others in the very same place, so there is no distance to cluster by.")
     tries = [Clusters(mean_shift(points, factor * width), factor * width) for factor in FACTORS]
     return max(tries, key=lambda clusters: _crossings(paths, clusters))
 
@@ -229,4 +232,4 @@ def subsmatch(a: ArrayLike, b: ArrayLike, edges: ArrayLike, window: int = 3) -> 
             return float("nan")
         words, times = np.unique(np.lib.stride_tricks.sliding_window_view(letters, window), axis=0, return_counts=True)
         counts.append(dict(zip(map(tuple, words.tolist()), times / times.sum(), strict=True)))
-    return float(sum(abs(counts[0].get(word, 0) - counts[1].get(word, 0)) for word in counts[0] | counts[1]) / 2)
+    return math.fsum(abs(counts[0].get(word, 0) - counts[1].get(word, 0)) for word in counts[0] | counts[1]) / 2
