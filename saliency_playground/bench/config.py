@@ -467,7 +467,7 @@ def _entries(document: Document, kind: str, data: dict) -> list[ConfigEntry]:
     return entries
 
 # %% ../../nbs/40_bench/01_config.ipynb #4353d2b8
-_ENDINGS = ("", "_summary", "_fixations", "_scanpaths", "_scanpath_images")               # of a cell's tables
+_ENDINGS = ("", "_summary", "_fixations", "_scanpaths", "_scanpath_images", "_paths")     # of a cell's tables
 
 
 def _check_tables(document: Document, models: list[ConfigEntry], datasets: list[ConfigEntry]) -> None:

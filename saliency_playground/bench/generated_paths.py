@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'People', 'path_array', 'people_of', 'other_images', 'PathScore', 'PathScorer', 'GeneratedScores',
-           'score_generated', 'fixations_on', 'summary_row']
+           'score_generated', 'fixations_on', 'summary_row', 'is_apart']
 
 # %% ../../nbs/40_bench/08_generated_paths.ipynb #b441e09b
 import functools
@@ -399,22 +399,35 @@ def _sample_rows(image_id: str, paths: list[np.ndarray], people: People, measure
 def summary_row(scores: Sequence[PathScore], seed: int = 0) -> dict[str, float | int]:
     """What the images of one column come to: means over images, intervals of 95 %, shares, counts.
 
-    seed: of the bootstrap over images. share: 0 as chance, 1 as people, see `normalised_share`. n: images with a score;
-    n_undefined: those without. pairs_undefined: of a generated path and a person. NaN where nothing is defined.
+    seed: of the bootstrap over images. share: 0 as chance, 1 as people, see `normalised_share`. gap: people minus
+    chance, its interval only, see `is_apart`. n: images with a score; n_undefined: those without. pairs_undefined: of a
+    generated path and a person. NaN where nothing is defined.
     """
     values = {name: np.array([getattr(score, name) for score in scores], float) for name in PathScore._fields}
     whole = stats.summarize(values["mean"], seed)
     shares = {f"{prefix}share": _share([values[name] for name in names], seed) for prefix, names in {
         "": ("mean", "chance", "human"), "energy_": ("energy", "energy_chance", "energy_human")}.items()}
     means = {name: compare.pair_mean(values[name]) for name in PathScore._fields[1:9]}
+    gaps = {prefix: stats.summarize(values[f"{prefix}human"] - values[f"{prefix}chance"], seed)
+            for prefix in ("", "energy_")}
     return {"mean": whole["mean"], "ci_low": whole["ci_low"], "ci_high": whole["ci_high"],
             "chance": means["chance"], "human": means["human"],
             **dict(zip(("share", "share_low", "share_high"), shares["share"], strict=True)),
             **{name: means[name] for name in ("best", "best_chance", "best_human")},
             **{name: means[name] for name in ("energy", "energy_chance", "energy_human")},
             **dict(zip(("energy_share", "energy_share_low", "energy_share_high"), shares["energy_share"], strict=True)),
+            **{f"{prefix}gap_{end}": gap[f"ci_{end}"] for prefix, gap in gaps.items() for end in ("low", "high")},
             "n": whole["n"], "n_undefined": whole["n_undefined"],
             "pairs_undefined": int(values["n_undefined"].sum())}
+
+
+def is_apart(low: float, high: float, better: str) -> bool:
+    """Whether people are surely better than chance, so that a share between the two means something.
+
+    low, high: the interval of people minus chance; NaN: not known. better: "higher", "lower" or "as people", for a
+    column of which nobody knows what is best.
+    """
+    return {"higher": low > 0, "lower": high < 0, "as people": low > 0 or high < 0}[better]
 
 
 def _share(columns: list[np.ndarray], seed: int) -> tuple[float, float, float]:

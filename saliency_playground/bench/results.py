@@ -212,7 +212,7 @@ class ScanpathResult:
     n_scored: int                                # images whose fixations were scored, or paths drawn, just now
     errors: dict[str, str]                       # by image id
     notes: list[str]                             # what is to be said of the scores
-    by_image: str = ""                           # the file of what the paths on each image scored; empty: none
+    more: tuple[str, ...] = ()                   # further files: the paths that were drawn, and scores by image
 
 
 @dataclass(frozen=True)
@@ -356,7 +356,7 @@ def write_records(result: RunResult, config: Config, begun: Mapping[str, Any]) -
               for name in table_names(cell_result.cell)]
     scored += [each.table for each in result.next_fixations]
     scored += [NEXT_FIXATION_TABLE] if result.next_fixations else []
-    scored += [name for each in result.generated for name in (each.table, each.by_image) if name]
+    scored += [name for each in result.generated for name in (each.table, *each.more) if name]
     scored += [GENERATED_TABLE] if result.generated else []
     datasets = {name: config.as_written(_dataset_record(cells)) for name, cells in result.datasets.items()}
     write_record(result.output_dir, {

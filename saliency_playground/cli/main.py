@@ -433,14 +433,13 @@ def report(output_dirs: tuple[Path, ...], metrics: tuple[str, ...], models: tupl
       saliency-playground report --sensitivity
       saliency-playground report --wide | less -S
     """
-    from saliency_playground.report.leaderboard import as_text, extra_columns, select_boards
+    from saliency_playground.report.leaderboard import as_text, metric_names, select_boards
     from saliency_playground.report.run import Run
     with busy("computing intervals and tests"):
         run = Run(*(output_dirs or ["outputs"]), trust=trust)
         known = [cell["model"] for cell in run.about["cells"]]
-        boards = select_boards(run, names_given(metrics, list(run.columns)), names_given(models, known), sort)
-        extras = [extra_columns(run, extra, boards)
-                  for extra in run.extra_tables(published_file or published, sensitivity)]
+        boards = select_boards(run, names_given(metrics, metric_names(run)), names_given(models, known), sort)
+        extras = run.extra_tables(published_file or published, sensitivity)
         leaderboard = as_text(run, extras, boards, wide)
     (echo_whole if wide else click.echo)(f"{leaderboard}\n\n{run.where()}")
     _write_report(run, extras, boards, {name: path for name, path in files.items() if path}, latex_width)

@@ -17,6 +17,8 @@ from .. import files, metrics
 from ..core import LEAVE_ONE_OUT_ROLES
 from ..errors import InputError, OccupiedError
 from saliency_playground.bench.record import (
+    GENERATED_TABLE,
+    NEXT_FIXATION_TABLE,
     mark_unfinished,
     only_run,
     read_record,
@@ -62,14 +64,15 @@ def differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     lines = [_in_both(name, ours["metrics"].get(name), theirs["metrics"].get(name), (a, b))
              for name in ours["metrics"] | theirs["metrics"]]
     needs = {need for metric in metrics.columns(ours["metrics"]).values() for need in metric.needs}
-    keys = ["metric_maps", *(["baseline"] if needs & {"baseline", "baseline_map"} else []), "seed"]
+    on_baseline = needs & {"baseline", "baseline_map"} or all(_scanpaths(run).get("next") for run in (a, b))
+    keys = ["metric_maps", *(["baseline"] if on_baseline else []), "seed"]
     lines += [_in_both(key, ours.get(key), theirs.get(key), (a, b)) for key in keys]
     codes = [run.record.get("scoring_code") for run in (a, b)]
     if codes[0] != codes[1]:
         versions = [run.record.get("versions", {}).get("saliency_playground") for run in (a, b)]
         lines.append(f"the code that scores is another: version {versions[0]} in {a.folder}, {versions[1]} in "
                      f"{b.folder}")
-    lines = [*filter(None, lines), *_definition_differences(a, b)]
+    lines = [*filter(None, lines), *_definition_differences(a, b), *_path_differences(a, b)]
     return lines or [*_dataset_differences(a, b), *_model_differences(a, b)]
 
 
@@ -105,6 +108,30 @@ def _definition_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
             if (line := _in_both(f"on {cell[0]}, {cell[1]}", found[0][cell], found[1][cell], (a, b)))]
 
 
+def _scanpaths(run: FinishedRun) -> dict[str, Any]:
+    "What a run was asked to do about scanpaths, as its config says."
+    return run.record["config"].get("scanpaths") or {}
+
+
+def _path_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
+    """How scanpaths were scored, where both runs scored them and not alike.
+
+    Chance and people are the same for every model, so where they are not, code or data differ.
+    """
+    ours, theirs = _scanpaths(a), _scanpaths(b)
+    keys = ["average", "first_fixation"] if ours.get("next") and theirs.get("next") else []
+    keys += ["generated"] if ours.get("generated") and theirs.get("generated") else []
+    if lines := [*filter(None, (_in_both(f"scanpaths.{key}", ours.get(key), theirs.get(key), (a, b))
+                                for key in keys))]:
+        return lines
+    frames = [{(row["dataset"], row["metric"], name): f"{float(row[name] or 'nan'):.6g}"
+               for row in (run.rows(GENERATED_TABLE) if GENERATED_TABLE in run.record["tables"] else [])
+               for name in ("chance", "human")} for run in (a, b)]
+    return [line for dataset, metric, name in sorted(frames[0].keys() & frames[1].keys())
+            if (line := _in_both(f"on {dataset}, {name} by {metric}", frames[0][dataset, metric, name],
+                                 frames[1][dataset, metric, name], (a, b)))]
+
+
 def _dataset_differences(a: FinishedRun, b: FinishedRun) -> list[str]:
     "The datasets that hold something else in the other run."
     ours, theirs = (run.record["datasets"] for run in (a, b))
@@ -135,8 +162,9 @@ def _made_with(cell: Mapping[str, Any]) -> dict[str, Any]:
 def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Put finished runs into one: its record, and its tables by name. Nothing is written.
 
-    folders: the output_dirs. Raises ValueError with every definition that differs, or that a cell has other scores in
-    two runs, and as `open_runs` does.
+    What only some of the runs have, tables of scanpaths for instance, the record's remarks say. folders: the
+    output_dirs. Raises ValueError with every definition that differs, or that a cell has other scores in two runs, and
+    as `open_runs` does.
     """
     runs = open_runs(folders)
     if faults := [line for run in runs[1:] for line in differences(runs[0], run)]:
@@ -148,7 +176,11 @@ def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, 
         "experiment": " + ".join(dict.fromkeys(str(run.record.get("experiment")) for run in runs)),
         "config": _joined_config(runs), "started_in": Path.cwd().as_posix(),
         "datasets": {name: facts for run in reversed(runs) for name, facts in run.record["datasets"].items()},
-        "cells": [_joined_cell(run, cell) for run, cell in cells],
+        "cells": [_joined_cell(cell) for cell in cells],
+        "plugins": {path: digest for run in reversed(runs) for path, digest in run.record.get("plugins", {}).items()},
+        **{key: [said for cell in cells for run in cell.having(part)[:1] for said in run.record.get(key, [])
+                 if f"{said['dataset']}__{said['model']}.csv" == cell.name()]
+           for key, part in {"next_fixations": "_fixations", "generated": "_scanpaths"}.items()},
         "seconds": round(sum(run.record.get("seconds", 0) for run in runs), 3), "remarks": remarks,
         "joined": [{"output_dir": run.folder.as_posix()} | {key: run.record.get(key) for key in (
             "experiment", "git_commit", "versions", "machine", "seconds")} for run in runs],
@@ -156,45 +188,82 @@ def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, 
     return record, tables
 
 # %% ../../nbs/50_report/00_join.ipynb #deba09d9
-def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[tuple[FinishedRun, dict[str, Any]]], list[str]]:
-    "The cells of several runs, each once and with the run it is taken from, and what is to be said of them."
-    taken: dict[tuple[str, str], tuple[FinishedRun, dict[str, Any]]] = {}
-    remarks = []
+# a cell's tables, by the ends of their names, and what is wrong where two runs have others; "": follows from the rest
+_PARTS = {"": "with other scores", "_summary": "", "_observers": "",
+          "_fixations": "with other scores of next fixations", "_paths": "with other generated paths",
+          "_scanpaths": "with other scores of generated paths"}
+
+
+class _JoinedCell(NamedTuple):
+    "A cell of joined runs: all the runs that hold it, and what their records say of it."
+    runs: list[FinishedRun]
+    records: list[dict[str, Any]]
+
+    def name(self, part: str = "") -> str:
+        "The file of one of its tables."
+        return f"{self.records[0]['dataset']}__{self.records[0]['model']}{part}.csv"
+
+    def having(self, part: str) -> list[FinishedRun]:
+        "The runs that have one of its tables."
+        return [run for run in self.runs if self.name(part) in run.record["tables"]]
+
+    def rows(self, part: str, table: str) -> list[dict[str, str]]:
+        "Its rows in a table of all cells, from the run that its own table is taken from."
+        return [row for run in self.having(part)[:1] for row in run.rows(table)
+                if (row["dataset"], row["model"]) == (self.records[0]["dataset"], self.records[0]["model"])]
+
+
+def _joined_cells(runs: Sequence[FinishedRun]) -> tuple[list[_JoinedCell], list[str]]:
+    "The cells of several runs, each once, and what is to be said of them."
+    cells: dict[tuple[str, str], _JoinedCell] = {}
     for run in runs:
-        for cell in run.record["cells"]:
-            name = f"{cell['dataset']}__{cell['model']}"
-            first, of_first = taken.setdefault((cell["dataset"], cell["model"]), (run, cell))
-            if first is run and of_first is cell:
-                continue
-            if first.read(f"{name}.csv") != run.read(f"{name}.csv"):
-                raise InputError(f"{first.folder} and {run.folder} both hold {cell['model']} on {cell['dataset']}, "
-                                 "with other scores. Run the older one again, or leave one of them out.")
-            remarks.append(f"{cell['model']} on {cell['dataset']} is in {first.folder.as_posix()} and "
-                           f"{run.folder.as_posix()}, with equal scores: taken once.")
-            if f"{name}_observers.csv" not in first.record["tables"]:
-                taken[cell["dataset"], cell["model"]] = run, cell
-    without = [cell["model"] for run, cell in taken.values()
-               if f"{cell['dataset']}__{cell['model']}_observers.csv" not in run.record["tables"]]
-    if 0 < len(without) < len(taken):
-        remarks.append(f"there are no scores by observer of {', '.join(dict.fromkeys(without))}, so no % of "
-                       "explainable: run them again with a gold standard among the models.")
-    return list(taken.values()), remarks
+        for record in run.record["cells"]:
+            cell = cells.setdefault((record["dataset"], record["model"]), _JoinedCell([], []))
+            cell.runs.append(run)
+            cell.records.append(record)
+    remarks = []
+    for (dataset, model), cell in cells.items():
+        first = cell.runs[0]
+        for part, differing in ((part, differing) for part, differing in _PARTS.items() if differing):
+            for other in cell.having(part)[1:]:
+                if cell.having(part)[0].read(cell.name(part)) != other.read(cell.name(part)):
+                    raise InputError(f"{cell.having(part)[0].folder} and {other.folder} both hold {model} on "
+                                     f"{dataset}, {differing}. Run the older one again, or leave one of them out.")
+        remarks += [f"{model} on {dataset} is in {first.folder.as_posix()} and {other.folder.as_posix()}, with equal "
+                    "scores: taken once." for other in cell.runs[1:]]
+    return list(cells.values()), [*remarks, *_gaps(list(cells.values()))]
+
+
+def _gaps(cells: Sequence[_JoinedCell]) -> list[str]:
+    "Which cells lack a table that others have, since their runs were not asked for it, a sentence a table."
+    asked = {"_observers": lambda run: False, "_fixations": lambda run: bool(_scanpaths(run).get("next")),
+             "_scanpaths": lambda run: bool(_scanpaths(run).get("generated"))}
+    says = {"_observers": ("there are no scores by observer of {}, so no % of explainable: run them again with a gold "
+                           "standard among the models."),
+            "_fixations": ("next fixations were not scored of {}: run them again with `scanpaths: {{next: true}}` to "
+                           "have them in that table."),
+            "_scanpaths": ("no paths were asked of {}: run those that draw paths again with the `scanpaths: "
+                           "{{generated: …}}` of the others to have them in that table.")}
+    remarks = []
+    for part, sentence in says.items():
+        without = [cell.records[0]["model"] for cell in cells
+                   if not cell.having(part) and not any(asked[part](run) for run in cell.runs)]
+        if without and any(cell.having(part) for cell in cells):
+            remarks.append(sentence.format(", ".join(dict.fromkeys(without))))
+    return remarks
 
 # %% ../../nbs/50_report/00_join.ipynb #7210bbce
-def _joined_tables(cells: Sequence[tuple[FinishedRun, Mapping[str, Any]]]) -> dict[str, bytes]:
-    "The tables of joined runs by their names. cells: each with the run it is taken from."
-    tables: dict[str, bytes] = {}
-    summary: list[dict[str, str]] = []
-    failed: list[dict[str, str]] = []
-    for run, cell in cells:
-        name = f"{cell['dataset']}__{cell['model']}"
-        tables |= {f"{name}{part}.csv": run.read(f"{name}{part}.csv") for part in ("", "_observers", "_summary")
-                   if f"{name}{part}.csv" in run.record["tables"]}
-        summary += run.rows(f"{name}_summary.csv")
-        failed += [row for row in run.rows("errors.csv")
-                   if (row["dataset"], row["model"]) == (cell["dataset"], cell["model"])]
-    tables["ALL_SUMMARY.csv"] = _csv_bytes(list(summary[0]), summary)
-    tables["errors.csv"] = _csv_bytes(["dataset", "model", "image_id", "error"], failed)
+def _joined_tables(cells: Sequence[_JoinedCell]) -> dict[str, bytes]:
+    "The tables of joined runs by their names."
+    tables = {cell.name(part): run.read(cell.name(part)) for cell in cells for part in _PARTS
+              for run in cell.having(part)[:1]}
+    wholes = {"ALL_SUMMARY.csv": "", NEXT_FIXATION_TABLE: "_fixations", GENERATED_TABLE: "_scanpaths"}
+    for name, part in wholes.items():
+        if rows := [row for cell in cells for row in cell.rows(part, name)]:
+            tables[name] = _csv_bytes(list(rows[0]), rows)
+    failed = {tuple(row.values()): row for cell in cells for run in cell.runs for row in run.rows("errors.csv")
+              if f"{row['dataset']}__{row['model']}.csv" == cell.name()}
+    tables["errors.csv"] = _csv_bytes(["dataset", "model", "image_id", "error"], failed.values())
     return tables
 
 
@@ -222,6 +291,9 @@ def _joined_config(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         config[key] = list(dict.fromkeys(_from_anywhere(run, name) if key == "plugins" else name for run in runs
                                          for name in run.record["config"].get(key) or []))
     config["heatmaps_png"] = dict(config["heatmaps_png"]) | {"enabled": False}
+    following = next((_scanpaths(run) for run in runs if _scanpaths(run).get("next")), _scanpaths(runs[0]))
+    drawing = (drawn for run in runs if (drawn := _scanpaths(run).get("generated")))
+    config["scanpaths"] = following | {"generated": next(drawing, None)} if following else None
     return config | {"model_kwargs": {}}
 
 
@@ -233,9 +305,13 @@ def _from_anywhere(run: FinishedRun, value: Any) -> Any:
     return place.resolve().as_posix() if place.exists() else value
 
 
-def _joined_cell(run: FinishedRun, cell: Mapping[str, Any]) -> dict[str, Any]:
-    "What the record of joined runs says of a cell: what its run said, and where its predictions lie."
-    config = run.record["config"]
+def _joined_cell(joined: _JoinedCell) -> dict[str, Any]:
+    """What the record of joined runs says of a cell: what its run said, and where its predictions lie.
+
+    Its run is the first that has scores by observer, or else the first.
+    """
+    run = next(iter(joined.having("_observers")), joined.runs[0])
+    cell, config = joined.records[joined.runs.index(run)], run.record["config"]
     folder = cell.get("predictions") or Path(config["prediction_cache_dir"], cell["dataset"], cell["model"])
     return dict(cell) | {"predictions": resolve_path(run.folder, run.record, folder).resolve().as_posix()}
 

@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['MARK_MEANINGS', 'Content', 'BoardScore', 'half_width', 'BoardRow', 'Board', 'rank_marks', 'board_notes',
-           'metric_definitions', 'run_warnings', 'leaderboards', 'select_boards', 'marks_on_board', 'board_lines',
-           'ExtraTable', 'extra_columns', 'as_text', 'markdown_text', 'markdown_table', 'as_markdown', 'as_html']
+           'metric_definitions', 'run_warnings', 'leaderboards', 'select_boards', 'metric_names', 'marks_on_board',
+           'board_lines', 'ExtraTable', 'extras_of', 'as_text', 'markdown_text', 'markdown_table', 'as_markdown',
+           'as_html']
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #2cd5c090
 import functools
+import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
@@ -21,7 +23,7 @@ import pandas as pd
 from .. import comparisons
 from ..bench.record import cells_beside
 from ..datasets.listing import natural_key
-from ..errors import count_of, name_some, part_of
+from ..errors import InputError, count_of, name_some, part_of
 from ..tables import fit_notes, format_number, format_table, window_width
 from .explainable import anchor_models, explainable_rows, leak_warnings
 from saliency_playground.report.reading import (
@@ -30,6 +32,7 @@ from saliency_playground.report.reading import (
     datasets_of,
     leaderboard,
     models_of,
+    path_measures,
     pick_names,
     role_of,
     scores_of,
@@ -86,6 +89,7 @@ class Board:
     ceilings: list[BoardRow]
     notes: list[str] = field(default_factory=list)
     definitions: dict[str, str] = field(default_factory=dict)          # column -> text
+    asked: tuple[str, ...] | None = None         # of `select_boards`, those of scanpaths among them; None: all
 
     @property
     def header(self) -> list[str]:
@@ -305,16 +309,34 @@ def select_boards(run: RunFiles, metrics: Sequence[str] = (), models: Sequence[s
     """The leaderboards of a run with some of its metrics and models; a dataset without any of the models has none.
 
     metrics, models: names or patterns, `*` stands for anything; metrics come in the order in which they are asked for,
-    models may be ceilings, too; all of them if there are none. sort: a metric, the best first, or `model`, by name;
+    models may be ceilings, too; all of them if there are none. Measures of scanpaths may be among the metrics: the
+    tables that follow show what was asked for, see `extras_of`. sort: a metric, the best first, or `model`, by name;
     None: as `reading.leaderboard` does.
-    Raises ValueError for a name that the run does not have.
+    Raises ValueError for a name that the run does not have, and for metrics none of which the leaderboard has.
     """
-    columns = pick_names(metrics, run.columns, "metric")
+    asked = pick_names(metrics, metric_names(run), "metric")
+    columns = [name for name in asked if name in run.columns]
+    if not columns:
+        raise InputError(f"only scanpaths are measured by {name_some(asked)}. Name a metric of the leaderboard, too: "
+                         f"{', '.join(run.columns)}.")
     chosen = pick_names(models, (cell["model"] for cell in cells_of(run)), "model")
     if sort is not None:
         pick_names([sort], [*run.columns, "model"], "metric to sort by,")
     boards = [_part_of(run, board, columns, chosen, sort) for board in leaderboards(run)]
+    if metrics:
+        boards = [replace(board, asked=tuple(asked), notes=[*board.notes, *_left_out(run, asked)]) for board in boards]
     return [board for board in boards if board.models or board.ceilings]
+
+
+def metric_names(run: RunFiles) -> list[str]:
+    "Every name that a metric can be asked for by: those of the leaderboard, then measures of scanpaths."
+    return list(dict.fromkeys([*run.columns, *itertools.chain(*path_measures(run).values())]))
+
+
+def _left_out(run: RunFiles, asked: Sequence[str]) -> list[str]:
+    "Which tables of scanpaths are left out, since nothing in them was asked for."
+    return [f"no table of {what}: none of its measures was asked for ({', '.join(names)})"
+            for what, names in path_measures(run).items() if not set(names) & set(asked)]
 
 
 def _part_of(run: RunFiles, board: Board, columns: list[str], models: list[str], sort: str | None) -> Board:
@@ -380,18 +402,44 @@ class ExtraTable(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     notes: list[str]
-    ceilings: int = 0             # the last so many rows are ceilings
+    ceilings: int = 0             # the last so many rows do not compete
+    apart: str = "Baseline and ceilings: made of the fixations themselves, no competitors"             # above these
+    measures: tuple[str, ...] = ()               # of a table of scanpaths: what its columns measure
 
 
-def extra_columns(run: RunFiles, extra: ExtraTable, boards: Sequence[Board]) -> ExtraTable:
-    "A table that follows a board with the metrics of that board only; the same if its columns are others."
-    columns = next((board.columns for board in boards if board.dataset == extra.dataset), extra.header[1:])
-    shown = [name for name in columns if name in extra.header[1:]]
-    if not shown or not set(extra.header[1:]) <= set(run.columns):
+def extras_of(run: RunFiles, board: Board, extras: Iterable[ExtraTable]) -> list[ExtraTable]:
+    """The tables that follow a board, with its models and metrics only; one without any of them is left out.
+
+    A column that is no metric of the run stays, and a row that is none of its models.
+    """
+    parts = (_with_rows(run, board, _with_columns(run, board, extra)) for extra in extras
+             if extra.dataset == board.dataset)
+    return [part for part in parts if part.rows and len(part.header) > 1]
+
+
+def _with_columns(run: RunFiles, board: Board, extra: ExtraTable) -> ExtraTable:
+    "A table with the columns that were asked for, in that order."
+    own, wanted = extra.measures or tuple(extra.header[1:]), board.asked if extra.measures else board.columns
+    if wanted is None or not (extra.measures or set(own) <= set(run.columns)):
         return extra
-    places = [0, *(extra.header.index(name) for name in shown)]
-    return extra._replace(header=[extra.header[i] for i in places], rows=[[row[i] for i in places]
-                                                                          for row in extra.rows])
+    places = [own.index(name) for name in wanted if name in own]
+    header, *lines = [[line[0], *(line[1 + i] for i in places)] for line in (extra.header, *extra.rows)]
+    others = set(own) - set(wanted)
+    notes = [note for note in extra.notes if not (note.partition("[")[0] in others
+                                                  or set(note.rpartition(": ")[2].split(", ")) <= others)]
+    return extra._replace(header=header, rows=lines, notes=notes,
+                          measures=tuple(own[i] for i in places) if extra.measures else ())
+
+
+def _with_rows(run: RunFiles, board: Board, extra: ExtraTable) -> ExtraTable:
+    "A table without the models that are not on the board; without any row if that leaves none of its models."
+    models = set(models_of(run, board.dataset))
+    unwanted = models - {row.model for row in board.models + board.ceilings}
+    kept = [i for i, row in enumerate(extra.rows) if row[0] not in unwanted]
+    if len(kept) < len(extra.rows) and not any(extra.rows[i][0] in models for i in kept):
+        kept = []
+    ceilings = sum(i >= len(extra.rows) - extra.ceilings for i in kept)
+    return extra._replace(rows=[extra.rows[i] for i in kept], ceilings=ceilings)
 
 # %% ../../nbs/50_report/04_leaderboard.ipynb #5b441809
 def as_text(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[Board] | None = None,
@@ -408,7 +456,7 @@ def as_text(run: RunFiles, extras: Sequence[ExtraTable] = (), boards: Sequence[B
                  *(f"! {sentence}" for sentence in run_warnings(run, board.dataset))]
         title = [board.dataset] if len(run.about["datasets"]) > 1 else []
         pages.append("\n".join([*title, *_text_lines(board, None if wide else width), "", *fit_notes(notes, width)]))
-        for extra in (extra for extra in extras if extra.dataset == board.dataset):
+        for extra in extras_of(run, board, extras):
             table = format_table(extra.header, extra.rows, None if wide else width)
             pages.append("\n".join([extra.title, "", *table, "", *fit_notes(extra.notes, width)]))
     return "\n\n".join(pages)
@@ -473,7 +521,7 @@ def as_markdown(run: RunFiles, extras: Sequence[ExtraTable] = (),
                  *map(markdown_text, [*board.notes, *run_warnings(run, board.dataset)])]
         definitions = [f"`{text.replace('`', '')}`" for text in board.definitions.values()]
         parts.append(" · ".join([*notes, *definitions]))
-        for extra in (extra for extra in extras if extra.dataset == board.dataset):
+        for extra in extras_of(run, board, extras):
             header, *rows = [[markdown_text(text) for text in row] for row in [extra.header, *extra.rows]]
             parts += [f"#### {markdown_text(extra.title)}", markdown_table(header, rows),
                       "  \n".join(map(markdown_text, extra.notes))]
@@ -535,7 +583,7 @@ _BOARD_HTML = """
 def as_html(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
     """The leaderboard as HTML tables, for a notebook, each with its extras below; all text is escaped.
 
-    A whole page is made by `nbs/50_report/11_page.ipynb`.
+    A whole page is made by `nbs/50_report/12_page.ipynb`.
     """
     from jinja2 import Environment
     template = Environment(autoescape=True, trim_blocks=True).from_string(_BOARD_HTML)
@@ -545,5 +593,5 @@ def as_html(run: RunFiles, extras: Sequence[ExtraTable] = ()) -> str:
         marks = [f"{look}: {MARK_MEANINGS[mark]}" for mark, look in looks.items() if mark in marks_on_board(board)]
         notes = [*marks, *board.notes, *board.definitions.values()]
         pages.append(template.render(board=board, notes=notes, warnings=run_warnings(run, board.dataset),
-                                     extras=[extra for extra in extras if extra.dataset == board.dataset]))
+                                     extras=extras_of(run, board, extras)))
     return "".join(pages)

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['NEXT_SCORES', 'check_record', 'RunFiles', 'as_run', 'cells_of', 'datasets_of', 'role_of', 'models_of', 'pick_dataset',
            'pick_model', 'pick_names', 'scores_of', 'has_next', 'next_summary', 'next_models', 'next_scores',
-           'has_paths', 'path_scores', 'leading_metric', 'oriented', 'readable', 'leaderboard', 'file_locations']
+           'has_paths', 'path_scores', 'has_generated', 'generated_summary', 'drawn_paths', 'path_measures',
+           'leading_metric', 'oriented', 'readable', 'leaderboard', 'file_locations']
 
 # %% ../../nbs/50_report/01_reading.ipynb #7a34e2f0
 import fnmatch
@@ -20,11 +21,18 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import files, metrics
-from ..bench.record import NEXT_FIXATION_TABLE, only_run, read_record, read_table, resolve_path
 from ..errors import InputError
 from ..files import did_you_mean
 from ..tables import format_number, read_scores
 from .join import join_runs
+from saliency_playground.bench.record import (
+    GENERATED_TABLE,
+    NEXT_FIXATION_TABLE,
+    only_run,
+    read_record,
+    read_table,
+    resolve_path,
+)
 
 # %% ../../nbs/50_report/01_reading.ipynb #8ebf2600
 class _Record(BaseModel):
@@ -60,6 +68,12 @@ class _CellRecord(_Record):
     findings: list[_Said] = []
 
 
+class _PathsRecord(_Record):
+    dataset: str
+    model: str
+    notes: list[str] = []
+
+
 class _HeatmapsRecord(_Record):
     enabled: bool
     out_dir: str | None
@@ -83,6 +97,7 @@ class _RunRecord(_Record):
     config: _ConfigRecord
     datasets: dict[str, _DatasetRecord]
     cells: list[_CellRecord]
+    generated: list[_PathsRecord] = []
     versions: dict[str, str] = {}
     machine: dict[str, Any] = {}
     seconds: float = 0
@@ -307,6 +322,46 @@ def path_scores(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
                          "{generated: {n: 10}}`, and a model that draws paths; what was computed is kept.")
     table = run.read(f"{dataset}__{model}_scanpath_images.csv")
     return table.drop(columns=["dataset", "model"]).set_index("image_id")
+
+# %% ../../nbs/50_report/01_reading.ipynb #479effaa
+_OF_GENERATED = ("dataset", "model", "metric", "mean", "ci_low", "ci_high", "chance", "human", "share", "gap_low",
+                 "gap_high", "best", "best_chance", "best_human", "best_of", "energy", "energy_chance", "energy_human",
+                 "energy_share", "energy_gap_low", "energy_gap_high", "n", "n_undefined", "definition")
+
+
+def has_generated(run: RunFiles) -> bool:
+    "Whether a run compared paths that models drew with those of people."
+    return GENERATED_TABLE in run.about["tables"] and not run.read(GENERATED_TABLE).empty
+
+
+def generated_summary(run: RunFiles) -> pd.DataFrame:
+    """GENERATED_SUMMARY.csv: a row a dataset, model and measure, with chance, people, shares, energy and definition.
+
+    Raises ValueError if the run compared no paths, or if a column is missing in the file.
+    """
+    if not has_generated(run):
+        raise InputError("the run compared no generated paths. Run again with `scanpaths: {generated: {n: 10}}` and a "
+                         "model that draws paths; what was computed is kept.")
+    table = run.read(GENERATED_TABLE)
+    if missing := [column for column in _OF_GENERATED if column not in table]:
+        raise InputError(f"{run.output_dir/GENERATED_TABLE} has no column {', '.join(missing)}. Run again; what was "
+                         "computed is kept.")
+    return table
+
+
+def drawn_paths(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
+    """The paths of a model, a row a fixation: image_id, sample, x, y in pixels, and duration in ms where it gives them.
+
+    Raises FileNotFoundError if the run has none of this model.
+    """
+    return run.read(f"{dataset}__{model}_paths.csv")
+
+
+def path_measures(run: RunFiles) -> dict[str, list[str]]:
+    "What a run measured of scanpaths: \"next fixations\" and \"generated paths\", where it did -> columns."
+    found = {"next fixations": NEXT_SCORES} if has_next(run) else {}
+    return found | ({"generated paths": list(dict.fromkeys(generated_summary(run).metric))} if has_generated(run)
+                    else {})
 
 # %% ../../nbs/50_report/01_reading.ipynb #48f11ad0
 def leading_metric(run: RunFiles) -> str:
