@@ -24,6 +24,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import saliency_playground  # noqa: E402, F401 - before torch, as in a run: it says how torch's threads wait
+
+# isort: split
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from common import machine, official_deepgaze, table, take_turns  # noqa: E402

@@ -14,11 +14,13 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+import saliency_playground as sp  # before torch, as in a run
+
+# isort: split
 import numpy as np
 import torch
 from common import machine, painted_images, table, take_turns
 
-import saliency_playground as sp
 from saliency_playground import weights
 from saliency_playground.models.torch_base import as_batch, exact_arithmetic, pick_device
 

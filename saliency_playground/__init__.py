@@ -3,11 +3,18 @@
 The names below are the package's face; each is imported when it is first used, so `import saliency_playground` stays
 quick.
 """
+import os
 import sys
 from importlib import import_module
 from typing import Any
 
 from .version import __version__ as __version__
+
+# GNU's OpenMP reads this when torch loads it. Torch's threads turn in circles for milliseconds while they wait for each
+# other, on processors that the scoring beside them needs: on two cores a DeepGaze run took half as long again. A tenth
+# of a millisecond is as quick for torch alone. Whoever has chosen already is left alone.
+if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+    os.environ["GOMP_SPINCOUNT"] = "10000"
 
 _FACE = {"create": "registry", "names": "registry", "list_datasets": "registry", "list_models": "registry",
          "options": "registry", "register": "registry", "add_plugin": "registry",

@@ -639,8 +639,9 @@ def _sums_without(groups: Sequence[Pixels], size: tuple[int, int], bandwidth: fl
         del common                                       # so that it is gone when its taker drops it
         yield held.pop()
         return
-    large = size[0] * size[1] > _LARGE
-    parts = (math.ceil(math.sqrt(len(groups))) if common is None else len(groups)) if large else 2
+    parts = 2
+    if size[0] * size[1] > _LARGE:
+        parts = math.ceil(math.sqrt(len(groups))) if common is None else len(groups)
     edges = [k * len(groups) // parts for k in range(parts + 1)]
     for begin, end in itertools.pairwise(edges):
         rows, columns = (np.concatenate(axis) for axis in zip(*groups[:begin], *groups[end:], strict=True))

@@ -38,6 +38,23 @@ def is_nobody(label: object) -> bool:
 _TYPES = {"x": float, "y": float, "duration": float, "t": float, "scored": bool}
 
 
+def _as_column(name: str, value: Any) -> np.ndarray:
+    "A column of `Fixations` as an array; what is masked is NaN. Raises ValueError for what is no number, or no mask."
+    kind = _TYPES.get(name)
+    try:
+        if kind is float and isinstance(value, np.ma.MaskedArray):
+            value = np.ma.filled(value.astype(float), np.nan)
+        column = np.asarray(value) if kind is bool else np.asarray(value, dtype=kind)
+        if kind is bool and column.dtype != bool:
+            if not np.isin(column, (0, 1)).all() or column.dtype.kind in "US":
+                raise ValueError
+            column = column.astype(bool)
+    except (TypeError, ValueError):
+        raise InputError(f"the {name} of fixations are {'True or False' if kind is bool else 'numbers'}, one each, not "
+                         f"{value!r:.60}.") from None
+    return column
+
+
 def _label_key(label: Any) -> tuple:
     "What labels of different types are sorted by: none, then numbers, then text."
     return label is not None, isinstance(label, str), 0 if label is None else label
@@ -67,9 +84,10 @@ class Fixations:
         for name, value in list(vars(self).items()):
             if value is None:
                 continue
-            value = np.asarray(value, dtype=_TYPES.get(name))
+            value = _as_column(name, value)
             if value.ndim != 1 or len(value) != len(self.x):
-                raise InputError(f"fixations need one {name} for each of the {len(self.x)} x, got shape {value.shape}.")
+                n = f"each of the {len(self.x)} x" if np.ndim(self.x) else "each x, in a list"
+                raise InputError(f"fixations need one {name} for {n}, got shape {value.shape}.")
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -143,7 +161,11 @@ class Fixations:
 
     def _in_order(self, key: tuple) -> "Fixations":
         "One scanpath, sorted. key: its observer and trial. Raises ValueError if its order is none."
-        order = np.asarray(self.order, float)
+        try:
+            order = np.asarray(self.order, float)
+        except (TypeError, ValueError):
+            raise InputError(f"the order of observer {key[0]!r} is {np.asarray(self.order).tolist()!r:.60}, and no "
+                             "numbers: 0 for the first fixation, 1 for the next.") from None
         if np.isnan(order).any() or len(np.unique(order)) < len(order):
             trial = "" if key[1] is None else f", trial {key[1]!r}"
             raise InputError(f"the scanpath of observer {key[0]!r}{trial} has no order: a place in it is empty, or "
@@ -721,6 +743,10 @@ class _ModelDescription:
                             if not isinstance(getattr(type(self), name, None), digest_property)})
         return again.fingerprint(image_id)
 
+    def findings(self) -> list[Finding]:
+        "What should be said of its files before it is scored. None, unless an adapter says some."
+        return []
+
     def changed_by_hand(self) -> dict[str, str]:
         "What of it is no longer as its options and files make it, name -> digest; nothing, unless an adapter knows."
         return {}
@@ -763,7 +789,7 @@ class SaliencyModel(_ModelDescription):
 
     kind: "density" (predict gives natural-log density values) or "map". requires_size: (height, width) the network
     wants.
-    batch_size: how many images of one size `predict_batch` likes at once.
+    batch_size: how many images of one size `predict_batch` likes at once; it is given fewer of more than 2 megapixels.
     depends_on: files the prediction depends on. users_code: functions and classes of somebody's that it calls.
     cache_key: an attribute, or a method without arguments, of a model of one's own: a number, a text, a list of them
     that stands for all that its predictions depend on, where that cannot be told from its code; another key, another

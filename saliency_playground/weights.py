@@ -213,7 +213,8 @@ def check_state(net: Any, state: Mapping, where: str | Path, some: bool = False)
     net: a torch module. state: {name: tensor}; a prefix that all names share and the network's do not (`module.`) is
     dropped.
     where: the file, for the message. some: names may be missing.
-    Raises ValueError that lists names missing, unknown and of another shape, or naming a tensor that holds NaN.
+    Raises ValueError that lists names missing, unknown, of another shape, and of whole or complex numbers where real
+    ones belong; or naming a tensor that holds NaN or something infinite.
     """
     wanted = net.state_dict()
     state = _without_prefix(state, wanted)
@@ -221,15 +222,24 @@ def check_state(net: Any, state: Mapping, where: str | Path, some: bool = False)
                         [name for name in state if name not in wanted])
     shapes = [f"{name} {tuple(state[name].shape)} instead of {tuple(wanted[name].shape)}"
               for name in wanted if name in state and state[name].shape != wanted[name].shape]
+    types = [f"{name} {_type_of(state[name])} instead of {_type_of(wanted[name])}" for name in wanted
+             if name in state and wanted[name].is_floating_point() and not state[name].is_floating_point()]
     faults = [f"{len(names)} {problem}: {name_some(names, 4)}" for problem, names in
-              [("missing", missing), ("unknown", unknown), ("of another shape", shapes)] if names]
+              [("missing", missing), ("unknown", unknown), ("of another shape", shapes), ("of another type", types)]
+              if names]
     if faults:
         raise InputError(f"{where} does not fit {type(net).__name__} ({len(wanted)} tensors). {'; '.join(faults)}. "
                          "It holds the weights of another model or version.")
-    if broken := [name for name, tensor in state.items() if tensor.is_floating_point() and bool(tensor.isnan().any())]:
-        raise InputError(f"{where}: {len(broken)} of {len(state)} tensors hold NaN, no number, {broken[0]} first. A "
-                         "training that went wrong wrote them: take the weights of an epoch before that.")
+    if broken := [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]:
+        raise InputError(f"{where}: {len(broken)} of {len(state)} tensors hold NaN or infinity, no numbers, "
+                         f"{broken[0]} first. A training that went wrong wrote them: take the weights of an epoch "
+                         "before that.")
     return state
+
+
+def _type_of(tensor: Any) -> str:
+    "The type of a tensor's numbers in one word, such as float16."
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def load_state(net: Any, state: Mapping, where: str | Path, some: bool = False) -> None:

@@ -347,14 +347,14 @@ def test_config_faults(ready, setting, words):
 
 
 def test_a_dataset_without_paths_is_told(ready):
-    "The maps are scored, and why no path is stands in the run's words."
+    "The maps are scored, why no path is stands in the run's words, and the run fails: nothing asked of paths was done."
     table, images = pd.read_csv(ready / "toy" / "fixations.csv"), ready / "toy" / "images"
     points = [{"image_id": str(row.image_id), "x": row.x, "y": row.y} for row in table.itertuples()]
     pd.DataFrame(points).to_csv(ready / "bare.csv", index=False)
     config = CONFIG.replace("{name: folder, as: toy, root: toy}",
                             f"{{name: csv_indexed, as: toy, index_csv: bare.csv, images_dir: {images.as_posix()}}}")
     (ready / "c.yaml").write_text(config.replace("local_bias, ", ""), encoding="utf-8")
-    said = command("run", "--config", "c.yaml").stdout
+    said = command("run", "--config", "c.yaml", code=1).stdout
     assert "toy × wta_ior, generated paths: the dataset has no scanpaths to compare with" in " ".join(said.split())
 
 
@@ -403,9 +403,9 @@ def test_shards_leave_the_paths_to_the_merge(ready):
 
 
 def test_nobody_draws(ready):
-    "A run without a model that draws paths says so, and scores its maps."
+    "A run without a model that draws paths says so, scores its maps, and fails."
     (ready / "red.py").write_text("def red(image): return image[..., 0]", encoding="utf-8")
     models = "models=[uniform, {name: callable, function: 'red.py:red'}]"            # a map, whatever came before
-    said = command("run", "--config", "c.yaml", "--set", models).stdout
+    said = command("run", "--config", "c.yaml", "--set", models, code=1).stdout
     assert "toy × all models, generated paths: none of them draws paths" in " ".join(said.split())
     assert "Traceback" not in said and (ready / "out" / "toy__uniform.csv").is_file()

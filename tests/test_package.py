@@ -35,6 +35,17 @@ def test_import_is_light(code):
     assert not loaded_after(code) & set(HEAVY)
 
 
+@pytest.mark.parametrize("chosen", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}], ids=str)
+def test_threads_of_torch_wait_quietly(chosen):
+    "Torch's threads do not turn in circles beside the scoring, unless somebody has said how they shall wait."
+    names = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"]
+    env = {name: value for name, value in os.environ.items() if name not in names} | chosen
+    code = f"import os, saliency_playground; print([os.environ.get(name) for name in {names}])"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    expected = chosen or {"GOMP_SPINCOUNT": "10000"}
+    assert done.stdout.strip() == str([expected.get(name) for name in names])
+
+
 def test_the_house_is_in_order():
     """Imports go down only, a number is a place in the import order, no circle, no adapter imports another.
 

@@ -12,6 +12,7 @@ import pytest
 from conftest import OSIE50, ROOT
 
 from saliency_playground import scanpaths
+from saliency_playground.models.wta_ior import peaks_with_inhibition
 from saliency_playground.scanpaths import distances, strings
 from saliency_playground.scanpaths.alignments import as_path
 
@@ -114,6 +115,7 @@ def test_pairs(name):
     for pair, known in PAIRS.items():
         ours, reference = OURS[name](known["a"], known["b"]), known["scores"][name]
         if name.startswith("rqa_cross_own"):
+            assert agree(ours[0] * reference["n"]**2 / 100, reference["C"])
             reference = [reference[column] for column in ("REC", "DET", "LAM", "CORM")]
         if not agree(ours, reference, ROUNDED.get(name, 1e-9)):
             differ.add(pair)
@@ -189,6 +191,7 @@ def test_people_and_chance(osie, image):
         up = name.startswith(("mm", "scan", "stde"))
         pairs, across = scanpaths.without_self(column_of(own, name)), column_of(chance, name)
         got = {"mean_of_ordered_pairs": scanpaths.pair_mean(pairs),
+               "mean_of_unordered_pairs": scanpaths.pair_mean(pairs[np.tril_indices(len(pairs), -1)]),
                "best_human_per_prediction_then_mean": scanpaths.best_of(pairs, up, 14),
                "chance_mean_of_pairs": scanpaths.pair_mean(across),
                "chance_best_human_then_mean": scanpaths.best_of(across, up, 15),
@@ -227,6 +230,10 @@ def test_sequence_scores(osie, image):
     known, people = KNOWN["sequence_score"][image], osie[image]
     clusters = scanpaths.fixation_clusters(people)
     assert agree(clusters.bandwidth, known["bandwidth"])
+    points, tries = np.concatenate(people)[:, :2], known["estimate_bandwidth"] * np.array(strings.FACTORS)
+    assert agree([strings._crossings(people, strings.Clusters(strings.mean_shift(points, width), width))
+                  for width in tries], known["rates"])
+    assert agree(tries[np.argmax(known["rates"])], known["bandwidth"])
     assert np.allclose(clusters.centres, known["centers"], atol=1e-6)                  # written with 6 digits
     assert [strings.cluster_letters(path, clusters).tolist() for path in people] == known["strings"]
     found = scanpaths.compare_pairs(people, people, SIZE, ["sequence_score", "sequence_score_time",
@@ -247,8 +254,16 @@ def test_subsmatch(osie, image):
     known, people = KNOWN["subsmatch_own"][image], osie[image]
     edges = scanpaths.quantile_edges(people, known["letters"])
     assert agree(edges, known["edges"])
+    assert [np.searchsorted(edges, path[:, 0], side="right").tolist() for path in people[:3]] == known["strings"]
     for other in (1, 2):
         assert agree(scanpaths.subsmatch(people[0], people[other], edges, known["window"]), known[f"distance_0{other}"])
+
+
+def test_winner_takes_all():
+    "The highest pixel, then the highest outside a disc around it, and so on; of equal ones the first row by row."
+    known = KNOWN["wta_ior"]
+    found = peaks_with_inhibition(np.array(known["map"], float), len(known["path_xy"]), known["radius"])
+    assert np.asarray(found)[:, :2].tolist() == known["path_xy"]
 
 
 # ---- next fixations ----
@@ -300,9 +315,18 @@ def test_means_of_next_fixations(next_fixations):
     for which, part in (("all", next_fixations), ("without_first", next_fixations[next_fixations["order"] > 0])):
         groups = {"over_fixations": None, "over_images": part["image"],
                   "over_scanpaths": part["image"] + " " + part["observer"]}
-        for name in KNOWN["next_fixation"]["columns"]:
+        over_uniform = (part["LL_nats"] + math.log(SIZE[0] * SIZE[1])) / math.log(2)
+        for name in (*KNOWN["next_fixation"]["columns"], "IG_over_uniform_bits"):
+            values = over_uniform if name == "IG_over_uniform_bits" else part[name]
+            assert len(values) == known[name][which]["n"]
             for over, labels in groups.items():
-                assert agree(scanpaths.mean_over(part[name], labels), known[name][which][over]), (name, which, over)
+                assert agree(scanpaths.mean_over(values, labels), known[name][which][over]), (name, which, over)
+        if which == "all":
+            assert agree(scanpaths.mean_over(over_uniform), known["pysaliency_IG_over_uniform"])
+            by_image = scanpaths.mean_over(part["LL_nats"], part["image"])
+            assert agree(by_image, known["pysaliency_log_likelihood_average_image"])
+        else:
+            assert agree(scanpaths.mean_over(part["LL_nats"]), known["pysaliency_without_first_LL"])
 
 
 def test_conditional_auc_is_half_of_one_plus_ours(next_fixations):

@@ -1,4 +1,8 @@
 """What every measure of two paths must keep on any paths: hypothesis looks for those that break it."""
+import copy
+import warnings
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,6 +11,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from saliency_playground import scanpaths  # noqa: E402
+from saliency_playground.errors import PlaygroundError  # noqa: E402
 from saliency_playground.scanpaths import alignments, strings  # noqa: E402
 
 settings.register_profile("steady", max_examples=60, deadline=None, derandomize=True)
@@ -166,6 +171,73 @@ def test_simplifying_loses_nothing(a, b, limits):
     assert np.isfinite(there[:4]).all()
     assert there == pytest.approx(scanpaths.multimatch(b, a, SIZE, short), rel=1e-9, abs=1e-9, nan_ok=True)
     assert scanpaths.multimatch(a, a, SIZE, short)[:4] == (1, 1, 1, 1)
+
+
+# ---- what is no path, or no constant ----
+
+HUMAN = crowded(1, 9)
+NO_PATHS = {"a place that is nowhere": [[1, 2, 3], [np.nan, 2, 3]], "an infinite one": [[1, 2, 3], [4, np.inf, 3]],
+            "a negative duration": [[1, 2, -1]],
+            "an infinite duration": [[1, 2, np.inf]], "turned": HUMAN.T, "numbers in a row": [1, 2, 3],
+            "a column too many": np.ones((4, 4)), "a layer too many": np.ones((2, 3, 2)), "texts": [["a", "b"]],
+            "a hole": [[1, 2], [3]], "complex": HUMAN + 1j, "a dict": {"x": 1}, "a number": 5.0,
+            "a masked place": np.ma.masked_less(HUMAN, HUMAN[:, 0].min() + 1)}
+NEEDED = {"size": SIZE, "clusters": CLUSTERS}
+FUNCTIONS = {name: partial(metric.function, **{need: NEEDED[need] for need in metric.needs}, **metric.constants)
+             for name, metric in scanpaths.PATH_METRICS.items()}
+FUNCTIONS["subsmatch"] = partial(scanpaths.subsmatch, edges=[200, 400, 600])
+
+
+@pytest.mark.parametrize("what", NO_PATHS)
+def test_what_is_no_path_is_refused_by_all(what):
+    for name, function in FUNCTIONS.items():
+        for pair in ((NO_PATHS[what], HUMAN), (HUMAN, NO_PATHS[what])):
+            with pytest.raises(PlaygroundError) as refused:
+                function(*pair)
+            assert "\n" not in str(refused.value), name
+    with pytest.raises(PlaygroundError):
+        scanpaths.self_recurrence(NO_PATHS[what], SIZE)
+    with pytest.raises(PlaygroundError):
+        scanpaths.fixation_clusters([HUMAN, NO_PATHS[what]])
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_too_short_for_a_measure(n):
+    "Nothing but NaN, never a warning or a number made up; with one and two fixations what is defined is finite."
+    undefined = {0: set(COLUMNS), 1: {*(name for name in COLUMNS if name.startswith("mm_")), "time_delay", "CORM"},
+                 2: {*(name for name in COLUMNS if name.startswith("mm_")), "time_delay"}}[n]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compare(HUMAN[:n], HUMAN)
+    lines = {"DET", "LAM", "CORM"} - undefined                                # of the dots, of which there may be none
+    assert {name for name, value in found.items() if np.isnan(value)} - lines == undefined
+    for empty in ([], np.empty((0, 2)), np.empty((0, 3)), np.empty((3, 0)), ()):
+        assert np.isnan([np.ravel(function(empty, HUMAN))[0] for function in FUNCTIONS.values()]).all()
+
+
+@pytest.mark.parametrize("of", [lambda path: path.astype(int), lambda path: path.astype(np.float32), np.asfortranarray,
+                                lambda path: np.repeat(path, 2, axis=0)[::2], lambda path: path.tolist(),
+                                lambda path: np.ascontiguousarray(path.T).T, lambda path: path.astype(object),
+                                lambda path: np.ma.masked_array(path)])
+def test_however_an_array_lies(of):
+    "Whole numbers, float32, strides, lists: the same, and the caller's data stay as they were."
+    path = np.round(HUMAN)
+    given = of(path)
+    before = copy.deepcopy(given)
+    there, other = compare(path, crowded(2, 7)), compare(given, crowded(2, 7))
+    assert not differing(there, other)
+    assert np.array_equal(np.asarray(given), np.asarray(before))
+
+
+@pytest.mark.parametrize("size", [(0, 800), (600, -800), (np.nan, 800), (np.inf, 800), (600,), (600, 800, 3), 600, None,
+                                  "ab"])
+def test_what_is_no_size_is_refused(size):
+    for metric in scanpaths.PATH_METRICS.values():
+        if "size" in metric.needs:
+            with pytest.raises(PlaygroundError, match="height, width"):
+                metric.function(HUMAN, HUMAN, size, **metric.constants)
+    with pytest.raises(PlaygroundError, match="height, width"):
+        scanpaths.self_recurrence(HUMAN, size)
 
 
 # ---- the energy score ----

@@ -149,9 +149,13 @@ class Scheduler(Block):
         return {"kind": data} if isinstance(data, str) else data
 
 # %% ../../nbs/40_bench/01_config.ipynb #395838c4
+_MOST_PATHS = 10_000                                          # of an image, and fixations of one
+
+
 def _check_length(length: Any) -> Any:
-    if length != "human" and (not isinstance(length, int) or isinstance(length, bool) or length < 1):
-        raise InputError(f"a length is a number of fixations from 1, or human, not {show_value(length)}.")
+    if length != "human" and (type(length) is not int or not 1 <= length <= _MOST_PATHS):
+        raise InputError(f"a length is a number of fixations from 1, or human, at most {_MOST_PATHS}, not "
+                         f"{show_value(length)}.")
     return length
 
 
@@ -164,7 +168,7 @@ def _check_measures(measures: Any) -> Any:
 
 class Generated(Block):
     "The block `scanpaths.generated`: paths that models draw, compared with those of people."
-    n: int = Field(10, ge=1, description="paths a model and image")
+    n: int = Field(10, ge=1, le=_MOST_PATHS, description="paths a model and image")
     length: Annotated[int | str, BeforeValidator(_check_length)] = Field(
         "human", description="fixations of each: human, as many as people made on the image; or a number")
     metrics: Annotated[list[str] | dict[str, dict[str, Any] | None] | None, BeforeValidator(_check_measures)] = Field(

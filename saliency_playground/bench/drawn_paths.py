@@ -16,16 +16,24 @@ import numpy as np
 
 from .. import files
 from ..core import SaliencyModel, Sample, prepare_sample
+from ..datasets.coordinates import Coordinates
+from ..datasets.drawn_checks import drawing_findings
 from ..errors import FailedImageError, InputError, count_of, describe_error, part_of
 from ..models.scanpath_base import ScanpathModel
 from ..progress import progress
 from ..tables import fit_notes, format_measured, format_table, write_table
 from .config import Generated
-from .generated_paths import GeneratedScores, PathScorer, People, path_array
 from .pipeline import CellResult, check_surveyed, fit_cell, hold_folders
 from .plan import Cell, SurveyedImage
 from .record import GENERATED_TABLE
 from .results import ScanpathResult
+from saliency_playground.bench.generated_paths import (
+    GeneratedScores,
+    PathScorer,
+    People,
+    fixations_on,
+    path_array,
+)
 
 # %% ../../nbs/40_bench/09_drawn_paths.ipynb #f9aeacbd
 def wanted_lengths(people: People, settings: Generated) -> list[int]:
@@ -254,16 +262,33 @@ def _score_cell(cell: Cell, scorer: PathScorer, settings: Generated, strict: boo
         row["undefined"] = cell.config.as_written(drawn.errors.get(row["image_id"], row["undefined"]))
     summary = path_table(cell.config.output_dir, cell.dataset_as, cell.model_as, scores, cell.config.seed)
     return ScanpathResult(cell.dataset_as, cell.model_as, table_name(cell.dataset_as, cell.model_as), summary,
-                           drawn.n_new, drawn.errors, _notes(drawn, scorer))
+                           drawn.n_new, drawn.errors, [*(_odd(drawn, scorer) if draws(cell.model) else ()),
+                                         *_notes(drawn, scorer, scores)])
 
 
-def _notes(drawn: DrawnPaths, scorer: PathScorer) -> list[str]:
+def _odd(drawn: DrawnPaths, scorer: PathScorer) -> list[str]:
+    "What is plainly wrong with where paths lie, and how long they stay: an adapter may give shares, or seconds."
+    paths = {image_id: [fixations_on(path) for path in own] for image_id, own in drawn.paths.items() if own}
+    return [str(finding) for finding in drawing_findings(paths, scorer.dataset, Coordinates(unit="px"))
+            if finding.severity == "error" or (finding.severity, finding.kind) == ("warning", "coordinates")]
+
+
+def _notes(drawn: DrawnPaths, scorer: PathScorer, scores: GeneratedScores) -> list[str]:
     "What is to be said of the paths of a cell."
     notes = []
+    empty = {name for name in scores.columns if all(np.isnan(image[name].mean) for image in scores.images.values())}
+    if empty and (why := [row["undefined"] for row in scores.samples if row["sample"] != "" and row["undefined"]]):
+        notes.append(f"{part_of(len(empty), len(scores.columns), 'column', 'have')} no value on any image; the first "
+                     f"path's reason: {why[0]}.")
     several = [paths for paths in drawn.paths.values() if len(paths) > 1]
     if several and all(_is_one_path(paths) for paths in several):
         notes.append("its paths on an image are all the same: the mean over pairs favours that, the energy score does "
                      "not.")
+    starts = [(path[0, :2], people.start, people.size) for image_id, own in drawn.paths.items() for path in own
+              if (people := scorer.people_on(image_id)).start is not None]
+    if starts and all(np.hypot(*(first - start)) < 0.02 * np.hypot(*size) for first, start, size in starts):
+        notes.append("its paths begin where people were made to begin, and people's paths are compared without that "
+                     "fixation. Leave it out of these, too.")
     if alone := [image_id for image_id in drawn.paths if image_id not in scorer.people]:
         notes.append(f"{part_of(len(alone), len(drawn.paths), 'image', 'have')} no scanpath of people, {alone[0]} "
                      "first.")

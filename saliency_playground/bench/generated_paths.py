@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'People', 'path_array', 'compared', 'image_people', 'people_of', 'other_images', 'PathScore', 'PathScorer',
-           'GeneratedScores', 'score_generated', 'summary_row']
+           'GeneratedScores', 'score_generated', 'fixations_on', 'summary_row']
 
 # %% ../../nbs/40_bench/08_generated_paths.ipynb #b441e09b
 import functools
@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import files, stats
-from ..core import Fixations, SaliencyDataset, is_nobody
+from ..core import Fixations, SaliencyDataset, as_dataset, is_nobody
+from ..datasets.coordinates import Coordinates
+from ..datasets.drawn_checks import drawing_findings
 from ..errors import InputError, UnknownNameError, count_of
 from ..predictions import source_digest
 from ..scanpaths import compare, strings
-from ..scanpaths.alignments import as_path
+from ..scanpaths.alignments import as_path, whole_number
 
 # %% ../../nbs/40_bench/08_generated_paths.ipynb #93d38707
 class People(NamedTuple):
@@ -225,6 +227,8 @@ def _why_undefined(metric: compare.PathMetric, column: compare.PathColumn, path:
         return f"no person's path has {fewest} fixations"
     if column.timed and not (path.shape[1] == 3 and any(other.shape[1] == 3 for other in people.paths)):
         return "no durations"
+    if column.timed and (np.isnan(path[:, 2]).any() or not path[:, 2].any()):
+        return "durations that are not known, or all 0"
     return "not defined for these paths"
 
 
@@ -359,14 +363,33 @@ def score_generated(samples: Mapping[str, Sequence[Fixations | ArrayLike]], data
                     count: int | None = None, drawn: str = "") -> GeneratedScores:
     """Score the paths that a model generated against those of people, with chance and people themselves beside them.
 
-    samples: image id -> paths, `Fixations` or (n, 2 or 3) arrays of x, y in pixels from 0 and milliseconds; of an image
-    without any, nothing is defined. dataset: with the people's paths. metrics: names, or {name: constants}, see
+    samples: image id -> paths, `Fixations` or (n, 2 or 3) arrays of x, y in pixels from 0 and milliseconds; arrays that
+    seem to be something else are refused, `Fixations` say that they are pixels. Of an image without any, nothing is
+    defined. dataset: with the people's paths. metrics: names, or {name: constants}, see
     `scanpaths.path_metrics`; None: MEASURES. seed: which other image is an image's chance, see `other_images`; those of
     other sizes are rescaled. count: best of so many people; None: as many as everybody can be compared with.
     drawn: how the paths came to be, for the definitions. Raises ValueError for an image that the dataset does not have,
-    for paths that are none, for a measure that does not exist, and if the dataset has no scanpaths.
+    for paths that are none or no pixels, if there is none, for a measure that does not exist, and if the dataset has no
+    scanpaths.
     """
-    return PathScorer(dataset, metrics, seed, count).score(samples, drawn)
+    if not isinstance(samples, Mapping) or not any(len(paths) for paths in samples.values()):
+        raise InputError(f"generated paths are {{image id: [path, …]}}, at least one of them, got {samples!r:.60}.")
+    seed, dataset = whole_number(seed, "a seed", 0), as_dataset(dataset)
+    scorer = PathScorer(dataset, metrics, seed, None if count is None else whole_number(count, "count, of people,"))
+    scores = scorer.score(samples, drawn)
+    found = {image_id: [fixations_on(path) for path in paths] for image_id, paths in samples.items() if len(paths)}
+    told = all(isinstance(path, Fixations) for paths in samples.values() for path in paths)
+    said = drawing_findings(found, dataset, Coordinates(unit="px") if told else None)
+    if wrong := next((finding for finding in said if finding.severity == "error"), None):
+        raise InputError(f"the generated paths: {wrong} So a file is read; bring arrays to pixels of their image and "
+                         "milliseconds, and give them as `Fixations` if they are.")
+    return scores
+
+
+def fixations_on(path: Fixations | ArrayLike) -> Fixations:
+    "A generated path as `Fixations`."
+    points = path_array(path)
+    return Fixations(points[:, 0], points[:, 1], duration=points[:, 2] if points.shape[1] == 3 else None)
 
 
 def _generated(path: Fixations | ArrayLike, what: str) -> np.ndarray:

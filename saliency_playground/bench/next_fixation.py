@@ -45,8 +45,8 @@ class ScoredPath(NamedTuple):
 
     @property
     def order(self) -> np.ndarray:
-        "(n,) the numbers of the path's fixations."
-        return np.arange(len(self.path)) if self.path.order is None else self.path.order
+        "(n,) the numbers of the path's fixations, from 0 whatever a dataset counts from."
+        return np.arange(len(self.path))
 
 
 def scored_paths(dataset: SaliencyDataset, i: int, size: tuple[int, int], first: str = "history") -> list[ScoredPath]:

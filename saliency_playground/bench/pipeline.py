@@ -9,6 +9,7 @@ __all__ = ['ASK_TWICE_FROM', 'imap_ordered', 'ImageResult', 'Visit', 'catch_erro
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #22be2fd1
 import functools
+import math
 import os
 import time
 from collections import deque
@@ -177,6 +178,9 @@ def _why_none(cell: Cell, task: Task) -> str:
     return "there is no prediction of this model, with these options, for this image, and overwrite is never."
 
 # %% ../../nbs/40_bench/04_pipeline.ipynb #2a2bdcba
+_PIXELS_TOGETHER = 2**24             # of the images in a batch; a larger one is predicted alone
+
+
 def predict_images(visits: Iterable[Visit], strict: bool) -> Iterator[Visit]:
     "Give every image its prediction in the cell that predicts it, if there is one, in batches of one size."
     batch: list[Visit] = []
@@ -188,7 +192,8 @@ def predict_images(visits: Iterable[Visit], strict: bool) -> Iterator[Visit]:
             yield from _predict_batch(batch, strict)
             batch = []
         batch.append(visit)
-        if len(batch) >= visit.predicted.cell.model.batch_size:
+        fit = _PIXELS_TOGETHER // math.prod(visit.inputs.sample.size)
+        if len(batch) >= min(visit.predicted.cell.model.batch_size, fit):
             yield from _predict_batch(batch, strict)
             batch = []
     yield from _predict_batch(batch, strict)

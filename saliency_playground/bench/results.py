@@ -164,12 +164,12 @@ def dataset_warnings(*cell_results: CellResult) -> list[str]:
 
 # %% ../../nbs/40_bench/05_results.ipynb #40d124e6
 def model_findings(cell_result: CellResult) -> list[Finding]:
-    "What should be said of a cell's predictions as a whole, and of what a ceiling's scores are measured on."
+    "What should be said of a cell's model and its predictions, and of what a ceiling's scores are measured on."
     cell = cell_result.cell
     rows = {task.item.image_id: row for task in cell_result.tasks if (row := cell.rows.get(task.item.image_id))
             and row["key"] == cell_result.cell.row_key(task) and task.item.image_id not in cell_result.errors}
-    found = prediction_findings({image_id: row["facts"] for image_id, row in rows.items() if row.get("facts")},
-                                cell.model.reads_image)
+    found = [*cell.model.findings(), *prediction_findings(
+        {image_id: row["facts"] for image_id, row in rows.items() if row.get("facts")}, cell.model.reads_image)]
     on_maps = [name for name, metric in cell.columns.items() if "gt_map" in metric.needs]
     given = {row["gt"] for row in rows.values() if row["gt"].startswith(("file", "participants"))}
     if on_maps and given and isinstance(cell.model, Ceiling) and cell.model.role in LEAVE_ONE_OUT_ROLES:
@@ -258,11 +258,22 @@ class RunResult:
         return 0 < sum(n for _, n in counts) == sum(len(unscored) for unscored, _ in counts)
 
     @property
+    def nothing_on_paths(self) -> bool:
+        "Whether scanpaths were to be scored, and a dataset has not a single score of its next fixations, or of paths."
+        if any(cell_result.cell.config.shard for cell_result in self.cells):
+            return False                                                     # a part may have none
+        scored = [{result.dataset_as: False for result in results}
+                  | {result.dataset_as: True for result in results for row in result.summary if not np.isnan(row[3])}
+                  for results in (self.next_fixations, self.generated)]
+        return not all(value for kind in scored for value in kind.values())
+
+    @property
     def exit_code(self) -> int:
-        "0 if all is well; 1 if images failed, or if most images of a dataset have nothing to score against."
+        "0 if all is well; 1 if images failed, if most images of a dataset have nothing to score against, or no path."
         findings = [finding for cell_results in self.datasets.values()
                     for finding in dataset_findings_of(*cell_results)]
-        return int(self.n_errors > 0 or any(finding.severity == "error" for finding in findings))
+        return int(self.n_errors > 0 or self.nothing_on_paths
+                   or any(finding.severity == "error" for finding in findings))
 
     def summary(self) -> str:
         "In a few lines what was computed, what was there, and what failed."

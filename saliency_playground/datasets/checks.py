@@ -52,13 +52,14 @@ def fixation_facts(dataset: SaliencyDataset) -> dict[str, int]:
 class _Case:
     """What the checks look at. points: finite and not lost, as in the file. n: all fixations, those too that are not.
 
-    now: how the points are read. labels: of observers. ids: of images.
+    now: how the points are read. labels: of observers. ids: of images. kept: points outside count, too.
     """
     points: Points
     n: int
     now: Coordinates
     labels: list[Any]
     ids: list[str]
+    kept: bool = False
 
     def severity(self, plain: bool) -> str:
         "How much a finding matters: `plain` if it cannot be otherwise."
@@ -391,8 +392,10 @@ def _outside_finding(case: _Case, left: np.ndarray, outside: np.ndarray) -> Find
     k = int(beside.sum())
     if not k:
         return None
-    whose = "its image and was" if k == 1 else "their images and were"
-    message, cure = f"{part_of(k, case.n, 'fixation', 'lie')} outside {whose} left out", ""
+    whose, were = ("its image", "was") if k == 1 else ("their images", "were")
+    message = f"{part_of(k, case.n, 'fixation', 'lie')} outside {whose}"
+    message += "" if case.kept else f" and {were} left out"
+    cure = ""
     options: dict[str, Any] = {}
     out_of = np.bincount(points.who[points.who >= 0], minlength=len(case.labels))
     theirs = np.bincount(points.who[beside & (points.who >= 0)], minlength=len(case.labels))
@@ -491,7 +494,8 @@ def fixation_findings(dataset: SaliencyDataset) -> list[Finding]:
                              f"The observers are: {name_some(sorted(map(str, labels)), 8) or 'unknown'}."))
     placed &= ~((x == y) & np.isin(x, list(marks)))
     if placed.any():
-        found += _position_findings(_Case(points[placed], len(points), now, labels, dataset.ids))
+        found += _position_findings(_Case(points[placed], len(points), now, labels, dataset.ids,
+                                           getattr(dataset, "keeps_outside", False)))
     return found
 
 

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['Looks', 'gather_looks', 'sample_findings', 'doubled_findings', 'trial_findings', 'repeated_findings', 'time_findings',
-           'label_findings', 'flag_findings', 'table_findings', 'first_table_findings', 'row_findings']
+           'plain_label', 'label_findings', 'flag_findings', 'out_of_order', 'order_findings', 'table_findings',
+           'first_table_findings', 'row_findings']
 
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d00004
 import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,10 +26,12 @@ from saliency_playground.datasets.csv_tables import (
     COLUMNS,
     POINT_COLUMNS,
     TextTable,
+    counts_fixations,
     label_codes,
     meaning_of,
     read_table,
     scanpath_codes,
+    together,
 )
 
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d0000b
@@ -292,7 +295,7 @@ def time_findings(looks: Looks, limit: float | None = None) -> list[Finding]:
     return found
 
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d00017
-def _plain_label(label: object) -> str:
+def plain_label(label: object) -> str:
     "A label without what two people are not told apart by: capitals, spaces, kinds of dash, zeros."
     plain = re.sub(r"[\s\u200b\ufeff]+", "", unicodedata.normalize("NFKC", str(label))).casefold()
     plain = re.sub(r"[-_\u2010-\u2015]+", "-", re.sub(r"^([0-9]+)\.0+$", r"\1", plain))
@@ -307,7 +310,7 @@ def label_findings(dataset: SaliencyDataset) -> list[Finding]:
     people = [str(label) if isinstance(label, str) else label for label in labels if not is_nobody(label)]
     alike: dict[str, list] = {}
     for label in people:
-        alike.setdefault(_plain_label(label), []).append(label)
+        alike.setdefault(plain_label(label), []).append(label)
     pairs = [" and ".join(map(repr, same)) for same in alike.values() if len(same) > 1]
     found = []
     if pairs:
@@ -385,6 +388,43 @@ def _both_eyes(table: TextTable, name: str) -> bool:
     pairs = len(np.unique(scanpath_codes(*keys)))
     return len(np.unique(scanpath_codes(*keys, eyes))) >= 1.5 * pairs
 
+# %% ../../nbs/30_datasets/08_rows.ipynb #9e73f450
+def out_of_order(table: TextTable, which: np.ndarray, used: Collection[str] = COLUMNS) -> dict[str, int]:
+    """Columns that count the fixations of a path, or say when they began, and whether the rows are in that order.
+
+    which: (n,) codes, the path that each row is of. used: columns that are not asked. Returns name -> the first row
+    that does not come after the one before it in its path, -1 if all do.
+    """
+    rows, found = together(which), {}
+    follows, n_paths = np.diff(which[rows]) == 0, len(np.unique(which))
+    for name in table.columns:
+        if name in used or not counts_fixations(name):
+            continue
+        try:
+            values = np.array(list(table.columns[name]), float)
+        except ValueError:                                   # no numbers, or not everywhere
+            continue
+        if np.isfinite(values).all() and len(np.unique(scanpath_codes(which, values))) >= 2 * n_paths:   # a label else
+            falls = rows[1:][follows & (np.diff(values[rows]) <= 0)]
+            found[name] = int(falls.min()) if len(falls) else -1
+    return found
+
+
+def order_findings(table: TextTable, path: Path, columns: Mapping[str, Any] | None = None) -> list[Finding]:
+    """Whether the rows of a table, whose order is that of looking where it has no `t`, seem to be in another order.
+
+    columns: the option as it was given.
+    """
+    keys = [table.columns[key] for key in ("image_id", "observer", "trial") if key in table.columns]
+    if "t" in table.columns or "observer" not in table.columns or not len(table.lines):
+        return []
+    found = {next((own for own in table.names if own.lower() == name), name): row
+             for name, row in out_of_order(table, scanpath_codes(*keys)).items() if row >= 0}
+    return [Finding("warning", "row-order", f"{path.name}, line {table.lines[row]}: the column {theirs} says another "
+                    "order than the rows, which are taken as they stand.", "If it counts the fixations of a scanpath, "
+                    f"or says when they began, say `columns: {{t: {theirs!r}}}`, which puts them in its order.",
+                    {"columns": dict(columns or {}) | {"t": theirs}}) for theirs, row in found.items()]
+
 # %% ../../nbs/30_datasets/08_rows.ipynb #13d0001d
 def table_findings(table: TextTable, path: Path, used: Iterable[str] = (), columns: Mapping[str, Any] | None = None
                    ) -> list[Finding]:
@@ -392,7 +432,7 @@ def table_findings(table: TextTable, path: Path, used: Iterable[str] = (), colum
 
     used: columns that are, beside ours. columns: the option as it was given.
     """
-    found, plain = flag_findings(table, path), []
+    found, plain = [*flag_findings(table, path), *order_findings(table, path, columns)], []
     for name in table.columns:
         if name in COLUMNS or name in used and not meaning_of(name):
             continue

@@ -9,8 +9,10 @@ __all__ = ['DVA_SCALES', 'SIDE_SCALES', 'MOST_PIXELS', 'DATASETS', 'TINY_SIDES',
 
 # %% ../../nbs/33_deepgaze/08_msdb.ipynb #70c5c825
 import math
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -47,16 +49,16 @@ def check_scales(size: tuple[int, int], px_per_dva: float, sides: Sequence[int] 
     That is one narrower than 6 degrees, more than 4.2 times as long as high or high as long, or one of which more than
     `MOST_PIXELS` would be asked for; mostly a px_per_dva that is not the image's.
     """
-    if not 0 < px_per_dva < math.inf:
+    if not (isinstance(px_per_dva, Real) and 0 < px_per_dva < math.inf):
         raise InputError("px_per_dva is how many pixels of the image one degree of visual angle has, not "
-                         f"{px_per_dva}.")
+                         f"{px_per_dva!r}.")
     fewest, (height, width), (shorter, longer) = ClipTrunk.smallest, size, sorted(size)
     image = (f"the image has {width} × {height} pixels, at px_per_dva {px_per_dva:g} that is "
-             f"{width / px_per_dva:.3g}° × {height / px_per_dva:.3g}°")
+             f"{width / px_per_dva:.4g}° × {height / px_per_dva:.4g}°")
     (least, most), side = (DVA_SCALES[0], DVA_SCALES[-1]), min(sides)
-    if longer * (most / px_per_dva) > MOST_PIXELS:
+    if (asked := longer * (most / px_per_dva)) > MOST_PIXELS:
         raise InputError(f"{image}, and DeepGaze MSDB would look at it with {most:g} pixels per degree: {longer} × "
-                         f"{most:g} / {px_per_dva:g} = {math.ceil(longer * (most / px_per_dva))} pixels, more than "
+                         f"{most:g} / {px_per_dva:g} = {math.ceil(min(asked, 1e15)):.6g} pixels, more than "
                          f"{MOST_PIXELS}. Give the px_per_dva of these images, mostly 20 to 60.")
     if min(scaled_size(size, least / px_per_dva)) < fewest:
         raise InputError(f"{image}, and DeepGaze MSDB looks at it with {least:g} pixels per degree, too: of {shorter} "
@@ -138,18 +140,33 @@ class MSDBHead(nn.Module):
         return torch.cat([self.features.pixel_per_dva_weights, self.features.size_weights])
 
     def settings(self, dataset: int | None) -> DatasetSettings:
-        "The numbers of a dataset by its place in `DATASETS`; None: for no dataset in particular."
+        """The numbers of a dataset by its place in `DATASETS`; None: for no dataset in particular.
+
+        Raises ValueError for what is no place: -1 would be the last one, and True the second.
+        """
         scalings, sigmas = self.finalizer.dataset_priority_scalings, self.finalizer.gauss.dataset_sigmas
         weights = self.finalizer.dataset_center_bias_weights
         if dataset is None:
             return DatasetSettings(self.log_weights.logsumexp(1).softmax(0), sigmas.mean(), torch.ones_like(sigmas[0]),
                                    weights.mean())
+        dataset = _place(dataset)
         return DatasetSettings(self.log_weights[:, dataset].softmax(0), sigmas[dataset],
                                (scalings[dataset] - scalings.mean()).exp(), weights[dataset])
 
     def priority_map(self, fused: Tensor, size: tuple[int, int]) -> Tensor:
         "The maps of all sizes put together, (B, C, h, w), to (B, 1, ceil(H / 2), ceil(W / 2)) for an image of `size`."
         return enlarge(self.saliency_network(fused), size)
+
+
+def _place(dataset: Any) -> int:
+    "A place in `DATASETS` as a plain number. Raises ValueError if it is none."
+    try:
+        place = -1 if isinstance(dataset, bool) else operator.index(dataset)
+    except TypeError:
+        place = -1
+    if not 0 <= place < len(DATASETS):
+        raise InputError(f"a dataset is a place in DATASETS, 0 to {len(DATASETS) - 1}, or None, not {dataset!r}.")
+    return place
 
 
 def enlarge(readout: Tensor, size: tuple[int, int]) -> Tensor:
@@ -208,18 +225,22 @@ class DeepGazeMSDB(nn.Module):
                 dataset: int | None | Sequence[int | None | DatasetSettings] = None) -> Tensor:
         """image: (B, 3, H, W), RGB, 0 to 255. center_bias: (B, H, W) or (1, H, W), a natural-log density.
 
-        px_per_dva: pixels per degree, one number or one for each image. dataset: a place in `DATASETS`, None, or one
-        of these or `DatasetSettings` for each image.
-        Returns (B, H, W) float32, the natural-log density. Raises ValueError as `check_inputs`, as `check_scales`, and
-        for as many numbers as there are no images.
+        px_per_dva: pixels per degree, one number or one for each image. dataset: a place in `DATASETS`, None,
+        `DatasetSettings`, or one of these for each image.
+        Returns (B, H, W) float32, the natural-log density. Raises ValueError as `check_inputs`, as `check_scales`, for
+        a center bias of another size than the image, and for as many numbers as there are no images.
         """
         check_inputs(image, center_bias)
+        if center_bias.shape[1:] != image.shape[2:]:
+            raise InputError(f"the images are {tuple(image.shape[2:])} pixels high and wide, the center bias "
+                             f"{tuple(center_bias.shape[1:])}. Resize it to the images.")
         biases, results = center_bias.expand(len(image), -1, -1), []
         for i, (degrees, which) in enumerate(zip(_for_each(px_per_dva, len(image), "px_per_dva"),
                                                  _for_each(dataset, len(image), "dataset"), strict=True)):
             settings = which if isinstance(which, DatasetSettings) else self.head.settings(which)
-            maps = self.scale_taps(image[i:i + 1], float(degrees))
-            results.append(self.log_density(maps, biases[i:i + 1], float(degrees), settings))
+            degrees = float(degrees) if isinstance(degrees, Real | Tensor) else degrees         # in double precision
+            maps = self.scale_taps(image[i:i + 1], degrees)
+            results.append(self.log_density(maps, biases[i:i + 1], degrees, settings))
         return torch.cat(results)
 
 
@@ -240,7 +261,8 @@ def fuse(maps: Iterable[Sequence[Tensor]], weights: Tensor, grid: tuple[int, int
 
 def _for_each(values: Any, n: int, what: str) -> list:
     "One value for each of n images, from one for all or a sequence. Raises ValueError if it has another length."
-    listed = [values] * n if isinstance(values, int | float) or values is None else list(values)
+    several = isinstance(values, Iterable) and not isinstance(values, str) and getattr(values, "ndim", 1) != 0
+    listed = list(values) if several else [values] * n
     if len(listed) != n:
         raise InputError(f"{what}: there are {n} images, and {len(listed)} numbers for them. Give one for each, or "
                          "one.")

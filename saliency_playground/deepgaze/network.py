@@ -33,7 +33,7 @@ def check_inputs(image: Tensor, center_bias: Tensor, x_hist: Tensor | None = Non
     image: (B, 3, H, W), 0 to 255. center_bias: (B, H, W) or (1, H, W). x_hist, y_hist: (B, fixations), NaN for none,
     where fixations > 0.
     """
-    if image.ndim != 4 or image.shape[1] != 3:
+    if image.ndim != 4 or image.shape[1] != 3 or not image.numel():
         raise InputError(f"DeepGaze takes RGB images of shape (B, 3, height, width), got {tuple(image.shape)}. A "
                          "gray one is stacked three times.")
     if image.is_floating_point() and image.amin() < 0:

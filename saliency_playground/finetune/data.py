@@ -144,6 +144,7 @@ def fold_center_bias(dataset: SaliencyDataset, train_ids: Sequence[str],
     pool = dataset.pool[np.isin(dataset.pool.image, sorted(train))]
     if not len(pool):
         return _center_bias_from_maps([prepare_sample(dataset[i]) for i in sorted(train)], uniform)
+    _check_several(len(np.unique(pool.image)))
     bandwidth = ceilings.fit_bandwidth(pool, uniform)
     bias = ceilings.LeaveOneOutCenterBias(pool, bandwidth, uniform)
     return lambda image_id, size: bias(index_by_id.get(image_id, -1), size).astype(np.float32)
@@ -157,12 +158,17 @@ def _center_bias_from_maps(samples: Sequence[Sample], uniform: float) -> Callabl
     if not by_id:
         raise InputError("none of the training images has fixations or a map. Say where they are: participants' maps "
                          "lie in the folder that participant_maps names.")
-    if len(by_id) < 2:
-        raise InputError("center_bias fold is made of at least two training images with fixations or maps, and there "
-                         f"are {len(by_id)}. Name mit1003, uniform or a file.")
+    _check_several(len(by_id))
     total = sum(by_id.values())
 
     def bias(image_id: str, size: tuple[int, int]) -> np.ndarray:
         density = maps.normalize_map(maps.resize(np.maximum(total - by_id.get(image_id, 0), 0), size))
         return np.log((1 - uniform) * density + uniform / density.size).astype(np.float32)
     return bias
+
+
+def _check_several(n: int) -> None:
+    "Raise InputError if so few training images say where people looked that none can be left out."
+    if n < 2:
+        raise InputError("center_bias fold is made of at least two training images with fixations or maps, and there "
+                         f"{'is' if n == 1 else 'are'} {n}. Name mit1003, uniform or a file.")

@@ -9,6 +9,7 @@ __all__ = ['DeepGazeMSDB']
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,17 @@ from .. import files, weights
 from ..core import Prediction, Sample, digest_property
 from ..deepgaze import msdb, msdb_files
 from ..deepgaze.center_bias import log_center_bias
-from ..deepgaze.msdb_slot import Slot
 from ..errors import InputError
 from ..registry import register
 from .deepgaze_base import WithCenterBias, training_record
+from saliency_playground.deepgaze.msdb_slot import (
+    ScaleSummary,
+    Slot,
+    density_of,
+    read_summary,
+    summarize,
+    write_summary,
+)
 from saliency_playground.models.torch_base import (
     as_batch,
     as_maps,
@@ -35,15 +43,21 @@ from saliency_playground.models.torch_base import (
 )
 
 # %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #a88b540c
+def _sha256_of(path: Path | None) -> str:
+    "The SHA-256 of a file, as a word; of none, absent."
+    return files.remembered_sha256(path) if path and path.is_file() else "absent"
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class _ThreeFiles(WithCenterBias):
     "Where DeepGaze MSDB comes from: the file of what was trained, and those of two backbones."
     clip_path: str | Path | None = None      # RN50x64.pt, or what `weights convert` made of it; null: looked for
     dinov2_path: str | Path | None = None    # dinov2_vitb14_pretrain.pth; null: looked for
     dataset_path: str | Path | None = None   # the thirteen numbers of a dataset of one's own, final.pth of a training
+    summaries: str | Path | None = None      # a folder to keep what it sees of an image, for all datasets; null: none
     backbones: str = "full"                  # full, or tiny: narrow ones for tests, with weights of their own
 
-    runtime_options = WithCenterBias.runtime_options | {"clip_path", "dinov2_path", "dataset_path"}
+    runtime_options = WithCenterBias.runtime_options | {"clip_path", "dinov2_path", "dataset_path", "summaries"}
     published = weights.PublishedWeights(
         "deepgazemsdb.pth", "https://github.com/matthias-k/DeepGaze/releases/download/v1.2.0/deepgazemsdb.pth", 114_331,
         "52b47112035744ed0da95593fc82564676e3da536310face074ed25de6eee6c7", licence="none stated")
@@ -76,6 +90,12 @@ class _ThreeFiles(WithCenterBias):
                     or next(filter(None, (weights.unavailable_reason(*file) for file in self._backbone_files)), ""))
         except ValueError as error:
             return str(error)
+
+    @digest_property
+    def network_digest(self) -> str:
+        "A digest of the three files and of how the network computes: all that a summary of an image follows from."
+        return files.digest([self._weights_sha256, *(_sha256_of(weights.find_weights(*file)) for file in
+                                                     self._backbone_files), self.backbones, self.autocast])[:16]
 
     def download(self) -> None:
         "Download what is not here. Raises ValueError if one of the files cannot be had."
@@ -110,18 +130,26 @@ class _ThreeFiles(WithCenterBias):
 
     @cached_property
     def _foreign_slot(self) -> str:
-        "Why the numbers of one's own dataset are not for this head, in a sentence with the cure; empty if they are."
+        """Why the numbers of one's own dataset are not for this head, in a sentence with the cure; empty if they are.
+
+        They belong to the center bias that they were fitted with, which the record of their training names.
+        """
         if self.dataset_path is None:
             return ""
         path = weights.find_weights(None, self.dataset_path, "dataset_path")
         assert path is not None, "it was named"
         for file in (path, Path(self.template)) if not self.center_bias else (path,):
             weights.check_unchanged(file)
-        head, trained_for = self._weights_sha256, self._slot_record.get("base", {}).get("sha256")
-        if trained_for in (None, head):
+        if not self._slot_record and not self.center_bias:
+            return (f"no run.json lies beside {path}, which would say what its numbers were fitted with: they were "
+                    "moved without it, or their training was stopped. Move the whole folder, go on with the training "
+                    "(`--resume`), or name their center bias with center_bias.")
+        base, head = self._slot_record.get("base", {}), self._weights_sha256
+        if base.get("sha256") in (None, head):
             return ""
-        return (f"{path} was fitted to another head (sha256 {trained_for[:12]}…), says run.json beside it, and this "
-                f"one has {head[:12]}…. Name with weights_path the one that it was fitted to.")
+        return (f"{path} was fitted to another head ({base.get('file', 'a file')}, sha256 {base['sha256'][:12]}…), "
+                f"says run.json beside it, and this one has {head[:12]}…. Name with weights_path the one that it was "
+                "fitted to.")
 
 # %% ../../nbs/34_models/27_deepgaze_msdb.ipynb #65ffd244
 @register("model", "deepgaze_msdb", extra="torch")
@@ -151,8 +179,8 @@ class DeepGazeMSDB(_ThreeFiles):
         if self.dataset is not None and self.dataset_path is not None:
             raise InputError(f"dataset {self.dataset!r} and dataset_path {self.dataset_path} each say for which "
                              "dataset it predicts. Give one of them.")
-        if self.px_per_dva is not None and not self.px_per_dva > 0:
-            raise InputError(f"px_per_dva must be positive, not {self.px_per_dva!r}.")
+        if self.px_per_dva is not None and not (isinstance(self.px_per_dva, Real) and self.px_per_dva > 0):
+            raise InputError(f"px_per_dva must be a positive number, not {self.px_per_dva!r}.")
 
     @cached_property
     def settings(self) -> msdb.DatasetSettings:
@@ -188,19 +216,39 @@ class DeepGazeMSDB(_ThreeFiles):
         with half_precision(self):
             return list(self.net.scale_taps(batch, px_per_dva))
 
+    def summary(self, image: np.ndarray, px_per_dva: float) -> ScaleSummary:
+        """What any dataset needs of an image (h, w, 3) uint8: read from `summaries`, or computed and kept there.
+
+        Raises ValueError as `scale_taps`.
+        """
+        size, path = (image.shape[0], image.shape[1]), None
+        if self.summaries is not None:
+            name = f"{self.network_digest}_{files.digest([image, px_per_dva])}.npz"
+            path = Path(self.summaries).expanduser()/name
+            if (kept := read_summary(path, size)) is not None:
+                return kept
+        with exact_arithmetic():
+            summary = summarize(self.net.head, self.scale_taps(image, px_per_dva), size)
+        if path is not None:
+            write_summary(path, summary)
+        return summary.plain()
+
     def density(self, image: np.ndarray, px_per_dva: float) -> np.ndarray:
         "The log density (h, w) of an image (h, w, 3) uint8 with so many pixels per degree."
         with exact_arithmetic():
-            settings, seen = self.settings, self.scale_taps(image, px_per_dva)
+            net, settings = self.net, self.settings
             bias = torch.from_numpy(log_center_bias(self.template, (image.shape[0], image.shape[1])))[None]
-            return as_maps(self.net.log_density(seen, bias.to(seen[0][0].device), px_per_dva, settings), 1)[0]
+            bias = bias.to(net.head.log_weights.device)
+            if self.summaries is not None:
+                return as_maps(density_of(net.head, self.summary(image, px_per_dva), bias, settings, px_per_dva), 1)[0]
+            return as_maps(net.log_density(self.scale_taps(image, px_per_dva), bias, px_per_dva, settings), 1)[0]
 
     def predictions(self, samples: Sequence[Sample]) -> list[Prediction]:
         "The predictions for several samples, each with its own pixels per degree, else with those of the option."
         results = []
         for sample in samples:
             fed = preprocess_sample(self, sample)
-            px_per_dva = self.degrees(sample) * max(fed.shape[:2]) / max(sample.size)
+            px_per_dva = self.degrees(sample) * (max(fed.shape[:2]) / max(sample.size))
             values, = run_halving(partial(map, partial(self.density, px_per_dva=px_per_dva)), [fed])
             results.append(self.postprocess(values, sample.size))
         return results
@@ -225,4 +273,4 @@ class DeepGazeMSDB(_ThreeFiles):
         found = [weights.find_weights(*file) for file in self._backbone_files]
         found += [weights.find_weights(None, self.dataset_path, "dataset_path")]
         found += [Path(self.template)] if self.dataset_path is not None and not self.center_bias else []
-        return files.digest([files.remembered_sha256(path) if path and path.is_file() else "absent" for path in found])
+        return files.digest(list(map(_sha256_of, found)))

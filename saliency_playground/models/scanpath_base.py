@@ -24,14 +24,13 @@ NO_HISTORY = Fixations(np.empty(0), np.empty(0))
 def history_of(path: Fixations, i: int, steps: int | None = None) -> Fixations:
     """What came before fixation i of a scanpath, the oldest first; only the last `steps` of it, if that is a number.
 
-    path: of one observer, in its order. Raises ValueError for a fixation that the path does not have.
+    path: of one observer, in its order. Returns a copy, which a model may write into. Raises ValueError for a fixation
+    that the path does not have.
     """
     if not 0 <= i < len(path):
         raise InputError(f"a path of {len(path)} fixations has none of number {i}; they are counted from 0.")
-    past = path[:i]
-    known = np.isfinite(past.x) & np.isfinite(past.y)
-    past = past if known.all() else past[known]
-    return past if steps is None else past[max(0, len(past) - steps):]
+    known = np.flatnonzero(np.isfinite(path.x[:i]) & np.isfinite(path.y[:i]))
+    return path[known if steps is None else known[max(0, len(known) - steps):]]
 
 # %% ../../nbs/34_models/12_scanpath_base.ipynb #c9085eb0
 class ScanpathModel(SaliencyModel):

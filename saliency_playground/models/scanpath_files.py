@@ -15,7 +15,9 @@ import numpy as np
 from .. import maps
 from ..core import Fixations, Prediction, SaliencyDataset, Sample, prepare_sample
 from ..datasets import generated
-from ..errors import InputError, count_of
+from ..datasets.coordinates import Coordinates
+from ..datasets.drawn_checks import repeat_findings
+from ..errors import Finding, InputError, count_of
 from ..files import regular_file
 from ..registry import register
 from .scanpath_base import ScanpathModel
@@ -24,13 +26,21 @@ from .scanpath_base import ScanpathModel
 _SUFFIXES = (".csv", ".tsv", ".txt", ".json")
 
 
+def _uneven(paths: Mapping[str, list[Fixations]]) -> list[Finding]:
+    "Whether some images have fewer paths than others."
+    counts = sorted(map(len, paths.values()))
+    return [Finding("note", "uneven", f"images have {counts[0]} to {counts[-1]} paths.", "Every image counts alike.")
+            ] if counts[0] < counts[-1] else []
+
+
+
 @register("model", "scanpath_files")
 class ScanpathFiles(ScanpathModel):
     """Scanpaths that others generated, from a table, a JSON list, or a folder of such files.
 
-    path: where they are. columns: our name of a table's column (image_id, sample, x, y, duration) -> its own. extra:
-    what to do about images that are none of the dataset's. index_base: 1 if pixels are counted from 1. unit: of x and
-    y, as for a dataset. Raises ValueError if path is not there, or holds none.
+    path: where they are. columns: our name of a table's column (image_id, sample, order, x, y, duration) -> its own.
+    extra: what to do about images that are none of the dataset's. The others: how x and y count, as for a dataset;
+    `unit: px` says that they are pixels of the image. Raises ValueError if path is not there, or holds none.
     """
     card = {"citation": "whoever generated the paths", "licence": "theirs",
             "input": "files named by image id, nothing is computed", "meaning": "as a saliency model, where they go"}
@@ -40,13 +50,18 @@ class ScanpathFiles(ScanpathModel):
     draws = False
     reads_image = False
     depends_on: Sequence[str | Path] = (generated.__file__,)
-    own_state = frozenset({"paths"})
+    own_state = frozenset({"paths", "found"})
+    found: Sequence[Finding] = ()
     paths: Mapping[str, list[Fixations]] | None = None   # by image id, there once it is bound
 
-    def __init__(self, path: str | Path, columns: Mapping[str, Any] | None = None,
-                 extra: Literal["refuse", "drop"] = "refuse", index_base: int = 0, unit: str | None = None):
+    def __init__(self, path: str | Path, columns: Mapping[str, Any] | None = None,  # noqa: PLR0913
+                 extra: Literal["refuse", "drop"] = "refuse", *, index_base: Literal[0, 1] = 0,
+                 unit: str | None = None, origin: str | None = None, swap_xy: bool = False, scale: float = 1,
+                 screen: list | None = None, shown: str | list | None = None, lost: Any = None):
         self.path, self.columns, self.extra = Path(path), columns, extra
-        self.coordinates = {"index_base": index_base} | ({} if unit is None else {"unit": unit})
+        self.coordinates = {"index_base": index_base, "unit": unit, "origin": origin, "swap_xy": swap_xy,
+                            "scale": scale, "screen": screen, "shown": shown, "lost": lost}
+        Coordinates(**self.coordinates)                                        # refused before a run begins
         if not self.path.exists():
             raise InputError(f"scanpath_files: there is no {self.path}. Give the table, JSON or folder that holds the "
                              "paths.")
@@ -61,11 +76,19 @@ class ScanpathFiles(ScanpathModel):
     def bind(self, dataset: SaliencyDataset) -> None:
         "Read the paths for the images of a dataset. Raises ValueError naming the file and what is wrong in it."
         paths: dict[str, list[Fixations]] = {}
+        said: list[Finding] = []
         for file in self.files:
-            found = generated.read_scanpaths(file, dataset, columns=self.columns, extra=self.extra, **self.coordinates)
-            for image_id, drawn in found.items():
+            found = generated.examine_scanpaths(file, dataset, columns=self.columns, extra=self.extra,
+                                                **self.coordinates)
+            said += found.findings
+            for image_id, drawn in found.paths.items():
                 paths.setdefault(image_id, []).extend(drawn)
         self.paths = paths
+        self.found = [*said, *(repeat_findings(paths) if len(self.files) > 1 else ()), *_uneven(paths)]
+
+    def findings(self) -> list[Finding]:
+        "What should be said of the files: what was left out, or may be meant in another way."
+        return list(self.found)
 
     def paths_on(self, image_id: str) -> list[Fixations]:
         "The paths on an image. Raises ValueError if it is not bound, or if there are none."

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .alignments import as_path, distances, warp
+from .alignments import as_path, as_size, distances, warp, whole_number
 
 # %% ../../nbs/15_scanpaths/05_distances.ipynb #4d747fb6
 def _empty(a: np.ndarray, b: np.ndarray) -> bool:
@@ -73,7 +73,7 @@ def mannan(a: ArrayLike, b: ArrayLike, size: tuple[int, int]) -> float:
     Returns 0, equal places, to 1; NaN if a path has no fixations. Raises ValueError as `alignments.as_path` does.
     Source: Mannan, Ruddock & Wooding, Spatial Vision 9 (1995); the index is `mannan_index`.
     """
-    a, b = as_path(a), as_path(b)
+    a, b, size = as_path(a), as_path(b), as_size(size)
     if _empty(a, b):
         return float("nan")
     squares = distances(a, b) ** 2
@@ -96,9 +96,8 @@ def mannan_index(a: ArrayLike, b: ArrayLike, size: tuple[int, int], count: int =
     Returns up to 100, equal places; 0 as random paths, negative if further apart; NaN if a path has no fixations.
     Raises ValueError as `alignments.as_path` does, or if count is not positive.
     """
-    a, b = as_path(a), as_path(b)
-    if count < 1:
-        raise InputError(f"random paths are drawn at least once, not {count} times.")
+    a, b, size = as_path(a), as_path(b), as_size(size)
+    count, seed = whole_number(count, "the number of random pairs"), whole_number(seed, "a seed", 0)
     if _empty(a, b):
         return float("nan")
     shorter, longer = sorted((len(a), len(b)))
@@ -129,8 +128,9 @@ def time_delay(a: ArrayLike, b: ArrayLike, k: int = 3, norm: int = 2, worst: boo
     Returns pixels from 0; NaN if a path is shorter than k. Not symmetric. Raises ValueError for another norm or k.
     Source: Wang et al., CVPR 2011; FixaTons with norm 2, VAME with norm 1.
     """
-    if norm not in (1, 2) or k < 1:
-        raise InputError(f"time delay embedding has a norm of 1 or 2 and a k from 1, got norm={norm}, k={k}.")
+    whole_number(k, "the k of time delay embedding")
+    if norm not in (1, 2):
+        raise InputError(f"time delay embedding has a norm of 1 or 2, not {norm!r}.")
     windows = _window_distances(as_path(a), as_path(b), k, norm)[-1]
     return float("nan") if windows.size == 0 else float(windows.max() if worst else windows.mean())
 
@@ -143,7 +143,8 @@ def scaled_time_delay(a: ArrayLike, b: ArrayLike, size: tuple[int, int], norm: i
     """
     if norm not in (1, 2):
         raise InputError(f"time delay embedding has a norm of 1 or 2, not {norm}.")
-    a, b = as_path(a)[:, :2] / max(size), as_path(b)[:, :2] / max(size)
+    largest = max(as_size(size))
+    a, b = as_path(a)[:, :2] / largest, as_path(b)[:, :2] / largest
     if _empty(a, b):
         return float("nan")
     windows = _window_distances(a, b, min(len(a), len(b)), norm)

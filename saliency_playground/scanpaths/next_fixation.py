@@ -36,6 +36,8 @@ def at_fixation(values: ArrayLike, x: ArrayLike, y: ArrayLike, baseline: ArrayLi
     Raises ValueError if a fixation lies outside the map, if values or baseline are no such thing, or if their shapes
     differ. Source: Kümmerer & Bethge, arXiv 2102.12239; equal to pysaliency's, with ties too.
     """
+    if kind not in ("density", "map"):
+        raise InputError(f"kind is density or map, not {kind!r}.")
     values, single = np.asarray(values), np.ndim(x) == 0
     inputs = metric_inputs(SimpleNamespace(values=values, kind=kind))
     pixels = tuebingen.pixel_indices(np.atleast_1d(x), np.atleast_1d(y), values.shape)

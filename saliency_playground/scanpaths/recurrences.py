@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .alignments import as_path, distances, loop
+from .alignments import as_path, as_size, distances, loop, whole_number
 
 # %% ../../nbs/15_scanpaths/06_recurrences.ipynb #720a31f9
 @loop
@@ -56,7 +56,7 @@ def recurrence(a: ArrayLike, b: ArrayLike, size: tuple[int, int], radius: float 
     Source: Anderson, Anderson, Kingstone & Bischof, Behavior Research Methods 47 (2015).
     """
     a, b = as_path(a), as_path(b)
-    n = min(len(a), len(b))
+    n, size = min(len(a), len(b)), as_size(size)
     _check(radius, shortest)
     if n == 0:
         return Recurrence(*[np.nan] * 4)
@@ -65,9 +65,10 @@ def recurrence(a: ArrayLike, b: ArrayLike, size: tuple[int, int], radius: float 
 
 
 def _check(radius: float, shortest: int) -> None:
-    if not radius > 0 or shortest < 1:
-        raise InputError(f"a radius of recurrence is above 0 and a line has at least 1 dot, got {radius} and "
-                         f"{shortest}.")
+    if not isinstance(radius, (int, float, np.number)) or not 0 < radius <= 1:
+        raise InputError(f"a radius of recurrence is a share of the image's diagonal, above 0 and at most 1, not "
+                         f"{radius!r:.60}.")
+    whole_number(shortest, "the number of dots that make a line")
 
 # %% ../../nbs/15_scanpaths/06_recurrences.ipynb #7c25e04a
 def _patterns(dots: np.ndarray, cells: int, shortest: int) -> Recurrence:
@@ -90,7 +91,7 @@ def self_recurrence(path: ArrayLike, size: tuple[int, int], radius: float = 0.06
     """
     path = as_path(path)
     _check(radius, shortest)
-    n = len(path)
+    n, size = len(path), as_size(size)
     if n < 2:
         return Recurrence(*[np.nan] * 4)
     return _patterns(np.triu(distances(path, path) <= radius * np.hypot(*size), 1), n * (n - 1) // 2, shortest)

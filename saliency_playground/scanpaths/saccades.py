@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .alignments import as_path, distances, warp, way_back
+from .alignments import as_path, as_size, distances, real_numbers, warp, way_back
 
 # %% ../../nbs/15_scanpaths/03_saccades.ipynb #70bd4f32
 class Saccades(NamedTuple):
@@ -67,12 +67,15 @@ def multimatch(a: ArrayLike, b: ArrayLike, size: tuple[int, int], simplify: Simp
     has no durations, or if two fixations of 0 ms are paired. Raises ValueError as `alignments.as_path` does.
     Source: Jarodzka, Holmqvist & Nyström, ETRA 2010; equal to the package multimatch-gaze 0.1.3 but for ties.
     """
-    u, v = saccades(a), saccades(b)
+    u, v, diagonal = saccades(a), saccades(b), float(np.hypot(*as_size(size)))
+    if simplify is not None:
+        simplify = Simplification(*real_numbers(simplify, 3, "simplify is three limits: degrees, pixels and ms"))
+        _check_limits(simplify)
     if min(len(u.vector), len(v.vector)) < 2:
         return MultiMatch(*[np.nan] * 5)
     if simplify is not None:
         u, v = simplified(u, simplify), simplified(v, simplify)
-    medians = [np.median(_differences(u, v, cells, float(np.hypot(*size))), axis=1) for cells in paired_saccades(u, v)]
+    medians = [np.median(_differences(u, v, cells, diagonal), axis=1) for cells in paired_saccades(u, v)]
     return MultiMatch(*(1 - np.mean(medians, axis=0)).tolist())
 
 # %% ../../nbs/15_scanpaths/03_saccades.ipynb #5b86a6df
@@ -101,14 +104,18 @@ def _differences(u: Saccades, v: Saccades, way: np.ndarray, diagonal: float) -> 
                      waited])
 
 # %% ../../nbs/15_scanpaths/03_saccades.ipynb #d1a62f7e
+def _check_limits(limits: Simplification) -> None:
+    if min(limits) < 0:
+        raise InputError(f"a limit of a simplification is at least 0, got {limits}.")
+
+
 def simplified(path: Saccades, limits: Simplification) -> Saccades:
     """Saccades of which small ones have been put together, until no more can be.
 
     limits: angle in degrees, amplitude in pixels, duration in ms. A duration that is unknown puts nothing together.
     Raises ValueError for a limit below 0.
     """
-    if min(limits) < 0:
-        raise InputError(f"a limit of a simplification is at least 0, got {limits}.")
+    _check_limits(limits)
     while True:
         before = len(path.vector)
         ahead, length = path.vector[1:], path.length

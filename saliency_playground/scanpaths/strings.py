@@ -7,6 +7,7 @@ __all__ = ['FACTORS', 'grid_cells', 'letter_repeats', 'scanmatch', 'string_edit'
            'cluster_letters', 'sequence_score', 'fixation_edit_distance', 'quantile_edges', 'subsmatch']
 
 # %% ../../nbs/15_scanpaths/04_strings.ipynb #c0689ef9
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,9 +15,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .alignments import align, as_path, distances, durations
+from saliency_playground.scanpaths.alignments import (
+    align,
+    as_path,
+    as_size,
+    distances,
+    durations,
+    real_numbers,
+    whole_number,
+)
 
 # %% ../../nbs/15_scanpaths/04_strings.ipynb #09939cb9
+def _as_grid(grid: tuple[int, int]) -> tuple[int, int]:
+    "Check the columns and rows of a grid."
+    try:
+        columns, rows = grid
+        return whole_number(columns, "columns of a grid"), whole_number(rows, "rows of a grid")
+    except (TypeError, ValueError):
+        raise InputError(f"a grid is (columns, rows), at least one column and one row, got {grid!r:.60}.") from None
+
+
 def grid_cells(path: ArrayLike, size: tuple[int, int], grid: tuple[int, int]) -> np.ndarray:
     """The cell of a grid that each fixation is in.
 
@@ -24,14 +42,15 @@ def grid_cells(path: ArrayLike, size: tuple[int, int], grid: tuple[int, int]) ->
     grid: (columns, rows), at least 1 each. Returns (n, 2) integers, column and row, 0-based.
     Raises ValueError as `alignments.as_path` does.
     """
-    (height, width), (columns, rows) = size, grid
-    if min(columns, rows) < 1:
-        raise InputError(f"a grid has at least one column and one row, got {columns} x {rows}.")
+    (height, width), (columns, rows) = as_size(size), _as_grid(grid)
     x, y = as_path(path)[:, :2].T
     x, y = np.clip(x, 0, width - 1).astype(int), np.clip(y, 0, height - 1).astype(int)
     return np.column_stack([x * columns // width, y * rows // height])
 
 # %% ../../nbs/15_scanpaths/04_strings.ipynb #2239e03c
+_LONGEST_WORD = 10_000                                        # letters; two such words fill a gigabyte
+
+
 def letter_repeats(path: np.ndarray, bin_ms: float | None, cut: bool = False) -> np.ndarray | None:
     """How often each letter of a path stands in its word, (n,) integers; None if a duration is not known.
 
@@ -40,9 +59,13 @@ def letter_repeats(path: np.ndarray, bin_ms: float | None, cut: bool = False) ->
     """
     if bin_ms is None:
         return np.ones(len(path), int)
-    if not bin_ms > 0:
-        raise InputError(f"a bin of time is above 0 ms, got {bin_ms}. Leave it out (None) to ignore durations.")
+    if not isinstance(bin_ms, (int, float, np.number)) or not 0 < bin_ms < np.inf:
+        raise InputError(f"a bin of time is a number above 0 ms, got {bin_ms!r:.60}. Leave it out (None) to ignore "
+                         "durations.")
     bins = durations(path, "a comparison in time") / bin_ms
+    if bins.sum() > _LONGEST_WORD:
+        raise InputError(f"a path of {path[:, 2].sum():g} ms has {bins.sum():,.0f} letters in bins of {bin_ms:g} ms, "
+                         f"more than {_LONGEST_WORD:,}. Take longer bins.")
     return None if np.isnan(bins).any() else (np.floor(bins) if cut else np.round(bins)).astype(int)
 
 # %% ../../nbs/15_scanpaths/04_strings.ipynb #d8f5e786
@@ -57,7 +80,8 @@ def scanmatch(a: ArrayLike, b: ArrayLike, size: tuple[int, int], grid: tuple[int
     and if a duration is NaN. Raises ValueError if durations are asked for and missing, or a constant makes no sense.
     Source: Cristino, Mathôt, Theeuwes & Gilchrist, Behavior Research Methods 42 (2010).
     """
-    threshold, gap = worth
+    size, grid = as_size(size), _as_grid(grid)
+    threshold, gap = real_numbers(worth, 2, "worth is a threshold above 0 and a gap of at most 0")
     if not (threshold > 0 >= gap):
         raise InputError(f"ScanMatch has a threshold above 0 and a gap of at most 0, got {threshold} and {gap}.")
     words = []
@@ -123,17 +147,19 @@ FACTORS = (0.2, 0.5, 0.8, 1.0, 1.2, 1.5, 1.8)
 def fixation_clusters(paths: Sequence[ArrayLike]) -> Clusters:
     """The clusters of the fixations of several people on one image, with the best of seven bandwidths.
 
-    paths: one (n, 2) or (n, 3) array a person, pixels. Raises ValueError if they have fewer than 4 places in all.
+    paths: one (n, 2) or (n, 3) array a person, pixels. Raises ValueError if they have fewer than 7 fixations or 4
+    places in all, or if each shares its place with others.
     Source: Yang et al., CVPR 2020, as the scripts of its followers do it.
     """
     paths = [as_path(path)[:, :2] for path in paths]
     points = np.concatenate([*paths, np.empty((0, 2))])
-    if len(np.unique(points, axis=0)) < 4:
-        raise InputError(f"{len(points)} fixations are too few to be clustered: at least four places are needed.")
+    if len(points) < 7 or len(np.unique(points, axis=0)) < 4:
+        raise InputError(f"{len(points)} fixations are too few to be clustered: at least seven are needed, at four "
+                         "places.")
     nearest = np.sort(distances(points, points), axis=1)
     width = float(nearest[:, int(0.3 * len(points)) - 1].mean())
     if width == 0:
-        raise InputError("most of the fixations are in one place, so there is nothing to cluster.")
+        raise InputError("every fixation has others in the very same place, so there is no distance to cluster by.")
     tries = [Clusters(mean_shift(points, factor * width), factor * width) for factor in FACTORS]
     return max(tries, key=lambda clusters: _crossings(paths, clusters))
 
@@ -149,6 +175,11 @@ def cluster_letters(path: ArrayLike, clusters: Clusters) -> np.ndarray:
     return distances(as_path(path), clusters.centres).argmin(axis=1)
 
 # %% ../../nbs/15_scanpaths/04_strings.ipynb #032702e4
+def _check_clusters(clusters: Clusters) -> None:
+    if not isinstance(clusters, Clusters):
+        raise InputError(f"clusters are those of the image, see `fixation_clusters`, not {clusters!r:.60}.")
+
+
 def sequence_score(a: ArrayLike, b: ArrayLike, clusters: Clusters, bin_ms: float | None = None) -> float:
     """The longest common subsequence of two paths as strings of clusters, over the length of the longer one.
 
@@ -158,6 +189,7 @@ def sequence_score(a: ArrayLike, b: ArrayLike, clusters: Clusters, bin_ms: float
     Raises ValueError if durations are asked for and missing.
     """
     words = []
+    _check_clusters(clusters)
     for path in (as_path(a), as_path(b)):
         repeats = letter_repeats(path, bin_ms, cut=True)
         if repeats is None or repeats.sum() == 0:
@@ -171,6 +203,7 @@ def fixation_edit_distance(a: ArrayLike, b: ArrayLike, clusters: Clusters) -> fl
 
     a, b: (n, 2) or (n, 3) pixels. clusters: of the image. Returns a whole number; NaN if a path has no fixations.
     """
+    _check_clusters(clusters)
     return _edits(cluster_letters(a, clusters), cluster_letters(b, clusters))
 
 # %% ../../nbs/15_scanpaths/04_strings.ipynb #a84b2bc8
@@ -180,8 +213,9 @@ def quantile_edges(paths: Sequence[ArrayLike], letters: int = 4) -> np.ndarray:
     paths: (n, 2) or (n, 3) arrays. Raises ValueError if there are no fixations or fewer than two letters.
     """
     x = np.concatenate([as_path(path)[:, 0] for path in paths]) if len(paths) else np.empty(0)
-    if x.size == 0 or letters < 2:
-        raise InputError(f"{x.size} fixations cannot be cut into {letters} letters; it takes at least 1 and 2.")
+    whole_number(letters, "letters", 2)
+    if x.size == 0:
+        raise InputError(f"0 fixations cannot be cut into {letters} letters; it takes at least 1.")
     return np.quantile(x, np.arange(1, letters) / letters)
 
 
@@ -189,13 +223,17 @@ def subsmatch(a: ArrayLike, b: ArrayLike, edges: ArrayLike, window: int = 3) -> 
     """How differently often the words of so many letters occur in two paths.
 
     a, b: (n, 2) or (n, 3) pixels. edges: ascending, pixels, see `quantile_edges`. window: letters of a word.
-    Returns 0 for the same shares to 1 for no common word; NaN if a path is shorter than a word.
+    Returns 0 for the same shares to 1 for no common word; NaN if a path is shorter than a word. Raises ValueError for
+    a window below 1, and edges that do not ascend.
     """
-    counts = []
+    counts, edges = [], np.asarray(edges, float)
+    whole_number(window, "the window of a word")
+    if edges.ndim != 1 or not (np.isfinite(edges).all() and (np.diff(edges) >= 0).all()):
+        raise InputError(f"edges are pixels that ascend, see `quantile_edges`, not {edges.tolist()!r:.60}.")
     for path in (as_path(a), as_path(b)):
-        letters = np.searchsorted(np.asarray(edges, float), path[:, 0], side="right")
+        letters = np.searchsorted(edges, path[:, 0], side="right")
         if len(letters) < window:
             return float("nan")
         words, times = np.unique(np.lib.stride_tricks.sliding_window_view(letters, window), axis=0, return_counts=True)
         counts.append(dict(zip(map(tuple, words.tolist()), times / times.sum(), strict=True)))
-    return float(sum(abs(counts[0].get(word, 0) - counts[1].get(word, 0)) for word in counts[0] | counts[1]) / 2)
+    return math.fsum(abs(counts[0].get(word, 0) - counts[1].get(word, 0)) for word in counts[0] | counts[1]) / 2

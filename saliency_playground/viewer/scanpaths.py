@@ -95,10 +95,14 @@ class PathSource:
             self.asked = self.run.about["config"].get("scanpaths") or {}
         else:
             self.dataset, self.models = as_dataset(given), []
+            if dataset is not None:
+                raise InputError(f"`dataset` ({dataset!r}) names one of a run, and this is a dataset itself.")
             if model is not None:
                 made = create("model", model) if isinstance(model, str) else as_model(model)
                 self.models = [made.name or type(made).__name__]
                 self._made = {self.models[0]: made}
+        if not self.dataset.ids:
+            raise InputError("the dataset has no image, so there is no scanpath to show.")
         self.generated = Generated(**(self.asked.get("generated") or {"n": _SAMPLES}))
         wanted = self.generated.metrics or MEASURES
         self.specs: dict[str, Mapping | None] = dict(wanted) if isinstance(wanted, Mapping) else dict.fromkeys(wanted)
@@ -221,7 +225,7 @@ class OpenImage:
     def on_screen(self, path: Fixations | np.ndarray) -> Fixations:
         "A path on the image as it lies on the picture."
         if not isinstance(path, Fixations):
-            path = Fixations(*path[:, :2].T, duration=path[:, 2] if path.shape[1] == 3 else None)
+            path = Fixations(path[:, 0], path[:, 1], duration=path[:, 2] if path.shape[1] == 3 else None)
         return resize_path(path, self.sample.size, (self.figure.shape[0], self.figure.shape[1]))
 
     def _draw_paths(self, model: ScanpathModel) -> list[np.ndarray]:
@@ -239,7 +243,7 @@ class Match(NamedTuple):
     pairs: np.ndarray            # (k, 2) places of paired fixations in somebody's path and in this one
     value: float                 # how alike they are
     mean: float                  # the same of all paths that were compared
-    count: int                   # how many these are
+    n: int                       # how many these are
     nearest: str                 # the person whose path this one is most like
     nearest_value: float
 
@@ -481,11 +485,11 @@ class ScanpathViewer:
         match = find_match(self.image, observer, others, column)
         if match is None:
             return None, f"{column} is defined for none of them: a path is too short for it, or has no durations."
-        drawn = f"{count_of(match.count, 'path')} that {name} draws, {match.name}"
+        drawn = f"{count_of(match.n, 'path')} that {name} draws, {match.name}"
         if self.controls["beside"].value == "person":
-            drawn = f"{count_of(match.count, 'path')} of others, that of {match.name}"
+            drawn = f"{count_of(match.n, 'path')} of others, that of {match.name}"
         said = [f"Of {drawn} is most like it: {column} {_in_unit(match.value)}"
-                + (f", on average {_in_unit(match.mean)}." if match.count > 1 else ".")]
+                + (f", on average {_in_unit(match.mean)}." if match.n > 1 else ".")]
         if match.nearest != observer:
             said.append(f"That one is even more like the path of {match.nearest}: {_in_unit(match.nearest_value)}.")
         return match, " ".join(said + ([] if len(match.pairs) else ["No fixation is paired."]))
