@@ -189,13 +189,14 @@ class OpenImage:
     def _values(self, name: str, observer: str, i: int) -> np.ndarray:
         "What a model says before fixation i."
         model, key = self.source.model(name), (name, observer, i)
-        if self._last[0] != key or self._last[1] is None:
+        kept = self._last[1] if self._last[0] == key else None
+        if kept is None:
             state = self._keep("state", name, make=lambda: model.look_at_sample(self.sample))
             values = np.asarray(model.predict_next(state, history_of(self.paths[observer].path, i, model.steps)))
             if values.shape != self.sample.size:
                 raise InputError(f"the map of {name} has the shape {values.shape}, the image {self.sample.size}.")
-            self._last = key, values
-        return self._last[1]
+            self._last, kept = (key, values), values
+        return kept
 
     def mapped(self, name: str, observer: str, i: int) -> np.ndarray | None:
         "The image with a model's map before fixation i, which is scored now if the run did not; None: it has no map."
