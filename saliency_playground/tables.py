@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['mark_text', 'unmark_text', 'csv_field', 'table_csv', 'write_table', 'read_rows', 'read_scores', 'window_width',
-           'fit_line', 'columns_of', 'format_table', 'fit_notes', 'format_number', 'NameTable']
+           'fit_line', 'columns_of', 'format_table', 'fit_notes', 'format_number', 'format_measured', 'NameTable']
 
 # %% ../nbs/02_tables.ipynb #bd5d0b68
 import csv
@@ -247,6 +247,14 @@ def format_number(value: float, digits: int = 3, sign: bool = False) -> str:
     rounded = round(float(value), digits) + 0.0                                       # 0.0 makes a zero of −0.0
     text = f"{rounded:.{digits}f}".replace("inf", "∞").replace("-", "−")
     return f"+{text}" if sign and rounded > 0 else text
+
+
+def format_measured(value: float, like: float | None = None) -> str:
+    """A number of any unit for people, with three digits or so: `0.412`, `41.2`, `412`.
+
+    like: as many behind the point as this one gets.
+    """
+    return format_number(value, {1: 3, 2: 1}.get(len(f"{abs(value if like is None else like):.0f}"), 0))
 
 # %% ../nbs/02_tables.ipynb #881e26db
 class NameTable(dict):

@@ -63,6 +63,10 @@ def work(tmp_path_factory):
                          "gold_standard"]))
         subprocess.run([sys.executable, "-m", "saliency_playground", "viewer", "outputs"], check=True,
                        capture_output=True)
+        sp.make_toy("walk", n_images=4)
+        sp.benchmark(dict(datasets=[{"name": "folder", "as": "walk", "root": "walk"}], metrics=["NSS"],
+                          models=["center_bias", "local_bias", "wta_ior"], output_dir="walked",
+                          scanpaths={"next": True, "generated": {"n": 4}}))
     finally:
         os.chdir(before)
     return root
@@ -114,8 +118,8 @@ def soon(question, seconds: float = 10):
 
 class Eyes:
     "Somebody in front of the viewer, who looks for trouble after everything they do."
-    def __init__(self, page, shots: Path):
-        self.page, self.shots, self.faults = page, shots, []
+    def __init__(self, page, shots: Path, root: str = ".sp-stage"):
+        self.page, self.shots, self.root, self.faults = page, shots, root, []
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda message: self.faults.append(message.text) if message.type == "error"
                 and "sp-" in message.text else None)
@@ -127,12 +131,12 @@ class Eyes:
         page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for(timeout=90_000)
         page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.locator(".sp-stage[data-drawn]").first.wait_for(timeout=90_000)
+        page.locator(f"{self.root}[data-drawn]").first.wait_for(timeout=90_000)
         self.look()
 
     @property
     def stage(self):
-        return self.page.locator(".sp-stage").first
+        return self.page.locator(self.root).first
 
     def drawn(self) -> int:
         return int(self.stage.get_attribute("data-drawn") or 0)
@@ -151,8 +155,8 @@ class Eyes:
         before, start = self.drawn(), time.perf_counter()
         action()
         if draws:
-            self.page.wait_for_function("before => Number(document.querySelector('.sp-stage').dataset.drawn) > before",
-                                        arg=before, timeout=60_000)
+            self.page.wait_for_function("([root, drawn]) => Number(document.querySelector(root).dataset.drawn) > drawn",
+                                        arg=[self.root, before], timeout=60_000)
         took = round(1000 * (time.perf_counter() - start))
         self.rest()
         self.look()
@@ -818,3 +822,194 @@ def test_a_run_in_a_notebook_shows_how_far_it_is_and_leaves_nothing(lab, browser
     streams = [output for output in nbformat.read(work / "slow.ipynb", 4).cells[0].outputs
                if output.output_type != "execute_result"]
     assert all(output.name == "stdout" and not output.text.strip() for output in streams)
+
+
+WALK = """import saliency_playground as sp
+sp.view_scanpaths("walked", "local_bias", "03_night")"""
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    import nbformat
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, sources)), metadata=kernel), path)
+
+
+BROKEN_WALK = """import saliency_playground as sp
+from saliency_playground.models.scanpath_base import ScanpathModel
+class Broken(ScanpathModel):
+    name, kind = "broken", "map"
+    def predict_next(self, state, history):
+        if len(history) == 2:
+            raise RuntimeError("no memory left")
+        return state[..., 0]
+sp.view_scanpaths(sp.create("dataset", "folder", root="walk"), Broken)"""
+
+
+class Walker(Eyes):
+    "Somebody who walks along a scanpath."
+    def place(self) -> int:
+        return int(self.page.locator(".sp-walk .widget-readout").inner_text())
+
+    def goes(self, action, place: int) -> int:
+        took = self.does(action)
+        assert soon(lambda: self.place() == place), self.place()
+        return took
+
+    def words(self) -> str:
+        return self.page.locator(".sp-walk .sp-words").inner_text()
+
+    def picture(self) -> str:
+        "A digest of the picture."
+        return self.page.evaluate("""async () => {
+            const bytes = await (await fetch(document.querySelector('.sp-path-picture').src)).arrayBuffer();
+            return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-1', bytes))).join(' ') }""")
+
+    def settle(self) -> None:
+        "The mouse where nothing is, so that no tip covers the picture."
+        self.page.mouse.move(2, 2)
+
+
+@pytest.fixture(scope="module")
+def walk(lab, browser, work, eyes):
+    write_notebook(work / "walk.ipynb", WALK)
+    walker = Walker(browser.new_page(), eyes.shots, ".sp-path")
+    walker.open(f"{lab}/lab/workspaces/walk/tree/walk.ipynb?reset")
+    yield walker
+    walker.page.close()
+
+
+def test_a_path_is_walked_by_keys_by_mouse_and_on_its_strip(walk, work):
+    last = int(re.search(r"of (\d+)", walk.words())[1])
+    assert walk.place() == 2 and "IG" in walk.words()
+    walk.shot("20_path")
+    seen = {walk.picture()}
+    walk.stage.focus()
+    for key, place in [("ArrowRight", 3), ("ArrowRight", 4), ("ArrowLeft", 3), ("End", last), ("Home", 1)]:
+        walk.goes(lambda key=key: walk.page.keyboard.press(key), place)
+        seen.add(walk.picture())
+    assert len(seen) == 5                                 # number 3 twice; of each another picture
+    assert "the first is history" in walk.words()
+    walk.press("ArrowLeft")                               # there is nothing before the first: the key is answered
+    handle = walk.page.locator(".sp-walk .noUi-handle")
+    handle.focus()
+    walk.goes(lambda: walk.page.keyboard.press("ArrowRight"), 2)
+    box, track = handle.bounding_box(), walk.page.locator(".sp-walk .noUi-target").bounding_box()
+
+    def drag():
+        walk.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        walk.page.mouse.down()
+        walk.page.mouse.move(track["x"] + track["width"], box["y"] + box["height"] / 2, steps=12)
+        walk.page.mouse.up()
+    walk.goes(drag, last)
+    strip = walk.page.locator(".sp-path-strip")
+    wide, high = (strip.bounding_box()[name] for name in ("width", "height"))
+    walk.goes(lambda: strip.click(position={"x": 0.2 * wide, "y": high / 2}), 2)
+    walk.shot("21_strip")
+
+
+def test_keys_stay_in_the_scanpath_viewer(walk):
+    cells = walk.page.locator(".jp-NotebookPanel .jp-Cell").count()
+    for focus in (walk.stage, walk.page.locator(".sp-walk .noUi-handle")):
+        focus.focus()
+        for key in "xdd00":
+            walk.press(key, draws=False)
+    assert (walk.page.locator(".jp-NotebookPanel .jp-Cell").count() == cells
+            and walk.page.locator(".jp-Dialog").count() == 0)
+
+
+def test_every_menu_of_the_scanpath_viewer(walk):
+    walk.stage.focus()
+    walk.press("End")
+    whole = walk.picture()
+    walk.menu("beside", "all sampled paths")
+    assert soon(lambda: walk.picture() != whole) and "4 paths that local_bias draws" in walk.page.locator(
+        ".sp-walk .sp-legend").inner_text()
+    walk.settle()
+    walk.shot("22_sampled")
+    links = set()
+    for beside in ("the best sampled path", "the best other person"):
+        walk.menu("beside", beside)
+        for measure in ("dtw", "scanmatch", "mm_vector", "eyeanalysis"):
+            walk.menu("measure", measure)
+            assert soon(lambda measure=measure: f"most like it: {measure} " in walk.words()), walk.words()
+            links.add(walk.picture())
+            walk.settle()
+            walk.shot(f"23_{beside.split()[2]}_{measure}")
+    assert len(links) > 6
+    walk.stage.focus()
+    before = walk.picture()
+    walk.press("ArrowLeft")                               # the links of another fixation are thick
+    assert walk.picture() != before
+    walk.menu("beside", "nothing")
+    walk.menu("score", "AUC")
+    assert soon(lambda: "AUC" in walk.words())
+    walk.menu("observer", "p3")
+    walk.menu("image", "02_sea")
+    assert walk.chosen("observer") == "p3" and soon(lambda: walk.place() == 2)
+    walk.menu("model", "center_bias")
+    assert soon(lambda: "its map stays" in walk.words())
+    walk.menu("model", "wta_ior")
+    assert soon(lambda: "has no map" in walk.words()) and not walk.page.locator(".sp-path-strip").is_visible()
+    walk.settle()
+    walk.shot("24_only_draws")
+    walk.menu("model", "no model: the path alone")
+    walk.menu("model", "local_bias")
+    walk.menu("image", "03_night")
+    assert walk.page.locator(".sp-path-strip").is_visible()
+
+
+@pytest.mark.parametrize("width, height", [(1200, 900), (390, 844)])
+def test_nothing_of_the_scanpath_viewer_is_cut_off(walk, width, height):
+    walk.page.evaluate("jupyterapp.shell.collapseLeft()")
+    walk.page.set_viewport_size({"width": width, "height": height})
+    walk.menu("beside", "all sampled paths")
+    walk.page.locator(".sp-walk").evaluate("viewer => viewer.scrollIntoView({ block: 'start' })")
+    walk.settle()
+    walk.page.screenshot(path=walk.shots / f"25_path_{width}.png")
+    walk.page.locator(".sp-walk .sp-words").scroll_into_view_if_needed()
+    walk.page.screenshot(path=walk.shots / f"26_path_{width}_below.png")
+    found = walk.page.evaluate("""() => {
+        const viewer = document.querySelector('.sp-walk'), whole = viewer.getBoundingClientRect(), faults = [];
+        const parts = [...viewer.querySelectorAll('.widget-inline-hbox, .sp-path img, .sp-legend, .sp-words')]
+                      .filter(one => one.offsetParent);
+        const boxes = parts.map(one => one.getBoundingClientRect());
+        boxes.forEach((a, i) => {
+            if (a.left < whole.left - 1 || a.right > whole.right + 1) faults.push(`leaves it: ${parts[i].className}`);
+            if (boxes.slice(i + 1).some(b => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1
+                                             && b.top < a.bottom - 1)) faults.push(`overlaps: ${parts[i].className}`);
+        });
+        for (const one of viewer.querySelectorAll('.widget-label, .sp-legend span, .sp-words, .sp-path'))
+            if (one.clientWidth && one.scrollWidth > one.clientWidth + 1) faults.push(`clipped: ${one.textContent}`);
+        const picture = viewer.querySelector('.sp-path-picture'), box = picture.getBoundingClientRect();
+        return { faults, ratio: box.width / box.height * picture.naturalHeight / picture.naturalWidth,
+                 wide: box.width, whole: whole.width };
+    }""")
+    assert not found["faults"], found
+    assert abs(found["ratio"] - 1) < 0.02 and found["wide"] > min(700, 0.9 * found["whole"])
+    walk.menu("beside", "nothing")
+    walk.page.set_viewport_size({"width": 1500, "height": 1250})
+    walk.rest()
+
+
+def test_what_fails_in_the_scanpath_viewer_is_seen(lab, browser, work, walk):
+    "A model that fails is said in red, and so is a fault of our own; without a kernel there is a picture."
+    write_notebook(work / "broken_walk.ipynb", BROKEN_WALK)
+    other = Walker(browser.new_page(), walk.shots, ".sp-path")
+    other.open(f"{lab}/lab/workspaces/broken_walk/tree/broken_walk.ipynb?reset")
+    other.stage.focus()
+    with pytest.raises(AssertionError, match="no memory left"):
+        other.press("ArrowRight")
+    other.shot("27_broken")
+    other.press("ArrowRight")                             # and it goes on
+    other.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    assert soon(lambda: b"sp-still" in (work / "broken_walk.ipynb").read_bytes())
+    assert other.page.locator(".sp-still").count() == 1 and not other.page.locator(".sp-still").is_visible()
+    shutil.copy(work / "broken_walk.ipynb", work / "walk_again.ipynb")
+    page = browser.new_page()
+    page.goto(f"{lab}/lab/workspaces/again2/tree/walk_again.ipynb?reset", wait_until="domcontentloaded")
+    page.get_by_text("A still picture of the viewer").wait_for(timeout=90_000)
+    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=90_000)
+    assert soon(lambda: len(pictures_of(page, ".jp-RenderedImage")) == 1)
+    page.screenshot(path=walk.shots / "28_walk_without_kernel.png")
+    page.close()
+    other.page.close()

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..bench.drawn_paths import NO_SHARE, NO_SHARE_MEANS, better_of, has_share, short_number
+from ..bench.drawn_paths import NO_SHARE, NO_SHARE_MEANS, better_of, has_share
 from ..bench.generated_paths import people_of
 from ..errors import part_of
-from ..tables import format_number
+from ..tables import format_measured, format_number
 from . import charts
 from .leaderboard import ExtraTable
 from .samples import dataset_of
@@ -102,9 +102,9 @@ def _cell(row: Mapping[str, Any] | None, kind: _Kind) -> str:
     "`0.934 ±0.004 (42 %)`: a mean, half its interval, the share of the way from chance to people."
     if row is None or np.isnan(row[kind.value]):
         return "–"
-    text = short_number(row[kind.value])
+    text = format_measured(row[kind.value])
     if kind.value == "mean" and np.isfinite(half := (row["ci_high"] - row["ci_low"]) / 2):
-        text += f" ±{short_number(half, row['mean'])}"
+        text += f" ±{format_measured(half, row['mean'])}"
     return f"{text} ({_share_text(row, kind.share)})" if kind.share is not None else text
 
 
@@ -118,7 +118,7 @@ def _frame_lines(name: str, column: str, rows: _Rows, measures: Sequence[str]) -
     of: dict[tuple[str, ...], list[str]] = {}
     for model in dict.fromkeys(model for model, _ in rows):
         own = (rows.get((model, measure)) for measure in measures)
-        texts = tuple("–" if row is None else short_number(row[column]) for row in own)
+        texts = tuple("–" if row is None else format_measured(row[column]) for row in own)
         of.setdefault(texts, []).append(model)
     return [[name if len(of) == 1 else f"{name}, for {', '.join(models)}", *texts] for texts, models in of.items()]
 

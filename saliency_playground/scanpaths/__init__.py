@@ -13,6 +13,7 @@ from .compare import (
     without_self,
 )
 from .distances import dtw, eyeanalysis, frechet, hausdorff, mannan, mannan_index, scaled_time_delay, time_delay
+from .links import best_match, has_links, path_links
 from .next_fixation import FixationScores, at_fixation, mean_over
 from .recurrences import Recurrence, recurrence, self_recurrence
 from .saccades import MultiMatch, Simplification, multimatch

@@ -264,7 +264,9 @@ def energy_score(samples: Sequence[ArrayLike], humans: Sequence[ArrayLike], dist
     samples: at least two paths that the model drew. humans: those of people. distance: (path, path) -> a number, 0 for
     equal paths and larger the less alike they are: a similarity must be turned around first, see `as_distance`.
     Returns a number in the unit of the distance, lower is better; NaN for fewer than two samples or no people.
-    Source: Gneiting & Raftery, JASA 102 (2007). For a distance that is not symmetric, ordered pairs are averaged.
+    It is proper, so that nothing beats the truth, only for a distance of negative type, and few distances of paths are
+    proved to be of it; by Fréchet's, people of another image can win. For a distance that is not symmetric, ordered
+    pairs are averaged. Source: Gneiting & Raftery, JASA 102 (2007).
     """
     between = np.array([[distance(x, y) for y in humans] for x in samples]).reshape(len(samples), len(humans))
     within = np.array([[distance(x, other) if i != j else np.nan for j, other in enumerate(samples)]

@@ -49,6 +49,20 @@ function pictureBefore(sentence) {
   return null;
 }
 
+// The sentence and the picture of a viewer that lives give way to it; a page that is opened again may draw them after it. The function returned brings them back.
+function hideStill(model) {
+  const stills = [], giveWay = () => {
+    const sentence = document.querySelector(`.sp-still[data-viewer="${model.get("still")}"]`), picture = sentence && pictureBefore(sentence);
+    for (const one of [sentence, picture]) if (one && !stills.includes(one)) { one.classList.add("sp-hidden"); stills.push(one); }
+    if (stills.length === 2) late.disconnect();
+  };
+  const late = new MutationObserver(giveWay);
+  late.observe(document.body, { childList: true, subtree: true });
+  setTimeout(() => late.disconnect(), 30000);
+  giveWay();
+  return () => { late.disconnect(); for (const still of stills) still.classList.remove("sp-hidden"); };
+}
+
 // Panels in rows. Wheel (once clicked), + and − zoom all of them together, dragging moves, 0 or a double click shows the whole.
 function stage({ model, el }) {
   const root = element("div", "sp-stage", el), legend = element("div", "sp-legend", el), aside = element("div", "sp-aside", el), urls = [];
@@ -180,15 +194,7 @@ function stage({ model, el }) {
     waiting = true;
     if (event.key in zooms) zooms[event.key](); else model.send({ key: event.key });
   }, () => model.get("tips"));
-  const stills = [], giveWay = () => {                                                    // sentence and picture, which a page that is opened again may draw after us
-    const sentence = document.querySelector(`.sp-still[data-viewer="${model.get("still")}"]`), picture = sentence && pictureBefore(sentence);
-    for (const one of [sentence, picture]) if (one && !stills.includes(one)) { one.classList.add("sp-hidden"); stills.push(one); }
-    if (stills.length === 2) late.disconnect();
-  };
-  const late = new MutationObserver(giveWay);
-  late.observe(document.body, { childList: true, subtree: true });
-  setTimeout(() => late.disconnect(), 30000);
-  giveWay();
+  const stands = hideStill(model);
   const watch = new ResizeObserver(fit);
   requestAnimationFrame(() => { for (const one of [el, el.parentElement, el.nextElementSibling]) if (one) watch.observe(one); });
   model.on("change:drawn", draw);
@@ -199,7 +205,7 @@ function stage({ model, el }) {
   pale();
   bar();
   draw();
-  return () => { watch.disconnect(); late.disconnect(); for (const still of stills) still.classList.remove("sp-hidden"); };
+  return () => { watch.disconnect(); stands(); };
 }
 
 // Thumbnails in the order of the kernel's list. Only those in sight are elements of the page, and only they and their names are asked for, a few at a time;
@@ -390,4 +396,40 @@ function scores({ model, el }) {
   draw();
 }
 
-export default { render: (context) => ({ stage, strip, scatter, scores })[context.model.get("kind")](context) };
+// A scanpath on its image, and the strip of its scores. Arrows, Home and End walk along it, and so does a click on the strip.
+function path({ model, el }) {
+  const root = element("div", "sp-path", el), pictures = ["picture", "strip"].map((name) => [name, element("img", `sp-path-${name}`, root)]), stands = hideStill(model);
+  let urls = [], waiting = false;
+  root.tabIndex = 0;
+  const draw = async () => {
+    const old = urls, drawn = model.get("drawn");
+    urls = [];
+    for (const [name, img] of pictures) {
+      const bytes = model.get(name);
+      img.hidden = !bytes?.byteLength;
+      if (img.hidden) { img.removeAttribute("src"); continue; }
+      urls.push(blob(bytes));
+      img.src = urls.at(-1);
+      img.alt = model.get("words");
+    }
+    await Promise.allSettled(pictures.filter(([, img]) => !img.hidden).map(([, img]) => img.decode()));
+    for (const url of old) URL.revokeObjectURL(url);
+    waiting = false;
+    root.dataset.drawn = drawn;
+  };
+  pictures[1][1].addEventListener("click", ({ offsetX, target }) => { root.focus(); model.send({ at: offsetX / target.clientWidth }); });
+  pictures[0][1].addEventListener("click", () => root.focus());
+  around(el, (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.repeat && waiting) return;
+    waiting = true;
+    model.send({ key: event.key });
+  }, () => model.get("tips"));
+  model.on("change:drawn", draw);
+  draw();
+  return () => { stands(); for (const url of urls) URL.revokeObjectURL(url); };
+}
+
+export default { render: (context) => ({ stage, strip, scatter, scores, path })[context.model.get("kind")](context) };
