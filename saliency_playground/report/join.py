@@ -191,7 +191,7 @@ def join_runs(folders: Sequence[str | Path]) -> tuple[dict[str, Any], dict[str, 
 # a cell's tables, by the ends of their names, and what is wrong where two runs have others; "": follows from the rest
 _PARTS = {"": "with other scores", "_summary": "", "_observers": "",
           "_fixations": "with other scores of next fixations", "_paths": "with other generated paths",
-          "_scanpaths": "with other scores of generated paths"}
+          "_scanpaths": "with other scores of generated paths", "_scanpath_images": ""}
 
 
 class _JoinedCell(NamedTuple):
