@@ -206,6 +206,9 @@ def test_nothing_is_lost_when_runs_are_joined(home, monkeypatch):
     assert "next fixations were not scored of center_bias" in joined.page()
     for table in [name for name in alone.about["tables"] if name not in ("ALL_SUMMARY.csv", "errors.csv")]:
         assert (home / "all" / table).read_bytes() == (home / "drew" / table).read_bytes(), table
+    for of in ("next", "paths"):
+        assert joined.compare("local_bias", "wta_ior", of=of).table.equals(
+            alone.compare("local_bias", "wta_ior", of=of).table)
 
 
 def test_a_run_of_baselines_shows_the_paths_of_the_best(home, monkeypatch):

@@ -33,7 +33,6 @@ def _uneven(paths: Mapping[str, list[Fixations]]) -> list[Finding]:
             ] if counts[0] < counts[-1] else []
 
 
-
 @register("model", "scanpath_files")
 class ScanpathFiles(ScanpathModel):
     """Scanpaths that others generated, from a table, a JSON list, or a folder of such files.

@@ -267,8 +267,6 @@ def next_summary(run: RunFiles) -> pd.DataFrame:
 
     Raises ValueError if the run did not score next fixations.
     """
-    if not has_next(run) and "joined" in run.about:
-        raise InputError("next fixations are read from one run at a time, and these are several. Name one folder.")
     if not has_next(run):
         raise InputError("the run did not score next fixations. Run again with `scanpaths: {next: true}`; what was "
                          "computed is kept.")
@@ -315,8 +313,6 @@ def path_scores(run: RunFiles, dataset: str, model: str) -> pd.DataFrame:
     A column is the mean over pairs of a path and a person, and one that ends in `_energy` the energy score.
     Raises ValueError if the run has no generated paths of this model.
     """
-    if "joined" in run.about:
-        raise InputError("generated paths are read from one run at a time, and these are several. Name one folder.")
     if not has_paths(run, dataset, model):
         raise InputError(f"the run has no generated paths of {model} on {dataset}. Run again with `scanpaths: "
                          "{generated: {n: 10}}`, and a model that draws paths; what was computed is kept.")
